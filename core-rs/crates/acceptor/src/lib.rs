@@ -1,0 +1,1 @@
+//! A Unix-socket acceptor that names callers by kernel credentials.

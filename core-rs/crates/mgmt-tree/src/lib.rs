@@ -1,0 +1,1 @@
+//! The management tree: paths, layers by source, three-source merge, difference, provenance.

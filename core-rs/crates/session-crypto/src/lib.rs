@@ -1,0 +1,1 @@
+//! Session cryptography: MILENAGE, GBA key derivation, OMA DM and HTTP digest credentials.
