@@ -1,0 +1,1 @@
+"""The network: HTTPS clients for device management and bootstrapping."""
