@@ -1,6 +1,6 @@
 """What a provisioning run tells the world: stages, progress, result.
 
-The fields are those of ``cardea.v1`` (provisioning.proto, management.proto); units are in the names.
+The fields are those of ``cardea.v1`` (provisioning.proto, management.proto); units are in names.
 """
 
 from __future__ import annotations

@@ -1,0 +1,163 @@
+"""One HTTPS client for all servers: pinned trust, own host table, size and time limits.
+
+The URL keeps the server's name, so that SNI, certificate check and ``Host`` are those of the name
+even where the device's configuration sends the connection to another address.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import httpcore
+
+from .errors import (
+    CertificateInvalidError,
+    NetworkError,
+    ResponseTooLargeError,
+    ServerUnreachableError,
+)
+
+__all__ = ["HttpsClient", "Response", "trust_context"]
+
+_MAX_BODY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Status, headers by lower-case name, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+
+def trust_context(ca_file: Path | None) -> ssl.SSLContext:
+    """TLS 1.2 or later, certificate and name checked; ``ca_file`` replaces the system's CAs."""
+    context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class HttpsClient:
+    """Blocking, for one thread at a time; ``seconds_spent`` is the time spent in the network.
+
+    Args:
+        trust: TLS settings; see :func:`trust_context`.
+        hosts: ``"name:port"`` to ``"address:port"``: where to connect instead of asking DNS.
+        timeout_s: longest time for one whole exchange.
+    """
+
+    def __init__(
+        self, *, trust: ssl.SSLContext, hosts: Mapping[str, str], timeout_s: float
+    ) -> None:
+        self.seconds_spent = 0.0
+        self._timeout_s = timeout_s
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=trust,
+            max_connections=4,
+            keepalive_expiry=15.0,
+            network_backend=_HostTable(hosts),
+        )
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Response:
+        """One exchange. Redirects are not followed: a server's address is provisioned, not guessed.
+
+        Raises:
+            ServerUnreachableError, CertificateInvalidError, ResponseTooLargeError, NetworkError
+        """
+        if not url.startswith("https://"):
+            raise NetworkError(url, "only https is spoken")
+        started = time.monotonic()
+        try:
+            return self._exchange(method, url, headers, body, started + self._timeout_s)
+        except httpcore.ConnectError as error:
+            if isinstance(error.__context__, ssl.SSLCertVerificationError):
+                raise CertificateInvalidError(url, error.__context__.verify_message) from None
+            raise ServerUnreachableError(url, str(error) or type(error).__name__) from None
+        except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+            raise ServerUnreachableError(url, str(error) or type(error).__name__) from None
+        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+            raise NetworkError(url, f"not HTTP: {error}") from None
+        finally:
+            self.seconds_spent += time.monotonic() - started
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, deadline: float
+    ) -> Response:
+        timeout = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        wire_headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        if body:
+            wire_headers.append((b"Content-Length", str(len(body)).encode()))
+        parsed = httpcore.URL(url)
+        port = parsed.port or 443
+        host = parsed.host if port == 443 else parsed.host + b":%d" % port
+        with self._pool.stream(
+            method,
+            parsed,
+            headers=[(b"Host", host), *wire_headers],
+            content=body,
+            extensions={"timeout": timeout},
+        ) as answer:
+            received = bytearray()
+            for chunk in answer.iter_stream():
+                received += chunk
+                if len(received) > _MAX_BODY_BYTES:
+                    raise ResponseTooLargeError(url, f"more than {_MAX_BODY_BYTES} bytes")
+                # A server that drips one byte a second never trips the read timeout.
+                if time.monotonic() > deadline:
+                    raise ServerUnreachableError(url, f"no whole answer in {self._timeout_s:g} s")
+            return Response(answer.status, _header_table(answer.headers), bytes(received))
+
+
+def _header_table(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    table: dict[str, str] = {}
+    for name, value in headers:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        table[key] = f"{table[key]}, {text}" if key in table else text
+    return table
+
+
+class _HostTable(httpcore.NetworkBackend):
+    """Connects to the configured address of a name; other names go to the resolver."""
+
+    def __init__(self, hosts: Mapping[str, str]) -> None:
+        self._hosts = dict(hosts)
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        address = self._hosts.get(f"{host}:{port}") or self._hosts.get(host)
+        if address is not None:
+            name, colon, number = address.rpartition(":")
+            host, port = (name.strip("[]"), int(number)) if colon else (address, port)
+        return self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)
