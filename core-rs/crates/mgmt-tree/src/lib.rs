@@ -1,1 +1,40 @@
-//! The management tree: paths, layers by source, three-source merge, difference, provenance.
+//! The management tree: paths, layers by source, merge, difference, provenance.
+//!
+//! A [`Layer`] holds what one source (the device, a card, a server) claims about the tree: this
+//! node is interior, this leaf has this value, this node shall not exist. [`merge`] lays any
+//! number of layers over one another and yields an immutable [`Snapshot`].
+//!
+//! # The one rule
+//!
+//! The snapshot is what results when all claims are applied to an empty tree from the weakest to
+//! the strongest. A claim is stronger by the kind of its source (device < card < server); within
+//! one kind the later claim is stronger, then the greater id. To apply means:
+//!
+//! * *leaf*: the node becomes that leaf; what stood below it goes;
+//! * *interior*: a leaf is replaced by an empty interior node, an interior node stays;
+//! * *absent*: the node goes with everything below it;
+//! * missing or leaf parents on the way become interior nodes and belong to the strongest claim
+//!   that needs them, until an interior claim of their own is applied.
+//!
+//! So a tombstone hides the weaker claims at and below it for good, and a stronger claim below a
+//! tombstone brings back its own path and nothing else.
+
+mod diff;
+mod error;
+mod explain;
+mod layer;
+mod merge;
+mod names;
+mod path;
+mod resolve;
+mod snapshot;
+mod source;
+
+pub use diff::Change;
+pub use error::TreeError;
+pub use explain::{Explanation, Outcome};
+pub use layer::{Entry, Layer};
+pub use merge::merge;
+pub use path::{MAX_DEPTH, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, TreePath};
+pub use snapshot::{Node, Snapshot};
+pub use source::{Content, Source, SourceKind, Stance};
