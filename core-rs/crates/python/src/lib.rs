@@ -3,6 +3,7 @@
 //! One file per subject; each has a `register` that puts its names into the module.
 
 mod error;
+mod tree;
 
 use pyo3::prelude::*;
 
@@ -10,5 +11,6 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
+    tree::register(module)?;
     Ok(())
 }
