@@ -215,11 +215,11 @@ impl Arena {
 
     /// The children of a slot as (name, slot), in no order; silent ones included.
     pub fn children(&self, slot: u32) -> impl Iterator<Item = (u32, u32)> {
-        let first = self.slots[slot as usize].first_child;
-        std::iter::successors(Some(first), |&child| {
-            Some(self.slots[child as usize].next_sibling)
+        let listed = |slot: u32| Some(slot).filter(|&slot| slot != NONE);
+        let first = listed(self.slots[slot as usize].first_child);
+        std::iter::successors(first, move |&child| {
+            listed(self.slots[child as usize].next_sibling)
         })
-        .take_while(|&child| child != NONE)
         .map(|child| (self.slots[child as usize].name, child))
     }
 
