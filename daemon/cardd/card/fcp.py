@@ -1,0 +1,84 @@
+"""File control parameters: what SELECT tells of a file (TS 102 221 §11.1.1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cardd.card import tlv
+from cardd.card.errors import MalformedCardData
+
+__all__ = ["FileInfo", "FileStructure", "parse_fcp"]
+
+_TEMPLATES = frozenset({0x62, 0x6F})  # FCP; FCI as some cards answer
+_DESCRIPTOR, _SIZE, _FID, _NAME = 0x82, 0x80, 0x83, 0x84
+_LIFE_CYCLE = 0x8A
+
+
+class FileStructure(Enum):
+    """What kind of file it is (TS 102 221 §11.1.1.4.3)."""
+
+    DIRECTORY = "directory"
+    TRANSPARENT = "transparent"
+    LINEAR_FIXED = "linear fixed"
+    CYCLIC = "cyclic"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One file's parameters; None where the card does not say."""
+
+    structure: FileStructure
+    fid: int | None
+    size: int | None
+    record_length: int | None
+    record_count: int | None
+    name: bytes
+    life_cycle: int | None
+
+
+def parse_fcp(data: bytes, file: str) -> FileInfo:
+    """Read the template that SELECT returned."""
+    template = next((t for t in tlv.parse(data, file) if t.tag in _TEMPLATES), None)
+    if template is None:
+        raise MalformedCardData("SELECT returned no FCP template", file)
+    fields = {child.tag: child.value for child in template.children}
+    structure, record_length, record_count = _descriptor(fields.get(_DESCRIPTOR, b""), file)
+    fid = fields.get(_FID)
+    size = fields.get(_SIZE)
+    if fid is not None and len(fid) != 2:
+        raise MalformedCardData("file identifier is not 2 bytes", file)
+    if size is not None and not 1 <= len(size) <= 4:
+        raise MalformedCardData("file size is not 1 to 4 bytes", file)
+    life_cycle = fields.get(_LIFE_CYCLE)
+    return FileInfo(
+        structure=structure,
+        fid=None if fid is None else int.from_bytes(fid, "big"),
+        size=None if size is None else int.from_bytes(size, "big"),
+        record_length=record_length,
+        record_count=record_count,
+        name=fields.get(_NAME, b""),
+        life_cycle=life_cycle[0] if life_cycle else None,
+    )
+
+
+def _descriptor(value: bytes, file: str) -> tuple[FileStructure, int | None, int | None]:
+    if not value:
+        return FileStructure.UNKNOWN, None, None
+    # b4-b6 = 111: DF or ADF; else the low bits are the structure of an EF.
+    if value[0] & 0x38 == 0x38 and value[0] & 0x07 == 0:
+        return FileStructure.DIRECTORY, None, None
+    structure = {
+        0x01: FileStructure.TRANSPARENT,
+        0x02: FileStructure.LINEAR_FIXED,
+        0x06: FileStructure.CYCLIC,
+    }.get(value[0] & 0x07, FileStructure.UNKNOWN)
+    if structure not in (FileStructure.LINEAR_FIXED, FileStructure.CYCLIC):
+        return structure, None, None
+    if len(value) < 4:
+        raise MalformedCardData("record file without a record length", file)
+    length = int.from_bytes(value[2:4], "big")
+    if not 1 <= length <= 255:  # READ RECORD's Le; 0 would never end
+        raise MalformedCardData(f"record length {length}", file)
+    return structure, length, value[4] if len(value) > 4 else None
