@@ -1,0 +1,41 @@
+"""The device's management tree: sources and precedence, ACLs, the DM verbs of a server."""
+
+from cardd.tree.acl import Acl, Verb
+from cardd.tree.authority import Authority, ExecOrder
+from cardd.tree.device import (
+    LIMITS,
+    NOBODY,
+    DeviceInfo,
+    Limits,
+    dev_info_nodes,
+    device_nodes,
+)
+from cardd.tree.errors import AclError, ManagementTreeError, Refused
+from cardd.tree.holder import Delta, TreeHolder
+from cardd.tree.management_tree import AclClaim, ManagementTree, Source
+from cardd.tree.readings import Reading
+from cardd.tree.rules import SECRET_LEAVES, is_secret
+
+__all__ = [
+    "LIMITS",
+    "NOBODY",
+    "SECRET_LEAVES",
+    "Acl",
+    "AclClaim",
+    "AclError",
+    "Authority",
+    "Delta",
+    "DeviceInfo",
+    "ExecOrder",
+    "Limits",
+    "ManagementTree",
+    "ManagementTreeError",
+    "Reading",
+    "Refused",
+    "Source",
+    "TreeHolder",
+    "Verb",
+    "dev_info_nodes",
+    "device_nodes",
+    "is_secret",
+]

@@ -1,0 +1,67 @@
+"""Targets of commands: a path of the tree, perhaps with ``?prop=`` or ``?list=``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cardea_core import TreeError, canonical_path
+from omadm.status import StatusCode
+
+from cardd.tree.errors import Refused
+
+__all__ = ["PROPERTIES", "Address", "tnds_with_acl"]
+
+# DM TND 1.2 §7.2: Title and VerNo are optional and not supported, so they are not here.
+PROPERTIES = frozenset({"ACL", "Format", "Name", "Size", "TStamp", "Type"})
+_ALL_PROPERTIES = PROPERTIES | {"Title", "VerNo"}
+_TOO_LONG = frozenset({"path_too_long", "path_too_deep", "path_segment_too_long"})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A canonical path and what of it is meant; both texts are "" for the node itself."""
+
+    path: str
+    prop: str = ""
+    listing: str = ""
+
+    @classmethod
+    def parse(cls, uri: str) -> Address:
+        """Raises Refused: 414 for what exceeds the limits, 404 for what names no node."""
+        text, mark, query = uri.partition("?")
+        try:
+            path = canonical_path(text)
+        except TreeError as error:
+            status = StatusCode.URI_TOO_LONG if error.code in _TOO_LONG else StatusCode.NOT_FOUND
+            raise Refused(status, uri[:128], str(error)) from None
+        if not mark:
+            return cls(path)
+        kind, _, what = query.partition("=")
+        if kind == "prop" and what in PROPERTIES:
+            return cls(path, prop=what)
+        if kind == "list" and (what in ("Struct", "StructData") or what.startswith("TNDS")):
+            return cls(path, listing=what)
+        raise Refused(StatusCode.NOT_SUPPORTED, path, "no such property or listing")
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+def tnds_with_acl(listing: str) -> bool | None:
+    """Whether ``TNDS``, ``TNDS+…`` or ``TNDS-…`` asks for ACLs; None: it asks for what we lack.
+
+    DM TND 1.2 §8: ``+`` and ``-`` cannot be combined; names are those of RTProperties and Value.
+    """
+    rest = listing.removeprefix("TNDS")
+    if not rest:
+        return True
+    sign, names = rest[0], rest[1:].split(rest[0])
+    if sign == "-":
+        # Everything but the ACL is what makes a node; leaving that out is not supported.
+        return False if names == ["ACL"] else None
+    needed = {"Format", "Type", "Value"}
+    given = set(names)
+    if sign != "+" or not given <= needed | {"ACL", "Name"} or not needed <= given:
+        return None
+    return "ACL" in given

@@ -1,0 +1,333 @@
+"""What one server may do to the tree: the DM verbs with their status codes.
+
+Every write lands in the layer of that server, so provenance needs no bookkeeping, and another
+server's values are at most hidden, never changed (DM Representation 1.2 §4.1.6; S2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from cardea_core import Node, Secret
+from omadm.nodes import TreeNode
+from omadm.status import StatusCode
+
+from cardd.tree.acl import ANY, INHERIT, Acl, Verb
+from cardd.tree.addresses import Address
+from cardd.tree.device import NOBODY
+from cardd.tree.errors import AclError, Refused
+from cardd.tree.management_tree import ROOT, ManagementTree, Source, parent_of
+from cardd.tree.readings import Reading, listing_of, property_of, value_of
+from cardd.tree.rules import rule_for
+from cardd.tree.values import checked_value
+
+__all__ = ["Authority", "ExecOrder"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecOrder:
+    """A process that a server asked for. Kept in memory only: ``data`` may be a key."""
+
+    path: str
+    server_id: str
+    data: Secret | None = field(repr=False)
+    correlator: str | None
+
+
+class Authority:
+    """One server's hands on a tree. Every method raises Refused, and then nothing has changed.
+
+    ``uri`` is a target as it stands in a command; ``at_ms`` Unix milliseconds.
+    """
+
+    def __init__(self, tree: ManagementTree, server_id: str) -> None:
+        if server_id in ("", NOBODY, ANY):
+            raise Refused(StatusCode.FORBIDDEN, ROOT, "not a server identifier")
+        self.tree = tree
+        self.server_id = server_id
+        self._source = Source("server", server_id)
+        self._floor_ms: int | None = None
+
+    def on(self, tree: ManagementTree) -> Authority:
+        """The same server's hands on a fork of the tree."""
+        return Authority(tree, self.server_id)
+
+    # -- reading
+
+    def get(self, uri: str) -> tuple[Reading, ...]:
+        """A value, the children, a property or a listing; several only for a listing."""
+        address = Address.parse(uri)
+        node = self._existing(address.path)
+        if address.prop:
+            self._granted(Verb.GET, node.path)
+            return (property_of(self.tree, uri, node, address.prop),)
+        self._permitted(Verb.GET, node.path)
+        if address.listing:
+            return listing_of(self.tree, address, uri, self.server_id)
+        return (value_of(self.tree, uri, node),)
+
+    # -- writing
+
+    def add(self, uri: str, node: TreeNode, at_ms: int) -> None:
+        """Create a node and its missing parents (§4.1.6.1); ``node.path`` is unused."""
+        address = _plain(uri, StatusCode.NOT_ALLOWED)
+        self._create(replace(node, path=address.path), at_ms)
+
+    def add_tree(self, uri: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
+        """Create all nodes of a TNDS document or none; paths are absolute, parents first."""
+        _plain(uri, StatusCode.NOT_ALLOWED)
+        with_all = self.on(self.tree.fork())
+        for node in nodes:
+            with_all._create_stated(node, at_ms)
+        self.tree.become(with_all.tree)
+
+    def replace(self, uri: str, node: TreeNode, at_ms: int) -> None:
+        """Overwrite a value or a property (§4.1.6.11). ``node.path`` is unused."""
+        address = Address.parse(uri)
+        old = self._existing(address.path)
+        if address.listing:
+            raise Refused(StatusCode.NOT_ALLOWED, old.path, "a listing is read only")
+        if address.prop:
+            self._replace_property(old, address.prop, node.value or b"", at_ms)
+            return
+        self._permitted(Verb.REPLACE, old.path)
+        if old.interior != node.interior:
+            raise Refused(StatusCode.NOT_ALLOWED, old.path, "a leaf stays a leaf")
+        self._put(replace(node, path=old.path), at_ms)
+
+    def replace_tree(self, uri: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
+        """Make the sub-tree what a TNDS document says: delete what is there, then create."""
+        target = self._existing(_plain(uri, StatusCode.NOT_ALLOWED).path)
+        self._permitted(Verb.REPLACE, target.path)
+        if not target.interior:
+            raise Refused(StatusCode.NOT_ALLOWED, target.path, "a leaf has no sub-tree")
+        rebuilt = self.on(self.tree.fork())
+        for name in self.tree.snapshot.children(target.path):
+            rebuilt.delete(f"{target.path}/{name}", at_ms)
+        for node in nodes:
+            if node.path != target.path:
+                rebuilt._create_stated(node, at_ms)
+                continue
+            if not node.interior:
+                raise Refused(StatusCode.NOT_ALLOWED, target.path, "an interior node stays one")
+            rebuilt._put(node, at_ms)
+            rebuilt._state_acl(node, at_ms)
+        self.tree.become(rebuilt.tree)
+
+    def delete(self, uri: str, at_ms: int) -> None:
+        """Remove a node and all below it (§4.1.6.5).
+
+        What others claim there is hidden by a tombstone of this server, and comes back when the
+        tombstone goes. A single node below that is permanent or another's keeps all of it.
+        """
+        node = self._existing(_plain(uri, StatusCode.NOT_ALLOWED).path)
+        for below in self.tree.snapshot.walk(node.path):
+            rule = rule_for(below.path)
+            if rule.permanent:
+                raise Refused(StatusCode.NOT_ALLOWED, below.path, "the node is permanent")
+            self._granted(Verb.DELETE, below.path)
+        self._remove(node.path, at_ms)
+
+    def copy(self, source_uri: str, target_uri: str, at_ms: int) -> None:
+        """Copy one leaf's value to another leaf, which need not exist (§4.1.6.4)."""
+        node = self._existing(_plain(source_uri, StatusCode.FORBIDDEN).path)
+        self._permitted(Verb.GET, node.path)
+        if node.value is None:
+            raise Refused(StatusCode.FORBIDDEN, node.path, "only leaves can be copied")
+        target = _plain(target_uri, StatusCode.FORBIDDEN).path
+        copied = TreeNode(target, node.value, node.format, node.mime)
+        old = self.tree.snapshot.get(target)
+        if old is None:
+            self._create(copied, at_ms)
+            return
+        self._permitted(Verb.REPLACE, target)
+        if old.interior:
+            raise Refused(StatusCode.FORBIDDEN, target, "only a leaf can be overwritten")
+        self._put(copied, at_ms)
+
+    def execute(self, uri: str, data: bytes | None, correlator: str | None) -> ExecOrder:
+        """Take an order (§4.1.6.6); the one process there is: ./Card/<iccid>/Update."""
+        path = _plain(uri, StatusCode.NOT_SUPPORTED).path
+        segments = path.split("/")[1:]
+        is_update = len(segments) == 3 and (segments[0], segments[2]) == ("Card", "Update")
+        # The node need not have been claimed: it exists for every card that there is.
+        self._existing(parent_of(path) if is_update else path)
+        if not is_update:
+            raise Refused(StatusCode.NOT_SUPPORTED, path, "nothing to execute here")
+        self._permitted(Verb.EXEC, path)
+        secret = Secret(data) if data else None
+        return ExecOrder(path, self.server_id, secret, correlator)
+
+    # -- rights
+
+    def _existing(self, path: str) -> Node:
+        node = self.tree.snapshot.get(path)
+        if node is None:
+            raise Refused(StatusCode.NOT_FOUND, path, "no such node")
+        return node
+
+    def _permitted(self, verb: Verb, path: str) -> None:
+        if verb not in rule_for(path).access:
+            raise Refused(StatusCode.NOT_ALLOWED, path, f"the node takes no {verb}")
+        self._granted(verb, path)
+
+    def _granted(self, verb: Verb, path: str) -> None:
+        if not self.tree.allows(self.server_id, verb, path):
+            raise Refused(StatusCode.PERMISSION_DENIED, path, f"no right to {verb}")
+
+    # -- properties
+
+    def _replace_property(self, node: Node, prop: str, value: bytes, at_ms: int) -> None:
+        if prop not in ("ACL", "Name"):
+            raise Refused(StatusCode.NOT_ALLOWED, node.path, f"{prop} is read only")
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"{prop} is text") from None
+        if prop == "Name":
+            self._rename(node, text, at_ms)
+            return
+        try:
+            acl = Acl.parse(text)
+        except AclError as error:
+            raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, str(error)) from None
+        self._may_change_acl(node)
+        # §7.7.1.1: the root always has a value, and any server can extend the tree.
+        if node.path == ROOT and acl.holders(Verb.ADD) != (ANY,):
+            raise Refused(StatusCode.NOT_ALLOWED, ROOT, "the root keeps Add=*")
+        self.tree.set_acl(node.path, self._source, acl, self._stamp(at_ms))
+
+    def _may_change_acl(self, node: Node) -> None:
+        # §7.7.1.2: Replace on the parent, or on the node itself where that is interior.
+        if node.interior and self.tree.allows(self.server_id, Verb.REPLACE, node.path):
+            return
+        if node.path == ROOT:
+            raise Refused(StatusCode.PERMISSION_DENIED, ROOT, "no right to change the ACL")
+        self._granted(Verb.REPLACE, parent_of(node.path))
+
+    def _rename(self, node: Node, name: str, at_ms: int) -> None:
+        rule = rule_for(node.path)
+        if rule.permanent or Verb.GET not in rule.access:
+            raise Refused(StatusCode.NOT_ALLOWED, node.path, "the node keeps its name")
+        self._granted(Verb.REPLACE, node.path)
+        target = Address.parse(f"{parent_of(node.path)}/{name}").path
+        if "/" in name or "?" in name:
+            raise Refused(StatusCode.NOT_ALLOWED, node.path, "not a name")
+        if self.tree.snapshot.get(target) is not None:
+            raise Refused(StatusCode.ALREADY_EXISTS, target, "a sibling has that name")
+        moved = self.tree.snapshot.walk(node.path)
+        if any((below.kind, below.id) != self._source for below in moved):
+            # The claims of others are theirs: they cannot be made to say another name.
+            raise Refused(StatusCode.NOT_SUPPORTED, node.path, "others claim part of it")
+        stamp = self._stamp(at_ms)
+        renamed = self.tree.fork()
+        for below in moved:
+            self._granted(Verb.REPLACE, below.path)
+            path = target + below.path[len(node.path) :]
+            Address.parse(path)
+            renamed.put(self._source, TreeNode(path, below.value, below.format, below.mime), stamp)
+            acl = self.tree.acl(below.path)
+            if acl or renamed.has_acl_claims(path):
+                renamed.set_acl(path, self._source, acl, stamp)
+        self.on(renamed)._remove(node.path, at_ms)
+        self.tree.become(renamed)
+
+    # -- claims
+
+    def _create(self, node: TreeNode, at_ms: int) -> None:
+        if self.tree.snapshot.get(node.path) is not None:
+            raise Refused(StatusCode.ALREADY_EXISTS, node.path, "the node exists")
+        missing = [node.path]
+        while self.tree.snapshot.get(parent := parent_of(missing[-1])) is None:
+            missing.append(parent)
+        ground = self._existing(parent)
+        if not ground.interior:
+            raise Refused(StatusCode.NOT_ALLOWED, ground.path, "a leaf has no children")
+        if Verb.ADD not in rule_for(ground.path).access:
+            raise Refused(StatusCode.NOT_ALLOWED, ground.path, "nothing is added here")
+        if any(rule_for(path).permanent for path in missing):
+            raise Refused(StatusCode.NOT_ALLOWED, node.path, "permanent nodes are not created")
+        self._granted(Verb.ADD, ground.path)
+        # §7.7.1.2: whoever could not control the new interior node otherwise is made its owner;
+        # what is created below that inherits.
+        owner = not self.tree.allows(self.server_id, Verb.REPLACE, ground.path)
+        self._put(node, at_ms)
+        for path in reversed(missing):
+            is_interior = path != node.path or node.interior
+            if is_interior and owner:
+                acl = Acl.for_owner(self.server_id)
+                self.tree.set_acl(path, self._source, acl, self._stamp(at_ms))
+                owner = False
+            elif self.tree.has_acl_claims(path):
+                self.tree.set_acl(path, self._source, INHERIT, self._stamp(at_ms))
+
+    def _create_stated(self, node: TreeNode, at_ms: int) -> None:
+        old = self.tree.snapshot.get(node.path)
+        # A parent may have come into being with a child that stood before it in the document.
+        if old is None or not (old.interior and node.interior):
+            self._create(node, at_ms)
+        else:
+            self._put(node, at_ms)
+        self._state_acl(node, at_ms)
+
+    def _state_acl(self, node: TreeNode, at_ms: int) -> None:
+        if node.acl is not None:
+            created = self._existing(node.path)
+            self._replace_property(created, "ACL", node.acl.encode(), at_ms)
+
+    def _put(self, node: TreeNode, at_ms: int) -> None:
+        checked = checked_value(node, self.tree.limits)
+        claims, value_bytes = self.tree.usage(self._source)
+        limits = self.tree.limits
+        grown = value_bytes + len(checked.value or b"")
+        if claims >= limits.nodes_per_server or grown > limits.bytes_per_server:
+            raise Refused(StatusCode.DEVICE_FULL, node.path, "this server's share is used up")
+        buried = self._own_tombstone(node.path)
+        there = {n.path for n in self.tree.snapshot.walk(buried)} if buried else set()
+        self.tree.put(self._source, checked, self._stamp(at_ms))
+        if buried:
+            self._bury_again(buried, there, at_ms)
+
+    def _own_tombstone(self, path: str) -> str:
+        """Where this server once deleted the node or a parent of it; "": nowhere."""
+        layer = self.tree.layer(*self._source)
+        while layer is not None and path != ROOT:
+            entry = layer.get(path)
+            if entry is not None and entry.absent:
+                return path
+            path = parent_of(path)
+        return ""
+
+    def _bury_again(self, path: str, there: set[str], at_ms: int) -> None:
+        """Keep deleted what a put below an own tombstone would let reappear."""
+        layer = self.tree.layer(*self._source)
+        back: list[str] = []
+        for node in self.tree.snapshot.walk(path):
+            under_last = bool(back) and node.path.startswith(back[-1] + "/")
+            claimed = layer is not None and layer.get(node.path) is not None
+            if node.path not in there and not claimed and not under_last:
+                back.append(node.path)
+        for gone in back:
+            self.tree.bury(self._source, gone, self._stamp(at_ms))
+
+    def _remove(self, path: str, at_ms: int) -> None:
+        self.tree.withdraw(self._source, path)
+        if self.tree.snapshot.get(path) is not None:
+            self.tree.bury(self._source, path, self._stamp(at_ms))
+
+    def _stamp(self, at_ms: int) -> int:
+        """A time that makes this write count against what other servers wrote before it.
+
+        Equal precedence is decided by time, and clocks go back.
+        """
+        if self._floor_ms is None:
+            self._floor_ms = self.tree.latest_ms_of_other_servers(self._source)
+        return max(at_ms, self._floor_ms + 1)
+
+
+def _plain(uri: str, otherwise: StatusCode) -> Address:
+    address = Address.parse(uri)
+    if address.prop or address.listing:
+        raise Refused(otherwise, address.path, "not for properties and listings")
+    return address

@@ -1,0 +1,30 @@
+"""Errors of the management tree."""
+
+from __future__ import annotations
+
+from omadm.status import StatusCode
+
+__all__ = ["AclError", "ManagementTreeError", "Refused"]
+
+
+class ManagementTreeError(Exception):
+    """Base of all errors of this layer."""
+
+
+class AclError(ManagementTreeError):
+    """An ACL value that does not follow the grammar of DM TND 1.2 §7.7.1.3."""
+
+    def __init__(self, reason: str, part: str = "") -> None:
+        super().__init__(f"ACL {reason}: {part!r}" if part else f"ACL {reason}")
+        self.reason = reason
+        self.part = part
+
+
+class Refused(ManagementTreeError):
+    """A command that had no effect; ``status`` is what its originator is told."""
+
+    def __init__(self, status: StatusCode, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {int(status)} {reason}")
+        self.status = status
+        self.path = path
+        self.reason = reason

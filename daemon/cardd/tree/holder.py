@@ -1,0 +1,113 @@
+"""The tree in force, shared by all threads: readers take it, a commit replaces it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cardea_core import Change, Node
+
+from cardd.tree.management_tree import ManagementTree
+
+__all__ = ["Delta", "TreeHolder"]
+
+HISTORY = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One commit: nodes that are new or different, and paths that are gone."""
+
+    revision: int
+    changes: tuple[Change, ...]
+
+    @property
+    def changed(self) -> tuple[Node, ...]:
+        return tuple(change.after for change in self.changes if change.after is not None)
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        return tuple(change.path for change in self.changes if change.after is None)
+
+
+class TreeHolder:
+    """Owner of the present tree and of the last deltas. Thread-safe.
+
+    ``current`` is for reading: work on ``current.fork()`` and hand it to ``replace``.
+    """
+
+    def __init__(self, tree: ManagementTree, revision: int) -> None:
+        self._lock = threading.RLock()
+        self._tree = _settled(tree)
+        self._revision = revision
+        self._history: deque[Delta] = deque(maxlen=HISTORY)
+        self._subscribers: dict[int, Callable[[Delta], None]] = {}
+        self._next_subscriber = 0
+
+    @property
+    def current(self) -> ManagementTree:
+        with self._lock:
+            return self._tree
+
+    @property
+    def revision(self) -> int:
+        with self._lock:
+            return self._revision
+
+    def state(self) -> tuple[ManagementTree, int]:
+        """Tree and revision of one moment."""
+        with self._lock:
+            return self._tree, self._revision
+
+    def fork(self) -> ManagementTree:
+        """A working copy of the present tree."""
+        with self._lock:
+            return self._tree.fork()
+
+    def replace(self, tree: ManagementTree, revision: int) -> Delta:
+        """Put a newer tree in force and tell the subscribers, in this thread and in order.
+
+        A subscriber must not block or raise: hand over to a queue.
+        """
+        with self._lock:
+            if revision <= self._revision:
+                raise ValueError(f"revision {revision} is not newer than {self._revision}")
+            settled = _settled(tree)
+            delta = Delta(revision, tuple(self._tree.diff(settled)))
+            self._tree, self._revision = settled, revision
+            self._history.append(delta)
+            for callback in list(self._subscribers.values()):
+                callback(delta)
+            return delta
+
+    def since(self, revision: int) -> tuple[Delta, ...] | None:
+        """The deltas after a revision; None when they are no longer known, or never were."""
+        with self._lock:
+            if revision == self._revision:
+                return ()
+            known = self._history[0].revision if self._history else self._revision + 1
+            if not known - 1 <= revision < self._revision:
+                return None
+            return tuple(delta for delta in self._history if delta.revision > revision)
+
+    def subscribe(self, callback: Callable[[Delta], None]) -> Callable[[], None]:
+        """Call back on every replacement; returns what ends the subscription."""
+        with self._lock:
+            token = self._next_subscriber
+            self._next_subscriber += 1
+            self._subscribers[token] = callback
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._subscribers.pop(token, None)
+
+        return unsubscribe
+
+
+def _settled(tree: ManagementTree) -> ManagementTree:
+    """A copy of its own with the snapshot made, so that reading it from threads changes nothing."""
+    mine = tree.fork()
+    _ = mine.snapshot
+    return mine
