@@ -1,0 +1,235 @@
+"""The thin client: one method a call, names and values as Python has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+from cardea.v1 import (
+    cards_pb2,
+    cards_pb2_grpc,
+    management_pb2,
+    management_pb2_grpc,
+    provisioning_pb2,
+    provisioning_pb2_grpc,
+    readers_pb2,
+    readers_pb2_grpc,
+    tree_pb2,
+    tree_pb2_grpc,
+)
+
+from .errors import readable_errors
+from .session import Session
+
+__all__ = ["DEFAULT_SOCKET", "Client", "FileData", "file_ref"]
+
+DEFAULT_SOCKET = "/run/cardea/cardd.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class FileData:
+    """A file's content. ``decoded`` is None where the meaning of the bytes is not known."""
+
+    name: str
+    data: bytes
+    records: tuple[bytes, ...]
+    decoded: Any
+
+
+class Client:
+    """A connection to the daemon. Every method raises :class:`cardea.CardeaError`.
+
+    ``target`` is a gRPC target or a path of a Unix socket; by default ``$CARDEA_SOCKET``, or the
+    socket of the system's daemon. Thread-safe.
+    """
+
+    def __init__(self, target: str = "", *, timeout_s: float = 60.0) -> None:
+        target = target or os.environ.get("CARDEA_SOCKET", "") or DEFAULT_SOCKET
+        self.target = target if ":" in target else f"unix:{os.path.abspath(target)}"
+        self._timeout_s = timeout_s
+        options = [("grpc.default_authority", "cardd")]
+        self._channel = grpc.insecure_channel(self.target, options=options)
+        self._readers = readers_pb2_grpc.ReaderServiceStub(self._channel)
+        self._cards = cards_pb2_grpc.CardServiceStub(self._channel)
+        self._tree = tree_pb2_grpc.TreeServiceStub(self._channel)
+        self._provisioning = provisioning_pb2_grpc.ProvisioningServiceStub(self._channel)
+        self._management = management_pb2_grpc.ManagementServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    # -- readers
+
+    def readers(self) -> Sequence[readers_pb2.Reader]:
+        with readable_errors(self.target):
+            request = readers_pb2.ListReadersRequest()
+            return self._readers.ListReaders(request, timeout=self._timeout_s).readers
+
+    def watch_readers(self, after_sequence: int = 0) -> Iterator[readers_pb2.WatchReadersResponse]:
+        """A snapshot, then changes, for ever; resume with the last sequence number seen."""
+        with readable_errors(self.target):
+            request = readers_pb2.WatchReadersRequest(after_sequence=after_sequence)
+            yield from self._readers.WatchReaders(request)
+
+    # -- cards
+
+    def card(self, name: str = "") -> cards_pb2.Card:
+        """A card by ``cards/{card}`` or ``readers/{reader}``; by default the only one there is."""
+        with readable_errors(self.target):
+            request = cards_pb2.GetCardRequest(name=name)
+            return self._cards.GetCard(request, timeout=self._timeout_s).card
+
+    def read(
+        self, name: str, file: str, *, aid: bytes = b"", max_wait_s: float | None = None
+    ) -> FileData:
+        """One file, by well-known name (``EF.ICCID``) or path (``3F00/2FE2``, ``6F07`` in aid)."""
+        with readable_errors(self.target):
+            request = cards_pb2.ReadFileRequest(
+                name=name, file=file_ref(file, aid), max_wait=_duration(max_wait_s)
+            )
+            return _file(self._cards.ReadFile(request, timeout=self._timeout_s).content)
+
+    def read_many(
+        self, name: str, files: Sequence[str], *, max_wait_s: float | None = None
+    ) -> list[FileData | cards_pb2.FileError]:
+        """Several files under one lease, each with its content or its error."""
+        with readable_errors(self.target):
+            request = cards_pb2.BatchReadFilesRequest(
+                name=name, files=map(file_ref, files), max_wait=_duration(max_wait_s)
+            )
+            results = self._cards.BatchReadFiles(request, timeout=self._timeout_s).results
+        return [_file(r.content) if r.HasField("content") else r.error for r in results]
+
+    def transmit(self, name: str, command: bytes, *, max_wait_s: float | None = None) -> bytes:
+        """One APDU under a lease of its own; for several use :meth:`session`."""
+        with readable_errors(self.target):
+            request = cards_pb2.TransmitRequest(
+                name=name, command=command, max_wait=_duration(max_wait_s)
+            )
+            return self._cards.Transmit(request, timeout=self._timeout_s).response
+
+    def session(
+        self, name: str = "", purpose: str = "", *, max_wait_s: float | None = None
+    ) -> Session:
+        """A lease, as a context manager."""
+        return Session(self._cards, self.target, name, purpose, _duration(max_wait_s))
+
+    def write_card(
+        self, name: str, adm: bytes, writes: Sequence[tuple[str, bytes]], request_id: str = ""
+    ) -> cards_pb2.WriteCardResponse:
+        """Write provisioning files, each (OID, content), with the card's administrative key."""
+        with readable_errors(self.target):
+            request = cards_pb2.WriteCardRequest(
+                name=name,
+                adm=adm,
+                writes=(cards_pb2.CardFileWrite(oid=oid, data=data) for oid, data in writes),
+                request_id=request_id or str(uuid.uuid4()),
+            )
+            return self._cards.WriteCard(request, timeout=self._timeout_s)
+
+    # -- tree
+
+    def node(self, path: str) -> tree_pb2.Node:
+        with readable_errors(self.target):
+            request = tree_pb2.GetNodeRequest(path=path)
+            return self._tree.GetNode(request, timeout=self._timeout_s).node
+
+    def nodes(self, path: str = ".") -> tree_pb2.ListNodesResponse:
+        """The nodes below a path, itself first, with the tree's revision."""
+        with readable_errors(self.target):
+            request = tree_pb2.ListNodesRequest(path=path)
+            return self._tree.ListNodes(request, timeout=self._timeout_s)
+
+    def explain(self, path: str) -> tree_pb2.ExplainNodeResponse:
+        """Which source won, what lost, and why."""
+        with readable_errors(self.target):
+            request = tree_pb2.ExplainNodeRequest(path=path)
+            return self._tree.ExplainNode(request, timeout=self._timeout_s)
+
+    def watch_tree(
+        self, path: str = ".", after_revision: int = 0
+    ) -> Iterator[tree_pb2.WatchTreeResponse]:
+        """A snapshot, then each committed change, for ever."""
+        with readable_errors(self.target):
+            request = tree_pb2.WatchTreeRequest(path=path, after_revision=after_revision)
+            yield from self._tree.WatchTree(request)
+
+    # -- provisioning and management
+
+    def provision(
+        self, name: str = "", request_id: str = ""
+    ) -> Iterator[provisioning_pb2.ProvisionResponse]:
+        """Each stage as it is reached; the last has the result. A failed run raises at its end."""
+        with readable_errors(self.target):
+            request = provisioning_pb2.ProvisionRequest(
+                name=name, request_id=request_id or str(uuid.uuid4())
+            )
+            yield from self._provisioning.Provision(request)
+
+    def preview(self, name: str = "") -> provisioning_pb2.PreviewProvisioningResponse:
+        """What the card would change; nothing is."""
+        with readable_errors(self.target):
+            request = provisioning_pb2.PreviewProvisioningRequest(name=name)
+            return self._provisioning.PreviewProvisioning(request, timeout=self._timeout_s)
+
+    def provisioning_status(self) -> Sequence[provisioning_pb2.ProvisioningStatus]:
+        with readable_errors(self.target):
+            request = provisioning_pb2.GetProvisioningStatusRequest()
+            answer = self._provisioning.GetProvisioningStatus(request, timeout=self._timeout_s)
+            return answer.statuses
+
+    def accounts(self) -> Sequence[management_pb2.Account]:
+        with readable_errors(self.target):
+            request = management_pb2.ListAccountsRequest()
+            return self._management.ListAccounts(request, timeout=self._timeout_s).accounts
+
+    def sync(self, server_id: str, request_id: str = "") -> management_pb2.StartSessionResponse:
+        """A management session with this server now; returns at its end."""
+        with readable_errors(self.target):
+            request = management_pb2.StartSessionRequest(
+                server_id=server_id, request_id=request_id or str(uuid.uuid4())
+            )
+            return self._management.StartSession(request)
+
+
+def file_ref(file: str, aid: bytes = b"") -> cards_pb2.FileRef:
+    """A file by how it is written: ``EF.…`` and ``APP/EF.…`` are names, the rest are paths."""
+    if "EF." in file.upper():
+        return cards_pb2.FileRef(known=file)
+    return cards_pb2.FileRef(path=file, aid=aid)
+
+
+def _file(content: cards_pb2.FileContent) -> FileData:
+    return FileData(
+        name=content.file.known or content.file.path,
+        data=content.data,
+        records=tuple(content.records),
+        decoded=json.loads(content.decoded_json) if content.decoded_json else None,
+    )
+
+
+def _duration(value_s: float | None) -> Duration | None:
+    if value_s is None:
+        return None
+    message = Duration()
+    message.FromMicroseconds(round(value_s * 1e6))
+    return message

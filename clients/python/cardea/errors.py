@@ -1,0 +1,129 @@
+"""Failures as people want to read them: what happened, why, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+__all__ = ["REMEDIES", "CardeaError", "ConnectionFailedError", "readable_errors"]
+
+_DOMAIN = "cardea"
+
+# By reason of errors.proto: what whoever got the error can do about it.
+REMEDIES: Mapping[str, str] = {
+    "CALLER_UNKNOWN": "Connect again.",
+    "ACCESS_DENIED": "Ask the administrator to add your user to the group cardea, or a row to "
+    "[[access.grant]] in /etc/cardea/cardd.toml.",
+    "ARGUMENT_INVALID": "Correct the argument.",
+    "LIMIT_REACHED": "Close watches or sessions that are not needed.",
+    "INTERNAL": "Report it with the error id; the daemon's log has the details.",
+    "PCSC_UNAVAILABLE": "Start pcscd (systemctl start pcscd.socket) and check that it finds the "
+    "reader (pcsc_scan).",
+    "READER_NOT_FOUND": "List the readers with: cardctl readers",
+    "CARD_ABSENT": "Insert a card.",
+    "CARD_MUTE": "Clean the contacts, insert the card the right way round, or try another reader.",
+    "CARD_LOST": "Leave the card in place, let no other program reset it, and try again.",
+    "CARD_NOT_FOUND": "List what is inserted with: cardctl readers",
+    "CARD_REFUSED": "The status word says why; the card's manual says more.",
+    "CARD_FILE_NOT_FOUND": "This card does not have it.",
+    "CARD_ACCESS_DENIED": "The file needs a PIN or a key that was not presented.",
+    "CARD_DATA_MALFORMED": "The card's content is damaged or not to the standard; its issuer can "
+    "write it anew.",
+    "CARD_BUSY": "Wait for the holder, or give a longer maximum wait; cardctl readers shows it.",
+    "LEASE_ENDED": "Open a new session and exchange APDUs without long pauses.",
+    "CREDENTIAL_REJECTED": "Check the PIN or key. It is not tried again, each try counts.",
+    "RETRY_FLOOR": "Present the right PIN or key with the issuer's own tool first; automation "
+    "spends none of the last tries.",
+    "NO_PROVISIONING_DATA": "The card brings neither parameters nor a usable key; ask its issuer.",
+    "DOCUMENT_MALFORMED": "The provisioning document on the card is damaged; its issuer can write "
+    "it anew.",
+    "PROVISIONING_UNDER_WAY": "Wait for its end: cardctl status",
+    "ACCOUNT_NOT_FOUND": "List the servers with: cardctl accounts",
+    "READ_BACK_DIFFERS": "The card's memory may be worn out; try again, then replace the card.",
+    "SERVER_UNREACHABLE": "Check the network and the server's address: cardctl accounts",
+    "SERVER_CERTIFICATE_INVALID": "Check the clock and [network] ca_file; do not turn the check "
+    "off.",
+    "SERVER_NOT_AUTHENTIC": "The server does not know the shared key: an attack, or another "
+    "server's address. Ask the operator.",
+    "CREDENTIALS_REFUSED_BY_SERVER": "The operator must register this card or device.",
+    "SERVER_PROTOCOL_ERROR": "The operator must look at the server.",
+    "SESSION_ABORTED_BY_SERVER": "Try later, or ask the operator.",
+    "NODE_NOT_FOUND": "List what there is with: cardctl tree",
+    "PATH_INVALID": "A path begins with ./ and has no empty parts, for example ./DevInfo/DevId.",
+    "EVENTS_GONE": "Begin anew with a snapshot.",
+    "STORE_UNAVAILABLE": "Check the disk and the directory of [store] path.",
+}
+
+_CODES: Mapping[grpc.StatusCode, tuple[str, str]] = {
+    grpc.StatusCode.UNIMPLEMENTED: ("UNIMPLEMENTED", "The daemon is older than this client."),
+    grpc.StatusCode.CANCELLED: ("CANCELLED", "The daemon is going down; try again."),
+    grpc.StatusCode.DEADLINE_EXCEEDED: ("DEADLINE", "Give the call more time."),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ("TOO_LARGE", "Send less at once."),
+}
+
+
+class CardeaError(Exception):
+    """A call failed: ``reason`` as in errors.proto, ``facts`` by name, ``remedy`` for people."""
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        facts: Mapping[str, str] | None = None,
+        remedy: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.facts = dict(facts or {})
+        self.remedy = remedy
+        self.retry_after_s = retry_after_s
+
+    @classmethod
+    def from_rpc(cls, error: grpc.RpcError, target: str = "") -> CardeaError:
+        """From what grpc raises; a failure without details of ours is one of the connection."""
+        if not isinstance(error, grpc.Call):
+            return ConnectionFailedError(target, str(error))
+        status = rpc_status.from_call(error)
+        reason, facts, retry_after_s = "", {}, None
+        for detail in status.details if status is not None else ():
+            info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+            if detail.Unpack(info) and info.domain == _DOMAIN:
+                reason, facts = info.reason, dict(info.metadata)
+            elif detail.Unpack(retry):
+                retry_after_s = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+        if reason:
+            remedy = REMEDIES.get(reason, "")
+            return cls(reason, error.details() or reason, facts, remedy, retry_after_s)
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            return ConnectionFailedError(target, error.details() or "")
+        reason, remedy = _CODES.get(error.code(), (error.code().name, ""))
+        return cls(reason, error.details() or reason, {}, remedy)
+
+
+class ConnectionFailedError(CardeaError):
+    """The daemon does not answer at all."""
+
+    def __init__(self, target: str, detail: str) -> None:
+        super().__init__(
+            "DAEMON_UNREACHABLE",
+            f"no answer from cardd at {target}",
+            {"target": target, "detail": detail},
+            "Start the daemon (systemctl start cardd), or name its socket with --socket or "
+            "CARDEA_SOCKET.",
+            1.0,
+        )
+
+
+@contextmanager
+def readable_errors(target: str) -> Iterator[None]:
+    """Turn what grpc raises inside into :class:`CardeaError`."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise CardeaError.from_rpc(error, target) from error

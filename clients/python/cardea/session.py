@@ -1,0 +1,82 @@
+"""A lease on a card: APDUs one after the other, nobody in between."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from google.protobuf.duration_pb2 import Duration
+
+from cardea.v1 import cards_pb2, cards_pb2_grpc
+
+from .errors import CardeaError, readable_errors
+
+__all__ = ["Session"]
+
+_ABORT = None
+
+
+class Session:
+    """Holds the card from ``with`` to its end.
+
+    Leaving normally gives the card back; leaving by an exception aborts, and the daemon scrubs PIN
+    and selection state. For one thread at a time.
+    """
+
+    def __init__(
+        self,
+        stub: cards_pb2_grpc.CardServiceStub,
+        target: str,
+        name: str,
+        purpose: str,
+        max_wait: Duration | None,
+    ) -> None:
+        self._target = target
+        self._requests: queue.SimpleQueue[cards_pb2.SessionRequest | None] = queue.SimpleQueue()
+        opening = cards_pb2.SessionOpen(name=name, purpose=purpose, max_wait=max_wait)
+        self._requests.put(cards_pb2.SessionRequest(open=opening))
+        self._stub = stub
+        self._granted: cards_pb2.SessionGranted | None = None
+
+    def __enter__(self) -> Self:
+        self._answers = self._stub.Session(iter(self._requests.get, _ABORT))
+        self._granted = self._next().granted
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._requests.put(cards_pb2.SessionRequest(end=cards_pb2.SessionEnd()))
+            self._next()
+        self._requests.put(_ABORT)
+        if kind is not None:
+            self._answers.cancel()
+
+    @property
+    def granted(self) -> cards_pb2.SessionGranted:
+        """The lease: card, idle limit, maximum hold."""
+        if self._granted is None:
+            raise CardeaError("LEASE_ENDED", "the session is not open")
+        return self._granted
+
+    def transmit(self, command: bytes) -> bytes:
+        """One command APDU; the response with its status word, whatever it says."""
+        self._requests.put(cards_pb2.SessionRequest(command=command))
+        return self._next().response
+
+    def _next(self) -> cards_pb2.SessionResponse:
+        with readable_errors(self._target):
+            return _first(self._answers)
+
+
+def _first(answers: Iterator[cards_pb2.SessionResponse]) -> cards_pb2.SessionResponse:
+    try:
+        return next(answers)
+    except StopIteration:
+        raise CardeaError("LEASE_ENDED", "the daemon closed the session") from None

@@ -1,0 +1,1 @@
+"""The process: configuration, logging, wiring, life and death."""

@@ -1,0 +1,246 @@
+"""The daemon's configuration: every key, its default, its meaning."""
+
+# ruff: noqa: RUF009 - key() declares a field and has no effect of its own
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .settings import ConfigError, key, load_section
+
+__all__ = [
+    "DEFAULT_PATH",
+    "AccessConfig",
+    "Config",
+    "DeviceConfig",
+    "GrantConfig",
+    "LimitsConfig",
+    "LoggingConfig",
+    "NetworkConfig",
+    "PcscConfig",
+    "ProvisioningConfig",
+    "SharingConfig",
+    "SocketConfig",
+    "StoreConfig",
+    "load_config",
+    "parse_config",
+]
+
+DEFAULT_PATH = Path("/etc/cardea/cardd.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class SocketConfig:
+    """Where local programs connect. A socket activated by systemd takes precedence."""
+
+    path: Path = key(Path("/run/cardea/cardd.sock"), "The Unix socket. At most 107 bytes.")
+    mode: str = key(
+        "0666",
+        "Permissions of the socket, octal. Who may do what is decided by `[access]`, not here.",
+    )
+    runtime_directory: Path = key(
+        Path("/run/cardea"),
+        "Private files of the running daemon; a directory of mode 0700 is made in it.",
+    )
+    max_connections: int = key(1024, "Connections at once.", minimum=1, maximum=65536)
+    max_connections_per_user: int = key(
+        256, "Connections at once of one user.", minimum=1, maximum=65536
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GrantConfig:
+    """One row: which callers, which rights, on what. Deny by default."""
+
+    users: tuple[str, ...] = key((), "User names.")
+    uids: tuple[int, ...] = key((), "User ids.")
+    groups: tuple[str, ...] = key((), "Group names; supplementary groups count.")
+    gids: tuple[int, ...] = key((), "Group ids.")
+    everyone: bool = key(False, "Every local user.")
+    rights: tuple[str, ...] = key(
+        (), "Rights, with `*` and `?` as wildcards; the list of rights is below."
+    )
+    readers: tuple[str, ...] = key(("*",), "PC/SC reader names, with wildcards.")
+    applications: tuple[str, ...] = key(
+        ("*",),
+        "Applications on the card: `mf` (files outside any application), `usim`, `isim`, `pkcs15`, "
+        "or an AID in upper-case hexadecimal; with wildcards. APDUs and sessions need `*`.",
+    )
+    nodes: tuple[str, ...] = key(
+        ("*",), "Nodes of the tree, for example `./NAP/*`; `*` also matches `/`."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessConfig:
+    """Which local users may do what."""
+
+    builtin: bool = key(
+        True, "Give root, the daemon's own user and the members of `group` every right."
+    )
+    group: str = key("cardea", "The group of the built-in row.")
+    grant: tuple[GrantConfig, ...] = key((), "Further rows, each a table `[[access.grant]]`.")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """What one user may have open at once, and what the daemon remembers."""
+
+    streams_per_user: int = key(64, "Watches and sessions at once.", minimum=1)
+    calls_per_user: int = key(256, "Other calls at once.", minimum=1)
+    events_kept: int = key(
+        1024, "Reader events kept for watchers that resume.", minimum=16, maximum=1_000_000
+    )
+    max_message_bytes: int = key(
+        4 << 20, "Largest message from a client.", minimum=1 << 16, maximum=1 << 28
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PcscConfig:
+    """The PC/SC daemon that owns the drivers."""
+
+    socket: str = key("", "Socket of pcscd; empty: pcscd's own default (or PCSCLITE_CSOCK_NAME).")
+    apdu_deadline_s: float = key(
+        10.0, "A card that has not answered an APDU for this long is given up.", minimum=0.1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SharingConfig:
+    """How the card is shared among programs."""
+
+    idle_limit_s: float = key(
+        5.0, "A lease ends when its holder sends no APDU for this long.", minimum=0.05
+    )
+    max_hold_s: float = key(30.0, "A lease ends after this long in any case.", minimum=0.1)
+    max_wait_s: float = key(
+        10.0, "How long a call waits for the card if it does not say.", minimum=0.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where the tree lives."""
+
+    path: Path = key(Path("/var/lib/cardea/cardd.sqlite"), "SQLite database; made if missing.")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """What the device says of itself (DevInfo, DevDetail), and its own settings."""
+
+    id: str = key("", "DevInfo/DevId; empty: `urn:uuid:` and an id derived from the machine's.")
+    manufacturer: str = key("Cardea", "DevInfo/Man.")
+    model: str = key("Linux", "DevInfo/Mod.")
+    language: str = key("en", "DevInfo/Lang.")
+    device_type: str = key("computer", "DevDetail/DevTyp.")
+    oem: str = key("", "DevDetail/OEM.")
+    firmware_version: str = key("", "DevDetail/FwV.")
+    software_version: str = key("", "DevDetail/SwV; empty: the daemon's version.")
+    hardware_version: str = key("", "DevDetail/HwV.")
+    tree: Mapping[str, str] = key(
+        {}, 'Values of the device in the tree, weakest in precedence: `"./NAP/own/NAPAddr" = "…"`.'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisioningConfig:
+    """When and how the machine is provisioned from a card."""
+
+    on_insert: bool = key(True, "Provision by itself when a card is inserted, or there at start.")
+    retry_floor: int = key(
+        2, "A PIN or key with this many tries left or fewer is never presented.", minimum=0
+    )
+    secure_only: bool = key(True, "Talk to management servers over https only.")
+    confirm_deadline_s: float = key(
+        60.0, "How long a session may take before it is given up.", minimum=1.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """The way to management and bootstrapping servers."""
+
+    ca_file: str = key("", "PEM file with the trusted CAs; empty: those of the system.")
+    connect_timeout_s: float = key(5.0, "Longest time to connect.", minimum=0.1)
+    read_timeout_s: float = key(30.0, "Longest silence of a server.", minimum=0.1)
+    max_response_bytes: int = key(4 << 20, "Largest answer that is taken.", minimum=1 << 12)
+    bsf_url: str = key(
+        "", "Bootstrapping server; empty: found from the card's realm (TS 23.003 §16.2)."
+    )
+    dm_url: str = key(
+        "", "DM server for a card that holds only a key; empty: found from the card's realm."
+    )
+    hosts: Mapping[str, str] = key(
+        {}, 'Where to connect for a name: `"dm.example:443" = "127.0.0.1:8443"`.'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingConfig:
+    """Events on standard error. Keys, PINs and secret values never appear in them."""
+
+    level: Literal["debug", "info", "warning", "error"] = key("info", "Least level to write.")
+    format: Literal["auto", "json", "console"] = key(
+        "auto", "`auto`: console on a terminal, JSON lines elsewhere."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All sections. Every one may be left out."""
+
+    socket: SocketConfig = SocketConfig()
+    access: AccessConfig = AccessConfig()
+    limits: LimitsConfig = LimitsConfig()
+    pcsc: PcscConfig = PcscConfig()
+    sharing: SharingConfig = SharingConfig()
+    store: StoreConfig = StoreConfig()
+    device: DeviceConfig = DeviceConfig()
+    provisioning: ProvisioningConfig = ProvisioningConfig()
+    network: NetworkConfig = NetworkConfig()
+    logging: LoggingConfig = LoggingConfig()
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: not readable, not TOML, or not a configuration.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise ConfigError(str(path), str(problem)) from error
+    return parse_config(text, str(path))
+
+
+def parse_config(text: str, name: str = "configuration") -> Config:
+    """As :func:`load_config`, from text; ``name`` stands in the errors."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(name, f"not TOML: {error}") from error
+    config = load_section(Config, values, name)
+    _check(config, name)
+    return config
+
+
+def _check(config: Config, name: str) -> None:
+    """What no single key can tell."""
+    try:
+        mode = int(config.socket.mode, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise ConfigError(f"{name}.socket.mode", "must be octal permissions such as 0660")
+    if len(bytes(config.socket.path)) > 107:  # sun_path, with its terminator
+        raise ConfigError(f"{name}.socket.path", "is longer than 107 bytes")
+    if config.sharing.idle_limit_s > config.sharing.max_hold_s:
+        raise ConfigError(f"{name}.sharing.idle_limit_s", "is longer than max_hold_s")

@@ -1,0 +1,79 @@
+"""The command ``cardd``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .config import DEFAULT_PATH, Config, load_config
+from .settings import ConfigError
+
+__all__ = ["main"]
+
+EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 78  # sysexits.h: EX_CONFIG
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 stopped as asked, 1 could not run, 2 usage, 78 unusable configuration."""
+    options = _parser().parse_args(arguments)
+    if options.command == "config-reference":
+        return _print_reference()
+    try:
+        config = _configuration(options.config)
+        if options.command == "check-config":
+            print(f"{options.config}: good")
+            return EXIT_OK
+        return _run(config)
+    except ConfigError as error:
+        print(f"cardd: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cardd", description="Card-access daemon.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="serve until SIGTERM or SIGINT")
+    run.add_argument("--config", type=Path, default=None, help=f"default: {DEFAULT_PATH}")
+    check = commands.add_parser("check-config", help="check a configuration file, change nothing")
+    check.add_argument("config", type=Path)
+    commands.add_parser("config-reference", help="print every key, as Markdown")
+    return parser
+
+
+def _configuration(path: Path | None) -> Config:
+    """The file that was named, or the default one if there is one, or the defaults."""
+    from .bootstrap import check_names
+
+    if path is None and not DEFAULT_PATH.exists():
+        return Config()
+    config = load_config(path or DEFAULT_PATH)
+    check_names(config)
+    return config
+
+
+def _print_reference() -> int:
+    from .config_reference import reference
+
+    print(reference(), end="")
+    return EXIT_OK
+
+
+def _run(config: Config) -> int:
+    # Late, so that check-config and usage errors do not wait for grpc and PC/SC to load.
+    from .bootstrap import StartError, serve
+    from .logging import configure_logging
+
+    configure_logging(config.logging.level, config.logging.format)
+    try:
+        asyncio.run(serve(config))
+    except StartError as error:
+        print(f"cardd: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Between the layers' dataclasses and the messages of cardea.v1. No decisions, no I/O."""
+
+from __future__ import annotations
+
+from cardea.v1 import management_pb2, provisioning_pb2, tree_pb2
+from cardea_core import Change, Claim, Node
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from cardd.provisioning.progress import (
+    CardStatus,
+    FoundDocument,
+    Preview,
+    Progress,
+    ProvisioningResult,
+    SessionOutcome,
+    Stage,
+)
+from cardd.tree import is_secret
+
+from .ports import AccountView
+
+__all__ = [
+    "account_message",
+    "change_message",
+    "claim_message",
+    "duration",
+    "node_message",
+    "preview_message",
+    "progress_message",
+    "seconds",
+    "session_message",
+    "status_message",
+    "timestamp",
+]
+
+_KINDS = {
+    "device": tree_pb2.SOURCE_KIND_DEVICE,
+    "card": tree_pb2.SOURCE_KIND_CARD,
+    "server": tree_pb2.SOURCE_KIND_SERVER,
+}
+
+_OUTCOMES = {
+    "wins": tree_pb2.CLAIM_OUTCOME_WINS,
+    "lower_precedence": tree_pb2.CLAIM_OUTCOME_LOWER_PRECEDENCE,
+    "older": tree_pb2.CLAIM_OUTCOME_OLDER,
+    "hidden": tree_pb2.CLAIM_OUTCOME_HIDDEN,
+}
+
+
+def duration(value_s: float) -> Duration:
+    message = Duration()
+    message.FromMicroseconds(round(value_s * 1e6))
+    return message
+
+
+def seconds(message: Duration) -> float:
+    return message.seconds + message.nanos / 1e9
+
+
+def timestamp(at_ms: int) -> Timestamp | None:
+    """None, an unset field, for 0: a time that is not known."""
+    if not at_ms:
+        return None
+    message = Timestamp()
+    message.FromMilliseconds(at_ms)
+    return message
+
+
+def node_message(node: Node) -> tree_pb2.Node:
+    """The value of a secret node stays behind."""
+    secret = is_secret(node.path)
+    return tree_pb2.Node(
+        path=node.path,
+        interior=node.interior,
+        format=node.format,
+        type=node.mime,
+        value=b"" if secret else node.value or b"",
+        secret=secret,
+        source=_source(node.kind, node.id),
+        claimed_at=timestamp(node.at_ms),
+    )
+
+
+def claim_message(path: str, claim: Claim) -> tree_pb2.Claim:
+    secret = is_secret(path)
+    return tree_pb2.Claim(
+        source=_source(claim.kind, claim.id),
+        claimed_at=timestamp(claim.at_ms),
+        value=b"" if secret else claim.value or b"",
+        secret=secret,
+        absent=claim.absent,
+        outcome=_OUTCOMES[claim.outcome],
+    )
+
+
+def change_message(change: Change) -> provisioning_pb2.NodeChange:
+    return provisioning_pb2.NodeChange(
+        path=change.path,
+        before=node_message(change.before) if change.before is not None else None,
+        after=node_message(change.after) if change.after is not None else None,
+    )
+
+
+def progress_message(progress: Progress) -> provisioning_pb2.ProvisionResponse:
+    return provisioning_pb2.ProvisionResponse(
+        stage=_stage(progress.stage),
+        done=progress.done,
+        total=progress.total,
+        detail=progress.detail,
+        elapsed=duration(progress.elapsed_s),
+        result=_result(progress.result),
+    )
+
+
+def preview_message(preview: Preview) -> provisioning_pb2.PreviewProvisioningResponse:
+    return provisioning_pb2.PreviewProvisioningResponse(
+        documents=map(_document, preview.documents), changes=map(change_message, preview.changes)
+    )
+
+
+def status_message(status: CardStatus) -> provisioning_pb2.ProvisioningStatus:
+    return provisioning_pb2.ProvisioningStatus(
+        card=status.card,
+        stage=_stage(status.stage),
+        last_result=_result(status.last_result),
+        confirmation_pending=status.confirmation_pending,
+    )
+
+
+def account_message(account: AccountView) -> management_pb2.Account:
+    return management_pb2.Account(
+        server_id=account.server_id,
+        path=account.path,
+        address=account.address,
+        display_name=account.display_name,
+        source=account.source,
+        auth_type=account.auth_type,
+        last_session_at=timestamp(account.last_session_at_ms),
+        last_session_outcome=account.last_session_outcome,
+    )
+
+
+def session_message(outcome: SessionOutcome) -> management_pb2.StartSessionResponse:
+    return management_pb2.StartSessionResponse(
+        session_id=outcome.session_id,
+        commands=outcome.commands,
+        nodes_changed=outcome.nodes_changed,
+        card_files_updated=outcome.card_files_updated,
+        confirmed=outcome.confirmed,
+    )
+
+
+def _source(kind: str, source_id: str) -> tree_pb2.Source:
+    return tree_pb2.Source(kind=_KINDS[kind], id=source_id)
+
+
+def _stage(stage: Stage | None) -> provisioning_pb2.Stage.ValueType:
+    if stage is None:
+        return provisioning_pb2.STAGE_UNSPECIFIED
+    return provisioning_pb2.Stage.Value(f"STAGE_{stage.name}")
+
+
+def _document(found: FoundDocument) -> provisioning_pb2.FoundDocument:
+    return provisioning_pb2.FoundDocument(
+        oid=found.oid, path=found.path, size=found.size, format=found.format
+    )
+
+
+def _result(result: ProvisioningResult | None) -> provisioning_pb2.ProvisioningResult | None:
+    if result is None:
+        return None
+    return provisioning_pb2.ProvisioningResult(
+        name=result.name,
+        card=result.card,
+        stage=_stage(result.stage),
+        servers=result.servers,
+        nodes_changed=result.nodes_changed,
+        card_files_updated=result.card_files_updated,
+        apdus=result.apdus,
+        card_time=duration(result.card_time_s),
+        network_time=duration(result.network_time_s),
+        total_time=duration(result.total_time_s),
+        trust=result.trust,
+        ended_at=timestamp(result.ended_at_ms),
+        reason=result.reason,
+        message=result.message,
+    )

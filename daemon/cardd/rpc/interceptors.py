@@ -1,0 +1,137 @@
+"""Around every RPC: identity, access, limits, the handler, error mapping, one log event."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from grpc.aio import AbortError
+
+from .access import RIGHTS, Policy
+from .call import Call, serving
+from .errors import failure_of, where_raised
+from .peer import Caller, PeerTable, identify
+from .refusals import AccessDeniedError, LimitReachedError
+
+__all__ = ["CallGuard", "Limits"]
+
+_log = structlog.get_logger("cardd.rpc")
+
+_QUIET = frozenset({"health.check"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one user may have open at once."""
+
+    streams_per_uid: int = 64
+    calls_per_uid: int = 256
+
+
+class CallGuard(grpc.aio.ServerInterceptor):
+    """The only interceptor: a handler runs inside it or not at all."""
+
+    def __init__(self, peers: PeerTable, policy: Policy, limits: Limits) -> None:
+        self._peers = peers
+        self._policy = policy
+        self._limits = limits
+        self._calls: Counter[int] = Counter()
+        self._streams: Counter[int] = Counter()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None:  # no such method: grpc answers UNIMPLEMENTED
+            return None
+        return self._wrap(handler, str(handler_call_details.method))
+
+    def _wrap(self, handler: Any, method: str) -> Any:
+        streaming = handler.request_streaming or handler.response_streaming
+
+        async def answer_one(request: Any, context: Any) -> Any:
+            async with self._served(method, context, streaming=streaming):
+                return await (handler.unary_unary or handler.stream_unary)(request, context)
+
+        async def answer_many(request: Any, context: Any) -> AsyncIterator[Any]:
+            async with self._served(method, context, streaming=streaming):
+                answers = (handler.unary_stream or handler.stream_stream)(request, context)
+                if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself
+                    await answers
+                    return
+                async for answer in answers:
+                    yield answer
+
+        rebuild = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }[handler.request_streaming, handler.response_streaming]
+        return rebuild(
+            answer_many if handler.response_streaming else answer_one,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    @asynccontextmanager
+    async def _served(self, method: str, context: Any, *, streaming: bool) -> AsyncIterator[None]:
+        started = time.perf_counter()
+        facts: dict[str, Any] = {"call": secrets.token_hex(8), "method": method}
+        outcome = "OK"
+        try:
+            caller = identify(self._peers, context.peer())
+            facts |= {"uid": caller.uid, "pid": caller.pid}
+            call = self._admit(facts["call"], method, caller)
+            with self._counted(caller.uid, streaming=streaming):
+                serving.set(call)
+                yield
+        except AbortError:  # the handler has ended the call itself
+            outcome = "ABORTED_BY_HANDLER"
+            raise
+        except (asyncio.CancelledError, GeneratorExit):  # the client has gone
+            outcome = "CANCELLED"
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: nothing passes unmapped
+            failure = failure_of(error)
+            outcome = failure.reason_name
+            if failure.internal:
+                _log.error("rpc.defect", error_id=failure.error_id, where=where_raised(error))
+            await context.abort_with_status(failure.status())
+        finally:
+            report = _log.debug if RIGHTS.get(method) in _QUIET else _log.info
+            elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
+            report("rpc.done", outcome=outcome, ms=elapsed_ms, **facts)
+
+    def _admit(self, call_id: str, method: str, caller: Caller) -> Call:
+        right = RIGHTS.get(method)
+        if right is None or not self._policy.allows(caller, right):
+            raise AccessDeniedError(caller, right or method)
+        return Call(call_id, method, right, caller, self._policy)
+
+    @contextmanager
+    def _counted(self, uid: int, *, streaming: bool) -> Iterator[None]:
+        counter, what, limit = (
+            (self._streams, "streams", self._limits.streams_per_uid)
+            if streaming
+            else (self._calls, "calls", self._limits.calls_per_uid)
+        )
+        if counter[uid] >= limit:
+            raise LimitReachedError(what, limit)
+        counter[uid] += 1
+        try:
+            yield
+        finally:
+            counter[uid] -= 1
+            if not counter[uid]:
+                del counter[uid]

@@ -1,0 +1,36 @@
+"""ManagementService: the servers that manage this device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cardea.v1 import management_pb2 as pb
+from cardea.v1 import management_pb2_grpc as pb_grpc
+
+from . import convert
+from .ports import ProvisionerPort
+from .refusals import ArgumentInvalidError
+
+__all__ = ["ManagementService"]
+
+
+class ManagementService(pb_grpc.ManagementServiceServicer):
+    """Converts, calls the provisioner, converts."""
+
+    def __init__(self, provisioner: ProvisionerPort) -> None:
+        self._provisioner = provisioner
+
+    async def ListAccounts(
+        self, request: pb.ListAccountsRequest, context: Any
+    ) -> pb.ListAccountsResponse:
+        return pb.ListAccountsResponse(
+            accounts=map(convert.account_message, self._provisioner.accounts())
+        )
+
+    async def StartSession(
+        self, request: pb.StartSessionRequest, context: Any
+    ) -> pb.StartSessionResponse:
+        if not request.server_id:
+            raise ArgumentInvalidError("server_id", "is empty")
+        outcome = await self._provisioner.start_session(request.server_id, request.request_id)
+        return convert.session_message(outcome)

@@ -1,0 +1,134 @@
+"""What the gRPC edge itself refuses, before or beside the layers that it calls."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cardea.v1 import errors_pb2 as pb
+
+from cardd.provisioning.progress import ProvisioningResult
+
+__all__ = [
+    "AccessDeniedError",
+    "ArgumentInvalidError",
+    "CallerUnknownError",
+    "CardAbsentError",
+    "CardNotFoundError",
+    "EventsGoneError",
+    "FileNotFoundOnCardError",
+    "LeaseEndedError",
+    "LimitReachedError",
+    "NodeNotFoundError",
+    "ReaderNotFoundError",
+    "RefusalError",
+    "RunFailedError",
+]
+
+
+class RefusalError(Exception):
+    """Base of this layer: a message for people, and facts by name."""
+
+    reason: ClassVar[pb.ErrorReason.ValueType]
+
+    def __init__(self, message: str, /, **facts: object) -> None:
+        super().__init__(message)
+        self.facts = {name: str(value) for name, value in facts.items()}
+
+
+class CallerUnknownError(RefusalError):
+    """The kernel's record of the caller is not, or no longer, known."""
+
+    reason = pb.ERROR_REASON_CALLER_UNKNOWN
+
+    def __init__(self) -> None:
+        super().__init__("the connection's caller is not known; connect anew")
+
+
+class AccessDeniedError(RefusalError):
+    """No row of the access policy."""
+
+    reason = pb.ERROR_REASON_ACCESS_DENIED
+
+    def __init__(self, caller: object, right: str, **facts: object) -> None:
+        on = "".join(f" on {kind} {name}" for kind, name in facts.items())
+        super().__init__(f"{caller} has no right {right}{on}", right=right, caller=caller, **facts)
+
+
+class ArgumentInvalidError(RefusalError):
+    """A field of the request is missing or malformed."""
+
+    reason = pb.ERROR_REASON_ARGUMENT_INVALID
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}", field=field)
+
+
+class LimitReachedError(RefusalError):
+    """A per-caller limit."""
+
+    reason = pb.ERROR_REASON_LIMIT_REACHED
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"this user already has {limit} {what}", limit=limit)
+
+
+class ReaderNotFoundError(RefusalError):
+    """No reader of that name."""
+
+    reason = pb.ERROR_REASON_READER_NOT_FOUND
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no reader {name}", reader=name)
+
+
+class CardNotFoundError(RefusalError):
+    """No card of that name is inserted, or none at all, or more than one where one was meant."""
+
+    reason = pb.ERROR_REASON_CARD_NOT_FOUND
+
+
+class CardAbsentError(RefusalError):
+    """The reader that was named holds no card."""
+
+    reason = pb.ERROR_REASON_CARD_ABSENT
+
+    def __init__(self, reader: str) -> None:
+        super().__init__(f"no card in {reader}", reader=reader)
+
+
+class FileNotFoundOnCardError(RefusalError):
+    """The card has no such file or application."""
+
+    reason = pb.ERROR_REASON_CARD_FILE_NOT_FOUND
+
+
+class LeaseEndedError(RefusalError):
+    """The lease ended before its holder gave it back."""
+
+    reason = pb.ERROR_REASON_LEASE_ENDED
+
+
+class NodeNotFoundError(RefusalError):
+    """The tree has no such node."""
+
+    reason = pb.ERROR_REASON_NODE_NOT_FOUND
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"no node {path}", path=path)
+
+
+class EventsGoneError(RefusalError):
+    """The events after a number are no longer kept."""
+
+    reason = pb.ERROR_REASON_EVENTS_GONE
+
+    def __init__(self, *, after: int) -> None:
+        super().__init__(f"events after {after} are not kept; begin anew with 0", after=after)
+
+
+class RunFailedError(RefusalError):
+    """A provisioning run ended in failure; ``reason_name`` is that of its result."""
+
+    def __init__(self, result: ProvisioningResult) -> None:
+        super().__init__(result.message or result.reason, run=result.name, card=result.card)
+        self.reason_name = result.reason

@@ -1,0 +1,209 @@
+"""The public socket, the private one behind it, and the gRPC server on that.
+
+Clients connect to the public socket, where the acceptor asks the kernel who they are; it passes
+their bytes on to the private one, which lies in a directory that only the daemon's user can enter.
+grpc never sees the public socket: it cannot take over an activated one, and it would silently
+unlink one that another process serves.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from cardea_core import Acceptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from .access import Policy
+from .interceptors import CallGuard, Limits
+
+__all__ = [
+    "PublicSocket",
+    "RpcServer",
+    "ServerOptions",
+    "SocketTakenError",
+    "activated_socket",
+    "bind_socket",
+]
+
+_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+_SUN_PATH_MAX = 107
+_SD_LISTEN_FDS_START = 3
+
+
+class SocketTakenError(Exception):
+    """The public socket cannot be had."""
+
+
+@dataclass(slots=True)
+class PublicSocket:
+    """A listening Unix socket; ``path`` and ``lock_fd`` only if this process made it."""
+
+    listener: socket.socket
+    path: Path | None = None
+    lock_fd: int | None = None
+
+    def close(self) -> None:
+        """Close it, and remove what this process made; a socket of the service manager stays."""
+        self.listener.close()
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+        if self.lock_fd is not None:
+            os.close(self.lock_fd)
+
+
+def activated_socket() -> PublicSocket | None:
+    """The socket that the service manager opened for this process (sd_listen_fds(3)), if any.
+
+    Raises:
+        SocketTakenError: it passed something else than one listening Unix stream socket.
+    """
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return None
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)  # not for children
+    if count == 0:
+        return None
+    listener = socket.socket(fileno=_SD_LISTEN_FDS_START)
+    listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if count != 1 or listener.family != socket.AF_UNIX or not listening:
+        raise SocketTakenError("the service manager must pass exactly one Unix stream socket")
+    os.set_inheritable(listener.fileno(), False)
+    return PublicSocket(listener)
+
+
+def bind_socket(path: Path, mode: int) -> PublicSocket:
+    """Bind and listen. A stale socket file is replaced; one in use is not.
+
+    Raises:
+        SocketTakenError: another process serves it, or the path cannot be used.
+    """
+    if len(os.fsencode(path)) > _SUN_PATH_MAX:
+        raise SocketTakenError(f"{path} is longer than {_SUN_PATH_MAX} bytes")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SocketTakenError(f"{error.filename}: {error.strerror}") from error
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        # Binding tells nothing: whoever binds second steals the name. The lock does tell.
+        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists() and not stat.S_ISSOCK(path.lstat().st_mode):
+            raise SocketTakenError(f"{path} exists and is no socket")
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        path.chmod(mode)
+        listener.listen(128)
+    except BlockingIOError:
+        listener.close()
+        os.close(lock_fd)
+        raise SocketTakenError(f"{path} is served by another process") from None
+    except OSError as error:
+        listener.close()
+        os.close(lock_fd)
+        raise SocketTakenError(f"{path}: {error.strerror}") from error
+    except SocketTakenError:
+        listener.close()
+        os.close(lock_fd)
+        raise
+    return PublicSocket(listener, path, lock_fd)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Sizes and limits of the server."""
+
+    runtime_directory: Path
+    max_message_bytes: int = 4 << 20
+    max_connections: int = 1024
+    max_connections_per_uid: int = 256
+    limits: Limits = field(default_factory=Limits)
+
+
+class RpcServer:
+    """The server with its two sockets. Services are added before :meth:`start`."""
+
+    def __init__(self, public: PublicSocket, policy: Policy, options: ServerOptions) -> None:
+        self._public = public
+        options.runtime_directory.mkdir(parents=True, exist_ok=True)
+        self._directory = Path(tempfile.mkdtemp(prefix="rpc-", dir=options.runtime_directory))
+        upstream = self._directory / "grpc.sock"
+        if len(os.fsencode(upstream)) > _SUN_PATH_MAX:
+            raise SocketTakenError(f"{upstream} is longer than {_SUN_PATH_MAX} bytes")
+        self._upstream = str(upstream)
+        self._acceptor = Acceptor(
+            public.listener.fileno(),
+            self._upstream,
+            max_connections=options.max_connections,
+            max_per_uid=options.max_connections_per_uid,
+        )
+        self._health = health_aio.HealthServicer()
+        self._names: list[str] = []
+        self._server = grpc.aio.server(
+            interceptors=[CallGuard(self._acceptor, policy, options.limits)],
+            options=[
+                ("grpc.max_receive_message_length", options.max_message_bytes),
+                ("grpc.so_reuseport", 0),
+                # A stopped or vanished client: known after 10 s + 3 s, not after a minute.
+                ("grpc.keepalive_time_ms", 10_000),
+                ("grpc.keepalive_timeout_ms", 3_000),
+                ("grpc.http2.ping_timeout_ms", 3_000),
+            ],
+        )
+
+    @property
+    def raw(self) -> grpc.aio.Server:
+        """For the generated ``add_…Servicer_to_server``."""
+        return self._server
+
+    async def start(self, services: Sequence[str]) -> None:
+        """Serve; ``services`` are the full names of those that were added."""
+        self._names = list(services)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            [
+                *services,
+                health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+                reflection.SERVICE_NAME,
+            ],
+            self._server,
+        )
+        self._server.add_insecure_port(f"unix:{self._upstream}")
+        await self._server.start()
+        for name in services:
+            await self.set_healthy(name)
+
+    async def set_healthy(self, service: str) -> None:
+        await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+
+    async def set_unhealthy(self, service: str) -> None:
+        """The service runs and cannot do its work (no pcscd)."""
+        await self._health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, grace_s: float) -> None:
+        """Say so by health, let calls end within ``grace_s``, cancel the others, close all."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_s)
+        self._acceptor.close()
+        self._public.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def add_services(server: RpcServer, services: Sequence[tuple[Any, Any, str]]) -> list[str]:
+    """Register (add function, servicer, full name) triples; the names, for :meth:`start`."""
+    for add, servicer, _ in services:
+        add(servicer, server.raw)
+    return [name for _, _, name in services]
