@@ -1,1 +1,16 @@
 //! Session cryptography: MILENAGE, GBA key derivation, OMA DM and HTTP digest credentials.
+//!
+//! One file per primitive. Keys live in types that are wiped on drop and have no `Debug`; tags are
+//! compared in constant time; nothing here reads a clock or draws random numbers.
+
+pub mod dm_auth;
+mod error;
+pub mod gba;
+mod hash;
+pub mod http_digest;
+pub mod milenage;
+pub mod push;
+mod secret;
+
+pub use error::CryptoError;
+pub use secret::{Secret, equal};

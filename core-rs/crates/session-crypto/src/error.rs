@@ -1,0 +1,54 @@
+//! What can be wrong. Errors name lengths and fields, never values: values may be keys.
+
+use thiserror::Error;
+
+/// An input of a wrong shape, or a check that failed.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CryptoError {
+    /// A field of another length than its definition says.
+    #[error("{field} has {actual} bytes, not {expected}")]
+    WrongLength {
+        /// The name of the field.
+        field: &'static str,
+        /// The length it must have.
+        expected: usize,
+        /// The length it has.
+        actual: usize,
+    },
+    /// A field that its formula cannot take.
+    #[error("{field}: {reason}")]
+    BadInput {
+        /// The name of the field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A message authentication code or credential that does not fit.
+    #[error("the presented value does not fit")]
+    BadMac,
+}
+
+impl CryptoError {
+    /// The name that programs act on.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::WrongLength { .. } => "wrong_length",
+            Self::BadInput { .. } => "bad_input",
+            Self::BadMac => "bad_mac",
+        }
+    }
+}
+
+/// `bytes` as an array, or an error that names the field.
+pub(crate) fn array<const N: usize>(
+    field: &'static str,
+    bytes: &[u8],
+) -> Result<[u8; N], CryptoError> {
+    bytes.try_into().map_err(|_| CryptoError::WrongLength {
+        field,
+        expected: N,
+        actual: bytes.len(),
+    })
+}

@@ -1,0 +1,250 @@
+//! MILENAGE (TS 35.206) with its default constants, and the authentication tokens of TS 33.102 §6.3.
+
+use aes::Aes128;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use zeroize::Zeroizing;
+
+use crate::error::{CryptoError, array};
+use crate::secret::{Secret, equal};
+
+type Block = Zeroizing<[u8; 16]>;
+
+// TS 35.206 §4.1: rotations in bytes (the standard counts bits) and the last byte of the constants
+const R1: usize = 8;
+const C1: u8 = 0;
+const R2: usize = 0;
+const C2: u8 = 1;
+const R3: usize = 4;
+const C3: u8 = 2;
+const R4: usize = 8;
+const C4: u8 = 4;
+const R5: usize = 12;
+const C5: u8 = 8;
+
+/// AMF that a resynchronisation token is computed with (TS 33.102 §6.3.3).
+const RESYNC_AMF: [u8; 2] = [0, 0];
+
+/// The functions of one subscriber key.
+pub struct Milenage {
+    // Boxed: moving the value must not leave copies of the key schedule behind
+    keys: Box<Keys>,
+}
+
+struct Keys {
+    cipher: Aes128,
+    opc: Block,
+}
+
+/// What a home network hands out for one authentication (TS 33.102 §6.3.2).
+pub struct AuthVector {
+    /// The challenge.
+    pub rand: [u8; 16],
+    /// SQN xor AK, AMF, MAC-A.
+    pub autn: [u8; 16],
+    /// The response that the card must give.
+    pub xres: Secret,
+    /// The confidentiality key.
+    pub ck: Secret,
+    /// The integrity key.
+    pub ik: Secret,
+}
+
+impl Milenage {
+    /// From the subscriber key and the operator value bound to it.
+    ///
+    /// # Errors
+    /// A key or operator value that has not 16 bytes.
+    pub fn new(k: &[u8], opc: &[u8]) -> Result<Self, CryptoError> {
+        let k: Block = Zeroizing::new(array("K", k)?);
+        let opc = Zeroizing::new(array("OPc", opc)?);
+        let cipher = Aes128::new(&Array(*k));
+        Ok(Self {
+            keys: Box::new(Keys { cipher, opc }),
+        })
+    }
+
+    /// From the subscriber key and the operator's common value: OPc = E(OP) xor OP (§4.1).
+    ///
+    /// # Errors
+    /// A key or operator value that has not 16 bytes.
+    pub fn from_op(k: &[u8], op: &[u8]) -> Result<Self, CryptoError> {
+        let op: Block = Zeroizing::new(array("OP", op)?);
+        let mut milenage = Self::new(k, &[0; 16])?;
+        let opc = xor(&milenage.encrypt(&op), &op);
+        milenage.keys.opc = opc;
+        Ok(milenage)
+    }
+
+    /// The operator value bound to the key.
+    #[must_use]
+    pub fn opc(&self) -> Secret {
+        Secret::new(&*self.keys.opc)
+    }
+
+    /// Network authentication code MAC-A.
+    #[must_use]
+    pub fn f1(&self, rand: &[u8; 16], sqn: &[u8; 6], amf: &[u8; 2]) -> [u8; 8] {
+        head(&self.out1(rand, sqn, amf), 0)
+    }
+
+    /// Resynchronisation code MAC-S.
+    #[must_use]
+    pub fn f1_star(&self, rand: &[u8; 16], sqn: &[u8; 6], amf: &[u8; 2]) -> [u8; 8] {
+        head(&self.out1(rand, sqn, amf), 8)
+    }
+
+    /// Response RES.
+    #[must_use]
+    pub fn f2(&self, rand: &[u8; 16]) -> Secret {
+        Secret::new(&self.out(rand, R2, C2)[8..])
+    }
+
+    /// Confidentiality key CK.
+    #[must_use]
+    pub fn f3(&self, rand: &[u8; 16]) -> Secret {
+        Secret::new(&*self.out(rand, R3, C3))
+    }
+
+    /// Integrity key IK.
+    #[must_use]
+    pub fn f4(&self, rand: &[u8; 16]) -> Secret {
+        Secret::new(&*self.out(rand, R4, C4))
+    }
+
+    /// Anonymity key AK.
+    #[must_use]
+    pub fn f5(&self, rand: &[u8; 16]) -> [u8; 6] {
+        head(&self.out(rand, R2, C2), 0)
+    }
+
+    /// Anonymity key AK of the resynchronisation token.
+    #[must_use]
+    pub fn f5_star(&self, rand: &[u8; 16]) -> [u8; 6] {
+        head(&self.out(rand, R5, C5), 0)
+    }
+
+    /// An authentication vector: AUTN = SQN xor AK, AMF, MAC-A (TS 33.102 §6.3.2).
+    ///
+    /// # Errors
+    /// An input of a wrong length.
+    pub fn vector(&self, rand: &[u8], sqn: &[u8], amf: &[u8]) -> Result<AuthVector, CryptoError> {
+        let rand = array("RAND", rand)?;
+        let sqn = array("SQN", sqn)?;
+        let amf = array("AMF", amf)?;
+        let mut autn = [0; 16];
+        autn[..6].copy_from_slice(&conceal(&sqn, &self.f5(&rand)));
+        autn[6..8].copy_from_slice(&amf);
+        autn[8..].copy_from_slice(&self.f1(&rand, &sqn, &amf));
+        Ok(AuthVector {
+            rand,
+            autn,
+            xres: self.f2(&rand),
+            ck: self.f3(&rand),
+            ik: self.f4(&rand),
+        })
+    }
+
+    /// The sequence number that an authentication token carries, its code checked.
+    ///
+    /// # Errors
+    /// An input of a wrong length, or a code that does not fit.
+    pub fn open_autn(&self, rand: &[u8], autn: &[u8]) -> Result<[u8; 6], CryptoError> {
+        let rand = array("RAND", rand)?;
+        let autn: [u8; 16] = array("AUTN", autn)?;
+        let sqn = conceal(&head(&autn, 0), &self.f5(&rand));
+        let amf = head(&autn, 6);
+        check(&self.f1(&rand, &sqn, &amf), &autn[8..])?;
+        Ok(sqn)
+    }
+
+    /// The resynchronisation token of a card at `sqn_ms`: SQN xor AK, MAC-S (TS 33.102 §6.3.3).
+    ///
+    /// # Errors
+    /// An input of a wrong length.
+    pub fn auts(&self, rand: &[u8], sqn_ms: &[u8]) -> Result<[u8; 14], CryptoError> {
+        let rand = array("RAND", rand)?;
+        let sqn_ms = array("SQN", sqn_ms)?;
+        let mut auts = [0; 14];
+        auts[..6].copy_from_slice(&conceal(&sqn_ms, &self.f5_star(&rand)));
+        auts[6..].copy_from_slice(&self.f1_star(&rand, &sqn_ms, &RESYNC_AMF));
+        Ok(auts)
+    }
+
+    /// The card's sequence number from its resynchronisation token (TS 33.102 §6.3.5).
+    ///
+    /// # Errors
+    /// An input of a wrong length, or a token that this key did not make.
+    pub fn resync(&self, rand: &[u8], auts: &[u8]) -> Result<[u8; 6], CryptoError> {
+        let rand = array("RAND", rand)?;
+        let auts: [u8; 14] = array("AUTS", auts)?;
+        let sqn_ms = conceal(&head(&auts, 0), &self.f5_star(&rand));
+        check(&self.f1_star(&rand, &sqn_ms, &RESYNC_AMF), &auts[6..])?;
+        Ok(sqn_ms)
+    }
+
+    /// TEMP = E(RAND xor OPc) (§4.1).
+    fn temp(&self, rand: &[u8; 16]) -> Block {
+        self.encrypt(&xor(rand, &self.keys.opc))
+    }
+
+    /// OUT1, of which f1 and f1* are the halves.
+    fn out1(&self, rand: &[u8; 16], sqn: &[u8; 6], amf: &[u8; 2]) -> Block {
+        let mut in1 = Zeroizing::new([0; 16]);
+        for half in in1.chunks_exact_mut(8) {
+            half[..6].copy_from_slice(sqn);
+            half[6..].copy_from_slice(amf);
+        }
+        let mut input = rotate(&xor(&in1, &self.keys.opc), R1);
+        input[15] ^= C1;
+        xor(
+            &self.encrypt(&xor(&self.temp(rand), &input)),
+            &self.keys.opc,
+        )
+    }
+
+    /// OUT2 to OUT5, by rotation and constant.
+    fn out(&self, rand: &[u8; 16], rotation: usize, constant: u8) -> Block {
+        let mut input = rotate(&xor(&self.temp(rand), &self.keys.opc), rotation);
+        input[15] ^= constant;
+        xor(&self.encrypt(&input), &self.keys.opc)
+    }
+
+    fn encrypt(&self, block: &[u8; 16]) -> Block {
+        let mut block = Zeroizing::new(*block);
+        self.keys
+            .cipher
+            .encrypt_block(Array::cast_from_core_mut(&mut block));
+        block
+    }
+}
+
+fn xor(left: &[u8; 16], right: &[u8; 16]) -> Block {
+    let mut out = Zeroizing::new(*left);
+    for (byte, other) in out.iter_mut().zip(right) {
+        *byte ^= other;
+    }
+    out
+}
+
+fn rotate(block: &[u8; 16], bytes: usize) -> Block {
+    let mut out = Zeroizing::new(*block);
+    out.rotate_left(bytes);
+    out
+}
+
+fn conceal(sqn: &[u8; 6], ak: &[u8; 6]) -> [u8; 6] {
+    std::array::from_fn(|index| sqn[index] ^ ak[index])
+}
+
+/// `N` bytes from an offset. All callers pass constants that fit.
+fn head<const N: usize, const M: usize>(block: &[u8; M], offset: usize) -> [u8; N] {
+    std::array::from_fn(|index| block[offset + index])
+}
+
+fn check(expected: &[u8], presented: &[u8]) -> Result<(), CryptoError> {
+    if equal(expected, presented) {
+        Ok(())
+    } else {
+        Err(CryptoError::BadMac)
+    }
+}
