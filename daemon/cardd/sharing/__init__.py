@@ -1,0 +1,1 @@
+"""Who may use the card now: a queue with leases. Pure; time is an argument."""
