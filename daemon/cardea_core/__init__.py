@@ -1,6 +1,8 @@
 """The only door to the compiled core; `_native.pyi` documents every name."""
 
 from cardea_core._native import (
+    Acceptor,
+    AcceptorError,
     BadMac,
     Change,
     Claim,
@@ -10,6 +12,7 @@ from cardea_core._native import (
     Entry,
     Layer,
     Node,
+    Peer,
     Snapshot,
     TlvError,
     TreeError,
@@ -18,6 +21,8 @@ from cardea_core._native import (
 )
 
 __all__ = [
+    "Acceptor",
+    "AcceptorError",
     "BadMac",
     "Change",
     "Claim",
@@ -27,6 +32,7 @@ __all__ = [
     "Entry",
     "Layer",
     "Node",
+    "Peer",
     "Snapshot",
     "TlvError",
     "TreeError",

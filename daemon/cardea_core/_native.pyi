@@ -1,9 +1,12 @@
 """The compiled core: codecs, session cryptography, the management tree, the acceptor."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import ClassVar, Literal, Self, final
 
 __all__ = [
+    "Acceptor",
+    "AcceptorError",
     "BadMac",
     "Change",
     "Claim",
@@ -13,6 +16,7 @@ __all__ = [
     "Entry",
     "Layer",
     "Node",
+    "Peer",
     "Snapshot",
     "TlvError",
     "TreeError",
@@ -247,3 +251,65 @@ class Change:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]  # compared, never looked up
+
+# --- acceptor --------------------------------------------------------------------------------
+
+class AcceptorError(CoreError):
+    """A socket or path that an acceptor cannot work with."""
+
+@final
+class Acceptor:
+    """Joins the clients of one listening Unix socket to a server's private socket, and knows who
+    they are.
+
+    A thread of its own serves all connections and never needs the interpreter. The descriptor is
+    duplicated, and the socket becomes non-blocking. Connections beyond the limits are closed at
+    once. AcceptorError if the descriptor is no listening Unix stream socket or the path cannot
+    be a socket's address.
+    """
+
+    def __new__(
+        cls,
+        listener_fd: int,
+        upstream_path: str | PathLike[str],
+        *,
+        max_connections: int = 1024,
+        max_per_uid: int = 256,
+    ) -> Self: ...
+    def peer(self, name: str) -> Peer | None:
+        """Who opened the connection that gRPC calls by this name (`context.peer()`).
+
+        None for every name this acceptor did not give, and once the connection has closed.
+        """
+
+    def connections(self) -> int:
+        """How many connections are open."""
+
+    def refused(self) -> int:
+        """How many connections the limits have turned away so far."""
+
+    def failed(self) -> int:
+        """How many connections could not be joined to the server so far."""
+
+    def close(self) -> None:
+        """Stop accepting, close all connections, wait for the thread. Twice is once."""
+
+@final
+class Peer:
+    """Who opened a connection, as the kernel saw it at that moment."""
+
+    @property
+    def uid(self) -> int: ...
+    @property
+    def gid(self) -> int: ...
+    @property
+    def pid(self) -> int:
+        """For logs only: numbers are used again. 0: not visible from here."""
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Supplementary groups."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...

@@ -1,0 +1,98 @@
+//! Accepting, naming, joining: what runs on the acceptor's thread.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::time::sleep;
+
+use crate::credentials::peer_groups;
+use crate::table::{Peer, Table};
+
+/// How long accepting rests when the process has run out of descriptors or memory.
+const REST: Duration = Duration::from_millis(100);
+/// How long to wait before a full backlog of the server is tried again, and how often.
+const BACKLOG_WAIT: Duration = Duration::from_millis(5);
+const BACKLOG_TRIES: u32 = 400;
+/// Random bits of a name.
+const NAME_BYTES: usize = 16;
+
+/// Accept for ever. Whatever `accept` says, the next client may be served.
+pub(crate) async fn serve(listener: UnixListener, upstream: PathBuf, table: Arc<Table>) {
+    let upstream: Arc<Path> = upstream.into();
+    loop {
+        match listener.accept().await {
+            Ok((client, _)) => {
+                let (upstream, table) = (Arc::clone(&upstream), Arc::clone(&table));
+                tokio::spawn(async move {
+                    if join(client, &upstream, &table).await.is_err() {
+                        table.count_failure();
+                    }
+                });
+            }
+            // The client went before it was accepted.
+            Err(cause) if is_passing(&cause) => (),
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM: waiting clients stay in the backlog.
+            Err(_) => sleep(REST).await,
+        }
+    }
+}
+
+fn is_passing(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+    )
+}
+
+/// Serve one connection to its end. Errors are those from before the two sides were joined.
+async fn join(mut client: UnixStream, upstream: &Path, table: &Arc<Table>) -> io::Result<()> {
+    let peer = identify(&client)?;
+    let Some(ticket) = table.admit(fresh_name()?, peer) else {
+        return Ok(());
+    };
+    let mut server = dial(ticket.name(), upstream).await?;
+    // An end of either side is passed on to the other (half-close); when one side breaks, the
+    // break is passed on by dropping both. Neither is an error of ours.
+    let _ = copy_bidirectional(&mut client, &mut server).await;
+    Ok(())
+}
+
+fn identify(client: &UnixStream) -> io::Result<Peer> {
+    let credentials = client.peer_cred()?;
+    Ok(Peer {
+        uid: credentials.uid(),
+        gid: credentials.gid(),
+        pid: credentials.pid().unwrap_or(0),
+        groups: peer_groups(client.as_fd())?,
+    })
+}
+
+/// Connect to the server from a socket with that abstract name.
+async fn dial(name: &str, upstream: &Path) -> io::Result<UnixStream> {
+    let mut tries = 0;
+    loop {
+        let socket = UnixSocket::new_stream()?;
+        // The leading NUL makes the name abstract (unix(7)).
+        socket.bind(format!("\0{name}"))?;
+        match socket.connect(upstream).await {
+            // A full backlog is EAGAIN on Unix sockets, not a wait (unix(7)).
+            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock && tries < BACKLOG_TRIES => {
+                tries += 1;
+                sleep(BACKLOG_WAIT).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// 128 random bits in letters that need no escaping anywhere.
+fn fresh_name() -> io::Result<String> {
+    let mut bits = [0_u8; NAME_BYTES];
+    getrandom::fill(&mut bits).map_err(io::Error::other)?;
+    Ok(format!("cardea-{:032x}", u128::from_ne_bytes(bits)))
+}
