@@ -109,12 +109,19 @@ class Client:
             return _file(self._cards.ReadFile(request, timeout=self._timeout_s).content)
 
     def read_many(
-        self, name: str, files: Sequence[str], *, max_wait_s: float | None = None
+        self,
+        name: str,
+        files: Sequence[str],
+        *,
+        aid: bytes = b"",
+        max_wait_s: float | None = None,
     ) -> list[FileData | cards_pb2.FileError]:
         """Several files under one lease, each with its content or its error."""
         with readable_errors(self.target):
             request = cards_pb2.BatchReadFilesRequest(
-                name=name, files=map(file_ref, files), max_wait=_duration(max_wait_s)
+                name=name,
+                files=(file_ref(file, aid) for file in files),
+                max_wait=_duration(max_wait_s),
             )
             results = self._cards.BatchReadFiles(request, timeout=self._timeout_s).results
         return [_file(r.content) if r.HasField("content") else r.error for r in results]

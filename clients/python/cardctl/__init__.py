@@ -1,0 +1,1 @@
+"""cardctl: the card-access daemon from the command line."""

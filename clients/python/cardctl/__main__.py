@@ -1,0 +1,5 @@
+"""``python -m cardctl``."""
+
+from .main import main
+
+main()

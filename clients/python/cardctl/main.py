@@ -1,0 +1,13 @@
+"""The command ``cardctl``, whole."""
+
+from __future__ import annotations
+
+from . import card_commands, provisioning_commands, tree_commands
+from .cli import cli
+
+__all__ = ["card_commands", "cli", "main", "provisioning_commands", "tree_commands"]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    cli(prog_name="cardctl")

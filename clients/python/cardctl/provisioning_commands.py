@@ -1,0 +1,90 @@
+"""Commands about provisioning and the servers."""
+
+from __future__ import annotations
+
+import click
+from cardea.v1 import provisioning_pb2 as pb
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from . import screen
+from .cli import cli
+from .context import Output, command
+from .plain import plain
+
+__all__ = ["accounts", "preview", "provision", "status", "sync"]
+
+_LAST_WORKING_STAGE = pb.STAGE_CONFIRMING
+
+
+@command(cli)
+@click.argument("name", default="")
+def provision(output: Output, name: str) -> None:
+    """Provision this machine from a card, and show each stage."""
+    with output.connect() as client:
+        if output.as_json or not output.console.is_terminal:
+            for progress in client.provision(name):
+                output.line(plain(progress), screen.stage_line(progress))
+            return
+        lines: list[Text] = []
+        with Live(console=output.console, refresh_per_second=20) as live:
+            last = pb.STAGE_UNSPECIFIED
+            for progress in client.provision(name):
+                if progress.stage == last:
+                    lines.pop()
+                lines.append(screen.stage_line(progress))
+                last = progress.stage
+                live.update(Group(*lines, _bar(progress)))
+
+
+@command(cli)
+@click.argument("name", default="")
+def preview(output: Output, name: str) -> None:
+    """Show what a card would change; change nothing and contact nobody."""
+    with output.connect() as client:
+        answer = client.preview(name)
+    output.show(plain(answer), screen.changes_table(answer))
+
+
+@command(cli)
+def status(output: Output) -> None:
+    """Show the present or last provisioning of every card."""
+    with output.connect() as client:
+        statuses = client.provisioning_status()
+    output.show({"statuses": [plain(s) for s in statuses]}, screen.status_table(statuses))
+
+
+@command(cli)
+def accounts(output: Output) -> None:
+    """List the servers that manage this machine."""
+    with output.connect() as client:
+        found = client.accounts()
+    output.show({"accounts": [plain(a) for a in found]}, screen.accounts_table(found))
+
+
+@command(cli)
+@click.argument("server")
+def sync(output: Output, server: str) -> None:
+    """Open a management session with SERVER now, and wait for its end."""
+    with output.connect() as client:
+        done = client.sync(server)
+    confirmed = "confirmed" if done.confirmed else "not confirmed yet"
+    view = (
+        f"Session {done.session_id}: {done.commands} commands, {done.nodes_changed} nodes changed, "
+        f"{done.card_files_updated} card files updated, {confirmed}"
+    )
+    output.show({"session": plain(done)}, Text(view))
+
+
+def _bar(progress: pb.ProvisionResponse) -> Table:
+    """How far along the stages the run is; stages count alike, and parts of one by its counts."""
+    part = progress.done / progress.total if progress.total else 0.0
+    at = min(progress.stage, _LAST_WORKING_STAGE) - 1 + part
+    if progress.HasField("result"):
+        at = float(_LAST_WORKING_STAGE)
+    row = Table.grid(padding=(0, 1))
+    row.add_row(ProgressBar(total=_LAST_WORKING_STAGE, completed=at, width=40))
+    return row

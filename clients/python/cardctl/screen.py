@@ -1,0 +1,286 @@
+"""What people see: tables, the coloured tree, progress, errors. The same facts as ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+import cardea
+from cardea.v1 import (
+    cards_pb2,
+    management_pb2,
+    provisioning_pb2,
+    readers_pb2,
+    tree_pb2,
+)
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from .plain import text_or_none
+
+__all__ = [
+    "accounts_table",
+    "card_view",
+    "changes_table",
+    "error_view",
+    "explain_view",
+    "file_view",
+    "legend",
+    "node_line",
+    "reader_line",
+    "readers_table",
+    "stage_line",
+    "status_table",
+    "tree_view",
+]
+
+KEPT_BACK = "••••"
+NOTHING = "—"
+
+_SOURCE_STYLE = {
+    tree_pb2.SOURCE_KIND_SERVER: ("server", "green"),
+    tree_pb2.SOURCE_KIND_CARD: ("card", "yellow"),
+    tree_pb2.SOURCE_KIND_DEVICE: ("device", "cyan"),
+}
+
+_STATE = {
+    readers_pb2.READER_STATE_EMPTY: ("empty", "dim"),
+    readers_pb2.READER_STATE_CARD_PRESENT: ("card present", "yellow"),
+    readers_pb2.READER_STATE_CARD_READY: ("card ready", "green"),
+    readers_pb2.READER_STATE_CARD_MUTE: ("card mute", "red"),
+    readers_pb2.READER_STATE_UNAVAILABLE: ("unavailable", "red"),
+}
+
+_OUTCOME = {
+    tree_pb2.CLAIM_OUTCOME_WINS: "in force",
+    tree_pb2.CLAIM_OUTCOME_LOWER_PRECEDENCE: "a stronger source claims it (server > card > device)",
+    tree_pb2.CLAIM_OUTCOME_OLDER: "an equal source claimed it later",
+    tree_pb2.CLAIM_OUTCOME_HIDDEN: "a stronger source deleted or closed a node above",
+}
+
+_STAGE = {
+    provisioning_pb2.STAGE_READING_CARD: "Reading the card",
+    provisioning_pb2.STAGE_ADOPTING: "Adopting its parameters",
+    provisioning_pb2.STAGE_BOOTSTRAPPING: "Deriving a key",
+    provisioning_pb2.STAGE_MANAGING: "Talking to the server",
+    provisioning_pb2.STAGE_UPDATING_CARD: "Updating the card",
+    provisioning_pb2.STAGE_COMMITTING: "Committing",
+    provisioning_pb2.STAGE_CONFIRMING: "Confirming",
+    provisioning_pb2.STAGE_INSTALLED: "Installed",
+    provisioning_pb2.STAGE_CONFIRMED: "Confirmed",
+    provisioning_pb2.STAGE_FAILED: "Failed",
+}
+
+
+def readers_table(readers: Sequence[readers_pb2.Reader]) -> RenderableType:
+    if not readers:
+        return Text("No readers.", style="dim")
+    table = _table("Reader", "State", "Card", "Holder", "Waiting")
+    for reader in readers:
+        table.add_row(
+            reader.pcsc_name,
+            _state(reader),
+            reader.card or NOTHING,
+            reader.holder or NOTHING,
+            str(reader.waiting or NOTHING),
+        )
+    return table
+
+
+def reader_line(reader: readers_pb2.Reader) -> Text:
+    line = Text.assemble(reader.pcsc_name, "  ", _state(reader))
+    return line.append(f"  {reader.card}") if reader.card else line
+
+
+def card_view(card: cards_pb2.Card) -> RenderableType:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("Name", card.name)
+    facts.add_row("Reader", unquote(card.reader.removeprefix("readers/")))
+    facts.add_row("ICCID", card.iccid or NOTHING)
+    facts.add_row("ATR", card.atr.hex(" ").upper())
+    for application in card.applications:
+        kind = cards_pb2.ApplicationKind.Name(application.kind).rpartition("_")[2]
+        facts.add_row(
+            "Application", f"{kind:<7} {application.label or NOTHING}  {_hex(application.aid)}"
+        )
+    return facts
+
+
+def file_view(file: cardea.FileData | cards_pb2.FileError) -> RenderableType:
+    if isinstance(file, cards_pb2.FileError):
+        name = file.file.known or file.file.path
+        return Text.assemble((name, "bold"), "  ", (f"{file.message} [{file.reason}]", "red"))
+    lines = [Text(file.name, style="bold")]
+    if file.decoded is not None:
+        lines.append(Text(f"  {_decoded(file.decoded)}"))
+    lines += [Text(f"  {i}: {_hex(r)}", style="dim") for i, r in enumerate(file.records, 1)]
+    if file.data:
+        lines.append(Text(f"  {_hex(file.data)}", style="dim"))
+    return Group(*lines)
+
+
+def tree_view(nodes: Sequence[tree_pb2.Node], revision: int) -> RenderableType:
+    """The nodes in tree order, coloured by the source whose claim is in force."""
+    branches: dict[str, Tree] = {}
+    root = Tree(Text("no nodes", style="dim"))
+    for node in nodes:
+        parent = branches.get(node.path.rpartition("/")[0])
+        if parent is None:
+            branch = root = Tree(node_line(node, full_path=True))
+        else:
+            branch = parent.add(node_line(node))
+        branches[node.path] = branch
+    return Group(root, Text(), legend().append(f"   revision {revision}", style="dim"))
+
+
+def node_line(node: tree_pb2.Node, *, full_path: bool = False) -> Text:
+    word, style = _SOURCE_STYLE.get(node.source.kind, ("unknown", "red"))
+    name = node.path if full_path else node.path.rpartition("/")[2]
+    line = Text(name, style=f"bold {style}" if node.interior else style)
+    if not node.interior:
+        line.append(f" = {_value(node.value, secret=node.secret)}", style="default")
+        line.append(f"  {word}", style=f"dim {style}")
+        if node.source.kind != tree_pb2.SOURCE_KIND_DEVICE:
+            line.append(f" {node.source.id}", style=f"dim {style}")
+    return line
+
+
+def legend() -> Text:
+    line = Text("From: ", style="dim")
+    for word, style in _SOURCE_STYLE.values():
+        line.append(f"● {word}  ", style=style)
+    return line.append(f"   {KEPT_BACK}  kept back", style="dim")
+
+
+def explain_view(answer: tree_pb2.ExplainNodeResponse, path: str) -> RenderableType:
+    table = _table("Source", "Value", "Claimed at", "Why")
+    for claim in answer.claims:
+        word, style = _SOURCE_STYLE.get(claim.source.kind, ("unknown", "red"))
+        value = "(deleted)" if claim.absent else _value(claim.value, secret=claim.secret)
+        wins = claim.outcome == tree_pb2.CLAIM_OUTCOME_WINS
+        table.add_row(
+            Text(f"{word} {claim.source.id}", style=style),
+            Text(value, style="bold" if wins else "dim"),
+            _time(claim),
+            Text(_OUTCOME.get(claim.outcome, "?"), style="bold" if wins else "dim"),
+        )
+    acl = Text(f"ACL {answer.acl or '(none)'}  from {answer.acl_from}", style="dim")
+    return Group(Text(path, style="bold"), table, acl)
+
+
+def changes_table(preview: provisioning_pb2.PreviewProvisioningResponse) -> RenderableType:
+    documents = _table("Document", "Format", "File", "Bytes")
+    for found in preview.documents:
+        documents.add_row(found.oid, found.format, found.path, str(found.size))
+    if not preview.changes:
+        return Group(documents, Text("The card would change nothing.", style="dim"))
+    changes = _table("Node", "Now", "Would be")
+    for change in preview.changes:
+        changes.add_row(change.path, _side(change, "before"), _side(change, "after"))
+    return Group(documents, changes)
+
+
+def stage_line(progress: provisioning_pb2.ProvisionResponse) -> Text:
+    """One reached step: mark, stage, count, detail, time since the run began."""
+    mark, style = "•", "cyan"
+    if progress.stage in (provisioning_pb2.STAGE_CONFIRMED, provisioning_pb2.STAGE_INSTALLED):
+        mark, style = "✓", "green"
+    elif progress.stage == provisioning_pb2.STAGE_FAILED:
+        mark, style = "✗", "red"
+    count = f"{progress.done}/{progress.total}" if progress.total else ""
+    elapsed = progress.elapsed.ToMicroseconds() / 1e6
+    line = Text.assemble((f"{elapsed:7.3f} s  {mark} ", style))
+    line.append(f"{_STAGE.get(progress.stage, '?'):<24}", style=style)
+    return line.append(f" {count:>5}  {progress.detail}")
+
+
+def status_table(statuses: Sequence[provisioning_pb2.ProvisioningStatus]) -> RenderableType:
+    if not statuses:
+        return Text("No card has been seen.", style="dim")
+    table = _table("Card", "Stage", "Trust", "Nodes", "Card files", "Time", "Remarks")
+    for status in statuses:
+        last = status.last_result
+        remarks = [f"{last.reason}: {last.message}"] if last.reason else []
+        remarks += ["confirmation pending"] if status.confirmation_pending else []
+        table.add_row(
+            status.card,
+            _STAGE.get(status.stage, NOTHING),
+            ", ".join(last.trust) or NOTHING,
+            str(last.nodes_changed),
+            str(last.card_files_updated),
+            f"{last.total_time.ToMicroseconds() / 1e6:.2f} s",
+            "; ".join(remarks),
+        )
+    return table
+
+
+def accounts_table(accounts: Sequence[management_pb2.Account]) -> RenderableType:
+    if not accounts:
+        return Text("No management accounts.", style="dim")
+    table = _table("Server", "Address", "From", "Authentication", "Last session")
+    for account in accounts:
+        last = account.last_session_outcome or "none yet"
+        table.add_row(account.server_id, account.address, account.source, account.auth_type, last)
+    return table
+
+
+def error_view(error: cardea.CardeaError) -> RenderableType:
+    """Cause, facts, remedy."""
+    lines = [Text.assemble(("error ", "bold red"), (f"[{error.reason}] ", "red"), error.message)]
+    if error.facts:
+        facts = "  ".join(f"{name}={value}" for name, value in sorted(error.facts.items()))
+        lines.append(Text(f"  facts   {facts}", style="dim"))
+    if error.remedy:
+        lines.append(Text.assemble(("  remedy  ", "bold"), error.remedy))
+    return Group(*lines)
+
+
+def new_console(*, stderr: bool = False) -> Console:
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _state(reader: readers_pb2.Reader) -> Text:
+    word, style = _STATE.get(reader.state, ("unknown", "red"))
+    return Text(word, style=style)
+
+
+def _value(value: bytes, *, secret: bool) -> str:
+    if secret:
+        return KEPT_BACK
+    text = text_or_none(value)
+    return text.strip() if text is not None else _hex(value)
+
+
+def _side(change: provisioning_pb2.NodeChange, side: str) -> Text:
+    if not change.HasField(side):  # type: ignore[arg-type] # "before" or "after", told apart below
+        return Text(NOTHING, style="dim")
+    node = change.before if side == "before" else change.after
+    return Text("(interior)") if node.interior else Text(_value(node.value, secret=node.secret))
+
+
+def _time(claim: tree_pb2.Claim) -> str:
+    if not claim.HasField("claimed_at"):
+        return NOTHING
+    return claim.claimed_at.ToDatetime().isoformat(" ", "seconds") + " UTC"
+
+
+def _hex(value: bytes, most: int = 64) -> str:
+    shown = value[:most].hex(" ").upper()
+    return shown if len(value) <= most else f"{shown} … ({len(value)} bytes)"
+
+
+def _decoded(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_decoded(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return "; ".join(_decoded(v) for v in value)
+    return str(value)
