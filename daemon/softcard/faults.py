@@ -1,0 +1,94 @@
+"""Faults on demand: slow, mute, pulled, babbling."""
+
+import threading
+from dataclasses import dataclass
+from enum import Enum, auto
+
+__all__ = ["FaultKind", "Faults"]
+
+
+class FaultKind(Enum):
+    """What goes wrong."""
+
+    PULL_BEFORE = auto()  # the card leaves without having seen the command
+    PULL_AFTER = auto()  # the card has done it, the answer is lost
+    MUTE = auto()  # no answer, now and later
+    ANSWER = auto()  # not executed; these bytes instead
+    DISTORT = auto()  # executed; these bytes instead
+
+
+@dataclass(slots=True)
+class _Armed:
+    kind: FaultKind
+    countdown: int
+    ins: int | None
+    answer: bytes
+
+
+class Faults:
+    """Armed faults of one card. `nth` counts matching APDUs from the moment of arming, from 1.
+
+    `ins` restricts a fault to commands with that instruction byte. Each fires once; a card
+    that went mute stays so until `clear` or the next insertion.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+        self._muted = False
+        self.delay_ms: float = 0
+        self.mute_at_reset = False
+
+    def pull_before(self, nth: int = 1, *, ins: int | None = None) -> None:
+        """Leave the reader instead of executing the command."""
+        self._arm(FaultKind.PULL_BEFORE, nth, ins)
+
+    def pull_after(self, nth: int = 1, *, ins: int | None = None) -> None:
+        """Execute the command, then leave the reader without an answer."""
+        self._arm(FaultKind.PULL_AFTER, nth, ins)
+
+    def mute(self, nth: int = 1, *, ins: int | None = None) -> None:
+        """Stop answering, without executing."""
+        self._arm(FaultKind.MUTE, nth, ins)
+
+    def answer(self, response: bytes, nth: int = 1, *, ins: int | None = None) -> None:
+        """Answer with `response` (a status word, garbage) without executing."""
+        self._arm(FaultKind.ANSWER, nth, ins, response)
+
+    def distort(self, response: bytes, nth: int = 1, *, ins: int | None = None) -> None:
+        """Execute the command, but answer with `response`."""
+        self._arm(FaultKind.DISTORT, nth, ins, response)
+
+    def clear(self) -> None:
+        """Disarm everything; speak again; no delay."""
+        with self._lock:
+            self._armed.clear()
+            self._muted = False
+            self.mute_at_reset = False
+            self.delay_ms = 0
+
+    def inserted(self) -> None:
+        """A fresh insertion cures muteness."""
+        with self._lock:
+            self._muted = False
+
+    def next(self, apdu: bytes) -> tuple[FaultKind, bytes] | None:
+        """The fault that this command meets, if any."""
+        with self._lock:
+            if self._muted:
+                return FaultKind.MUTE, b""
+            for fault in self._armed:
+                if fault.ins is None or apdu[1:2] == bytes([fault.ins]):
+                    fault.countdown -= 1
+            due = next((fault for fault in self._armed if fault.countdown <= 0), None)
+            if due is None:
+                return None
+            self._armed.remove(due)
+            self._muted = due.kind is FaultKind.MUTE
+            return due.kind, due.answer
+
+    def _arm(self, kind: FaultKind, nth: int, ins: int | None, answer: bytes = b"") -> None:
+        if nth < 1:
+            raise ValueError(f"nth counts from 1, not {nth}")
+        with self._lock:
+            self._armed.append(_Armed(kind, nth, ins, answer))
