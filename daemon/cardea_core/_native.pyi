@@ -1,27 +1,52 @@
 """The compiled core: codecs, session cryptography, the management tree, the acceptor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, Never, Self, final
+
+from typing_extensions import Buffer
 
 __all__ = [
     "Acceptor",
     "AcceptorError",
+    "AuthVector",
     "BadMac",
     "Change",
     "Claim",
     "CodecError",
     "CoreError",
     "CryptoError",
+    "Element",
     "Entry",
     "Layer",
+    "Milenage",
     "Node",
     "Peer",
+    "Secret",
     "Snapshot",
+    "Tlv",
     "TlvError",
     "TreeError",
     "canonical_path",
+    "dm_hmac",
+    "dm_hmac_verify",
+    "dm_md5",
+    "dm_md5_verify",
+    "dm_notification_digest",
+    "gba_ks_int_naf",
+    "gba_ks_naf",
+    "http_digest",
     "merge",
+    "naf_id",
+    "push_mac",
+    "push_mac_verify",
+    "push_network_key",
+    "tlv_decode",
+    "tlv_encode",
+    "wbxml_decode",
+    "wbxml_encode",
+    "xml_decode",
+    "xml_encode",
 ]
 
 _SourceKind = Literal["device", "card", "server"]
@@ -49,6 +74,236 @@ class BadMac(CryptoError):
 
 class TreeError(CoreError):
     """A path or a claim that the management tree does not allow."""
+
+# --- keys --------------------------------------------------------------------------------------
+
+@final
+class Secret:
+    """Key material: wiped when the last reference goes; not printed, pickled, copied or hashed.
+
+    A `bytes` handed in or out cannot be wiped: keep keys as `Secret`, read files into a bytearray.
+    """
+
+    def __new__(cls, data: Secret | Buffer, /) -> Self: ...
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool:
+        """Whether the other is a `Secret` of the same bytes, in constant time."""
+
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # a hash would tell of the key
+    def __reduce__(self) -> Never: ...
+    def expose(self) -> bytes:
+        """The bytes, in a copy that cannot be wiped."""
+
+_Key = Secret | Buffer
+
+# --- BER-TLV -----------------------------------------------------------------------------------
+
+@final
+class Tlv:
+    """One data object (ISO/IEC 7816-4 §5.2.2). `value` is the bare content, also of children."""
+
+    @property
+    def tag(self) -> int:
+        """The tag bytes as one big-endian number: 0x7F21, 0xA7."""
+
+    @property
+    def constructed(self) -> bool: ...
+    @property
+    def value(self) -> bytes: ...
+    @property
+    def children(self) -> tuple[Tlv, ...]: ...
+    def find(self, tag: int) -> Tlv | None:
+        """The first child with the tag."""
+
+    def findall(self, tag: int) -> list[Tlv]:
+        """The children with the tag, in order."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # compared, never looked up
+
+def tlv_decode(data: Buffer, *, max_depth: int = 16) -> list[Tlv]:
+    """The data objects in `data`; 00 and FF around them are padding (ISO/IEC 7816-4 §5.2.2.1).
+
+    TlvError with `offset` and one of the codes truncated, bad_tag, bad_length, too_deep,
+    too_many_objects. Tags have up to four bytes, lengths are definite; depth is at most 64.
+    """
+
+def tlv_encode(tag: int, value: Buffer) -> bytes:
+    """One data object with the shortest length form. TlvError bad_tag, too_long."""
+
+# --- documents ---------------------------------------------------------------------------------
+
+@final
+class Element:
+    """An element with its effective namespace: one without its own has its parent's.
+
+    Content is a tuple of elements, texts (never empty, never two in a row) and bytes. Bytes are
+    OPAQUE in WBXML. Names are checked when an element is made: CodecError bad_name,
+    duplicate_attribute, too_many_attributes, too_deep.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        content: Iterable[Element | str | bytes] = (),
+        *,
+        attributes: Iterable[tuple[str, str]] = (),
+        namespace: str = "",
+    ) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def namespace(self) -> str:
+        """The namespace URI; "" for none."""
+
+    @property
+    def attributes(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def content(self) -> tuple[Element | str | bytes, ...]: ...
+    @property
+    def text(self) -> str:
+        """Texts and bytes together as text, children left out. CodecError bad_text if not UTF-8."""
+
+    @property
+    def data(self) -> bytes:
+        """Texts and bytes together as bytes, children left out."""
+
+    def find(self, name: str) -> Element | None:
+        """The first child of a local name, whatever its namespace."""
+
+    def findall(self, name: str) -> list[Element]:
+        """The children of a local name, whatever their namespace."""
+
+    def attribute(self, name: str) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # compared, never looked up
+
+def xml_decode(data: Buffer, *, max_depth: int = 64, max_bytes: int = 1048576) -> Element:
+    """The root element of an XML document in UTF-8; CodecError with `code` and `offset`.
+
+    A document type is skipped, an internal subset refused (dtd_refused); entities are the five
+    predefined ones and character references. White space between child elements is dropped.
+    """
+
+def xml_encode(root: Element) -> bytes:
+    """The document, not indented. CodecError binary_content, bad_character."""
+
+def wbxml_decode(data: Buffer, *, max_depth: int = 64, max_bytes: int = 1048576) -> Element:
+    """The root element of a WBXML 1.0 to 1.3 document; CodecError with `code` and `offset`.
+
+    PROV 1.0, SyncML 1.1 and 1.2 with meta information and management trees on their code pages,
+    DM DDF 1.2; the public identifier as number or as text, or missing. OPAQUE becomes bytes.
+    `max_bytes` also bounds the text that string table references expand to.
+    """
+
+def wbxml_encode(root: Element) -> bytes:
+    """The document in WBXML 1.3, its type told by the root: wap-provisioningdoc, SyncML, MgmtTree.
+
+    CodecError unknown_document_type, bad_character (a NUL in text).
+    """
+
+# --- session cryptography ----------------------------------------------------------------------
+
+@final
+class AuthVector:
+    """What a home network hands out for one authentication (TS 33.102 §6.3.2)."""
+
+    @property
+    def rand(self) -> bytes: ...
+    @property
+    def autn(self) -> bytes: ...
+    @property
+    def xres(self) -> Secret: ...
+    @property
+    def ck(self) -> Secret: ...
+    @property
+    def ik(self) -> Secret: ...
+
+@final
+class Milenage:
+    """MILENAGE with its default constants (TS 35.206). CryptoError wrong_length names the field."""
+
+    def __new__(cls, k: _Key, opc: _Key) -> Self: ...
+    @staticmethod
+    def from_op(k: _Key, op: _Key) -> Milenage:
+        """From the operator's common value, which is bound to the key first (§4.1)."""
+
+    @property
+    def opc(self) -> Secret: ...
+    def vector(self, rand: Buffer, sqn: Buffer, amf: Buffer) -> AuthVector:
+        """AUTN = SQN xor AK ‖ AMF ‖ MAC-A; `rand` 16 bytes, `sqn` 6, `amf` 2."""
+
+    def open_autn(self, rand: Buffer, autn: Buffer) -> bytes:
+        """The SQN in a token, its MAC-A checked: what a card does. BadMac."""
+
+    def auts(self, rand: Buffer, sqn_ms: Buffer) -> bytes:
+        """The resynchronisation token of a card at `sqn_ms` (TS 33.102 §6.3.3)."""
+
+    def resync(self, rand: Buffer, auts: Buffer) -> bytes:
+        """SQN_MS from a resynchronisation token (TS 33.102 §6.3.5). BadMac."""
+
+    def f1(self, rand: Buffer, sqn: Buffer, amf: Buffer) -> bytes: ...
+    def f1_star(self, rand: Buffer, sqn: Buffer, amf: Buffer) -> bytes: ...
+    def f2(self, rand: Buffer) -> Secret: ...
+    def f3(self, rand: Buffer) -> Secret: ...
+    def f4(self, rand: Buffer) -> Secret: ...
+    def f5(self, rand: Buffer) -> bytes: ...
+    def f5_star(self, rand: Buffer) -> bytes: ...
+
+def gba_ks_naf(ck: _Key, ik: _Key, rand: Buffer, impi: str, naf_id: Buffer) -> Secret:
+    """Ks_NAF of GBA_ME, 32 bytes (TS 33.220 B.3)."""
+
+def gba_ks_int_naf(ck: _Key, ik: _Key, rand: Buffer, impi: str, naf_id: Buffer) -> Secret:
+    """Ks_int_NAF of GBA_U, 32 bytes (TS 33.220 B.3)."""
+
+def naf_id(fqdn: str, ua_protocol: Buffer) -> bytes:
+    """The name of the server followed by the five bytes of the Ua protocol (TS 33.220 annex H)."""
+
+def dm_md5(user: str, password: _Key, nonce: Buffer) -> str:
+    """Cred/Data of syncml:auth-md5, base64 (DM Security 1.2 §5.3)."""
+
+def dm_md5_verify(user: str, password: _Key, nonce: Buffer, presented: str) -> None:
+    """Check Cred/Data in constant time. BadMac."""
+
+def dm_hmac(user: str, password: _Key, nonce: Buffer, body: Buffer) -> str:
+    """mac= of the header x-syncml-hmac, base64 (DM Security 1.2 §5.4)."""
+
+def dm_hmac_verify(user: str, password: _Key, nonce: Buffer, body: Buffer, presented: str) -> None:
+    """Check mac= of the header x-syncml-hmac in constant time. BadMac."""
+
+def dm_notification_digest(server_id: str, password: _Key, nonce: Buffer, trigger: Buffer) -> bytes:
+    """The 16 bytes in front of a notification's trigger (DM Notification 1.2 §6.2)."""
+
+def http_digest(
+    *,
+    username: str,
+    realm: str,
+    password: _Key,
+    method: str,
+    uri: str,
+    nonce: str,
+    nc: str = "",
+    cnonce: str = "",
+    qop: str | None = None,
+    body: Buffer = b"",
+) -> str:
+    """`response` with MD5 in hexadecimal digits (RFC 2617 §3.2.2, RFC 7616 §3.4).
+
+    `method=""` gives the server's `rspauth`; for AKAv1-MD5 the password is RES (RFC 3310 §3.3).
+    `qop` is None, "auth" or "auth-int", which need `nc` and `cnonce`. CryptoError bad_input.
+    """
+
+def push_mac(key: _Key, body: Buffer) -> str:
+    """The MAC parameter of a provisioning push: upper-case hexadecimal HMAC-SHA1."""
+
+def push_mac_verify(key: _Key, body: Buffer, presented: str) -> None:
+    """Check the MAC parameter of a provisioning push in constant time. BadMac."""
+
+def push_network_key(imsi: str, pin: _Key | None = None) -> Secret:
+    """The key of SEC=NETWPIN, with a PIN that of USERNETWPIN. CryptoError bad_input."""
 
 # --- management tree -------------------------------------------------------------------------
 

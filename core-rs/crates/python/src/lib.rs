@@ -2,7 +2,14 @@
 //!
 //! One file per subject; each has a `register` that puts its names into the module.
 
+mod acceptor;
+mod buffer;
+mod crypto;
+mod element;
 mod error;
+mod milenage;
+mod secret;
+mod tlv;
 mod tree;
 
 use pyo3::prelude::*;
@@ -11,6 +18,12 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
+    secret::register(module)?;
+    tlv::register(module)?;
+    element::register(module)?;
+    milenage::register(module)?;
+    crypto::register(module)?;
+    acceptor::register(module)?;
     tree::register(module)?;
     Ok(())
 }

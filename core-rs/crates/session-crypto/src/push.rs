@@ -73,7 +73,10 @@ pub fn pin_digits(key: &[u8], body: &[u8], digits: usize) -> Result<String, Cryp
         field: "digits",
         reason: "are more than 20",
     })?;
-    Ok(used.iter().map(|byte| char::from(b'0' + byte % 10)).collect())
+    Ok(used
+        .iter()
+        .map(|byte| char::from(b'0' + byte % 10))
+        .collect())
 }
 
 fn code(key: &[u8], body: &[u8]) -> Result<[u8; 20], CryptoError> {

@@ -225,7 +225,10 @@ fn starts_name(character: char) -> bool {
 fn continues_name(character: char) -> bool {
     starts_name(character)
         || character.is_ascii_digit()
-        || matches!(character, '-' | '.' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}' | '\u{2040}')
+        || matches!(
+            character,
+            '-' | '.' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}' | '\u{2040}'
+        )
 }
 
 /// Whether XML allows the character in a document (XML 1.0 §2.2).

@@ -187,8 +187,6 @@ impl<'a> Reader<'a> {
     }
 
     fn slice(&self, from: usize, to: usize, blame: usize) -> Result<&'a [u8], TlvError> {
-        self.data
-            .get(from..to)
-            .ok_or(TlvFault::Truncated.at(blame))
+        self.data.get(from..to).ok_or(TlvFault::Truncated.at(blame))
     }
 }

@@ -83,8 +83,7 @@ impl<'a> Decoder<'a> {
                 token::END => self.builder.close(at)?,
                 token::ENTITY => {
                     let character = self.entity(at)?;
-                    self.builder
-                        .text(character.encode_utf8(&mut [0; 4]), at)?;
+                    self.builder.text(character.encode_utf8(&mut [0; 4]), at)?;
                 }
                 token::STR_I => {
                     let text = self.cursor.inline_string()?;

@@ -159,7 +159,9 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, CodecFault> {
 }
 
 fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), CodecFault> {
-    let version = declaration.version().map_err(|_| CodecFault::NotWellFormed)?;
+    let version = declaration
+        .version()
+        .map_err(|_| CodecFault::NotWellFormed)?;
     if &*version != "1.0" {
         return Err(CodecFault::UnknownVersion);
     }

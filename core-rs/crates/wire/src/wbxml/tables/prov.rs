@@ -15,10 +15,7 @@ pub(super) static TAGS: &[TagPage] = &[
     TagPage {
         page: 1,
         namespace: "",
-        tags: &[
-            (0x06, "characteristic"),
-            (0x07, "parm"),
-        ],
+        tags: &[(0x06, "characteristic"), (0x07, "parm")],
     },
 ];
 

@@ -1,0 +1,194 @@
+//! MILENAGE for Python. The subscriber key stays inside; what it yields comes out as `Secret`.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use session_crypto::CryptoError;
+
+use crate::buffer::{Data, Key};
+use crate::crypto::failure;
+use crate::secret::Secret;
+
+/// The functions of one subscriber key.
+#[pyclass(module = "cardea_core", frozen)]
+pub(crate) struct Milenage(session_crypto::milenage::Milenage);
+
+/// What a home network hands out for one authentication.
+#[pyclass(module = "cardea_core", frozen)]
+pub(crate) struct AuthVector {
+    #[pyo3(get)]
+    rand: Py<PyBytes>,
+    #[pyo3(get)]
+    autn: Py<PyBytes>,
+    #[pyo3(get)]
+    xres: Py<Secret>,
+    #[pyo3(get)]
+    ck: Py<Secret>,
+    #[pyo3(get)]
+    ik: Py<Secret>,
+}
+
+#[pymethods]
+impl AuthVector {
+    fn __repr__(&self) -> &'static str {
+        "<AuthVector>"
+    }
+}
+
+#[pymethods]
+impl Milenage {
+    #[new]
+    fn new(py: Python<'_>, k: Key<'_>, opc: Key<'_>) -> PyResult<Self> {
+        session_crypto::milenage::Milenage::new(k.as_slice(), opc.as_slice())
+            .map(Self)
+            .map_err(|e| failure(py, e))
+    }
+
+    #[staticmethod]
+    fn from_op(py: Python<'_>, k: Key<'_>, op: Key<'_>) -> PyResult<Self> {
+        session_crypto::milenage::Milenage::from_op(k.as_slice(), op.as_slice())
+            .map(Self)
+            .map_err(|e| failure(py, e))
+    }
+
+    #[getter]
+    fn opc(&self) -> Secret {
+        self.0.opc().into()
+    }
+
+    fn vector(
+        &self,
+        py: Python<'_>,
+        rand: Data<'_>,
+        sqn: Data<'_>,
+        amf: Data<'_>,
+    ) -> PyResult<AuthVector> {
+        let vector = self
+            .0
+            .vector(rand.as_slice(), sqn.as_slice(), amf.as_slice())
+            .map_err(|e| failure(py, e))?;
+        Ok(AuthVector {
+            rand: PyBytes::new(py, &vector.rand).unbind(),
+            autn: PyBytes::new(py, &vector.autn).unbind(),
+            xres: Py::new(py, Secret::from(vector.xres))?,
+            ck: Py::new(py, Secret::from(vector.ck))?,
+            ik: Py::new(py, Secret::from(vector.ik))?,
+        })
+    }
+
+    fn open_autn<'py>(
+        &self,
+        py: Python<'py>,
+        rand: Data<'_>,
+        autn: Data<'_>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        bytes(py, self.0.open_autn(rand.as_slice(), autn.as_slice()))
+    }
+
+    fn auts<'py>(
+        &self,
+        py: Python<'py>,
+        rand: Data<'_>,
+        sqn_ms: Data<'_>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        bytes(py, self.0.auts(rand.as_slice(), sqn_ms.as_slice()))
+    }
+
+    fn resync<'py>(
+        &self,
+        py: Python<'py>,
+        rand: Data<'_>,
+        auts: Data<'_>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        bytes(py, self.0.resync(rand.as_slice(), auts.as_slice()))
+    }
+
+    fn f1<'py>(
+        &self,
+        py: Python<'py>,
+        rand: Data<'_>,
+        sqn: Data<'_>,
+        amf: Data<'_>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (rand, sqn, amf) = inputs(py, &rand, &sqn, &amf)?;
+        Ok(PyBytes::new(py, &self.0.f1(&rand, &sqn, &amf)))
+    }
+
+    fn f1_star<'py>(
+        &self,
+        py: Python<'py>,
+        rand: Data<'_>,
+        sqn: Data<'_>,
+        amf: Data<'_>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (rand, sqn, amf) = inputs(py, &rand, &sqn, &amf)?;
+        Ok(PyBytes::new(py, &self.0.f1_star(&rand, &sqn, &amf)))
+    }
+
+    fn f2(&self, py: Python<'_>, rand: Data<'_>) -> PyResult<Secret> {
+        Ok(self.0.f2(&array(py, "RAND", &rand)?).into())
+    }
+
+    fn f3(&self, py: Python<'_>, rand: Data<'_>) -> PyResult<Secret> {
+        Ok(self.0.f3(&array(py, "RAND", &rand)?).into())
+    }
+
+    fn f4(&self, py: Python<'_>, rand: Data<'_>) -> PyResult<Secret> {
+        Ok(self.0.f4(&array(py, "RAND", &rand)?).into())
+    }
+
+    fn f5<'py>(&self, py: Python<'py>, rand: Data<'_>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.0.f5(&array(py, "RAND", &rand)?)))
+    }
+
+    fn f5_star<'py>(&self, py: Python<'py>, rand: Data<'_>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(
+            py,
+            &self.0.f5_star(&array(py, "RAND", &rand)?),
+        ))
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<Milenage>"
+    }
+}
+
+type Inputs = ([u8; 16], [u8; 6], [u8; 2]);
+
+fn inputs(py: Python<'_>, rand: &Data<'_>, sqn: &Data<'_>, amf: &Data<'_>) -> PyResult<Inputs> {
+    Ok((
+        array(py, "RAND", rand)?,
+        array(py, "SQN", sqn)?,
+        array(py, "AMF", amf)?,
+    ))
+}
+
+fn array<const N: usize>(
+    py: Python<'_>,
+    field: &'static str,
+    data: &Data<'_>,
+) -> PyResult<[u8; N]> {
+    let bytes = data.as_slice();
+    bytes.try_into().map_err(|_| {
+        let fault = CryptoError::WrongLength {
+            field,
+            expected: N,
+            actual: bytes.len(),
+        };
+        failure(py, fault)
+    })
+}
+
+fn bytes<const N: usize>(
+    py: Python<'_>,
+    result: Result<[u8; N], CryptoError>,
+) -> PyResult<Bound<'_, PyBytes>> {
+    match result {
+        Ok(array) => Ok(PyBytes::new(py, &array)),
+        Err(fault) => Err(failure(py, fault)),
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Milenage>()?;
+    module.add_class::<AuthVector>()
+}
