@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -29,7 +28,7 @@ _USER_AGENT = "Bootstrapping Client Agent; Release-6"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request without body; ``uri`` is a path."""
+    """An HTTP request to the bootstrapping server, without body; ``uri`` is a path."""
 
     method: str
     uri: str
@@ -201,7 +200,6 @@ class BootstrapClient:
 
     def _request(self, authorization: str) -> Request:
         headers = (
-            ("Host", self._bsf),
             ("User-Agent", _USER_AGENT),
             ("Authorization", authorization),
         )

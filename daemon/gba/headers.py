@@ -11,13 +11,11 @@ __all__ = ["format_parameters", "parse_challenges", "parse_parameters"]
 
 _MAX_LENGTH = 8_192
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _PARAMETER = re.compile(
-    rf'[\s,]*(?P<name>{_TOKEN})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s",]*))\s*'
+    rf'[\s,]*(?P<name>{_WORD})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s",]*))\s*'
 )
-_SCHEME = re.compile(
-    rf"[\s,]*(?P<scheme>{_TOKEN})(?=\s+{_TOKEN}\s*=|\s*$|\s*,|\s+[A-Za-z0-9+/=]+$)"
-)
+_SCHEME = re.compile(rf"[\s,]*(?P<scheme>{_WORD})(?=\s+{_WORD}\s*=|\s*$|\s*,|\s+[A-Za-z0-9+/=]+$)")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 

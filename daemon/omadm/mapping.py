@@ -131,8 +131,18 @@ class _Auth:
 # DM Standardized Objects, mapping appendix: APPSRV is what the client shows to the server.
 _LEVELS = {"APPSRV": "CLCRED", "CLIENT": "SRVCRED", "OBEX": "OBEX", "HTTP": "HTTP"}
 _TYPES = frozenset(
-    ("HTTP-BASIC", "HTTP-DIGEST", "BASIC", "DIGEST", "HMAC", "X509", "SECURID", "SAFEWORD")
-    + ("DIGIPASS", "TRANSPORT")
+    {
+        "HTTP-BASIC",
+        "HTTP-DIGEST",
+        "BASIC",
+        "DIGEST",
+        "HMAC",
+        "X509",
+        "SECURID",
+        "SAFEWORD",
+        "DIGIPASS",
+        "TRANSPORT",
+    }
 )
 
 
