@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +46,8 @@ class SoftCard:
         self._count = 0
         self._link: VpcdLink | None = None
         self._out = threading.Event()
+        # Called with each exchange, in the thread of the reader.
+        self.observer: Callable[[Exchange], None] | None = None
 
     @classmethod
     def from_profile(
@@ -184,8 +186,11 @@ class SoftCard:
         return b"" if kind is FaultKind.MUTE else response
 
     def _record(self, command: bytes, response: bytes | None) -> None:
-        self._trace.append(Exchange(command, response))
+        exchange = Exchange(command, response)
+        self._trace.append(exchange)
         self._count += 1
+        if self.observer is not None:
+            self.observer(exchange)
 
 
 def _factory(profile: Profile) -> Remembered:

@@ -20,11 +20,12 @@ from softcard.vpcd import STOCK_POLL_S
 __all__ = ["VirtualReaders"]
 
 FAST_POLL_S = 0.005
-# Each block of the configuration opens two ports, and pcscd serves 16 slots.
-_SLOTS_PER_READER = 2
-_READERS_MAX = 8
+# The driver opens two ports per block, though only the first has a slot behind it.
+_PORTS_PER_READER = 2
+# Slots of Debian's pcscd.
+_READERS_MAX = 16
 # Below the range that the kernel takes ports from for outgoing connections.
-_PORTS = range(20000, 32000, _SLOTS_PER_READER)
+_PORTS = range(20000, 32000, _PORTS_PER_READER)
 
 
 class VirtualReaders:
@@ -71,7 +72,7 @@ class VirtualReaders:
         with ExitStack() as guard:
             self._ports = [_reserve_ports(guard) for _ in range(self._count)]
             configuration = self._configure(needed)
-            environment = {"LD_PRELOAD": str(self._compile(needed))}
+            environment = {"LD_PRELOAD": str(self._compile(needed, "shim"))}
             if self._fast:
                 environment["SOFTCARD_POLL_NS"] = str(int(FAST_POLL_S * 1e9))
             self._pcscd = Pcscd(needed.pcscd, self.socket, configuration, environment)
@@ -111,6 +112,16 @@ class VirtualReaders:
         """The card that was put in last, unless it has been removed."""
         return self._cards.get(index)
 
+    def unplug(self, index: int) -> None:
+        """Let the reader vanish, with its card, as a USB reader does: the driver says
+        "no such device". pcscd 1.9 lists the name until it is restarted."""
+        _flag(self._driver(index)).touch()
+        self.remove(index)
+
+    def plug(self, index: int) -> None:
+        """Undo `unplug`; pcscd 1.9 notices at its next start."""
+        _flag(self._driver(index)).unlink(missing_ok=True)
+
     def kill_pcscd(self) -> None:
         """End pcscd as a crash would. The cards stay in their readers."""
         if self._pcscd is not None:
@@ -137,11 +148,13 @@ class VirtualReaders:
 
         The driver keeps static state: two blocks with one library show each other's cards.
         """
+        front = self._compile(needed, "driver")
         blocks = []
         for index, port in enumerate(self._ports):
-            driver = self._directory / f"libifdvpcd-{index}.so"
-            shutil.copyfile(needed.driver, driver)
-            driver.chmod(0o755)
+            driver = self._driver(index)
+            _flag(driver).unlink(missing_ok=True)
+            shutil.copyfile(front, driver)
+            shutil.copyfile(needed.driver, driver.with_suffix(".vpcd.so"))
             blocks.append(
                 f'FRIENDLYNAME "{_friendly_name(index)}"\n'
                 f"DEVICENAME   /dev/null:{port}\n"
@@ -152,13 +165,21 @@ class VirtualReaders:
         configuration.write_text("\n".join(blocks), "utf-8")
         return configuration
 
-    def _compile(self, needed: Requirements) -> Path:
-        source, library = Path(__file__).with_name("shim.c"), self._directory / "shim.so"
+    def _driver(self, index: int) -> Path:
+        return self._directory / f"reader-{index}.so"
+
+    def _compile(self, needed: Requirements, name: str) -> Path:
+        source = Path(__file__).with_name(f"{name}.c")
+        library = self._directory / f"{name}.so"
         command = [needed.compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source)]
         result = subprocess.run([*command, "-ldl"], capture_output=True, text=True, check=False)
         if result.returncode:
-            raise StackError(f"{command[0]} cannot compile the shim: {result.stderr.strip()}")
+            raise StackError(f"{command[0]} cannot compile {name}.c: {result.stderr.strip()}")
         return library
+
+
+def _flag(driver: Path) -> Path:
+    return driver.with_name(driver.name + ".unplugged")
 
 
 def _friendly_name(index: int) -> str:
@@ -174,7 +195,7 @@ def _reserve_ports(guard: ExitStack) -> int:
         lock = socket.socket(socket.AF_UNIX)
         try:
             lock.bind(f"\0softcard-port-{port}")
-            for number in range(port, port + _SLOTS_PER_READER):
+            for number in range(port, port + _PORTS_PER_READER):
                 with socket.socket() as probe:
                     probe.bind(("0.0.0.0", number))  # noqa: S104  probes as vpcd will bind
         except OSError:
