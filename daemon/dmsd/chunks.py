@@ -1,0 +1,88 @@
+"""Large objects: values cut into messages, and put together again (DM Protocol 1.2 §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from omadm.messages import Item
+from omadm.status import StatusCode
+
+__all__ = ["ChunkError", "Reassembly", "cut"]
+
+
+class ChunkError(Exception):
+    """A chunk that does not fit the object; ``code`` is the status that says so."""
+
+    def __init__(self, code: StatusCode) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    key: tuple[object, ...]
+    item: Item
+    size: int | None
+    data: bytearray
+
+
+class Reassembly:
+    """The one object that is coming in pieces, if any. Memory is bounded by ``limit_bytes``."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._unfinished: _Unfinished | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._unfinished is not None
+
+    def interrupts(self, key: tuple[object, ...]) -> bool:
+        """Whether an item of that key comes before the present object is complete.
+
+        The object is dropped then; its sender is to be told by Alert 1225.
+        """
+        if self._unfinished is None or self._unfinished.key == key:
+            return False
+        self._unfinished = None
+        return True
+
+    def take(self, key: tuple[object, ...], item: Item) -> Item | None:
+        """The whole item once it is complete, ``None`` after a piece; raises ChunkError."""
+        if self._unfinished is None:
+            if not item.more_data:
+                return item
+            size = None if item.meta is None else item.meta.size
+            if size is not None and size > self._limit_bytes:
+                raise ChunkError(StatusCode.TOO_LARGE)
+            self._unfinished = _Unfinished(key, item, size, bytearray())
+        current = self._unfinished
+        if len(current.data) + len(item.payload) > self._limit_bytes:
+            self._unfinished = None
+            raise ChunkError(StatusCode.TOO_LARGE)
+        current.data += item.payload
+        if item.more_data:
+            return None
+        self._unfinished = None
+        if current.size is not None and current.size != len(current.data):
+            raise ChunkError(StatusCode.SIZE_MISMATCH)
+        return replace(current.item, data=bytes(current.data), more_data=False)
+
+
+def cut(value: bytes, start: int, room: int, fits: Callable[[bytes], bool], *, text: bool) -> bytes:
+    """The longest piece from ``start`` that fits, found by shrinking; ``b""`` if none does.
+
+    Text is cut between characters only.
+    """
+    length = min(room, len(value) - start)
+    while length > 0:
+        end = start + length
+        if text:
+            while end > start and end < len(value) and value[end] & 0xC0 == 0x80:
+                end -= 1
+        piece = value[start:end]
+        if piece and fits(piece):
+            return piece
+        length = length * 3 // 4
+    return b""

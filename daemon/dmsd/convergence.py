@@ -1,0 +1,285 @@
+"""From what a device has to what is desired of it: a plan as a generator, without I/O.
+
+It yields batches of orders and is sent their outcomes, until nothing differs or nothing more can
+be done. Reading comes first, so that only differences travel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from cardea_core import Secret
+from omadm.status import StatusCode
+
+from dmsd.desired import DesiredNode, DesiredSettings
+from dmsd.orders import Batch, Order, Outcome, Verb
+
+__all__ = ["CardBook", "Failure", "Plan", "Settled", "converge", "document_digest", "value_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A wish that was not fulfilled: the status that said so, or 0 with a reason of our own."""
+
+    path: str
+    code: int
+    reason: str = ""
+
+
+class CardBook(Protocol):
+    """What the plan asks about cards, and tells."""
+
+    def adm1(self, iccid: str) -> Secret | None:
+        """The key that opens the card's files for writing."""
+
+    def refusal(self, iccid: str, digest: str) -> str | None:
+        """Why this content must not be ordered for the card (again); ``None`` if it may be."""
+
+    def order(self, iccid: str, digest: str) -> str:
+        """Note an order before it is sent; its correlator."""
+
+    def answered(self, correlator: str, outcome: Outcome) -> None:
+        """The status of the Exec that carried the order."""
+
+
+class Settled(Protocol):
+    """Values the device accepted for nodes that it does not let us read."""
+
+    def digest(self, path: str) -> str | None: ...
+
+    def settle(self, path: str, digest: str) -> None: ...
+
+
+Plan = Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]
+
+
+def converge(desired: DesiredSettings, *, cards: CardBook, settled: Settled) -> Plan:
+    """The whole plan; returns what could not be achieved."""
+    wants_card = bool(desired.documents)
+    questions = [Order("Get", node.path) for node in desired.nodes]
+    questions += [Order("Get", path) for path in desired.absent]
+    if wants_card:
+        questions.append(Order("Get", "./Card"))
+    if not questions:
+        return ()
+    answers = yield Batch(tuple(questions))
+    found = {order.path: outcome for order, outcome in zip(questions, answers, strict=True)}
+    failures = yield from _settings(desired, found, settled)
+    if wants_card:
+        failures += yield from _cards(desired, found["./Card"], cards)
+    return failures
+
+
+def value_digest(value: bytes) -> str:
+    """How a value is remembered that may be a secret."""
+    return hashlib.sha256(value).hexdigest()
+
+
+def document_digest(documents: Mapping[str, bytes]) -> str:
+    """One digest for the documents ordered for a card."""
+    total = hashlib.sha256()
+    for oid, data in sorted(documents.items()):
+        total.update(f"{oid}:{len(data)}:".encode() + data)
+    return total.hexdigest()
+
+
+def _settings(
+    desired: DesiredSettings, found: Mapping[str, Outcome], settled: Settled
+) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
+    orders: list[Order] = []
+    failures: list[Failure] = []
+    for path in desired.absent:
+        if found[path].code not in (StatusCode.NOT_FOUND, StatusCode.PERMISSION_DENIED):
+            orders.append(Order("Delete", path))
+        elif not found[path].missing:
+            failures.append(Failure(path, found[path].code))
+    for node in desired.nodes:
+        needed = _difference(node, found[node.path], settled)
+        if isinstance(needed, Failure):
+            failures.append(needed)
+        else:
+            orders += needed
+    if not orders:
+        return tuple(failures)
+    outcomes = yield from _together(orders)
+    second, kept = _second_try(orders, outcomes)
+    if second:
+        repeated = yield Batch(tuple(second))
+        kept += list(zip(second, repeated, strict=True))
+    for order, outcome in kept:
+        if outcome.ok and order.value is not None and not found[order.path].ok:
+            settled.settle(order.path, value_digest(order.value))
+        elif not outcome.ok and not (order.verb == "Delete" and outcome.missing):
+            failures.append(Failure(order.path, outcome.code))
+    return tuple(failures)
+
+
+def _difference(node: DesiredNode, has: Outcome, settled: Settled) -> list[Order] | Failure:
+    if has.missing:
+        return [_write("Add", node)]
+    if has.ok:
+        if node.value is None:
+            return [] if has.interior else [Order("Delete", node.path), _write("Add", node)]
+        if has.interior:
+            return [Order("Delete", node.path), _write("Add", node)]
+        return [] if _same(node, has) else [_write("Replace", node)]
+    if has.code == StatusCode.NOT_ALLOWED and node.value is not None:
+        # Not to be read, such as a secret: what it took last is all that is known.
+        if settled.digest(node.path) == value_digest(node.value):
+            return []
+        return [_write("Replace", node)]
+    return Failure(node.path, has.code)
+
+
+def _same(node: DesiredNode, has: Outcome) -> bool:
+    value, wanted = has.value or b"", node.value or b""
+    if value == wanted:
+        return True
+    if node.format == "bool":
+        return value.strip().lower() == wanted
+    if node.format == "int":
+        try:
+            return int(value) == int(wanted)
+        except ValueError:
+            return False
+    return False
+
+
+def _write(verb: Verb, node: DesiredNode) -> Order:
+    return Order(verb, node.path, node.value, node.format, node.mime)
+
+
+def _together(
+    orders: Sequence[Order],
+) -> Generator[Batch, Sequence[Outcome], Sequence[Outcome]]:
+    """All or nothing where the device can do that, one by one where it cannot."""
+    # DM Representation 1.2 §4.1.6.3: one failure undoes them all.
+    outcomes = yield Batch(tuple(orders), atomic=len(orders) > 1)
+    # It has no Atomic, or its answer would not have fitted: nothing was done.
+    refusals = (StatusCode.NOT_SUPPORTED, StatusCode.ATOMIC_TOO_LARGE)
+    if len(orders) > 1 and all(outcome.code in refusals for outcome in outcomes):
+        outcomes = yield Batch(tuple(orders))
+    return outcomes
+
+
+def _second_try(
+    orders: Sequence[Order], outcomes: Sequence[Outcome]
+) -> tuple[list[Order], list[tuple[Order, Outcome]]]:
+    """A Replace of what is not there becomes an Add, and the reverse; the rest is kept."""
+    again: list[Order] = []
+    kept: list[tuple[Order, Outcome]] = []
+    rolled_back = any(outcome.code == StatusCode.ROLLED_BACK for outcome in outcomes)
+    for order, outcome in zip(orders, outcomes, strict=True):
+        if order.verb == "Replace" and outcome.missing and not rolled_back:
+            again.append(replace(order, verb="Add"))
+        elif (
+            order.verb == "Add"
+            and outcome.code == StatusCode.ALREADY_EXISTS
+            and order.value is not None
+            and not rolled_back
+        ):
+            again.append(replace(order, verb="Replace"))
+        else:
+            kept.append((order, outcome))
+    return again, kept
+
+
+def _cards(
+    desired: DesiredSettings, listing: Outcome, cards: CardBook
+) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
+    if listing.missing:
+        return ()  # no card in the device: nothing to do now
+    if not listing.ok:
+        return (Failure("./Card", listing.code),)
+    failures: tuple[Failure, ...] = ()
+    for iccid in listing.names:
+        documents = desired.documents_for(iccid)
+        if documents:
+            failures += yield from _card(iccid, documents, cards)
+    return failures
+
+
+def _card(
+    iccid: str, documents: Mapping[str, bytes], cards: CardBook
+) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
+    base = f"./Card/{iccid}"
+    files = (yield Batch((Order("Get", f"{base}/Files"),)))[0]
+    if not files.ok:
+        return (Failure(f"{base}/Files", files.code, "no provisioning files"),)
+    names = files.names
+    facts = yield Batch(
+        tuple(Order("Get", f"{base}/Files/{n}/{leaf}") for n in names for leaf in ("OID", "Size"))
+    )
+    by_oid = {
+        (facts[2 * index].value or b"").decode("ascii", "replace"): (name, facts[2 * index + 1])
+        for index, name in enumerate(names)
+    }
+    failures = [
+        Failure(f"{base}/Files", StatusCode.NOT_FOUND, f"no file for {oid}")
+        for oid in documents
+        if oid not in by_oid
+    ]
+    paths = {oid: f"{base}/Files/{by_oid[oid][0]}/Data" for oid in documents if oid in by_oid}
+    for oid in list(paths):
+        room = _number(by_oid[oid][1])
+        if room is not None and room < len(documents[oid]):
+            failures.append(Failure(paths.pop(oid), StatusCode.TOO_LARGE, f"file has {room} bytes"))
+    if not paths:
+        return tuple(failures)
+    contents = yield Batch(tuple(Order("Get", path) for path in paths.values()))
+    stale = {
+        oid: path
+        for (oid, path), has in zip(paths.items(), contents, strict=True)
+        if (has.value or b"").rstrip(b"\xff") != documents[oid]
+    }
+    if stale:
+        failures += yield from _rewrite(iccid, stale, documents, cards)
+    return tuple(failures)
+
+
+def _rewrite(
+    iccid: str, stale: Mapping[str, str], documents: Mapping[str, bytes], cards: CardBook
+) -> Generator[Batch, Sequence[Outcome], list[Failure]]:
+    base = f"./Card/{iccid}"
+    digest = document_digest({oid: documents[oid] for oid in stale})
+    adm1 = cards.adm1(iccid)
+    if adm1 is None:
+        return [Failure(base, 0, "no ADM1 for this card")]
+    refusal = cards.refusal(iccid, digest)
+    if refusal is not None:
+        return [Failure(base, 0, refusal)]
+    orders = [
+        Order("Replace", path, documents[oid], "bin", "application/vnd.wap.connectivity-wbxml")
+        for oid, path in stale.items()
+    ]
+    outcomes = yield from _together(orders)
+    failed = [
+        Failure(order.path, outcome.code)
+        for order, outcome in zip(orders, outcomes, strict=True)
+        if not outcome.ok
+    ]
+    if failed:
+        return failed
+    # Only now: an order to write must not go out for content that was not taken.
+    correlator = cards.order(iccid, digest)
+    update = Order(
+        "Exec",
+        f"{base}/Update",
+        adm1.expose(),
+        "bin",
+        "application/octet-stream",
+        correlator,
+    )
+    outcome = (yield Batch((update,)))[0]
+    cards.answered(correlator, outcome)
+    return [] if outcome.ok else [Failure(update.path, outcome.code)]
+
+
+def _number(outcome: Outcome) -> int | None:
+    try:
+        return int(outcome.value or b"") if outcome.ok else None
+    except ValueError:
+        return None

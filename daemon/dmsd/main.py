@@ -1,0 +1,269 @@
+"""The command ``dmsd``: runs the servers, and is the operator's hand on the registry."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmsd import ca, config, logs
+from dmsd.errors import DmsdError, InputError
+from dmsd.operator_client import OperatorClient
+
+__all__ = ["main"]
+
+_DEFAULT_CONFIG = Path("/etc/cardea/dmsd.toml")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; the exit status is 0, 1 for a refusal, 2 for a wrong command line."""
+    arguments = _parser().parse_args(argv)
+    act: Callable[[argparse.Namespace], int] = arguments.act
+    try:
+        return act(arguments)
+    except DmsdError as error:
+        print(f"dmsd: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"dmsd: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # Only the server needs the event loop's libraries; the other commands start faster without.
+    from dmsd.server import serve
+
+    loaded = config.load(arguments.config)
+    logs.configure(loaded.log.level, loaded.log.format)
+
+    def ready(line: str) -> None:
+        if arguments.ready_file is not None:
+            _write_whole(arguments.ready_file, line)
+        if arguments.ready_fd is not None:
+            with os.fdopen(arguments.ready_fd, "w", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        print(line, flush=True)
+
+    asyncio.run(serve(loaded, ready=ready))
+    return 0
+
+
+def _ca_init(arguments: argparse.Namespace) -> int:
+    files = ca.init_ca(arguments.directory)
+    for server in arguments.server:
+        names = [name for name in server.split(",") if name]
+        if not names:
+            raise InputError("--server", "needs at least one host name or address")
+        ca.issue(files, names[0], names)
+        print(f"{names[0]}: {files.server_certificate(names[0])}")
+    print(f"trust: {files.certificate}")
+    return 0
+
+
+def _config_keys(arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        keys = [
+            {"key": k.key, "kind": k.kind, "default": k.default, "doc": k.doc}
+            for k in config.document()
+        ]
+        print(json.dumps(keys, indent=2))
+        return 0
+    section = ""
+    for key in config.document():
+        name, _, leaf = key.key.partition(".")
+        if name != section:
+            print(f"{chr(10) if section else ''}[{name}]")
+            section = name
+        print(f"# {key.doc}")
+        print(f"# {leaf} = {key.default or '(required)'}")
+    return 0
+
+
+def _call(
+    *segments: str, method: str = "GET", columns: Sequence[str] = ()
+) -> Callable[[argparse.Namespace], int]:
+    """A command that is one API call; ``{device}`` in a segment is filled in."""
+
+    def act(arguments: argparse.Namespace) -> int:
+        body = _read_json(arguments.file) if method != "GET" else None
+        with OperatorClient(config.load(arguments.config), now_ms=_now_ms) as client:
+            filled = (
+                arguments.device if segment == "{device}" else segment for segment in segments
+            )
+            answer = client.call(method, *filled, body=body)
+        _print(answer, columns, as_json=arguments.json)
+        return 0
+
+    return act
+
+
+def _read_json(path: str) -> Any:
+    text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(path, f"not JSON: {error}") from error
+
+
+def _print(answer: Any, columns: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    elif isinstance(answer, list):
+        names = list(columns) or (list(answer[0]) if answer else [])
+        table = [names, *([_cell(row.get(name)) for name in names] for row in answer)]
+        widths = [max(len(row[index]) for row in table) for index in range(len(names))]
+        for row in table:
+            print("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+    else:
+        for name, value in answer.items():
+            shown = (
+                json.dumps(value, ensure_ascii=False)
+                if isinstance(value, dict | list)
+                else _cell(value)
+            )
+            print(f"{name}: {shown}")
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None or value == "" else str(value)
+
+
+def _write_whole(path: Path, line: str) -> None:
+    """Whoever waits for the file sees all of it or nothing."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(line + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dmsd", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the servers that the configuration enables")
+    _with_config(run)
+    run.add_argument("--ready-file", type=Path, help="write the ready line there, whole")
+    run.add_argument("--ready-fd", type=int, help="write the ready line to this descriptor")
+    run.set_defaults(act=_run)
+
+    authority = commands.add_parser("ca", help="demo certificate authority").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    init = authority.add_parser("init", help="make an authority and server certificates")
+    init.add_argument("directory", type=Path)
+    init.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="NAME[,NAME…]",
+        help="host names and addresses of one server; the first names its files",
+    )
+    init.set_defaults(act=_ca_init)
+
+    keys = commands.add_parser("config", help="print every configuration key, documented")
+    keys.add_argument("--json", action="store_true")
+    keys.set_defaults(act=_config_keys)
+
+    _group(
+        commands,
+        "subscriber",
+        "subscribers with their keys",
+        "subscribers",
+        ("impi", "imsi", "sqn"),
+    )
+    _group(commands, "card", "cards with their ADM1", "cards", ("iccid", "impi"))
+    devices = _group(
+        commands,
+        "device",
+        "devices with their accounts",
+        "devices",
+        ("device", "accounts", "seen_ms"),
+    )
+    _leaf(devices, "show", "everything about one device", _call("devices", "{device}"), device=True)
+    desired = commands.add_parser("desired", help="what is desired of a device").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    _leaf(
+        desired,
+        "set",
+        "replace it by a JSON document",
+        _call("devices", "{device}", "desired", method="PUT"),
+        device=True,
+        file=True,
+    )
+    _leaf(desired, "show", "print it", _call("devices", "{device}", "desired"), device=True)
+    for name, text, columns in (
+        (
+            "reports",
+            "installation reports and other alerts, newest first",
+            ("at_ms", "session", "type", "mark", "source", "correlator", "data"),
+        ),
+        (
+            "sessions",
+            "sessions, newest first",
+            ("id", "account", "trust", "started_ms", "ended_ms", "messages", "outcome"),
+        ),
+        (
+            "commands",
+            "commands and their statuses, newest last",
+            ("session", "msg_id", "cmd_id", "command", "path", "status"),
+        ),
+    ):
+        _leaf(
+            commands, name, text, _call("devices", "{device}", name, columns=columns), device=True
+        )
+    _leaf(
+        commands,
+        "accounts",
+        "accounts that cards carry from device to device",
+        _call("accounts", columns=("kind", "user", "impi", "auth", "server_user")),
+    )
+    _leaf(commands, "status", "what the server has and does", _call("status"))
+    return parser
+
+
+def _group(commands: Any, name: str, text: str, resource: str, columns: Sequence[str]) -> Any:
+    group = commands.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
+    _leaf(
+        group, "add", "add or replace, from a JSON file", _call(resource, method="POST"), file=True
+    )
+    _leaf(group, "list", "list them", _call(resource, columns=columns))
+    return group
+
+
+def _leaf(
+    commands: Any,
+    name: str,
+    text: str,
+    act: Callable[[argparse.Namespace], int],
+    *,
+    device: bool = False,
+    file: bool = False,
+) -> None:
+    parser = commands.add_parser(name, help=text)
+    _with_config(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    if device:
+        parser.add_argument("device", metavar="DEVICE", help="DevId")
+    if file:
+        parser.add_argument("file", metavar="FILE", help="JSON file, or - for standard input")
+    parser.set_defaults(act=act)
+
+
+def _with_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Subscriptions and cards: the keys of the home network."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from cardea_core import Secret
+
+from dmsd.errors import ConflictError, NotFoundError
+from dmsd.registry.database import Database
+from dmsd.registry.records import CardKey, Subscriber
+
+__all__ = ["IND_BITS", "Subscribers"]
+
+# Length of IND in SQN = SEQ‖IND (TS 33.102 annex C.3.2 and C.3.3 use 5 bits).
+IND_BITS = 5
+_SEQ_LIMIT = 1 << (48 - IND_BITS)
+
+
+class Subscribers:
+    """Subscribers by IMPI, cards by ICCID."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, subscriber: Subscriber) -> None:
+        """Add a subscriber, or replace its keys; the sequence number never goes back."""
+        with self._database.transaction():
+            other = self._database.row(
+                "SELECT impi FROM subscribers WHERE imsi = ? AND impi <> ?",
+                (subscriber.imsi, subscriber.impi),
+            )
+            if other is not None:
+                raise ConflictError("subscriber", subscriber.imsi, f"is {other['impi']!r} already")
+            self._database.run(
+                "INSERT INTO subscribers (impi, imsi, k, opc, amf, sqn) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (impi) DO UPDATE SET imsi = excluded.imsi, k = excluded.k,"
+                " opc = excluded.opc, amf = excluded.amf, sqn = max(sqn, excluded.sqn)",
+                (
+                    subscriber.impi,
+                    subscriber.imsi,
+                    subscriber.k.expose(),
+                    subscriber.opc.expose(),
+                    subscriber.amf,
+                    subscriber.sqn,
+                ),
+            )
+
+    def get(self, impi: str) -> Subscriber:
+        row = self._database.row("SELECT * FROM subscribers WHERE impi = ?", (impi,))
+        if row is None:
+            raise NotFoundError("subscriber", impi)
+        return _subscriber(row)
+
+    def list(self) -> tuple[Subscriber, ...]:
+        rows = self._database.rows("SELECT * FROM subscribers ORDER BY impi")
+        return tuple(_subscriber(row) for row in rows)
+
+    def next_sqn(self, impi: str) -> int:
+        """Step SEQ and IND, store them, and only then hand them out (TS 33.102 §C.1.1.1)."""
+        with self._database.transaction():
+            sqn = self.get(impi).sqn
+            stepped = _step(sqn)
+            self._database.run("UPDATE subscribers SET sqn = ? WHERE impi = ?", (stepped, impi))
+        return stepped
+
+    def resynchronise(self, impi: str, sqn_ms: int) -> None:
+        """Take the card's number, after AUTS was found genuine (TS 33.102 §6.3.5).
+
+        IND goes on from our own, so that the array of the card is used in turn.
+        """
+        with self._database.transaction():
+            ours = self.get(impi).sqn
+            ind = ours & ((1 << IND_BITS) - 1)
+            adopted = (sqn_ms >> IND_BITS << IND_BITS) | ind
+            self._database.run("UPDATE subscribers SET sqn = ? WHERE impi = ?", (adopted, impi))
+
+    def put_card(self, card: CardKey) -> None:
+        """Add a card, or replace its key."""
+        with self._database.transaction():
+            if card.impi is not None:
+                self.get(card.impi)
+            self._database.run(
+                "INSERT INTO cards (iccid, adm1, impi) VALUES (?, ?, ?)"
+                " ON CONFLICT (iccid) DO UPDATE SET adm1 = excluded.adm1, impi = excluded.impi",
+                (card.iccid, card.adm1.expose(), card.impi),
+            )
+
+    def card(self, iccid: str) -> CardKey | None:
+        row = self._database.row("SELECT * FROM cards WHERE iccid = ?", (iccid,))
+        return None if row is None else _card(row)
+
+    def cards(self) -> tuple[CardKey, ...]:
+        return tuple(
+            _card(row) for row in self._database.rows("SELECT * FROM cards ORDER BY iccid")
+        )
+
+
+def _step(sqn: int) -> int:
+    seq, ind = sqn >> IND_BITS, sqn & ((1 << IND_BITS) - 1)
+    # SEQ is 43 bits; a subscription does not live to see it wrap, yet nothing overflows.
+    seq = (seq + 1) % _SEQ_LIMIT
+    return seq << IND_BITS | (ind + 1) % (1 << IND_BITS)
+
+
+def _subscriber(row: sqlite3.Row) -> Subscriber:
+    return Subscriber(
+        impi=row["impi"],
+        imsi=row["imsi"],
+        k=Secret(row["k"]),
+        opc=Secret(row["opc"]),
+        amf=row["amf"],
+        sqn=row["sqn"],
+    )
+
+
+def _card(row: sqlite3.Row) -> CardKey:
+    return CardKey(iccid=row["iccid"], adm1=Secret(row["adm1"]), impi=row["impi"])

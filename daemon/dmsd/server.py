@@ -1,0 +1,266 @@
+"""The process: registry, worker, doors, and their beginning and end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from dmsd.bsf import BootstrappingServer
+from dmsd.config import BsfConfig, Config, DmConfig, split_listen
+from dmsd.errors import ConfigError
+from dmsd.http import bsf_application, dm_application, operator_application
+from dmsd.naf import NafDoor
+from dmsd.operator import Operator
+from dmsd.registry import Registry
+from dmsd.session import Limits, Settings
+from dmsd.sessions import DmServer, SessionLimits
+
+__all__ = ["Listening", "Ready", "Server", "serve"]
+
+_HOUSEKEEPING_S = 10.0
+_PRUNE_EVERY = 360
+_GRACE_S = 3.0
+_KEEPALIVE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where one service is to be found."""
+
+    address: str
+    port: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a server tells once all its doors are open."""
+
+    pid: int
+    operator: str
+    dm: Listening | None
+    bsf: Listening | None
+
+    def line(self) -> str:
+        """As one line of JSON."""
+        return json.dumps({"ready": True, **asdict(self)})
+
+
+class Server:
+    """Both servers in this process. ``async with Server(config) as ready: …``."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now_ms: Callable[[], int] | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._config = config
+        self._now_ms = now_ms or _now_ms
+        self._entropy = entropy
+        self._log = structlog.get_logger("dmsd")
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dmsd")
+        self._runners: list[web.AppRunner] = []
+        self._dm: DmServer | None = None
+        self._operator_bound = False
+        self._housekeeper: asyncio.Task[None] | None = None
+        self.registry = Registry(config.registry.path)
+        self.operator = Operator(self.registry, server_id=config.server.id, now_ms=self._now_ms)
+
+    async def __aenter__(self) -> Ready:
+        try:
+            return await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.stop()
+
+    async def start(self) -> Ready:
+        """Open all doors; raises ConfigError or OSError if one of them cannot be opened."""
+        config = self._config
+        self.registry.journal.interrupt_all(self._now_ms())
+        dm = None if config.dm is None else await self._start_dm(config.dm)
+        bsf = None if config.bsf is None else await self._start_bsf(config.bsf)
+        await self._start_operator(config.operator.socket)
+        self._housekeeper = asyncio.create_task(self._keep_house())
+        ready = Ready(os.getpid(), str(config.operator.socket), dm, bsf)
+        self._log.info("dmsd.ready", dm=dm and dm.url, bsf=bsf and bsf.url)
+        return ready
+
+    async def stop(self) -> None:
+        """Close the doors, end the sessions, close the registry. Idempotent."""
+        if self._housekeeper is not None:
+            self._housekeeper.cancel()
+            self._housekeeper = None
+        while self._runners:
+            await self._runners.pop().cleanup()
+        self._worker.shutdown(wait=True)
+        if self._dm is not None:
+            self._dm.close(self._now_ms())
+            self._dm = None
+        if self._operator_bound:
+            self._config.operator.socket.unlink(missing_ok=True)
+            self._operator_bound = False
+        self.registry.close()
+        self._log.info("dmsd.stopped")
+
+    async def _start_dm(self, config: DmConfig) -> Listening:
+        context = _tls("dm", config.certificate, config.key)
+        bound = _bind("dm.listen", config.listen)
+        # RespURI names the port, which may be known only now.
+        address, port = bound.getsockname()[:2]
+        url = (config.url or f"https://{config.host}:{{port}}/dm").replace("{port}", str(port))
+        self._dm = DmServer(
+            Settings(
+                server_id=self._config.server.id,
+                registry=self.registry,
+                entropy=self._entropy,
+                limits=Limits(message=config.max_message_bytes, object=config.max_object_bytes),
+            ),
+            url=url,
+            limits=SessionLimits(
+                sessions=config.max_sessions,
+                idle_ms=config.session_idle_s * 1000,
+                challenge_idle_ms=config.challenge_idle_s * 1000,
+            ),
+        )
+        application = dm_application(
+            self._dm,
+            NafDoor(self.registry.bootstraps, fqdn=config.host, entropy=self._entropy),
+            worker=self._worker,
+            now_ms=self._now_ms,
+            max_bytes=config.max_message_bytes,
+            log=self._log,
+        )
+        await self._listen(application, bound, context)
+        return Listening(address, port, url)
+
+    async def _start_bsf(self, config: BsfConfig) -> Listening:
+        context = _tls("bsf", config.certificate, config.key)
+        bound = _bind("bsf.listen", config.listen)
+        address, port = bound.getsockname()[:2]
+        server = BootstrappingServer(
+            self.registry,
+            host=config.host,
+            entropy=self._entropy,
+            ks_lifetime_ms=config.ks_lifetime_s * 1000,
+            challenge_lifetime_ms=config.challenge_lifetime_s * 1000,
+        )
+        application = bsf_application(
+            server, worker=self._worker, now_ms=self._now_ms, log=self._log
+        )
+        await self._listen(application, bound, context)
+        return Listening(address, port, f"https://{config.host}:{port}/")
+
+    async def _start_operator(self, path: Path) -> None:
+        self.operator.live = self._live
+        application = operator_application(self.operator, worker=self._worker, log=self._log)
+        bound = _bind_private(path)
+        self._operator_bound = True
+        await self._listen(application, bound, None)
+
+    async def _listen(
+        self,
+        application: web.Application,
+        bound: socket.socket,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=_KEEPALIVE_S, shutdown_timeout=_GRACE_S
+        )
+        self._runners.append(runner)
+        await runner.setup()
+        await web.SockSite(runner, bound, ssl_context=context).start()
+
+    async def _keep_house(self) -> None:
+        """Sessions expire and the log is pruned without a message having to come."""
+        loop = asyncio.get_running_loop()
+        rounds = 0
+        while True:
+            if rounds % _PRUNE_EVERY == 0:
+                keep_days = self._config.registry.log_keep_days
+                await loop.run_in_executor(
+                    self._worker, self.registry.journal.prune, keep_days, self._now_ms()
+                )
+            if self._dm is not None:
+                await loop.run_in_executor(self._worker, self._dm.expire, self._now_ms())
+            rounds += 1
+            await asyncio.sleep(_HOUSEKEEPING_S)
+
+    def _live(self) -> dict[str, Any]:
+        return {"running": True, "sessions_open": 0 if self._dm is None else len(self._dm)}
+
+
+async def serve(config: Config, *, ready: Callable[[str], None]) -> None:
+    """Run until SIGTERM or SIGINT; ``ready`` gets the line that says where the doors are."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with Server(config) as told:
+        ready(told.line())
+        await stopped.wait()
+
+
+def _tls(section: str, certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        # ssl.SSLError is an OSError too.
+        raise ConfigError(
+            f"cannot use {certificate} with {key}: {error.strerror or error}",
+            key=f"{section}.certificate",
+        ) from error
+    return context
+
+
+def _bind(key: str, listen: str) -> socket.socket:
+    address, port = split_listen(key, listen)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, backlog=512)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {listen}: {error.strerror}", key=key) from error
+
+
+def _bind_private(path: Path) -> socket.socket:
+    """A Unix socket with mode 0600 from its first moment; a dead one in its place goes."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+        else:
+            raise ConfigError(f"{path}: another server answers there", key="operator.socket")
+    bound = socket.socket(socket.AF_UNIX)
+    former = os.umask(0o177)
+    try:
+        bound.bind(str(path))
+    except OSError as error:
+        bound.close()
+        raise ConfigError(f"{path}: {error.strerror}", key="operator.socket") from error
+    finally:
+        os.umask(former)
+    return bound
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

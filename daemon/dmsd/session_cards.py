@@ -1,0 +1,94 @@
+"""What a session's plan needs to know about cards, and about values that cannot be read."""
+
+from __future__ import annotations
+
+from cardea_core import Secret
+
+from dmsd.orders import Outcome
+from dmsd.registry import CardOrder, Devices, Registry
+
+__all__ = ["SessionCards", "SettledValues"]
+
+# Failures that had to do with the moment and not with content or key. After any other one the
+# same order is not given again: a card counts attempts on its keys.
+_PASSING = frozenset(
+    {
+        "CARD_ABSENT",
+        "CARD_BUSY",
+        "CARD_LOST",
+        "CARD_MUTE",
+        "CARD_NOT_FOUND",
+        "LEASE_ENDED",
+        "PCSC_UNAVAILABLE",
+        "READER_NOT_FOUND",
+    }
+)
+
+
+class SessionCards:
+    """Implements ``convergence.CardBook`` over the registry for one session."""
+
+    def __init__(self, registry: Registry, session: str, device: str) -> None:
+        self._registry = registry
+        self._session = session
+        self._device = device
+        self._count = 0
+        self._reported: set[str] = set()
+        self.now_ms = 0
+
+    def adm1(self, iccid: str) -> Secret | None:
+        card = self._registry.subscribers.card(iccid)
+        return None if card is None else card.adm1
+
+    def refusal(self, iccid: str, digest: str) -> str | None:
+        last = self._registry.journal.last_order(iccid, digest)
+        if last is None:
+            return None
+        if last.correlator in self._reported:
+            return "reported in this session"
+        if last.state == "failed" and last.reason not in _PASSING:
+            return f"failed before: {last.reason}"
+        return None
+
+    def order(self, iccid: str, digest: str) -> str:
+        self._count += 1
+        correlator = f"{self._session}-{self._count}"
+        self._registry.journal.add_order(
+            CardOrder(correlator, self._device, iccid, digest, "ordered", "", self.now_ms)
+        )
+        return correlator
+
+    def answered(self, correlator: str, outcome: Outcome) -> None:
+        state = "accepted" if outcome.ok else "failed"
+        reason = "" if outcome.ok else f"STATUS_{outcome.code}"
+        self._registry.journal.order_state(correlator, self._device, state, reason, self.now_ms)
+
+    def reported(self, correlator: str, data: str) -> None:
+        """An installation report (Alert 1226) for an order: ``200`` or ``500 REASON``."""
+        code, _, reason = data.strip().partition(" ")
+        done = code.isdecimal() and 200 <= int(code) < 300
+        self._reported.add(correlator)
+        self._registry.journal.order_state(
+            correlator,
+            self._device,
+            "done" if done else "failed",
+            "" if done else reason.strip()[:80] or "UNKNOWN",
+            self.now_ms,
+        )
+
+
+class SettledValues:
+    """Implements ``convergence.Settled`` over the registry for one device."""
+
+    def __init__(self, devices: Devices, device: str, now_ms: int) -> None:
+        self._devices = devices
+        self._device = device
+        self._now_ms = now_ms
+        self._digests = devices.settled(device)
+
+    def digest(self, path: str) -> str | None:
+        return self._digests.get(path)
+
+    def settle(self, path: str, digest: str) -> None:
+        self._digests[path] = digest
+        self._devices.settle(self._device, path, digest, self._now_ms)

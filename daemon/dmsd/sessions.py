@@ -1,0 +1,176 @@
+"""All DM sessions of a server: which message belongs to which, and when one is over."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from omadm import codec
+from omadm.errors import OmadmError
+from omadm.messages import Message
+
+from dmsd.errors import DmsdError
+from dmsd.session import Reply, ServerSession, Settings
+from dmsd.trust import Evidence
+
+__all__ = ["Arrival", "DmServer", "MessageRefusedError", "SessionLimits"]
+
+
+class MessageRefusedError(DmsdError):
+    """No DM reply is due; ``http_status`` is what the transport answers."""
+
+    code = "message_refused"
+
+    def __init__(self, http_status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.http_status = http_status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came: ``token`` is from the RespURI, ``impi`` from HTTP Digest."""
+
+    body: bytes
+    content_type: str
+    token: str | None = None
+    mac_header: str | None = None
+    impi: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How many sessions, and how long they may be silent (ms)."""
+
+    sessions: int = 4096
+    idle_ms: int = 120_000
+    challenge_idle_ms: int = 30_000
+
+
+@dataclass(slots=True)
+class _Slot:
+    session: ServerSession
+    touched_ms: int
+    msg_id: int
+    digest: bytes
+    reply: Reply | None = None
+
+
+class DmServer:
+    """Finds or opens the session of each message. Not thread-safe: one worker calls it."""
+
+    def __init__(
+        self, settings: Settings, *, url: str, limits: SessionLimits | None = None
+    ) -> None:
+        self._settings = settings
+        self._url = url
+        self._limits = limits or SessionLimits()
+        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def receive(self, arrival: Arrival, now_ms: int) -> tuple[Reply, ServerSession]:
+        """Answer one message, or raise MessageRefusedError."""
+        message = _decode(arrival, self._settings.limits.message)
+        digest = hashlib.sha256(arrival.body).digest()
+        self.expire(now_ms)
+        token, slot = self._find(arrival, message)
+        if slot is None:
+            token, slot = self._open(message, digest, now_ms)
+        elif slot.msg_id == message.header.msg_id and slot.digest == digest and slot.reply:
+            # The reply was lost and the client asks again: the same answer, nothing done twice.
+            return slot.reply, slot.session
+        elif slot.session.over:
+            raise MessageRefusedError(410, "session_over")
+        elif message.header.msg_id <= slot.msg_id:
+            raise MessageRefusedError(400, "msg_id_not_increasing")
+        slot.touched_ms, slot.msg_id, slot.digest = now_ms, message.header.msg_id, digest
+        self._slots.move_to_end(token)
+        evidence = Evidence(arrival.body, arrival.mac_header, arrival.impi)
+        slot.reply = slot.session.receive(message, evidence, arrival.content_type, now_ms)
+        return slot.reply, slot.session
+
+    def expire(self, now_ms: int) -> int:
+        """End the sessions that have been silent for too long; how many there were."""
+        gone = [token for token, slot in self._slots.items() if self._is_stale(slot, now_ms)]
+        for token in gone:
+            self._slots.pop(token).session.expire(now_ms)
+        return len(gone)
+
+    def close(self, now_ms: int) -> None:
+        """End all sessions: the server stops."""
+        while self._slots:
+            self._slots.popitem()[1].session.expire(now_ms)
+
+    def _is_stale(self, slot: _Slot, now_ms: int) -> bool:
+        trusted = slot.session.trust.established and not slot.session.over
+        limit = self._limits.idle_ms if trusted else self._limits.challenge_idle_ms
+        return now_ms - slot.touched_ms > limit
+
+    def _find(self, arrival: Arrival, message: Message) -> tuple[str, _Slot | None]:
+        header = message.header
+        if arrival.token is not None:
+            slot = self._slots.get(arrival.token)
+            if slot is None:
+                raise MessageRefusedError(410, "session_unknown")
+            if (slot.session.device, slot.session.dm_session) != (header.source, header.session_id):
+                raise MessageRefusedError(400, "session_mismatch")
+            return arrival.token, slot
+        if header.msg_id > 1:
+            # A client that ignores RespURI. Only where each message proves itself, or nothing
+            # has been proved yet, can this be allowed.
+            for token, slot in reversed(self._slots.items()):
+                session = slot.session
+                if (
+                    session.device == header.source
+                    and session.dm_session == header.session_id
+                    and not session.over
+                    and (session.trust.per_message or not session.trust.established)
+                ):
+                    return token, slot
+        return "", None
+
+    def _open(self, message: Message, digest: bytes, now_ms: int) -> tuple[str, _Slot]:
+        self._make_room(now_ms)
+        token = base64.urlsafe_b64encode(self._settings.entropy(18)).decode()
+        session = ServerSession(
+            self._settings,
+            id=self._settings.entropy(8).hex(),
+            resp_uri=f"{self._url}?s={token}",
+            first=message.header,
+        )
+        slot = _Slot(session, now_ms, 0, digest)
+        self._slots[token] = slot
+        return token, slot
+
+    def _make_room(self, now_ms: int) -> None:
+        """At the limit, whoever has not proved who it is leaves first."""
+        if len(self._slots) < self._limits.sessions:
+            return
+        for token, slot in self._slots.items():
+            if slot.session.over or not slot.session.trust.established:
+                self._slots.pop(token).session.expire(now_ms)
+                return
+        raise MessageRefusedError(503, "too_many_sessions")
+
+
+def _decode(arrival: Arrival, limit_bytes: int) -> Message:
+    if len(arrival.body) > limit_bytes:
+        raise MessageRefusedError(413, "message_too_large")
+    try:
+        codec.encoding_of(arrival.content_type)
+    except OmadmError as error:
+        raise MessageRefusedError(415, error.reason) from error
+    try:
+        message = codec.decode(arrival.body, arrival.content_type, max_bytes=limit_bytes)
+    except OmadmError as error:
+        raise MessageRefusedError(400, error.reason) from error
+    header = message.header
+    if not 0 < len(header.source) <= 256 or len(header.session_id) > 32:
+        raise MessageRefusedError(400, "header")
+    if not 0 < header.msg_id < 65536:
+        raise MessageRefusedError(400, "msg_id")
+    return message
