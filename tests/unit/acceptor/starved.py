@@ -12,9 +12,9 @@ from cardea_core import Acceptor
 
 def main(listener_fd: str, upstream: str, descriptors: str) -> None:
     acceptor = Acceptor(int(listener_fd), upstream)
-    open_now = len(os.listdir("/proc/self/fd"))
+    highest = max(map(int, os.listdir("/proc/self/fd")))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + int(descriptors), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + int(descriptors), hard))
     print("ready", flush=True)
     sys.stdin.read()
     acceptor.close()

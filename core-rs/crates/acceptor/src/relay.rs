@@ -25,11 +25,11 @@ const NAME_BYTES: usize = 16;
 pub(crate) async fn serve(listener: UnixListener, upstream: PathBuf, table: Arc<Table>) {
     let upstream: Arc<Path> = upstream.into();
     loop {
-        match listener.accept().await {
-            Ok((client, _)) => {
+        match accept(&listener).await {
+            Ok((client, onward)) => {
                 let (upstream, table) = (Arc::clone(&upstream), Arc::clone(&table));
                 tokio::spawn(async move {
-                    if join(client, &upstream, &table).await.is_err() {
+                    if join(client, onward, &upstream, &table).await.is_err() {
                         table.count_failure();
                     }
                 });
@@ -42,6 +42,14 @@ pub(crate) async fn serve(listener: UnixListener, upstream: PathBuf, table: Arc<
     }
 }
 
+/// A client, and a socket for its way on: made first, so that in a shortage of descriptors no
+/// client is accepted only to be closed.
+async fn accept(listener: &UnixListener) -> io::Result<(UnixStream, UnixSocket)> {
+    let onward = UnixSocket::new_stream()?;
+    let (client, _) = listener.accept().await?;
+    Ok((client, onward))
+}
+
 fn is_passing(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
@@ -50,12 +58,17 @@ fn is_passing(cause: &io::Error) -> bool {
 }
 
 /// Serve one connection to its end. Errors are those from before the two sides were joined.
-async fn join(mut client: UnixStream, upstream: &Path, table: &Arc<Table>) -> io::Result<()> {
+async fn join(
+    mut client: UnixStream,
+    onward: UnixSocket,
+    upstream: &Path,
+    table: &Arc<Table>,
+) -> io::Result<()> {
     let peer = identify(&client)?;
     let Some(ticket) = table.admit(fresh_name()?, peer) else {
         return Ok(());
     };
-    let mut server = dial(ticket.name(), upstream).await?;
+    let mut server = dial(onward, ticket.name(), upstream).await?;
     // An end of either side is passed on to the other (half-close); when one side breaks, the
     // break is passed on by dropping both. Neither is an error of ours.
     let _ = copy_bidirectional(&mut client, &mut server).await;
@@ -72,11 +85,10 @@ fn identify(client: &UnixStream) -> io::Result<Peer> {
     })
 }
 
-/// Connect to the server from a socket with that abstract name.
-async fn dial(name: &str, upstream: &Path) -> io::Result<UnixStream> {
+/// Connect a socket to the server under that abstract name.
+async fn dial(mut socket: UnixSocket, name: &str, upstream: &Path) -> io::Result<UnixStream> {
     let mut tries = 0;
     loop {
-        let socket = UnixSocket::new_stream()?;
         // The leading NUL makes the name abstract (unix(7)).
         socket.bind(format!("\0{name}"))?;
         match socket.connect(upstream).await {
@@ -84,6 +96,7 @@ async fn dial(name: &str, upstream: &Path) -> io::Result<UnixStream> {
             Err(cause) if cause.kind() == io::ErrorKind::WouldBlock && tries < BACKLOG_TRIES => {
                 tries += 1;
                 sleep(BACKLOG_WAIT).await;
+                socket = UnixSocket::new_stream()?;
             }
             result => return result,
         }
