@@ -143,6 +143,11 @@ class DeviceConfig:
     firmware_version: str = key("", "DevDetail/FwV.")
     software_version: str = key("", "DevDetail/SwV; empty: the daemon's version.")
     hardware_version: str = key("", "DevDetail/HwV.")
+    acl: Mapping[str, str] = key(
+        {},
+        "ACLs that the device gives nodes, for example who may reach the card: "
+        '`"./Card" = "Get=dm.example&Replace=dm.example&Exec=dm.example"`.',
+    )
     tree: Mapping[str, str] = key(
         {}, 'Values of the device in the tree, weakest in precedence: `"./NAP/own/NAPAddr" = "…"`.'
     )

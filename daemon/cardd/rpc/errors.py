@@ -14,14 +14,18 @@ from typing import Any, TypeAlias
 
 import grpc
 from cardea.v1 import errors_pb2 as pb
+from cardea_core import TreeError
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from cardd.card.status import StatusError
+from cardd.card import errors as card
+from cardd.card.status import AccessDenied, NotFoundOnCard, StatusError
+from cardd.network import errors as network
+from cardd.reader import errors as reader
 
-from .refusals import RefusalError
+from .refusals import RefusalError, RunFailedError
 
 __all__ = [
     "CODES",
@@ -149,11 +153,66 @@ def reason_named(name: str) -> Reason:
     return pb.ErrorReason.Value(full) if known else pb.ERROR_REASON_INTERNAL
 
 
-def _refused_command(error: StatusError) -> Mapping[str, object]:
+def _facts(*names: str) -> Callable[[Any], Mapping[str, object]]:
+    """The error's attributes of these names."""
+    return lambda error: {name: getattr(error, name) for name in names}
+
+
+def _command(error: StatusError) -> Mapping[str, object]:
     return {"command": error.command, "status_word": f"{error.sw:04X}"}
 
 
-ROWS: tuple[Row, ...] = (Row(RefusalError, lambda e: e.reason, lambda e: e.facts),)
+ROWS: tuple[Row, ...] = (
+    # The edge itself.
+    Row(RefusalError, lambda e: e.reason, lambda e: e.facts),
+    Row(RunFailedError, lambda e: reason_named(e.reason_name), lambda e: e.facts),
+    # The card.
+    Row(card.CardError, pb.ERROR_REASON_CARD_REFUSED),
+    Row(card.CardLost, pb.ERROR_REASON_CARD_LOST, _facts("cause")),
+    Row(card.CardMute, pb.ERROR_REASON_CARD_MUTE, _facts("cause")),
+    Row(
+        card.MalformedCardData,
+        pb.ERROR_REASON_CARD_DATA_MALFORMED,
+        _facts("what", "file", "offset"),
+    ),
+    Row(card.NoSuchApplication, pb.ERROR_REASON_CARD_FILE_NOT_FOUND, _facts("application")),
+    Row(card.CredentialRejected, pb.ERROR_REASON_CREDENTIAL_REJECTED, _facts("tries_left")),
+    Row(card.RetryFloor, pb.ERROR_REASON_RETRY_FLOOR, _facts("tries_left", "floor")),
+    Row(card.MacFailure, pb.ERROR_REASON_SERVER_NOT_AUTHENTIC),
+    Row(card.ReadBackDiffers, pb.ERROR_REASON_READ_BACK_DIFFERS, _facts("file", "offset")),
+    Row(
+        card.ContentTooLong,
+        pb.ERROR_REASON_ARGUMENT_INVALID,
+        _facts("file", "capacity", "length"),
+    ),
+    Row(StatusError, pb.ERROR_REASON_CARD_REFUSED, _command),
+    Row(NotFoundOnCard, pb.ERROR_REASON_CARD_FILE_NOT_FOUND, _command),
+    Row(AccessDenied, pb.ERROR_REASON_CARD_ACCESS_DENIED, _command),
+    # The reader.
+    Row(reader.ReaderError, pb.ERROR_REASON_PCSC_UNAVAILABLE),
+    Row(reader.PcscUnavailable, pb.ERROR_REASON_PCSC_UNAVAILABLE, _facts("cause")),
+    Row(reader.ReaderNotFound, pb.ERROR_REASON_READER_NOT_FOUND, _facts("reader")),
+    Row(reader.ReaderUnavailable, pb.ERROR_REASON_PCSC_UNAVAILABLE, _facts("reader", "cause")),
+    Row(reader.CardAbsent, pb.ERROR_REASON_CARD_ABSENT, _facts("reader")),
+    Row(reader.CardNotFound, pb.ERROR_REASON_CARD_NOT_FOUND, _facts("card")),
+    Row(reader.CardBusy, pb.ERROR_REASON_CARD_BUSY, _facts("reader", "holder", "waited_s")),
+    Row(
+        reader.LeaseEnded,
+        pb.ERROR_REASON_LEASE_ENDED,
+        lambda e: {"reader": e.reader, "because": e.reason.value},
+    ),
+    Row(reader.InvalidApdu, pb.ERROR_REASON_ARGUMENT_INVALID, _facts("length")),
+    # The network.
+    Row(network.NetworkError, pb.ERROR_REASON_SERVER_PROTOCOL_ERROR, _facts("url")),
+    Row(network.ServerUnreachableError, pb.ERROR_REASON_SERVER_UNREACHABLE, _facts("url")),
+    Row(
+        network.CertificateInvalidError,
+        pb.ERROR_REASON_SERVER_CERTIFICATE_INVALID,
+        _facts("url"),
+    ),
+    # The tree.
+    Row(TreeError, pb.ERROR_REASON_PATH_INVALID, _facts("code")),
+)
 
 _BY_CLASS: Mapping[type[Exception], Row] = {row.error: row for row in ROWS}
 

@@ -12,14 +12,11 @@ __all__ = [
     "AccessDeniedError",
     "ArgumentInvalidError",
     "CallerUnknownError",
-    "CardAbsentError",
     "CardNotFoundError",
+    "DocumentNotOnCardError",
     "EventsGoneError",
-    "FileNotFoundOnCardError",
-    "LeaseEndedError",
     "LimitReachedError",
     "NodeNotFoundError",
-    "ReaderNotFoundError",
     "RefusalError",
     "RunFailedError",
 ]
@@ -72,40 +69,19 @@ class LimitReachedError(RefusalError):
         super().__init__(f"this user already has {limit} {what}", limit=limit)
 
 
-class ReaderNotFoundError(RefusalError):
-    """No reader of that name."""
-
-    reason = pb.ERROR_REASON_READER_NOT_FOUND
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no reader {name}", reader=name)
-
-
 class CardNotFoundError(RefusalError):
     """No card of that name is inserted, or none at all, or more than one where one was meant."""
 
     reason = pb.ERROR_REASON_CARD_NOT_FOUND
 
 
-class CardAbsentError(RefusalError):
-    """The reader that was named holds no card."""
-
-    reason = pb.ERROR_REASON_CARD_ABSENT
-
-    def __init__(self, reader: str) -> None:
-        super().__init__(f"no card in {reader}", reader=reader)
-
-
-class FileNotFoundOnCardError(RefusalError):
-    """The card has no such file or application."""
+class DocumentNotOnCardError(RefusalError):
+    """The card has no provisioning file with this OID."""
 
     reason = pb.ERROR_REASON_CARD_FILE_NOT_FOUND
 
-
-class LeaseEndedError(RefusalError):
-    """The lease ended before its holder gave it back."""
-
-    reason = pb.ERROR_REASON_LEASE_ENDED
+    def __init__(self, oid: str) -> None:
+        super().__init__(f"the card has no provisioning file {oid}", oid=oid)
 
 
 class NodeNotFoundError(RefusalError):

@@ -14,7 +14,7 @@ import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,14 @@ __all__ = [
     "PublicSocket",
     "RpcServer",
     "ServerOptions",
+    "Service",
     "SocketTakenError",
     "activated_socket",
     "bind_socket",
 ]
 
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+_REFLECTION = reflection.SERVICE_NAME
 _SUN_PATH_MAX = 107
 _SD_LISTEN_FDS_START = 3
 
@@ -55,12 +57,16 @@ class PublicSocket:
     lock_fd: int | None = None
 
     def close(self) -> None:
-        """Close it, and remove what this process made; a socket of the service manager stays."""
+        """Close it, and remove what this process made; a socket of the service manager stays.
+
+        The lock's file stays too: to remove it could take a successor's lock away.
+        """
         self.listener.close()
         if self.path is not None:
             self.path.unlink(missing_ok=True)
         if self.lock_fd is not None:
             os.close(self.lock_fd)
+        self.path = self.lock_fd = None
 
 
 def activated_socket() -> PublicSocket | None:
@@ -133,8 +139,17 @@ class ServerOptions:
     limits: Limits = field(default_factory=Limits)
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A servicer, what adds it to a server, and its full name."""
+
+    name: str
+    servicer: Any
+    add: Callable[[Any, grpc.aio.Server], None]
+
+
 class RpcServer:
-    """The server with its two sockets. Services are added before :meth:`start`."""
+    """The server with its two sockets."""
 
     def __init__(self, public: PublicSocket, policy: Policy, options: ServerOptions) -> None:
         self._public = public
@@ -151,7 +166,6 @@ class RpcServer:
             max_per_uid=options.max_connections_per_uid,
         )
         self._health = health_aio.HealthServicer()
-        self._names: list[str] = []
         self._server = grpc.aio.server(
             interceptors=[CallGuard(self._acceptor, policy, options.limits)],
             options=[
@@ -164,26 +178,16 @@ class RpcServer:
             ],
         )
 
-    @property
-    def raw(self) -> grpc.aio.Server:
-        """For the generated ``add_…Servicer_to_server``."""
-        return self._server
-
-    async def start(self, services: Sequence[str]) -> None:
-        """Serve; ``services`` are the full names of those that were added."""
-        self._names = list(services)
+    async def start(self, services: Sequence[Service]) -> None:
+        """Serve these, and health and reflection for them."""
+        for service in services:
+            service.add(service.servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            [
-                *services,
-                health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-                reflection.SERVICE_NAME,
-            ],
-            self._server,
-        )
+        names = [service.name for service in services]
+        reflection.enable_server_reflection([*names, _HEALTH, _REFLECTION], self._server)
         self._server.add_insecure_port(f"unix:{self._upstream}")
         await self._server.start()
-        for name in services:
+        for name in names:
             await self.set_healthy(name)
 
     async def set_healthy(self, service: str) -> None:
@@ -200,10 +204,3 @@ class RpcServer:
         self._acceptor.close()
         self._public.close()
         shutil.rmtree(self._directory, ignore_errors=True)
-
-
-def add_services(server: RpcServer, services: Sequence[tuple[Any, Any, str]]) -> list[str]:
-    """Register (add function, servicer, full name) triples; the names, for :meth:`start`."""
-    for add, servicer, _ in services:
-        add(servicer, server.raw)
-    return [name for _, _, name in services]

@@ -1,0 +1,106 @@
+"""WriteCard: an authority with the administrative key replaces provisioning files."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cardea.v1 import cards_pb2 as pb
+from cardea_core import Secret
+
+from cardd.card.credentials import ADM1, Credential, Rejections
+from cardd.card.errors import ContentTooLong
+from cardd.card.provisioning_files import ProvisioningFile, survey, update
+from cardd.reader.events import ReaderStatus
+from cardd.reader.lease import Lease
+
+from .call import Call
+from .desk import Desk
+from .refusals import ArgumentInvalidError, DocumentNotOnCardError
+from .repeats import Repeats
+
+__all__ = ["CardWriter"]
+
+_ADM_LENGTHS = range(4, 17)
+_MAX_WRITES = 16
+
+
+class CardWriter:
+    """Checks everything that can be checked before the first byte is written."""
+
+    def __init__(self, desk: Desk, *, retry_floor: int) -> None:
+        self._desk = desk
+        self._retry_floor = retry_floor
+        self._repeats: Repeats[pb.WriteCardResponse] = Repeats()
+        # What a card has rejected is not presented again while it stays in.
+        self._rejections: dict[str, tuple[int, Rejections]] = {}
+
+    async def write(self, request: pb.WriteCardRequest, call: Call) -> pb.WriteCardResponse:
+        if len(request.adm) not in _ADM_LENGTHS:
+            raise ArgumentInvalidError("adm", "must be 4 to 16 bytes")
+        if not 1 <= len(request.writes) <= _MAX_WRITES:
+            raise ArgumentInvalidError("writes", f"must be 1 to {_MAX_WRITES}")
+        status = self._desk.find(request.name, call)
+        call.require(reader=status.name, application="pkcs15")
+        key = (call.caller.uid, request.request_id)
+        return await self._repeats.once(
+            key, _fingerprint(request), lambda: self._write(request, status, call)
+        )
+
+    async def _write(
+        self, request: pb.WriteCardRequest, status: ReaderStatus, call: Call
+    ) -> pb.WriteCardResponse:
+        credential = Credential(ADM1, Secret(request.adm))
+        writes = [(write.oid, write.data) for write in request.writes]
+
+        def job(lease: Lease) -> pb.WriteCardResponse:
+            rejections = self._rejections_for(lease)
+            return _write_all(lease, writes, credential, rejections, self._retry_floor)
+
+        return await self._desk.work(status, call, "WriteCard", None, job)
+
+    def _rejections_for(self, lease: Lease) -> Rejections:
+        insertion, rejections = self._rejections.get(lease.reader, (0, Rejections()))
+        if insertion != lease.insertion:
+            rejections = Rejections()
+            self._rejections[lease.reader] = (lease.insertion, rejections)
+        return rejections
+
+
+def _write_all(
+    lease: Lease,
+    writes: list[tuple[str, bytes]],
+    credential: Credential,
+    rejections: Rejections,
+    floor: int,
+) -> pb.WriteCardResponse:
+    applications = lease.identity.applications if lease.identity is not None else None
+    found = survey(lease.transmit, applications)
+    by_oid = {file.oid: file for file in reversed(found.files)}
+    for oid, data in writes:
+        _check_fits(by_oid, oid, data)
+    response = pb.WriteCardResponse(apdus=found.apdus)
+    for oid, data in writes:
+        done = update(
+            lease.transmit, by_oid[oid], data, credential, rejections=rejections, floor=floor
+        )
+        by_oid[oid] = done.file
+        response.sha256.append(hashlib.sha256(done.file.data[: len(data)]).digest())
+        response.apdus += done.apdus
+    return response
+
+
+def _check_fits(files: dict[str, ProvisioningFile], oid: str, data: bytes) -> None:
+    file = files.get(oid)
+    if file is None:
+        raise DocumentNotOnCardError(oid)
+    if len(data) > file.size:
+        raise ContentTooLong(str(file.path), file.size, len(data))
+
+
+def _fingerprint(request: pb.WriteCardRequest) -> bytes:
+    """Of everything but the key, which is kept nowhere."""
+    digest = hashlib.sha256(request.name.encode())
+    for write in request.writes:
+        for part in (write.oid.encode(), write.data):
+            digest.update(len(part).to_bytes(4, "big") + part)
+    return digest.digest()

@@ -1,0 +1,225 @@
+"""CardService: files, APDUs, leases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from cardea.v1 import cards_pb2 as pb
+from cardea.v1 import cards_pb2_grpc as pb_grpc
+from google.protobuf.duration_pb2 import Duration
+
+from cardd.card.channel import working_channel
+from cardd.card.directory import Application, ApplicationKind
+from cardd.card.errors import MalformedCardData, NoSuchApplication
+from cardd.card.files import KNOWN_FILES, FileContent, read_known, read_path
+from cardd.card.status import StatusError
+from cardd.card.uicc import FilePath, FileSystem
+from cardd.reader.errors import LeaseEnded
+from cardd.reader.events import ReaderStatus
+from cardd.reader.lease import Lease
+from cardd.sharing.ticket import EndReason
+
+from . import convert
+from .call import Call, current_call
+from .card_writing import CardWriter
+from .desk import Desk, card_name, reader_name
+from .errors import failure_of
+from .refusals import AccessDeniedError, ArgumentInvalidError
+
+__all__ = ["CardService"]
+
+_MAX_FILES = 64
+_KINDS = {
+    ApplicationKind.OTHER: pb.APPLICATION_KIND_OTHER,
+    ApplicationKind.USIM: pb.APPLICATION_KIND_USIM,
+    ApplicationKind.ISIM: pb.APPLICATION_KIND_ISIM,
+    ApplicationKind.PKCS15: pb.APPLICATION_KIND_PKCS15,
+}
+
+
+class CardService(pb_grpc.CardServiceServicer):
+    """Each call: whose card, may they, lease, the card layer, back."""
+
+    def __init__(self, desk: Desk, writer: CardWriter) -> None:
+        self._desk = desk
+        self._writer = writer
+
+    async def GetCard(self, request: pb.GetCardRequest, context: Any) -> pb.GetCardResponse:
+        call = current_call()
+        status = await self._desk.ready(self._desk.find(request.name, call), call)
+        return pb.GetCardResponse(card=_card_message(status))
+
+    async def ReadFile(self, request: pb.ReadFileRequest, context: Any) -> pb.ReadFileResponse:
+        call = current_call()
+        status = self._desk.find(request.name, call)
+        _require_file(request.file, status, call)
+        content = await self._desk.work(
+            status, call, "ReadFile", _wait(request), lambda lease: _read(lease, request.file)
+        )
+        return pb.ReadFileResponse(content=_content_message(request.file, content))
+
+    async def BatchReadFiles(
+        self, request: pb.BatchReadFilesRequest, context: Any
+    ) -> pb.BatchReadFilesResponse:
+        call = current_call()
+        if not 1 <= len(request.files) <= _MAX_FILES:
+            raise ArgumentInvalidError("files", f"must be 1 to {_MAX_FILES}")
+        status = self._desk.find(request.name, call)
+
+        def read_all(lease: Lease) -> list[pb.BatchReadResult]:
+            return [_read_or_error(lease, file, status, call) for file in request.files]
+
+        results = await self._desk.work(status, call, "BatchReadFiles", _wait(request), read_all)
+        return pb.BatchReadFilesResponse(results=results)
+
+    async def Transmit(self, request: pb.TransmitRequest, context: Any) -> pb.TransmitResponse:
+        call = current_call()
+        status = self._desk.find(request.name, call)
+        call.require(reader=status.name, application="*")
+        async with self._desk.lease(status, call, "Transmit", _wait(request)) as lease:
+            response = await asyncio.wrap_future(lease.submit(request.command))
+        return pb.TransmitResponse(response=response)
+
+    async def Session(
+        self, request_iterator: AsyncIterator[pb.SessionRequest], context: Any
+    ) -> AsyncIterator[pb.SessionResponse]:
+        call = current_call()
+        requests = aiter(request_iterator)
+        opening = await anext(requests, None)
+        if opening is None or not opening.HasField("open"):
+            raise ArgumentInvalidError("message", "a session begins with open")
+        status = self._desk.find(opening.open.name, call)
+        call.require(reader=status.name, application="*")
+        purpose = opening.open.purpose or "Session"
+        async with self._desk.lease(status, call, purpose, _wait(opening.open)) as lease:
+            status = await self._desk.ready(self._desk.find(reader_name(lease.reader), call), call)
+            yield pb.SessionResponse(granted=_granted_message(call, status, lease))
+            over = asyncio.wrap_future(lease.over)
+            while True:
+                request = await _next_request(requests, over, lease)
+                if request.HasField("end"):
+                    break
+                if not request.HasField("command"):
+                    raise ArgumentInvalidError("message", "is neither command nor end")
+                response = await asyncio.wrap_future(lease.submit(request.command))
+                yield pb.SessionResponse(response=response)
+        yield pb.SessionResponse(ended=pb.SessionEnded())
+
+    async def WriteCard(self, request: pb.WriteCardRequest, context: Any) -> pb.WriteCardResponse:
+        return await self._writer.write(request, current_call())
+
+
+async def _next_request(
+    requests: AsyncIterator[pb.SessionRequest], over: asyncio.Future[Exception], lease: Lease
+) -> pb.SessionRequest:
+    """The client's next message. Raises if the lease ends first, or the stream without End."""
+    coming: asyncio.Future[pb.SessionRequest | None] = asyncio.ensure_future(anext(requests, None))
+    try:
+        await asyncio.wait((coming, over), return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            raise over.result()
+        request = coming.result()
+    finally:
+        coming.cancel()
+    if request is None:
+        # A client that was killed looks just like one that is done: hence End.
+        raise LeaseEnded(lease.reader, EndReason.ABORTED)
+    return request
+
+
+def _read(lease: Lease, file: pb.FileRef) -> FileContent:
+    applications = lease.identity.applications if lease.identity is not None else None
+    with working_channel(lease.transmit) as channel:
+        files = FileSystem(channel)
+        if file.HasField("known"):
+            return read_known(files, file.known, applications)
+        return read_path(files, FilePath.parse(file.path, file.aid))
+
+
+def _read_or_error(
+    lease: Lease, file: pb.FileRef, status: ReaderStatus, call: Call
+) -> pb.BatchReadResult:
+    """What concerns this file alone stays with it; a lost card or lease fails the whole call."""
+    try:
+        _require_file(file, status, call)
+        content = _content_message(file, _read(lease, file))
+    except (
+        AccessDeniedError,
+        ArgumentInvalidError,
+        MalformedCardData,
+        NoSuchApplication,
+        StatusError,
+    ) as error:
+        failure = failure_of(error)
+        return pb.BatchReadResult(
+            error=pb.FileError(file=file, reason=failure.reason_name, message=failure.message)
+        )
+    return pb.BatchReadResult(content=content)
+
+
+def _require_file(file: pb.FileRef, status: ReaderStatus, call: Call) -> None:
+    """Insist on a well-formed reference and on the right for the application it lies in."""
+    call.require(reader=status.name, application=_application_of(file))
+
+
+def _application_of(file: pb.FileRef) -> str:
+    """How the access policy names where a file lies."""
+    if file.HasField("known"):
+        if file.known not in KNOWN_FILES:
+            known = ", ".join(sorted(KNOWN_FILES))
+            raise ArgumentInvalidError("file.known", f"{file.known!r} is none of {known}")
+        kind = KNOWN_FILES[file.known].application
+        return "mf" if kind is None else kind.value
+    if not file.HasField("path"):
+        raise ArgumentInvalidError("file", "is empty")
+    if file.aid and not 5 <= len(file.aid) <= 16:
+        raise ArgumentInvalidError("file.aid", "must be 5 to 16 bytes")
+    try:
+        path = FilePath.parse(file.path, file.aid)
+    except ValueError as error:
+        raise ArgumentInvalidError("file.path", str(error)) from error
+    if not path.aid:
+        # A directory below the MF may be an application's: not what a grant for "mf" means.
+        return "mf" if len(path.ids) <= 1 else f"mf/{path.ids[0]:04X}"
+    kind = Application(path.aid).kind
+    return path.aid.hex().upper() if kind is ApplicationKind.OTHER else kind.value
+
+
+def _wait(
+    request: pb.ReadFileRequest | pb.BatchReadFilesRequest | pb.TransmitRequest | pb.SessionOpen,
+) -> Duration | None:
+    return request.max_wait if request.HasField("max_wait") else None
+
+
+def _card_message(status: ReaderStatus) -> pb.Card:
+    identity = status.identity
+    return pb.Card(
+        name=card_name(status.card),
+        reader=reader_name(status.name),
+        atr=status.atr,
+        iccid=identity.iccid if identity is not None else "",
+        applications=(
+            pb.Application(aid=a.aid, label=a.label, kind=_KINDS[a.kind])
+            for a in (identity.applications if identity is not None else ())
+        ),
+        insertion=status.insertion,
+    )
+
+
+def _granted_message(call: Call, status: ReaderStatus, lease: Lease) -> pb.SessionGranted:
+    return pb.SessionGranted(
+        session=f"sessions/{call.id}",
+        card=_card_message(status),
+        idle_limit=convert.duration(lease.idle_limit_s),
+        max_hold=convert.duration(lease.max_hold_s),
+    )
+
+
+def _content_message(file: pb.FileRef, content: FileContent) -> pb.FileContent:
+    decoded = "" if content.decoded is None else json.dumps(content.decoded, ensure_ascii=False)
+    return pb.FileContent(
+        file=file, data=content.data, records=content.records, decoded_json=decoded
+    )

@@ -1,0 +1,161 @@
+"""Which card is meant, and who gets it: the reader layer for event loops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+from urllib.parse import quote, unquote
+
+from google.protobuf.duration_pb2 import Duration
+
+from cardd.reader.errors import CardAbsent, PcscUnavailable
+from cardd.reader.events import ReaderState, ReaderStatus
+from cardd.reader.lease import Lease
+
+from .call import Call
+from .refusals import ArgumentInvalidError, CardNotFoundError
+
+__all__ = ["CARDS", "READERS", "Desk", "ReaderPort", "card_name", "reader_name"]
+
+T = TypeVar("T")
+
+READERS, CARDS = "readers/", "cards/"
+
+
+class ReaderPort(Protocol):
+    """The part of the supervisor that is needed here; thread-safe, returns at once."""
+
+    @property
+    def pcsc_available(self) -> bool: ...
+
+    def readers(self) -> Sequence[ReaderStatus]: ...
+
+    def reader(self, name: str) -> ReaderStatus:
+        """Raises ReaderNotFound."""
+
+    def find_card(self, card: str) -> ReaderStatus:
+        """Raises CardNotFound, PcscUnavailable."""
+
+    def submit_lease(
+        self, reader: str, caller: str, purpose: str, max_wait_s: float
+    ) -> Future[Lease]: ...
+
+
+class Desk:
+    """Finds cards by name and leases them."""
+
+    def __init__(self, readers: ReaderPort, *, max_wait_s: float) -> None:
+        self._readers = readers
+        self._max_wait_s = max_wait_s
+        # One lease a reader at a time, and work only under a lease: few threads ever run.
+        self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="card-work")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def visible(self, call: Call) -> list[ReaderStatus]:
+        """The readers that the caller may know of.
+
+        Raises:
+            PcscUnavailable: there is no pcscd to tell.
+        """
+        if not self._readers.pcsc_available:
+            raise PcscUnavailable("pcscd is not running or not reachable")
+        return self.last_known(call)
+
+    def last_known(self, call: Call) -> list[ReaderStatus]:
+        """As :meth:`visible`, and while there is no pcscd the readers that there were."""
+        return [s for s in self._readers.readers() if call.may(reader=s.name)]
+
+    def find(self, name: str, call: Call) -> ReaderStatus:
+        """The reader that is meant by cards/…, readers/…, or nothing for the only card.
+
+        Raises:
+            AccessDeniedError, ArgumentInvalidError, CardNotFound, CardNotFoundError,
+            ReaderNotFound, PcscUnavailable.
+        """
+        if name.startswith(READERS):
+            reader = unquote(name.removeprefix(READERS))
+            call.require(reader=reader)
+            return self._readers.reader(reader)
+        if name.startswith(CARDS):
+            found = self._readers.find_card(name.removeprefix(CARDS))
+            call.require(reader=found.name)
+            return found
+        if name:
+            raise ArgumentInvalidError("name", "is neither cards/{card} nor readers/{reader}")
+        return self._only_card(call)
+
+    async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
+        """The same reader once its card is identified, if one has only just been inserted.
+
+        Raises:
+            CardAbsent: no card. And what a lease raises.
+        """
+        if status.state is ReaderState.EMPTY:
+            raise CardAbsent(status.name)
+        if status.state is ReaderState.CARD_READY:
+            return status
+        async with self.lease(status, call, "identification", None):
+            return self._readers.reader(status.name)
+
+    @asynccontextmanager
+    async def lease(
+        self, status: ReaderStatus, call: Call, purpose: str, max_wait: Duration | None
+    ) -> AsyncIterator[Lease]:
+        """Hold the card: given back at a normal end, aborted by an exception or cancellation."""
+        wait_s = self._max_wait_s if max_wait is None else _wait_s(max_wait)
+        lease = await asyncio.wrap_future(
+            self._readers.submit_lease(status.name, str(call.caller), purpose, wait_s)
+        )
+        with lease:
+            yield lease
+
+    async def work(
+        self,
+        status: ReaderStatus,
+        call: Call,
+        purpose: str,
+        max_wait: Duration | None,
+        job: Callable[[Lease], T],
+    ) -> T:
+        """Run ``job``, which may block, in a thread under a lease.
+
+        If the caller leaves, the lease is aborted, and the job's next APDU fails.
+        """
+        loop = asyncio.get_running_loop()
+        async with self.lease(status, call, purpose, max_wait) as lease:
+            return await loop.run_in_executor(self._threads, job, lease)
+
+    def _only_card(self, call: Call) -> ReaderStatus:
+        present = [
+            s
+            for s in self.visible(call)
+            if s.state not in (ReaderState.EMPTY, ReaderState.UNAVAILABLE)
+        ]
+        if not present:
+            raise CardNotFoundError("no card is inserted")
+        if len(present) > 1:
+            names = ", ".join(reader_name(s.name) for s in present)
+            raise CardNotFoundError(f"more than one card is inserted; name one of {names}")
+        return present[0]
+
+
+def reader_name(pcsc_name: str) -> str:
+    """readers/{reader}: the PC/SC name, percent-encoded."""
+    return READERS + quote(pcsc_name, safe="")
+
+
+def card_name(name: str) -> str:
+    """cards/{card}; empty for no card."""
+    return CARDS + name if name else ""
+
+
+def _wait_s(max_wait: Duration) -> float:
+    wait_s = max_wait.seconds + max_wait.nanos / 1e9
+    if wait_s < 0:
+        raise ArgumentInvalidError("max_wait", "is negative")
+    return wait_s

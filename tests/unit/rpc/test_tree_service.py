@@ -1,0 +1,174 @@
+"""TreeService over a real server: what is given out, what is kept back, what a watcher sees."""
+
+from __future__ import annotations
+
+import os
+
+import grpc
+import pytest
+from cardd.rpc.access import Grant, Policy
+from cardd.rpc.feed import Signal
+from cardd.rpc.server import Service
+from cardd.rpc.tree import TreeService
+from cardd.tree import ManagementTree, TreeHolder
+from cardea.v1 import tree_pb2 as pb
+from cardea.v1 import tree_pb2_grpc as pb_grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from omadm.nodes import TreeNode
+
+
+def leaf(path: str, value: bytes) -> TreeNode:
+    return TreeNode(path, value, "chr", "text/plain", None)
+
+
+def tree_with(*kinds: tuple[str, str, tuple[TreeNode, ...]]) -> ManagementTree:
+    tree = ManagementTree()
+    for at, (kind, name, nodes) in enumerate(kinds, 1):
+        tree.adopt(kind, name, nodes, at_ms=at * 1000)
+    return tree
+
+
+def holder_of(tree: ManagementTree, revision: int = 1) -> tuple[TreeHolder, Signal]:
+    return TreeHolder(tree, revision), Signal()
+
+
+def service(holder: TreeHolder, committed: Signal) -> Service:
+    return Service(
+        "cardea.v1.TreeService",
+        TreeService(holder, committed),
+        pb_grpc.add_TreeServiceServicer_to_server,
+    )
+
+
+THREE_SOURCES = (
+    ("device", "local", (leaf("./NAP/a/Addr", b"device"), leaf("./Own", b"mine"))),
+    ("card", "8949", (leaf("./NAP/a/Addr", b"card"), leaf("./DMAcc/1/AAuthSecret", b"canary"))),
+    ("server", "dm.example", (leaf("./NAP/a/Addr", b"server"),)),
+)
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str]]:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # has what is asked of a Call
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert info.domain == "cardea"
+    return info.reason, dict(info.metadata)
+
+
+async def test_list_names_the_source_of_every_node(serve):
+    served = await serve(service(*holder_of(tree_with(*THREE_SOURCES), 7)))
+    async with served.channel() as channel:
+        answer = await pb_grpc.TreeServiceStub(channel).ListNodes(pb.ListNodesRequest())
+    assert answer.revision == 7
+    assert answer.nodes[0].path == "."
+    assert all(n.source.kind != pb.SOURCE_KIND_UNSPECIFIED for n in answer.nodes)
+    by_path = {n.path: n for n in answer.nodes}
+    assert by_path["./NAP/a/Addr"].value == b"server"
+    assert by_path["./NAP/a/Addr"].source.id == "dm.example"
+    assert by_path["./Own"].source.kind == pb.SOURCE_KIND_DEVICE
+
+
+async def test_secret_values_are_kept_back_everywhere(serve):
+    holder, committed = holder_of(tree_with(*THREE_SOURCES))
+    served = await serve(service(holder, committed))
+    path = "./DMAcc/1/AAuthSecret"
+    async with served.channel() as channel:
+        stub = pb_grpc.TreeServiceStub(channel)
+        answers = [
+            await stub.GetNode(pb.GetNodeRequest(path=path)),
+            await stub.ListNodes(pb.ListNodesRequest()),
+            await stub.ExplainNode(pb.ExplainNodeRequest(path=path)),
+        ]
+        watch = stub.WatchTree(pb.WatchTreeRequest())
+        answers.append(await watch.read())
+        watch.cancel()
+    assert answers[0].node.secret
+    assert all(b"canary" not in answer.SerializeToString() for answer in answers)
+
+
+async def test_explain_names_winner_first_and_why_the_others_lost(serve):
+    served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))))
+    async with served.channel() as channel:
+        answer = await pb_grpc.TreeServiceStub(channel).ExplainNode(
+            pb.ExplainNodeRequest(path="./NAP/a/Addr")
+        )
+    assert [(c.source.kind, c.value, c.outcome) for c in answer.claims] == [
+        (pb.SOURCE_KIND_SERVER, b"server", pb.CLAIM_OUTCOME_WINS),
+        (pb.SOURCE_KIND_CARD, b"card", pb.CLAIM_OUTCOME_LOWER_PRECEDENCE),
+        (pb.SOURCE_KIND_DEVICE, b"device", pb.CLAIM_OUTCOME_LOWER_PRECEDENCE),
+    ]
+    assert answer.acl_from == "."
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "reason"),
+    [
+        ("./Nothing", grpc.StatusCode.NOT_FOUND, "NODE_NOT_FOUND"),
+        ("./a/../b", grpc.StatusCode.INVALID_ARGUMENT, "PATH_INVALID"),
+        ("./a/", grpc.StatusCode.INVALID_ARGUMENT, "PATH_INVALID"),
+        ("./" + "x" * 2000, grpc.StatusCode.INVALID_ARGUMENT, "PATH_INVALID"),
+    ],
+)
+async def test_bad_paths_have_their_reason(serve, path, code, reason):
+    served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))))
+    async with served.channel() as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await pb_grpc.TreeServiceStub(channel).GetNode(pb.GetNodeRequest(path=path))
+    assert caught.value.code() is code
+    assert reason_of(caught.value)[0] == reason
+
+
+async def test_watch_sends_a_snapshot_then_each_commit_and_can_be_resumed(serve):
+    holder, committed = holder_of(tree_with(*THREE_SOURCES))
+    holder.subscribe(lambda _: committed.raise_())
+    served = await serve(service(holder, committed))
+    async with served.channel() as channel:
+        stub = pb_grpc.TreeServiceStub(channel)
+        watch = stub.WatchTree(pb.WatchTreeRequest(path="./NAP"))
+        first = await watch.read()
+        assert {n.path for n in first.snapshot.nodes} == {"./NAP", "./NAP/a", "./NAP/a/Addr"}
+        for value in (b"one", b"two"):
+            newer = holder.fork()
+            newer.adopt("server", "dm.example", (leaf("./NAP/a/Addr", value),), at_ms=9000)
+            holder.replace(newer, holder.revision + 1)
+        outside = holder.fork()
+        outside.adopt("device", "local", (leaf("./NAP/a/Addr", b"device"),), at_ms=9000)
+        holder.replace(outside, holder.revision + 1)
+        second, third = await watch.read(), await watch.read()
+        watch.cancel()
+        assert [n.value for m in (second, third) for n in m.delta.changed if not n.interior] == [
+            b"one",
+            b"two",
+        ]
+
+        resumed = stub.WatchTree(pb.WatchTreeRequest(path=".", after_revision=second.revision))
+        again, last = await resumed.read(), await resumed.read()
+        resumed.cancel()
+        assert again.revision == third.revision
+        assert list(last.delta.removed) == ["./Own"]
+
+
+async def test_resuming_from_an_unknown_revision_says_events_gone(serve):
+    served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))))
+    async with served.channel() as channel:
+        watch = pb_grpc.TreeServiceStub(channel).WatchTree(pb.WatchTreeRequest(after_revision=99))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await watch.read()
+    assert caught.value.code() is grpc.StatusCode.OUT_OF_RANGE
+    assert reason_of(caught.value)[0] == "EVENTS_GONE"
+
+
+async def test_a_grant_for_some_nodes_shows_these_and_no_others(serve):
+    only_nap = Grant(uids=frozenset({os.geteuid()}), rights=("tree.read",), nodes=("./NAP*",))
+    served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))), policy=Policy((only_nap,)))
+    async with served.channel() as channel:
+        stub = pb_grpc.TreeServiceStub(channel)
+        answer = await stub.ListNodes(pb.ListNodesRequest())
+        assert {n.path for n in answer.nodes} == {"./NAP", "./NAP/a", "./NAP/a/Addr"}
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.GetNode(pb.GetNodeRequest(path="./Own"))
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    reason, facts = reason_of(caught.value)
+    assert (reason, facts["node"], facts["right"]) == ("ACCESS_DENIED", "./Own", "tree.read")
