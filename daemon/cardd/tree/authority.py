@@ -83,7 +83,10 @@ class Authority:
         self.tree.become(with_all.tree)
 
     def replace(self, uri: str, node: TreeNode, at_ms: int) -> None:
-        """Overwrite a value or a property (§4.1.6.11). ``node.path`` is unused."""
+        """Overwrite a value or a property (§4.1.6.11).
+
+        ``node.path`` is unused; an empty ``format`` or ``mime`` keeps what the node has.
+        """
         address = Address.parse(uri)
         old = self._existing(address.path)
         if address.listing:
@@ -94,7 +97,8 @@ class Authority:
         self._permitted(Verb.REPLACE, old.path)
         if old.interior != node.interior:
             raise Refused(StatusCode.NOT_ALLOWED, old.path, "a leaf stays a leaf")
-        self._put(replace(node, path=old.path), at_ms)
+        format, mime = node.format or old.format, node.mime or old.mime
+        self._put(replace(node, path=old.path, format=format, mime=mime), at_ms)
 
     def replace_tree(self, uri: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
         """Make the sub-tree what a TNDS document says: delete what is there, then create."""
@@ -317,12 +321,12 @@ class Authority:
             self.tree.bury(self._source, path, self._stamp(at_ms))
 
     def _stamp(self, at_ms: int) -> int:
-        """A time that makes this write count against what other servers wrote before it.
+        """A time that makes this write count against what others wrote before it.
 
         Equal precedence is decided by time, and clocks go back.
         """
         if self._floor_ms is None:
-            self._floor_ms = self.tree.latest_ms_of_other_servers(self._source)
+            self._floor_ms = self.tree.latest_ms_of_others(self._source)
         return max(at_ms, self._floor_ms + 1)
 
 

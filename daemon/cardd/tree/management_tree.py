@@ -91,6 +91,10 @@ class ManagementTree:
         """What changed from this tree to ``newer``, values and sources; not the ACLs."""
         return list(self.snapshot.diff(newer.snapshot))
 
+    def content_diff(self, newer: ManagementTree) -> list[Change]:
+        """As ``diff``, without interior nodes that merely have another source now."""
+        return [change for change in self.diff(newer) if _is_of_content(change)]
+
     # -- sources
 
     def layers(self) -> tuple[Layer, ...]:
@@ -197,7 +201,7 @@ class ManagementTree:
         """
         claims = self._acls.get(path, ())
         given = [claim for claim in claims if claim.source.kind != "server" and claim.acl]
-        base = max(given, key=lambda claim: _RANK[claim.source.kind], default=None)
+        base = max(given, key=_strength, default=None)
         acl = base.acl if base is not None else INHERIT
         for claim in sorted(claims, key=lambda claim: (claim.at_ms, claim.source.id)):
             if claim.source.kind == "server" and (
@@ -230,8 +234,14 @@ class ManagementTree:
 
     def put(self, source: Source, node: TreeNode, at_ms: int) -> None:
         """Let a source claim a node; missing parents become interior claims of that source."""
+        snapshot = self.snapshot
         layer = self._writable(source)
         old = layer.get(node.path)
+        # A claim on a parent that is only the way to the node must not take its type away.
+        for parent in _way_to(node.path):
+            there = snapshot.get(parent)
+            if there is not None and there.interior and layer.get(parent) is None:
+                layer.put(parent, None, mime=there.mime, at_ms=at_ms)
         layer.put(node.path, node.value, format=node.format, mime=node.mime, at_ms=at_ms)
         if source in self._value_bytes:
             before = len(old.value) if old is not None and old.value is not None else 0
@@ -258,8 +268,11 @@ class ManagementTree:
             self._value_bytes[source] = total
         return len(layer), self._value_bytes[source]
 
-    def latest_ms_of_other_servers(self, source: Source) -> int:
-        """When a server other than this one last claimed anything; -1: never."""
+    def latest_ms_of_others(self, source: Source) -> int:
+        """When others last claimed what a write of this server has to count against; -1: never.
+
+        Values of other servers, and ACLs of any other source.
+        """
         stamps = [
             entry.at_ms
             for key, layer in self._layers.items()
@@ -270,7 +283,7 @@ class ManagementTree:
             claim.at_ms
             for claims in self._acls.values()
             for claim in claims
-            if claim.source.kind == source.kind and claim.source != source
+            if claim.source != source
         )
         return max(stamps, default=-1)
 
@@ -327,3 +340,20 @@ class ManagementTree:
 def parent_of(path: str) -> str:
     """``./A/B`` → ``./A``; the root is its own parent."""
     return path.rpartition("/")[0] or ROOT
+
+
+def _strength(claim: AclClaim) -> tuple[int, int, str]:
+    return _RANK[claim.source.kind], claim.at_ms, claim.source.id
+
+
+def _way_to(path: str) -> list[str]:
+    """The parents from the top down, without the root."""
+    names = path.split("/")[1:-1]
+    return ["/".join((ROOT, *names[:count])) for count in range(1, len(names) + 1)]
+
+
+def _is_of_content(change: Change) -> bool:
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return True
+    return not (before.interior and after.interior and before.mime == after.mime)

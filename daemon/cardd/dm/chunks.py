@@ -1,0 +1,97 @@
+"""Large objects coming in: chunks to whole items (DM Protocol 1.2 §7)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, replace
+
+from omadm.messages import Alert, Item
+from omadm.status import AlertCode, StatusCode
+
+__all__ = ["Chunks"]
+
+
+@dataclass(slots=True)
+class _Pending:
+    verb: str
+    item: Item
+    size: int
+    parts: list[str | bytes]
+    received: int
+
+
+class Chunks:
+    """At most one object is under way, and no more of it is held than ``max_bytes``."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._pending: _Pending | None = None
+
+    @property
+    def under_way(self) -> bool:
+        return self._pending is not None
+
+    def interrupted(self) -> Alert | None:
+        """Give up an object whose end has not come; the alert that says so (1225)."""
+        if self._pending is None:
+            return None
+        item = self._pending.item
+        self._pending = None
+        about = Item(target=item.target, source=item.source)
+        return Alert(0, AlertCode.NO_END_OF_DATA, (about,))
+
+    def continues(self, verb: str, item: Item) -> bool:
+        """Whether the item is the next chunk of the object under way."""
+        pending = self._pending
+        return pending is not None and pending.verb == verb and pending.item.target == item.target
+
+    def take(self, verb: str, item: Item) -> Item | StatusCode:
+        """The whole item with its last chunk; until then, and when it is refused, a status.
+
+        213 for a chunk that is kept, 412 without a size, 413 too large, 424 size mismatch.
+        """
+        pending = self._pending
+        if pending is None:
+            size = item.meta.size if item.meta is not None else None
+            if size is None:
+                return StatusCode.INCOMPLETE
+            if size > self._max_bytes:
+                return StatusCode.TOO_LARGE
+            pending = self._pending = _Pending(verb, item, size, [], 0)
+        pending.parts.append(b"" if item.data is None else item.data)
+        pending.received += len(item.payload)
+        # More than was announced: base64 is at most what was announced too.
+        if pending.received > pending.size:
+            self._pending = None
+            return StatusCode.SIZE_MISMATCH
+        if item.more_data:
+            return StatusCode.CHUNK_ACCEPTED
+        self._pending = None
+        return _whole(pending)
+
+
+def _whole(pending: _Pending) -> Item | StatusCode:
+    meta = pending.item.meta
+    try:
+        data = _joined(pending.parts, in_base64=meta is not None and meta.format == "b64")
+    except binascii.Error:
+        return StatusCode.UNSUPPORTED_FORMAT
+    raw = data.encode() if isinstance(data, str) else data
+    sizes = [len(raw)]
+    if isinstance(data, bytes):
+        # §7: the size as it was carried, which for binary data in XML is that of its base64.
+        sizes.append(4 * ((len(raw) + 2) // 3))
+    if pending.size not in sizes:
+        return StatusCode.SIZE_MISMATCH
+    return replace(pending.item, data=data, more_data=False)
+
+
+def _joined(parts: list[str | bytes], *, in_base64: bool) -> str | bytes:
+    if not any(isinstance(part, str) for part in parts):
+        return b"".join(part for part in parts if isinstance(part, bytes))
+    if not in_base64 and not any(isinstance(part, bytes) for part in parts):
+        return "".join(part for part in parts if isinstance(part, str))
+    # Base64 that was cut between its groups of four: the codec decoded the whole groups only.
+    text = "".join(base64.b64encode(p).decode() if isinstance(p, bytes) else p for p in parts)
+    return base64.b64decode(text, validate=True)

@@ -1,0 +1,337 @@
+"""The server's commands, carried out on a tree (DM Representation 1.2 §4.1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from omadm import tnds
+from omadm.errors import FormatError
+from omadm.messages import (
+    Add,
+    Alert,
+    Atomic,
+    Command,
+    Copy,
+    Delete,
+    Exec,
+    Get,
+    Item,
+    Meta,
+    Replace,
+    Results,
+    Sequence,
+    Status,
+)
+from omadm.names import TNDS_XML_TYPE
+from omadm.nodes import INTERIOR, TreeNode
+from omadm.status import AlertCode, StatusCode, is_success
+
+from cardd.dm.chunks import Chunks
+from cardd.dm.events import CommandDone
+from cardd.tree import Authority, ExecOrder, ManagementTree, Reading, Refused
+
+__all__ = ["Execution"]
+
+Answer = Alert | Results | Status
+
+# DM Protocol §10: who was to confirm cannot be asked, so what depends on the answer is not done.
+_QUESTIONS = frozenset(
+    {
+        AlertCode.CONFIRM,
+        AlertCode.TEXT_INPUT,
+        AlertCode.SINGLE_CHOICE,
+        AlertCode.MULTIPLE_CHOICE,
+    }
+)
+_WITH_OBJECTS = (Add, Exec, Replace)
+_IN_ATOMIC = (Add, Alert, Copy, Delete, Replace)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one item: its status, and what a Get found."""
+
+    item: Item | None
+    status: StatusCode
+    readings: tuple[Reading, ...] = ()
+
+
+class Execution:
+    """One server's commands on one tree. ``log`` and ``orders`` grow as they are carried out.
+
+    ``fits`` says whether a Results can be sent at all.
+    """
+
+    def __init__(
+        self,
+        tree: ManagementTree,
+        server_id: str,
+        *,
+        max_object_bytes: int,
+        fits: Callable[[Results], bool],
+    ) -> None:
+        self.log: list[CommandDone] = []
+        self.orders: list[ExecOrder] = []
+        self._tree = tree
+        self._authority = Authority(tree, server_id)
+        self._chunks = Chunks(max_object_bytes)
+        self._fits = fits
+
+    @property
+    def object_under_way(self) -> bool:
+        """Whether chunks of a large object are still to come."""
+        return self._chunks.under_way
+
+    def carry_out(self, commands: tuple[Command, ...], msg_ref: int, at_ms: int) -> list[Answer]:
+        """Statuses and results for the top-level commands of one message."""
+        answers: list[Answer] = []
+        for command in commands:
+            if not self._continues(command) and (alert := self._chunks.interrupted()):
+                answers.append(alert)
+            answers.extend(self._top_level(command, msg_ref, at_ms))
+        return answers
+
+    def package_ended(self) -> list[Answer]:
+        """The server's package is over; an object whose end has not come is given up (1225)."""
+        alert = self._chunks.interrupted()
+        return [alert] if alert is not None else []
+
+    def refuse(self, commands: tuple[Command, ...], msg_ref: int, code: StatusCode) -> list[Answer]:
+        """One status for every command, inner ones too, and nothing is done."""
+        answers: list[Answer] = []
+        for command in commands:
+            answers.append(_status(command, msg_ref, code))
+            if isinstance(command, Atomic | Sequence):
+                answers.extend(self.refuse(command.commands, msg_ref, code))
+        return answers
+
+    # -- one command
+
+    def _top_level(self, command: Command, msg_ref: int, at_ms: int) -> Iterator[Answer]:
+        match command:
+            case Atomic():
+                yield from self._atomic(command, msg_ref, at_ms)
+            case Sequence():
+                yield from self._sequence(command, msg_ref, at_ms)
+            case _:
+                outcomes = self._items(self._authority, command, at_ms, chunks=self._chunks)
+                yield from self._answers(command, outcomes, msg_ref)
+
+    def _atomic(self, atomic: Atomic, msg_ref: int, at_ms: int) -> Iterator[Answer]:
+        """§4.1.6.3: on a fork, which takes effect only as a whole."""
+        illegal = [c for c in atomic.commands if not isinstance(c, _IN_ATOMIC)]
+        if illegal:
+            yield self._said(_status(atomic, msg_ref, StatusCode.FAILED))
+            for command in atomic.commands:
+                code = StatusCode.FAILED if command in illegal else StatusCode.NOT_EXECUTED
+                yield from map(self._said, self.refuse((command,), msg_ref, code))
+            return
+        fork = self._tree.fork()
+        authority = self._authority.on(fork)
+        done: list[tuple[Command, list[_Outcome]]] = []
+        failed = False
+        for command in atomic.commands:
+            if failed:
+                done.append((command, [_Outcome(None, StatusCode.NOT_EXECUTED)]))
+                continue
+            outcomes = self._items(authority, command, at_ms)
+            failed = not all(is_success(outcome.status) for outcome in outcomes)
+            done.append((command, outcomes))
+        if not failed:
+            self._tree.become(fork)
+        whole = StatusCode.ATOMIC_FAILED if failed else StatusCode.OK
+        yield self._said(_status(atomic, msg_ref, whole))
+        for command, outcomes in done:
+            if failed:
+                outcomes = [_rolled_back(outcome) for outcome in outcomes]
+            yield from self._answers(command, outcomes, msg_ref)
+
+    def _sequence(self, sequence: Sequence, msg_ref: int, at_ms: int) -> Iterator[Answer]:
+        """§4.1.6.14: in order; a question that nobody can answer keeps the rest undone."""
+        yield self._said(_status(sequence, msg_ref, StatusCode.OK))
+        stopped = False
+        for command in sequence.commands:
+            if stopped:
+                refused = self.refuse((command,), msg_ref, StatusCode.NOT_EXECUTED)
+                yield from map(self._said, refused)
+                continue
+            answers = list(self._top_level_in_sequence(command, msg_ref, at_ms))
+            yield from answers
+            stopped = isinstance(command, Alert) and command.code in _QUESTIONS
+            if isinstance(command, Atomic):
+                stopped = _code(answers) != StatusCode.OK and _asks(command)
+
+    def _top_level_in_sequence(
+        self, command: Command, msg_ref: int, at_ms: int
+    ) -> Iterator[Answer]:
+        if isinstance(command, Atomic | Sequence):
+            yield from self._top_level(command, msg_ref, at_ms)
+        else:
+            yield from self._answers(command, self._items(self._authority, command, at_ms), msg_ref)
+
+    def _items(
+        self,
+        authority: Authority,
+        command: Command,
+        at_ms: int,
+        chunks: Chunks | None = None,
+    ) -> list[_Outcome]:
+        match command:
+            case Alert():
+                return [_Outcome(None, _alert_status(command))]
+            case Add() | Copy() | Delete() | Exec() | Get() | Replace():
+                if not command.items:
+                    return [_Outcome(None, StatusCode.INCOMPLETE)]
+                return [
+                    self._chunk_or_item(authority, command, item, at_ms, chunks)
+                    for item in command.items
+                ]
+        return [_Outcome(None, StatusCode.NOT_SUPPORTED)]
+
+    def _chunk_or_item(
+        self,
+        authority: Authority,
+        command: Add | Copy | Delete | Exec | Get | Replace,
+        item: Item,
+        at_ms: int,
+        chunks: Chunks | None,
+    ) -> _Outcome:
+        if chunks is not None and (item.more_data or chunks.continues(command.name, item)):
+            taken = chunks.take(command.name, item)
+            if isinstance(taken, StatusCode):
+                return _Outcome(item, taken)
+            item = taken
+        elif item.more_data:
+            # §6: Atomic and Sequence fit one message, so their objects do.
+            return _Outcome(item, StatusCode.FAILED)
+        try:
+            return self._item(authority, command, item, at_ms)
+        except Refused as refusal:
+            return _Outcome(item, refusal.status)
+        except FormatError:
+            return _Outcome(item, StatusCode.UNSUPPORTED_FORMAT)
+
+    def _item(
+        self,
+        authority: Authority,
+        command: Add | Copy | Delete | Exec | Get | Replace,
+        item: Item,
+        at_ms: int,
+    ) -> _Outcome:
+        if not item.target or (isinstance(command, Copy) and not item.source):
+            return _Outcome(item, StatusCode.INCOMPLETE)
+        match command:
+            case Get():
+                return _Outcome(item, StatusCode.OK, authority.get(item.target))
+            case Delete():
+                authority.delete(item.target, at_ms)
+            case Copy():
+                authority.copy(item.source or "", item.target, at_ms)
+            case Exec():
+                data = None if item.data is None else item.payload
+                order = authority.execute(item.target, data, command.correlator)
+                self.orders.append(order)
+                return _Outcome(item, StatusCode.ACCEPTED)
+            case Add() | Replace() if item.element is not None:
+                nodes = tnds.read(item.element, base=item.target)
+                act = authority.add_tree if isinstance(command, Add) else authority.replace_tree
+                act(item.target, nodes, at_ms)
+            case Add():
+                authority.add(item.target, _node(item, "chr", "text/plain"), at_ms)
+            case Replace():
+                authority.replace(item.target, _node(item, "", ""), at_ms)
+        return _Outcome(item, StatusCode.OK)
+
+    # -- answers
+
+    def _answers(
+        self, command: Command, outcomes: list[_Outcome], msg_ref: int
+    ) -> Iterator[Answer]:
+        several = len(outcomes) > 1
+        for outcome in outcomes:
+            results = [_results(command, outcome.item, r, msg_ref) for r in outcome.readings]
+            code = outcome.status
+            if not all(self._fits(result) for result in results):
+                code, results = StatusCode.TOO_LARGE, []
+            yield self._said(_status(command, msg_ref, code, outcome.item, several=several))
+            yield from results
+
+    def _said(self, status: Answer) -> Answer:
+        if isinstance(status, Status) and status.code != StatusCode.CHUNK_ACCEPTED:
+            path = status.target_refs[0] if status.target_refs else ""
+            self.log.append(CommandDone(status.cmd, path, status.code))
+        return status
+
+    def _continues(self, command: Command) -> bool:
+        if not isinstance(command, _WITH_OBJECTS) or not command.items:
+            return False
+        return self._chunks.continues(command.name, command.items[0])
+
+
+def _node(item: Item, format: str, mime: str) -> TreeNode:
+    meta = item.meta or Meta()
+    format = meta.format or format
+    if format == INTERIOR:
+        return TreeNode("", None, INTERIOR, meta.type or "")
+    if item.data is None and format != "null":
+        raise Refused(StatusCode.INCOMPLETE, item.target or "", "no data")
+    if format == "b64" or isinstance(item.data, bytes):
+        # DM TND §7.7.2: base64 is for the way only, the node's format is bin.
+        format = "bin"
+    return TreeNode("", item.payload, format, meta.type or mime)
+
+
+def _results(command: Command, item: Item | None, reading: Reading, msg_ref: int) -> Results:
+    meta = Meta(format=reading.format, type=reading.mime)
+    data: str | bytes | None = None
+    element = None
+    if reading.nodes is not None:
+        base = (item.target or "") if item is not None else ""
+        element = tnds.write(reading.nodes, base=base.partition("?")[0])
+        meta = replace(meta, type=TNDS_XML_TYPE)
+    elif reading.value is not None:
+        data = reading.value if reading.format == "bin" else _text(reading.value)
+    found = Item(source=reading.uri, meta=meta, data=data, element=element)
+    return Results(0, msg_ref, command.cmd_id, (found,))
+
+
+def _text(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _status(
+    command: Command,
+    msg_ref: int,
+    code: StatusCode,
+    item: Item | None = None,
+    *,
+    several: bool = False,
+) -> Status:
+    if item is None and not several:
+        item = next(iter(getattr(command, "items", ())), None)
+    targets = (item.target,) if item is not None and item.target else ()
+    sources = (item.source,) if item is not None and item.source else ()
+    return Status(0, msg_ref, command.cmd_id, command.name, code, targets, sources)
+
+
+def _rolled_back(outcome: _Outcome) -> _Outcome:
+    if is_success(outcome.status):
+        return replace(outcome, status=StatusCode.ROLLED_BACK, readings=())
+    return outcome
+
+
+def _alert_status(alert: Alert) -> StatusCode:
+    known = (AlertCode.NEXT_MESSAGE, AlertCode.NO_END_OF_DATA)
+    return StatusCode.OK if alert.code in known else StatusCode.NOT_SUPPORTED
+
+
+def _asks(atomic: Atomic) -> bool:
+    return any(isinstance(c, Alert) and c.code in _QUESTIONS for c in atomic.commands)
+
+
+def _code(answers: list[Answer]) -> int:
+    return next((a.code for a in answers if isinstance(a, Status)), 0)

@@ -1,0 +1,398 @@
+"""One DM 1.2 session, from the client's side, without a socket and without a clock.
+
+    while (message := session.data_to_send()) is not None:
+        answer = post(message)
+        session.receive(answer.body, answer.content_type, answer.headers, now_ms)
+
+DM Protocol 1.2 §8: package 1 introduces the device, packages 2 and 4 bring the server's commands,
+package 3 their statuses and results, until a package of the server asks for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urljoin, urlsplit
+
+from omadm.accounts import Account
+from omadm.codec import Encoding, content_type, decode, encode, encoding_of
+from omadm.errors import FormatError
+from omadm.messages import (
+    Alert,
+    Command,
+    Header,
+    Item,
+    Message,
+    Meta,
+    Replace,
+    Results,
+    Status,
+)
+from omadm.nodes import TreeNode
+from omadm.status import AlertCode, StatusCode
+
+from cardd.dm.credentials import ClientProof, ServerProof, Verdict
+from cardd.dm.errors import DmError, DmProtocolError, ServerNotAuthentic, SessionAborted
+from cardd.dm.events import (
+    ClientChallenged,
+    CommandDone,
+    Event,
+    Nonces,
+    Outgoing,
+    Report,
+    ReportAnswered,
+    ServerAuthenticated,
+    ServerChallenged,
+    SessionEnded,
+)
+from cardd.dm.execution import Execution
+from cardd.dm.outbox import Outbox, Sendable
+from cardd.tree import DeviceInfo, ExecOrder, ManagementTree, Refused, dev_info_nodes
+
+__all__ = ["ClientSession"]
+
+# A server that never comes to an end is stopped.
+MAX_MESSAGES = 1000
+_DENIED = (StatusCode.INVALID_CREDENTIALS, StatusCode.CREDENTIALS_MISSING)
+_ACCEPTED = (StatusCode.OK, StatusCode.AUTHENTICATED)
+_ACKNOWLEDGED = (StatusCode.OK, StatusCode.ACCEPTED)
+
+
+class ClientSession:
+    """One session with one server. Works on ``tree``; drop that fork if a method raises DmError.
+
+    Args:
+        account: with the nonces of the last session, if the store has newer ones than the tree.
+        session_id: that of the notification where the server began, else of the device's own.
+        server_initiated: a notification asked for this session (Alert 1200, else 1201).
+        reports: generic alerts to send in package 1.
+        new_nonce: makes the nonces that the server has to use; 16 random bytes each.
+        transport_authenticated: TLS, or HTTP digest with a derived key, has proved the server.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        device: DeviceInfo,
+        tree: ManagementTree,
+        session_id: str,
+        new_nonce: Callable[[], bytes],
+        transport_authenticated: bool,
+        server_initiated: bool = False,
+        reports: tuple[Report, ...] = (),
+        encoding: Encoding = "wbxml",
+    ) -> None:
+        self.finished = False
+        self.session_id = session_id
+        self._account = account
+        self._device = device
+        self._tree = tree
+        self._before = tree.fork()
+        self._reports = reports
+        self._acknowledged: set[int] = set()
+        self._report_refs: dict[tuple[int, int], int] = {}
+        self._encoding: Encoding = encoding
+        self._url = account.address
+        self._client = ClientProof(account)
+        self._server = ServerProof(
+            account, transport_authenticated=transport_authenticated, new_nonce=new_nonce
+        )
+        try:
+            self._execution = Execution(
+                tree,
+                account.server_id,
+                max_object_bytes=device.max_obj_bytes,
+                fits=self._can_be_sent,
+            )
+        except Refused as refusal:
+            raise DmError("server_id_not_usable", detail=refusal.reason) from None
+        self._opening = (
+            AlertCode.SERVER_INITIATED if server_initiated else AlertCode.CLIENT_INITIATED
+        )
+        self._outbox = Outbox()
+        self._first: tuple[Sendable, ...] = ()
+        self._to_send = True
+        self._msg_id = 0
+        self._last_server_msg_id = 0
+        self._package_open = False
+        self._server_ended_package = True
+        self._server_max_msg: int | None = None
+        self._server_max_obj: int | None = None
+        self._introduce()
+
+    # -- what came of it
+
+    @property
+    def nonces(self) -> Nonces:
+        """To be kept for the next session, also when this one failed."""
+        return Nonces(client=self._client.next_nonce, server=self._server.issued)
+
+    @property
+    def execs(self) -> tuple[ExecOrder, ...]:
+        """What the server ordered to be executed; for memory only."""
+        return tuple(self._execution.orders)
+
+    @property
+    def commands_done(self) -> tuple[CommandDone, ...]:
+        """Every operation of the server with its result (S2, S9)."""
+        return tuple(self._execution.log)
+
+    @property
+    def changed_paths(self) -> tuple[str, ...]:
+        """Where the tree now differs from what it was when the session began."""
+        return tuple(change.path for change in self._before.content_diff(self._tree))
+
+    @property
+    def reports_acknowledged(self) -> tuple[Report, ...]:
+        """Reports that an authentic server has answered with success."""
+        return tuple(self._reports[index] for index in sorted(self._acknowledged))
+
+    @property
+    def client_trust(self) -> str:
+        """How the device proved itself: "md5", "hmac", "basic" or "transport"."""
+        return self._client.how
+
+    @property
+    def server_trust(self) -> str:
+        """How the server did, "" as long as it has not."""
+        return self._server.how
+
+    # -- the exchange
+
+    def data_to_send(self) -> Outgoing | None:
+        """The next message; None when the session is over, or when an answer is awaited."""
+        if self.finished or not self._to_send:
+            return None
+        self._to_send = False
+        self._msg_id += 1
+        if self._msg_id > MAX_MESSAGES:
+            raise DmProtocolError("session_without_end", messages=MAX_MESSAGES)
+        packed = self._outbox.pack(
+            self._header(),
+            self._first,
+            self._encoding,
+            limit=self._server_max_msg,
+            may_end=self._server_ended_package,
+        )
+        self._package_open = not packed.message.final
+        self._note_reports(packed.message)
+        headers = {
+            "accept": f"{content_type('wbxml')}, {content_type('xml')}",
+            **self._client.headers(packed.body),
+        }
+        return Outgoing(self._url, content_type(self._encoding), headers, packed.body)
+
+    def receive(
+        self, body: bytes, content_type: str, headers: Mapping[str, str], now_ms: int
+    ) -> tuple[Event, ...]:
+        """Take the server's answer. Raises DmError; the session is over then."""
+        try:
+            return self._receive(body, content_type, headers, now_ms)
+        except DmError:
+            self.finished = True
+            raise
+
+    def _receive(
+        self, body: bytes, type: str, headers: Mapping[str, str], now_ms: int
+    ) -> tuple[Event, ...]:
+        if self.finished or self._to_send:
+            raise DmError("nothing_is_awaited")
+        message = self._decoded(body, type)
+        self._check_header(message)
+        lower = {name.lower(): value for name, value in headers.items()}
+        proved = self._server.proved
+        verdict = self._server.judge(message, body, lower)
+        events: list[Event] = []
+        if self._server.proved and not proved:
+            events.append(ServerAuthenticated(self._server.how))
+        statuses = [c for c in message.commands if isinstance(c, Status)]
+        commands = tuple(c for c in message.commands if not isinstance(c, Status | Results))
+        self._take_limits(message)
+        if challenged := self._take_header_status(statuses):
+            # §9: the answer to refused credentials carries no commands, and package 1 is repeated.
+            events.append(ServerChallenged(challenged))
+            self._answer_header(message, verdict, events)
+            self._introduce()
+            return tuple(events)
+        if verdict is Verdict.AUTHENTIC:
+            self._client.keep_nonce()
+            events.extend(self._take_report_statuses(statuses))
+        if any(isinstance(c, Alert) and c.code == AlertCode.SESSION_ABORT for c in commands):
+            raise SessionAborted("aborted_by_server", server=self._account.server_id)
+        self._take_commands(message, commands, verdict, events, now_ms)
+        return tuple(events)
+
+    def _take_commands(
+        self,
+        message: Message,
+        commands: tuple[Command, ...],
+        verdict: Verdict,
+        events: list[Event],
+        now_ms: int,
+    ) -> None:
+        if not self._package_open or not self._server_ended_package:
+            self._server_ended_package = message.final
+        done = len(self._execution.log)
+        msg_ref = message.header.msg_id
+        if verdict is Verdict.AUTHENTIC:
+            answers = self._execution.carry_out(commands, msg_ref, now_ms)
+            if self._server_ended_package:
+                answers += self._execution.package_ended()
+        else:
+            answers = self._execution.refuse(commands, msg_ref, _denial(verdict))
+        self._outbox.extend(answers)
+        events.extend(self._execution.log[done:])
+        if self._server_ended_package and not commands and not len(self._outbox):
+            # §8: what is left to say is the status of the header, and that is not sent.
+            if not self._server.proved:
+                raise ServerNotAuthentic(verdict.name.lower(), server=self._account.server_id)
+            self.finished = True
+            events.append(SessionEnded(len(self._execution.log)))
+            return
+        self._answer_header(message, verdict, events)
+        if verdict is not Verdict.AUTHENTIC:
+            self._outbox.extend(self._unanswered_reports())
+        if not self._server_ended_package:
+            # §6: ask for the rest of the server's package.
+            self._outbox.extend([Alert(0, AlertCode.NEXT_MESSAGE)])
+
+    # -- parts of messages
+
+    def _introduce(self) -> None:
+        """Package 1 (§8.3)."""
+        nodes = (node for node in dev_info_nodes(self._device) if not node.interior)
+        self._outbox.clear()
+        self._outbox.extend(
+            [
+                Alert(0, self._opening),
+                Replace(0, tuple(_dev_info_item(node) for node in nodes)),
+                *self._unanswered_reports(),
+            ]
+        )
+        self._server_ended_package = True
+        self._to_send = True
+
+    def _unanswered_reports(self) -> list[Sendable]:
+        return [
+            report.alert()
+            for index, report in enumerate(self._reports)
+            if index not in self._acknowledged
+        ]
+
+    def _header(self) -> Header:
+        return Header(
+            session_id=self.session_id,
+            msg_id=self._msg_id,
+            target=self._account.address,
+            source=self._device.dev_id,
+            source_name=self._client.user,
+            cred=self._client.cred(),
+            max_msg_size=self._device.max_msg_bytes,
+            max_obj_size=self._device.max_obj_bytes,
+        )
+
+    def _answer_header(self, message: Message, verdict: Verdict, events: list[Event]) -> None:
+        code, chal = self._server.answer(verdict)
+        if verdict is not Verdict.AUTHENTIC:
+            events.append(ClientChallenged(code))
+        header = message.header
+        status = Status(
+            0, header.msg_id, 0, "SyncHdr", code, (header.target,), (header.source,), chal
+        )
+        self._first = (status,)
+        self._to_send = True
+
+    def _note_reports(self, message: Message) -> None:
+        alerts = [c for c in message.commands if isinstance(c, Alert)]
+        waiting = [index for index in range(len(self._reports)) if index not in self._acknowledged]
+        generic = [alert for alert in alerts if alert.code == AlertCode.GENERIC]
+        for index, alert in zip(waiting, generic, strict=False):
+            self._report_refs[self._msg_id, alert.cmd_id] = index
+
+    def _can_be_sent(self, results: Results) -> bool:
+        item = results.items[0]
+        size = len(item.payload)
+        if self._server_max_obj is not None and size > self._server_max_obj:
+            return False
+        if self._server_max_msg is None or item.element is None:
+            return True
+        # A document is not cut: it has to fit a message of its own.
+        alone = Message(self._header(), (results,), final=False)
+        room = self._server_max_msg - _HEADER_STATUS_BYTES
+        return len(encode(alone, encoding=self._encoding)) <= room
+
+    # -- parts of the server's messages
+
+    def _decoded(self, body: bytes, type: str) -> Message:
+        try:
+            message = decode(body, type, max_bytes=4 * self._device.max_msg_bytes)
+            # The client writes as the server does.
+            self._encoding = encoding_of(type)
+        except FormatError as error:
+            raise DmProtocolError(error.reason, **error.facts) from error
+        return message
+
+    def _check_header(self, message: Message) -> None:
+        header = message.header
+        if (header.ver_dtd, header.ver_proto) != ("1.2", "DM/1.2"):
+            raise DmProtocolError("version", dtd=header.ver_dtd[:16], proto=header.ver_proto[:16])
+        if header.session_id != self.session_id:
+            raise DmProtocolError("session_id", expected=self.session_id)
+        if header.msg_id <= self._last_server_msg_id:
+            raise DmProtocolError("msg_id", last=self._last_server_msg_id, found=header.msg_id)
+        self._last_server_msg_id = header.msg_id
+        if header.resp_uri is not None:
+            self._url = self._resp_url(header.resp_uri)
+
+    def _resp_url(self, uri: str) -> str:
+        url = urljoin(self._url, uri)
+        if urlsplit(url).scheme != urlsplit(self._account.address).scheme:
+            raise DmProtocolError("resp_uri", uri=uri[:80])
+        return url
+
+    def _take_limits(self, message: Message) -> None:
+        header = message.header
+        self._server_max_msg = header.max_msg_size or self._server_max_msg
+        self._server_max_obj = header.max_obj_size or self._server_max_obj
+
+    def _take_header_status(self, statuses: list[Status]) -> str:
+        """The type of a challenge, or ""; raises CredentialsRefused, DmProtocolError."""
+        found = [s for s in statuses if s.cmd == "SyncHdr" and s.cmd_ref == 0]
+        if len(found) != 1 or found[0].msg_ref != self._msg_id:
+            raise DmProtocolError("header_status_missing", msg_ref=self._msg_id)
+        status = found[0]
+        if status.code in _DENIED:
+            return self._client.challenged(status.code, status.chal)
+        if status.code not in _ACCEPTED:
+            raise DmProtocolError("header_status", status=status.code)
+        self._client.accepted(status.code, status.chal)
+        return ""
+
+    def _take_report_statuses(self, statuses: list[Status]) -> list[Event]:
+        answered: dict[int, list[int]] = {}
+        for status in statuses:
+            index = self._report_refs.get((status.msg_ref, status.cmd_ref))
+            if index is not None and status.cmd == "Alert":
+                answered.setdefault(index, []).append(status.code)
+        events: list[Event] = []
+        for index, codes in answered.items():
+            # Items may be answered one by one: the worst answer counts.
+            good = all(code in _ACKNOWLEDGED for code in codes)
+            if good:
+                self._acknowledged.add(index)
+            events.append(ReportAnswered(self._reports[index], max(codes), good))
+        return events
+
+
+# What the status of the header takes in a message, at most.
+_HEADER_STATUS_BYTES = 512
+
+
+def _dev_info_item(node: TreeNode) -> Item:
+    data = (node.value or b"").decode()
+    return Item(source=node.path, meta=Meta(format="chr", type="text/plain"), data=data)
+
+
+def _denial(verdict: Verdict) -> StatusCode:
+    missing = verdict is Verdict.MISSING
+    return StatusCode.CREDENTIALS_MISSING if missing else StatusCode.INVALID_CREDENTIALS

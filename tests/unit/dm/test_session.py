@@ -1,0 +1,335 @@
+"""A session's course: package 1, commands, results, the end."""
+
+from __future__ import annotations
+
+import pytest
+from cardd.dm import (
+    CommandDone,
+    DmProtocolError,
+    Report,
+    ReportAnswered,
+    ServerAuthenticated,
+    SessionAborted,
+    SessionEnded,
+)
+from omadm.messages import (
+    Add,
+    Alert,
+    Copy,
+    Delete,
+    Exec,
+    Get,
+    Item,
+    Meta,
+    Replace,
+    Results,
+    Sequence,
+    Status,
+)
+from omadm.status import Mark
+from unit.dm.dm_peer import DEVICE, NOW, SERVER, URL, Peer, device_tree, session
+
+
+def item(target: str, data: str | None = None, *, format: str | None = None) -> Item:
+    return Item(target=target, data=data, meta=Meta(format=format) if format else None)
+
+
+def results(message: object) -> list[Results]:
+    return [c for c in message.commands if isinstance(c, Results)]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("initiated", "code"), [(False, 1201), (True, 1200)])
+def test_package_1_introduces_the_device(initiated: bool, code: int) -> None:
+    peer = Peer(session(device_tree(), server_initiated=initiated))
+    message = peer.hear()
+    alert, info = message.commands
+    assert isinstance(alert, Alert)
+    assert alert.code == code
+    assert isinstance(info, Replace)
+    assert [i.source for i in info.items] == [
+        "./DevInfo/DevId",
+        "./DevInfo/Man",
+        "./DevInfo/Mod",
+        "./DevInfo/DmV",
+        "./DevInfo/Lang",
+    ]
+    assert info.items[0].data == DEVICE.dev_id
+    assert message.final
+    assert message.header.target == URL
+    assert message.header.source == DEVICE.dev_id
+    assert message.header.max_msg_size == DEVICE.max_msg_bytes
+
+
+def test_session_ends_when_a_package_asks_for_nothing() -> None:
+    client = session(device_tree())
+    peer = Peer(client)
+    peer.hear()
+    events = peer.say()
+    assert events == (ServerAuthenticated("md5"), SessionEnded(0))
+    assert client.finished
+    assert client.data_to_send() is None
+
+
+@pytest.mark.parametrize("encoding", ["wbxml", "xml"])
+def test_commands_are_answered_in_order_and_carried_out(encoding: str) -> None:
+    tree = device_tree()
+    client = session(tree)
+    peer = Peer(client, encoding=encoding)  # type: ignore[arg-type]
+    answer = peer.ask(
+        Replace(10, (item("./Vendor/Name", "new"),)),
+        Add(11, (item("./Vendor/Apn", "internet"),)),
+        Get(12, (item("./Vendor"),)),
+        Get(13, (item("./Vendor/Name"),)),
+        Delete(14, (item("./Vendor/Count"),)),
+        Copy(15, (Item(target="./Vendor/Copy", source="./Vendor/Apn"),)),
+    )
+    assert [(s.cmd, s.cmd_ref, s.code) for s in peer.statuses(answer)] == [
+        ("SyncHdr", 0, 212),
+        ("Replace", 10, 200),
+        ("Add", 11, 200),
+        ("Get", 12, 200),
+        ("Get", 13, 200),
+        ("Delete", 14, 200),
+        ("Copy", 15, 200),
+    ]
+    listing, value = results(answer)
+    assert (listing.cmd_ref, listing.items[0].data) == (12, "Apn/Count/Name")
+    assert listing.items[0].meta is not None
+    assert listing.items[0].meta.format == "node"
+    assert (value.items[0].source, value.items[0].data) == ("./Vendor/Name", "new")
+    assert answer.final
+    node = tree.snapshot.get("./Vendor/Name")
+    assert node is not None
+    assert (node.value, node.kind, node.id, node.at_ms) == (b"new", "server", SERVER, NOW)
+    assert tree.snapshot.get("./Vendor/Count") is None
+    assert client.changed_paths == (
+        "./Vendor/Apn",
+        "./Vendor/Copy",
+        "./Vendor/Count",
+        "./Vendor/Name",
+    )
+    assert peer.say() == (SessionEnded(6),)
+
+
+def test_what_is_not_permitted_is_refused_command_by_command() -> None:
+    tree = device_tree()
+    peer = Peer(session(tree))
+    assert peer.codes(
+        Get(1, (item("./Other/Key"),)),
+        Replace(2, (item("./Other/Key", "mine"),)),
+        Replace(3, (item("./DevInfo/Man", "x"),)),
+        Delete(4, (item("./DevDetail"),)),
+        Get(5, (item("./Nowhere"),)),
+        Get(6, (item("./Inbox"),)),
+        Add(7, (item("./Vendor/Name", "x"),)),
+        Get(8, (item("./Vendor/Name?prop=VerNo"),)),
+        Add(9, (item("./Vendor/" + "x" * 128, "x"),)),
+        Replace(10, (item("./Vendor/Count", "many"),)),
+        Get(11),
+        Get(12, (Item(),)),
+    ) == [
+        ("Get", 425),
+        ("Replace", 425),
+        ("Replace", 405),
+        ("Delete", 405),
+        ("Get", 404),
+        ("Get", 405),
+        ("Add", 418),
+        ("Get", 406),
+        ("Add", 414),
+        ("Replace", 415),
+        ("Get", 412),
+        ("Get", 412),
+    ]
+    assert tree.layer("server", SERVER) is None
+
+
+def test_exec_of_a_card_update_is_an_order_kept_in_memory() -> None:
+    client = session(device_tree())
+    peer = Peer(client)
+    update = Item(target="./Card/8949/Update", data=b"\x11\x22", meta=Meta(format="bin"))
+    assert peer.codes(
+        Exec(1, (update,), correlator="c-7"),
+        Exec(2, (item("./Vendor/Name"),)),
+        Exec(3, (item("./Card/nope/Update"),)),
+    ) == [("Exec", 202), ("Exec", 406), ("Exec", 404)]
+    (order,) = client.execs
+    assert (order.path, order.server_id, order.correlator) == ("./Card/8949/Update", SERVER, "c-7")
+    assert order.data is not None
+    assert order.data.expose() == b"\x11\x22"
+    assert "\\x11" not in repr(order)
+    assert "1122" not in repr(order)
+
+
+def test_alerts_for_the_user_are_not_supported() -> None:
+    peer = Peer(session(device_tree()))
+    codes = peer.codes(*(Alert(n, code) for n, code in enumerate(range(1100, 1105), 1)))
+    assert codes == [("Alert", 406)] * 5
+
+
+def test_a_question_in_a_sequence_keeps_the_rest_undone() -> None:
+    tree = device_tree()
+    peer = Peer(session(tree))
+    inner = (
+        Replace(2, (item("./Vendor/Name", "before"),)),
+        Alert(3, 1101, (Item(data="Sure?"),)),
+        Replace(4, (item("./Vendor/Name", "after"),)),
+    )
+    assert peer.codes(Sequence(1, inner)) == [
+        ("Sequence", 200),
+        ("Replace", 200),
+        ("Alert", 406),
+        ("Replace", 215),
+    ]
+    node = tree.snapshot.get("./Vendor/Name")
+    assert node is not None
+    assert node.value == b"before"
+
+
+def test_a_display_alert_in_a_sequence_does_not_stop_it() -> None:
+    tree = device_tree()
+    peer = Peer(session(tree))
+    inner = (Alert(2, 1100), Replace(3, (item("./Vendor/Name", "after"),)))
+    assert peer.codes(Sequence(1, inner))[-1] == ("Replace", 200)
+
+
+def test_reports_travel_in_package_1_and_are_acknowledged() -> None:
+    report = Report((".", "./Card/8949"), "200", correlator="c-7")
+    failed = Report((".",), "500 CARD_LOST", mark=Mark.CRITICAL)
+    client = session(device_tree(), reports=(report, failed))
+    peer = Peer(client)
+    message = peer.hear()
+    first, second = (c for c in message.commands if isinstance(c, Alert) and c.code == 1226)
+    assert [i.source for i in first.items] == [".", "./Card/8949"]
+    assert first.correlator == "c-7"
+    meta = first.items[0].meta
+    assert meta is not None
+    assert (meta.type, meta.format, meta.mark) == ("org.cardea.install", "chr", "informational")
+    assert second.items[0].meta is not None
+    assert second.items[0].meta.mark == "critical"
+    events = peer.say()
+    assert events == (
+        ServerAuthenticated("md5"),
+        ReportAnswered(report, 200, True),
+        ReportAnswered(failed, 200, True),
+        SessionEnded(0),
+    )
+    assert client.reports_acknowledged == (report, failed)
+
+
+def test_a_refused_report_is_not_acknowledged() -> None:
+    report = Report((".",), "200")
+    client = session(device_tree(), reports=(report,))
+    peer = Peer(client)
+    message = peer.hear()
+    alert = next(c for c in message.commands if isinstance(c, Alert) and c.code == 1226)
+    peer.asking = lambda _: []  # type: ignore[method-assign,assignment]
+    events = peer.say(Status(9, 1, alert.cmd_id, "Alert", 415))
+    assert ReportAnswered(report, 415, False) in events
+    assert client.reports_acknowledged == ()
+
+
+def test_commands_done_says_what_became_of_each_target() -> None:
+    client = session(device_tree())
+    Peer(client).ask(
+        Replace(1, (item("./Vendor/Name", "x"), item("./Nowhere", "y"))),
+        Get(2, (item("./Other/Key"),)),
+    )
+    assert client.commands_done == (
+        CommandDone("Replace", "./Vendor/Name", 200),
+        CommandDone("Replace", "./Nowhere", 404),
+        CommandDone("Get", "./Other/Key", 425),
+    )
+
+
+def test_session_follows_the_address_given_for_the_next_message() -> None:
+    from dataclasses import replace
+
+    peer = Peer(session(device_tree()))
+    peer.hear()
+    moved = "https://node2.example.org/dm?s=1"
+    peer.say(Get(1, (item("./Vendor/Name"),)), header=lambda h: replace(h, resp_uri=moved))
+    peer.hear()
+    assert peer.sent[-1].url == moved
+    assert peer.got[-1].header.target == URL
+
+
+def test_session_does_not_leave_tls_for_another_address() -> None:
+    from dataclasses import replace
+
+    peer = Peer(session(device_tree()))
+    peer.hear()
+    with pytest.raises(DmProtocolError) as caught:
+        peer.say(header=lambda h: replace(h, resp_uri="http://dm.example.org/dm"))
+    assert caught.value.reason == "resp_uri"
+
+
+def test_abort_by_the_server_ends_the_session_with_an_error() -> None:
+    client = session(device_tree())
+    peer = Peer(client)
+    peer.hear()
+    with pytest.raises(SessionAborted):
+        peer.say(Alert(1, 1223))
+    assert client.finished
+    assert client.data_to_send() is None
+
+
+@pytest.mark.parametrize(
+    ("body", "type", "reason"),
+    [
+        (b"", "application/vnd.syncml.dm+wbxml", "malformed"),
+        (b"\x02\x00\x00\x6a", "application/vnd.syncml.dm+wbxml", "malformed"),
+        (b"<html>busy</html>", "text/html", "content_type"),
+        (b"<html>busy</html>", "application/vnd.syncml.dm+xml", "not_syncml"),
+    ],
+)
+def test_an_answer_that_is_no_dm_message_is_a_protocol_error(
+    body: bytes, type: str, reason: str
+) -> None:
+    client = session(device_tree())
+    client.data_to_send()
+    with pytest.raises(DmProtocolError) as caught:
+        client.receive(body, type, {}, NOW)
+    assert caught.value.reason == reason
+    assert client.finished
+
+
+def test_header_of_another_session_is_a_protocol_error() -> None:
+    from dataclasses import replace
+
+    peer = Peer(session(device_tree()))
+    peer.hear()
+    with pytest.raises(DmProtocolError) as caught:
+        peer.say(header=lambda h: replace(h, session_id="2"))
+    assert caught.value.reason == "session_id"
+
+
+def test_repeated_message_id_is_a_protocol_error() -> None:
+    peer = Peer(session(device_tree()))
+    peer.ask(Get(1, (item("./Vendor"),)))
+    peer.msg_id -= 1
+    with pytest.raises(DmProtocolError) as caught:
+        peer.say()
+    assert caught.value.reason == "msg_id"
+
+
+def test_missing_status_of_the_header_is_a_protocol_error() -> None:
+    from dataclasses import replace
+
+    peer = Peer(session(device_tree()))
+    peer.hear()
+    peer.got[-1] = replace(peer.got[-1], header=replace(peer.got[-1].header, msg_id=7))
+    with pytest.raises(DmProtocolError) as caught:
+        peer.say()
+    assert caught.value.reason == "header_status_missing"
+
+
+def test_a_server_without_end_is_stopped() -> None:
+    client = session(device_tree())
+    peer = Peer(client)
+    peer.hear()
+    with pytest.raises(DmProtocolError) as caught:
+        for _ in range(1001):
+            peer.say(Alert(1, 1222), final=False)
+            peer.hear()
+    assert caught.value.reason == "session_without_end"
