@@ -6,9 +6,9 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from cardea_core import Secret, http_digest
+from cardea_core import CryptoError, Secret, http_digest
 
 from gba.errors import DigestError
 from gba.headers import format_parameters, parse_challenges, parse_parameters
@@ -206,24 +206,12 @@ def respond(
     """
     qop = _choose(challenge.qop)
     count = f"{nc:08x}"
-    response = http_digest(
-        username=username,
-        realm=challenge.realm,
-        password=b"" if auts is not None else password,
-        method=method,
-        uri=uri,
-        nonce=challenge.nonce,
-        nc=count,
-        cnonce=cnonce,
-        qop=qop,
-        body=body,
-    )
-    return Authorization(
+    unanswered = Authorization(
         username=username,
         realm=challenge.realm,
         nonce=challenge.nonce,
         uri=uri,
-        response=response,
+        response="",
         algorithm=challenge.algorithm,
         qop=qop,
         nc=count if qop else None,
@@ -231,6 +219,7 @@ def respond(
         opaque=challenge.opaque,
         auts=auts,
     )
+    return replace(unanswered, response=_compute(unanswered, password, method, body))
 
 
 def verify_response(
@@ -244,18 +233,7 @@ def verify_response(
         raise DigestError("qop", qop=given.qop[:20])
     if given.qop and (not given.nc or given.cnonce is None):
         raise DigestError("missing_parameter", parameter="cnonce" if given.nc else "nc")
-    expected = http_digest(
-        username=given.username,
-        realm=given.realm,
-        password=b"" if given.auts is not None else password,
-        method=method,
-        uri=given.uri,
-        nonce=given.nonce,
-        nc=given.nc or "",
-        cnonce=given.cnonce or "",
-        qop=given.qop,
-        body=body,
-    )
+    expected = _compute(given, password, method, body)
     if not hmac.compare_digest(expected.encode(), given.response.lower().encode()):
         raise DigestError("response")
 
@@ -305,19 +283,28 @@ def verify_info(
 
 
 def _rspauth(request: Authorization, password: Password, body: bytes) -> str:
-    # RFC 2617 §3.2.3: as the response, with an empty method.
-    return http_digest(
-        username=request.username,
-        realm=request.realm,
-        password=password,
-        method="",
-        uri=request.uri,
-        nonce=request.nonce,
-        nc=request.nc or "",
-        cnonce=request.cnonce or "",
-        qop=request.qop,
-        body=body,
-    )
+    # RFC 2617 §3.2.3: as the response, with an empty method. The password is the real one even
+    # where the request carried auts.
+    return _compute(replace(request, auts=None), password, "", body)
+
+
+def _compute(given: Authorization, password: Password, method: str, body: bytes) -> str:
+    """The digest over what a header states. RFC 3310 §3.4: with auts the password is empty."""
+    try:
+        return http_digest(
+            username=given.username,
+            realm=given.realm,
+            password=b"" if given.auts is not None else password,
+            method=method,
+            uri=given.uri,
+            nonce=given.nonce,
+            nc=given.nc or "",
+            cnonce=given.cnonce or "",
+            qop=given.qop,
+            body=body,
+        )
+    except CryptoError as error:
+        raise DigestError("not_computable", cause=error.code) from error
 
 
 def _challenge(found: dict[str, str], algorithm: str) -> Challenge:
