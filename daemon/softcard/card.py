@@ -106,7 +106,7 @@ class SoftCard:
         poll_s: float = STOCK_POLL_S,
         timeout_s: float = 5.0,
     ) -> None:
-        """Go into the virtual reader that listens there; return when it has asked for the ATR.
+        """Go into the virtual reader that listens there; return when pcscd has noticed.
 
         Waits until the reader has been empty for two polls of `poll_s`. Raises LinkError.
         """

@@ -1,6 +1,6 @@
 """A card session: what is selected on each channel, from reset to reset."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from softcard.files import Df, Ef, FileSystem
 from softcard.security import Keyring
@@ -49,6 +49,10 @@ class CardSession:
         """As after the answer to reset: basic channel, MF selected, nothing verified."""
         self.keyring.reset()
         self.channels = {0: Selection(self.filesystem.mf)}
+
+    def snapshot(self) -> dict[int, Selection]:
+        """A copy of what the channels point at."""
+        return {number: replace(selection) for number, selection in self.channels.items()}
 
     def selection(self, channel: int) -> Selection:
         """The selection state of an open channel; 6881 for any other."""

@@ -63,10 +63,14 @@ class Uicc:
         waiting, self._waiting = self._waiting, None
         if command.ins == _GET_RESPONSE and not proprietary:
             return self._get_response(channel, command, waiting)
+        before = self._card.snapshot() if command.ins in _OUTGOING else None
         reply = self._execute(proprietary, channel, command)
-        if self._protocol is Protocol.T0:
-            return self._answer_t0(channel, command, reply)
-        return self._answer_t1(channel, command, reply)
+        answer = self._answer_t0 if self._protocol is Protocol.T0 else self._answer_t1
+        response = answer(channel, command, reply)
+        if before is not None and response[-2] == Word.WRONG_LE >> 8:
+            # A wrong Le has no effect: no channel is open, no record pointer has moved.
+            self._card.channels = before
+        return response
 
     def _execute(self, proprietary: bool, channel: int, command: Command) -> Reply:
         if proprietary:

@@ -18,6 +18,8 @@ __all__ = ["STOCK_POLL_S", "Control", "VpcdLink"]
 # How often pcscd asks a reader for its card.
 STOCK_POLL_S = 0.4
 
+_SETTLE_S = 0.02
+
 # When a card left each reader: pcscd overlooks an exchange that is quicker than two polls.
 _left: dict[tuple[str, int], float] = {}
 _left_lock = threading.Lock()
@@ -46,7 +48,9 @@ class VpcdLink:
         self._address = (host, port)
         self._answer = answer
         self._poll_s = poll_s
-        self._seen = threading.Event()
+        # The reader has read the ATR after power-up; and then sent anything else.
+        self._powered = threading.Event()
+        self._settled = threading.Event()
         self._gone = threading.Event()
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -57,7 +61,7 @@ class VpcdLink:
         return self._thread is not None and not self._gone.is_set()
 
     def connect(self, timeout_s: float) -> None:
-        """Dial the reader; return when it has asked for the ATR."""
+        """Dial the reader; return when pcscd knows that the card is there."""
         self._stay_out()
         try:
             self._socket = socket.create_connection(self._address, timeout=timeout_s)
@@ -68,9 +72,11 @@ class VpcdLink:
         self._thread = threading.Thread(target=self._serve, name=f"softcard-{self._place()}")
         self._thread.daemon = True
         self._thread.start()
-        if not self._seen.wait(timeout_s) or self._gone.is_set():
+        if not self._powered.wait(timeout_s) or self._gone.is_set():
             self.close()
             raise LinkError(f"the reader at {self._place()} did not ask for the card")
+        # pcscd publishes the new state between this answer and its next poll.
+        self._settled.wait(_SETTLE_S)
 
     def close(self) -> None:
         """Take the card out. Idempotent."""
@@ -96,15 +102,20 @@ class VpcdLink:
         assert connection is not None
         try:
             with connection:
+                power = False
                 while (message := _receive(connection)) is not None:
+                    if self._powered.is_set():
+                        self._settled.set()
                     reply = self._answer(message)
                     if reply is None:
                         break
                     if reply:
                         # One write: a split message costs a delayed acknowledgement.
                         connection.sendall(len(reply).to_bytes(2, "big") + reply)
-                    if message == bytes([Control.GET_ATR]):
-                        self._seen.set()
+                    if message == bytes([Control.POWER_ON]):
+                        power = True
+                    elif power and message == bytes([Control.GET_ATR]):
+                        self._powered.set()
         except OSError:
             # The reader went away, or `close` was called: either way the card is out.
             pass
@@ -112,7 +123,8 @@ class VpcdLink:
             with _left_lock:
                 _left[self._address] = time.monotonic()
             self._gone.set()
-            self._seen.set()
+            self._powered.set()
+            self._settled.set()
 
     def _place(self) -> str:
         return f"{self._address[0]}:{self._address[1]}"
