@@ -1,20 +1,44 @@
-"""What lies in a provisioning file of a card: recognised, decoded, mapped."""
+"""What lies in the provisioning files of a card: recognised, decoded, mapped."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cardea_core import CodecError, Element, wbxml_decode, xml_decode
 
 from omadm.bootstrap import map_bootstrap
-from omadm.clientprov import ROOT, read_document_element
+from omadm.clientprov import ROOT, ProvisioningDocument, read_document_element
 from omadm.errors import DocumentError, FormatError
 from omadm.mapping import MappedDocument, map_document
+from omadm.messages import Message
 from omadm.reading import read_message
 
-__all__ = ["MAX_BYTES", "read_document", "trimmed"]
+__all__ = [
+    "MAX_BYTES",
+    "ParsedDocument",
+    "map_documents",
+    "parse_document",
+    "read_document",
+    "trimmed",
+]
 
 # A provisioning file is at most 32 KB (as LwM2M says for its file; a UICC file holds no more).
 MAX_BYTES = 32_768
 _MAX_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """One document, decoded but not yet mapped."""
+
+    body: ProvisioningDocument | Message
+
+    @property
+    def format(self) -> str:
+        """ "client-provisioning" or "dm-bootstrap"."""
+        is_message = isinstance(self.body, Message)
+        return "dm-bootstrap" if is_message else "client-provisioning"
 
 
 def trimmed(data: bytes) -> bytes:
@@ -22,11 +46,11 @@ def trimmed(data: bytes) -> bytes:
     return data.rstrip(b"\xff")
 
 
-def read_document(data: bytes) -> MappedDocument:
-    """Nodes and accounts in a Client Provisioning document or a DM bootstrap message.
+def parse_document(data: bytes) -> ParsedDocument:
+    """A Client Provisioning document or a DM bootstrap message.
 
     DocumentError with reason "empty" when there is nothing but padding; other reasons name
-    what is wrong and where. Nothing of a bad document is returned.
+    what is wrong and where.
     """
     body = trimmed(data)
     if not body.strip(b"\x00"):
@@ -36,13 +60,38 @@ def read_document(data: bytes) -> MappedDocument:
     text = body.lstrip()[:1] == b"<"
     root = _decoded(body, text=text)
     if root.name == ROOT:
-        return map_document(read_document_element(root))
+        return ParsedDocument(read_document_element(root))
     if root.name == "SyncML":
         try:
-            return map_bootstrap(read_message(root, binary=not text))
+            return ParsedDocument(read_message(root, binary=not text))
         except FormatError as error:
             raise DocumentError("malformed_message", cause=error.reason) from error
     raise DocumentError("unknown_document", element=root.name[:40])
+
+
+def map_documents(documents: Sequence[ParsedDocument]) -> MappedDocument:
+    """Nodes and accounts of all documents of one card together; DocumentError says what
+    contradicts itself, and then nothing of them is returned.
+
+    Client Provisioning documents are read as one, so that nodes are numbered through and an
+    account may name an access point of another file. A DM bootstrap message stands alone: where a
+    card has both, it is taken, because it states the same objects in the form of their own
+    standard (our choice; DM Bootstrap 1.2 leaves it open).
+    """
+    messages = [each.body for each in documents if isinstance(each.body, Message)]
+    if messages:
+        return map_bootstrap(messages[0])
+    bodies = [each.body for each in documents if isinstance(each.body, ProvisioningDocument)]
+    if not bodies:
+        return MappedDocument(())
+    every = tuple(part for body in bodies for part in body.characteristics)
+    return map_document(ProvisioningDocument(every, bodies[0].version))
+
+
+def read_document(data: bytes) -> MappedDocument:
+    """Nodes and accounts in a single document; errors as ``parse_document`` and
+    ``map_documents``."""
+    return map_documents([parse_document(data)])
 
 
 def _decoded(body: bytes, *, text: bool) -> Element:
