@@ -168,8 +168,9 @@ def _auths(part: Characteristic) -> list[_Auth]:
 
 def _nonce(text: str) -> bytes:
     # Nonces come in base64; documents that hold the bare text exist, and mean that text.
+    compact = "".join(text.split())
     try:
-        return from_base64(text)
+        return from_base64(compact) if len(compact) % 4 == 0 else text.encode()
     except FormatError:
         return text.encode()
 
