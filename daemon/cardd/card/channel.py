@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cardd.card import apdu, status
-from cardd.card.errors import CardLost, MalformedCardData
+from cardd.card.errors import CardError, CardLost, CardMute, MalformedCardData
 
 __all__ = ["Channel", "Transmit", "working_channel"]
 
@@ -88,15 +88,14 @@ def working_channel(transmit: Transmit) -> Iterator[Channel]:
     """
     basic = Channel(transmit)
     channel = basic.open_logical() or basic
-    lost = False
     try:
         yield channel
-    except CardLost:
-        lost = True
+    except (CardLost, CardMute):
         raise
-    finally:
-        if not lost:
-            _leave(basic, channel)
+    except CardError:
+        _leave(basic, channel)  # the card refused or talks nonsense, but it is there
+        raise
+    _leave(basic, channel)
 
 
 def _leave(basic: Channel, channel: Channel) -> None:

@@ -1,0 +1,1 @@
+"""PC/SC: readers watched, cards identified and shared. The only importer of pyscard."""

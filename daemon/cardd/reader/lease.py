@@ -1,0 +1,106 @@
+"""A lease: the right to talk to one card, for threads and for event loops."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Protocol
+
+from cardd.card.identify import CardIdentity
+from cardd.card.residue import Residue
+from cardd.reader.errors import ReaderUnavailable
+from cardd.sharing.ticket import EndReason, Ticket
+
+__all__ = ["Lease", "LeaseOwner"]
+
+_GRACE_S = 2.0  # on top of the call limit, should even the warden be late
+
+
+class LeaseOwner(Protocol):
+    """The worker that granted it."""
+
+    def transmit_for(self, lease: Lease, command: bytes) -> Future[bytes]: ...
+    def end_lease(self, lease: Lease, reason: EndReason) -> None: ...
+
+
+class Lease:
+    """Made by a worker when the card is granted. Every method may be called from any thread.
+
+    As a context manager it is ended when the block ends well, and aborted when it does not.
+    """
+
+    def __init__(
+        self,
+        owner: LeaseOwner,
+        ticket: Ticket,
+        *,
+        reader: str,
+        insertion: int,
+        identity: CardIdentity | None,
+        idle_limit_s: float,
+        max_hold_s: float,
+        call_limit_s: float,
+    ) -> None:
+        self._owner = owner
+        self._call_limit_s = call_limit_s
+        self.ticket = ticket
+        self.reader = reader
+        self.insertion = insertion
+        self.identity = identity
+        self.idle_limit_s = idle_limit_s
+        self.max_hold_s = max_hold_s
+        self.residue = Residue()
+        self.pending: list[Future[bytes]] = []
+        self.error: Exception | None = None
+        self.apdus = 0
+        """Commands that the card answered."""
+        self.card_time_s = 0.0
+        """Time that the card took for them."""
+        self.over: Future[Exception] = Future()
+        """Done when the lease has ended; the result is what a further command would raise."""
+        self.over.set_running_or_notify_cancel()  # a waiter that gives up cannot cancel it
+
+    @property
+    def caller(self) -> str:
+        return self.ticket.caller
+
+    @property
+    def purpose(self) -> str:
+        return self.ticket.purpose
+
+    def transmit(self, command: bytes) -> bytes:
+        """One APDU, blocking. CardLost, CardMute, LeaseEnded, ReaderUnavailable, InvalidApdu."""
+        try:
+            return self.submit(command).result(self._call_limit_s + _GRACE_S)
+        except TimeoutError:
+            raise ReaderUnavailable(self.reader, "a command was not answered") from None
+
+    def submit(self, command: bytes) -> Future[bytes]:
+        """One APDU; a future for `asyncio.wrap_future`. Cancelling it does not recall it."""
+        return self._owner.transmit_for(self, bytes(command))
+
+    def end(self) -> None:
+        """Give the card back. Does nothing if the lease is over."""
+        self._owner.end_lease(self, EndReason.RELEASED)
+
+    def abort(self) -> None:
+        """Give the card back without a goodbye: the APDU in flight finishes, nothing follows."""
+        self._owner.end_lease(self, EndReason.ABORTED)
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.end()
+        else:
+            self.abort()
+
+    def __repr__(self) -> str:
+        state = "ended" if self.over.done() else "held"
+        return f"<Lease {self.ticket.number} of {self.reader!r} by {self.caller}, {state}>"

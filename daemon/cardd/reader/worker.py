@@ -1,0 +1,355 @@
+"""One reader. Everything under one lock, and nothing under it blocks.
+
+What blocks runs on the reader's executor; what must not be late (limits of leases and waits,
+calls that do not return) is checked by the warden. Both come back here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Protocol
+
+from cardd.card.errors import CardError, CardLost, CardMute
+from cardd.card.identify import identify
+from cardd.reader.book import LeaseBook, as_loss
+from cardd.reader.errors import (
+    CardAbsent,
+    CardBusy,
+    InvalidApdu,
+    LeaseEnded,
+    PcscUnavailable,
+    ReaderError,
+    ReaderUnavailable,
+)
+from cardd.reader.events import ReaderEvent, ReaderState, ReaderStatus
+from cardd.reader.executor import Executor, monotonic
+from cardd.reader.lease import Lease
+from cardd.reader.link import CardLink, ForeignReset
+from cardd.reader.pcsc import MAX_APDU, MIN_APDU, Observation
+from cardd.reader.presence import Presence
+from cardd.reader.settings import ReaderSettings
+from cardd.sharing.ticket import EndReason, Ticket
+
+__all__ = ["Surroundings", "Worker"]
+
+
+class Surroundings(Protocol):
+    """What a worker needs of the supervisor. Every method returns at once."""
+
+    def emit(self, event: ReaderEvent) -> None: ...
+    def next_insertion(self) -> int: ...
+    def wake_at(self, when: float) -> None: ...
+
+
+class Worker:
+    """The state of one reader; methods may be called from any thread."""
+
+    def __init__(self, name: str, settings: ReaderSettings, around: Surroundings) -> None:
+        self.name = name
+        self._settings = settings
+        self._around = around
+        self._lock = threading.Lock()
+        self._after: list[Callable[[], None]] = []
+        self._presence = Presence(name, settings, around.next_insertion)
+        self._book = LeaseBook(name, settings, self, self._after_unlock)
+        self._epoch = self._presence.epoch
+        self._closed = False
+        self._executor = Executor(name, settings, on_end=self._executor_ended)
+
+    # From callers.
+
+    def submit_lease(
+        self, caller: str, purpose: str, max_wait_s: float, insertion: int | None = None
+    ) -> Future[Lease]:
+        """Queue up for the card; cancelling the future leaves the queue.
+
+        The future fails with CardAbsent, CardMute, CardBusy, CardLost (the card is not that of
+        `insertion`, or it left), ReaderUnavailable or PcscUnavailable.
+        """
+        with self._locked():
+            refusal = self._refusal(insertion)
+            if refusal is not None:
+                refused: Future[Lease] = Future()
+                refused.set_exception(refusal)
+                return refused
+            ticket, future = self._book.request(caller, purpose, max_wait_s, monotonic())
+            self._serve()
+        future.add_done_callback(lambda done: self._given_up(ticket, done))
+        return future
+
+    def status(self) -> ReaderStatus:
+        with self._locked():
+            holder, waiting = self._book.holder, self._book.waiting
+            here = self._presence
+            return ReaderStatus(
+                name=self.name,
+                state=here.state,
+                atr=here.atr,
+                card="" if here.identity is None else here.identity.name,
+                insertion=here.insertion,
+                holder="" if holder is None else holder.caller,
+                holder_purpose="" if holder is None else holder.purpose,
+                waiting=len(waiting),
+                waiters=tuple(ticket.caller for ticket in waiting),
+                identity=here.identity,
+                cause=here.cause,
+            )
+
+    # From leases.
+
+    def transmit_for(self, lease: Lease, command: bytes) -> Future[bytes]:
+        future: Future[bytes] = Future()
+        future.set_running_or_notify_cancel()  # a command cannot be recalled
+        with self._locked():
+            if not MIN_APDU <= len(command) <= MAX_APDU:
+                future.set_exception(InvalidApdu(len(command)))
+            elif not self._book.working(lease):
+                future.set_exception(lease.error or LeaseEnded(self.name, EndReason.RELEASED))
+            else:
+                lease.pending.append(future)
+                self._submit(lambda link: self._transmit(link, lease, command, future))
+        return future
+
+    def end_lease(self, lease: Lease, reason: EndReason) -> None:
+        with self._locked():
+            if lease is self._book.lease:
+                self._end_lease(lease, reason, LeaseEnded(self.name, reason))
+
+    # From the monitor.
+
+    def observe(self, seen: Observation) -> None:
+        """The reader's state as pcscd tells it. May repeat itself."""
+        with self._locked():
+            if not self._closed:
+                self._apply(self._presence.observe(seen), CardLost("removed"))
+
+    def service_lost(self, cause: str) -> None:
+        with self._locked():
+            self._apply(self._presence.service_lost(cause), PcscUnavailable(cause))
+
+    def close(self) -> Executor:
+        """The reader is gone or the daemon ends. Returns what is to be joined."""
+        with self._locked():
+            self._closed = True
+            gone = ReaderUnavailable(self.name, "the reader is gone")
+            self._apply(self._presence.stop("closed")[:-1], gone)
+            self._executor.stop()
+            return self._executor
+
+    # From the warden.
+
+    def check(self, now: float) -> float | None:
+        """End what has reached its limit. Returns when to look again, None for not at all."""
+        with self._locked():
+            over, busy = self._book.expire(now)
+            if over is not None:
+                self._clean_up(over)
+            if busy is not None:
+                self._apply(self._presence.not_identified(busy, now), busy)
+            self._presence.recheck(now)
+            hangs_at = self._executor.hangs_at(now)
+            if hangs_at is not None and now >= hangs_at and not self._presence.stopped:
+                self._quarantine()
+            self._apply([], CardLost("removed"))
+            return self._next_check(now)
+
+    # On the executor's thread.
+
+    def _open(self, link: CardLink, lease: Lease, epoch: int, deadline: float) -> None:
+        with self._locked():
+            if lease is not self._book.lease:
+                return
+            counter = self._presence.counter
+        try:
+            link.open(counter, deadline)
+        except (CardError, ReaderError) as error:
+            with self._locked():
+                self._failed(lease, epoch, error)
+            return
+        with self._locked():
+            now = monotonic()
+            if self._book.opened(lease, now):
+                self._around.wake_at(now + self._settings.idle_limit_s)
+            else:
+                cancelled = LeaseEnded(self.name, EndReason.CANCELLED)
+                self._end_lease(lease, EndReason.CANCELLED, cancelled)
+
+    def _transmit(
+        self, link: CardLink, lease: Lease, command: bytes, future: Future[bytes]
+    ) -> None:
+        with self._locked():
+            epoch = self._epoch
+            if lease.error is not None:
+                self._book.answer(lease, future, lease.error)
+                return
+        before = link.card_time_s
+        try:
+            response = link.transmit(command)
+        except (CardError, ReaderError) as error:
+            lease.residue.note(command, b"")
+            with self._locked():
+                self._book.answer(lease, future, as_loss(error))
+                self._failed(lease, epoch, error)
+            return
+        lease.residue.note(command, response)
+        with self._locked():
+            lease.apdus += 1
+            lease.card_time_s += link.card_time_s - before
+            self._book.answer(lease, future, response)
+            if not lease.pending:
+                now = monotonic()
+                self._book.touch(lease, now)
+                self._around.wake_at(now + self._settings.idle_limit_s)
+
+    def _clean(self, link: CardLink, lease: Lease, epoch: int) -> None:
+        error: Exception | None = None
+        try:
+            link.clean(lease.residue.cleaning, lease.residue.reselect_commands())
+        except ForeignReset:
+            pass  # whoever reset the card has cleaned it
+        except (CardError, ReaderError) as failure:
+            error = failure
+        with self._locked():
+            if epoch == self._epoch:
+                self._book.cleaned()
+                if error is not None:
+                    self._failed(None, epoch, error)
+                self._serve()
+
+    def _identify(self, link: CardLink, ticket: Ticket, epoch: int) -> None:
+        with self._locked():
+            if epoch != self._epoch:
+                return
+            counter, atr = self._presence.counter, self._presence.seen_atr
+        failure: Exception | None = None
+        try:
+            link.open(counter, ticket.deadline)
+            identity = identify(link.transmit, atr)
+            link.let_go()
+        except (CardError, ReaderError) as error:
+            failure = error
+        link.leave()
+        with self._locked():
+            if epoch != self._epoch:
+                return
+            self._book.identification_over(ticket)
+            if failure is None:
+                self._apply(self._presence.identified(identity), CardLost("removed"))
+            else:
+                events = self._presence.not_identified(failure, monotonic())
+                self._apply(events, failure)
+
+    def _executor_ended(self, executor: Executor) -> None:
+        """The thread is through: told to, or back from a call that hung, or by a defect."""
+        with self._locked():
+            if executor is self._executor and not self._closed:
+                self._executor = Executor(self.name, self._settings, on_end=self._executor_ended)
+                self._apply(self._presence.back(), CardLost("removed"))
+
+    # Below, the lock is held.
+
+    def _apply(self, events: list[ReaderEvent], error: Exception) -> None:
+        """Report events, and follow what the presence has come to."""
+        for event in events:
+            self._around.emit(event)
+        if self._epoch != self._presence.epoch:
+            self._epoch = self._presence.epoch
+            self._book.end_all(error)
+            self._submit(lambda link: link.drop())
+        if self._presence.wants_identity and not self._closed:
+            self._presence.wants_identity = False
+            self._book.request_identification(monotonic())
+        self._serve()
+
+    def _serve(self) -> None:
+        """Hand the card to whoever is next."""
+        now = monotonic()
+        here = self._presence
+        turn = self._book.serve(now, here.insertion, here.identity)
+        epoch = self._epoch
+        if isinstance(turn, Ticket):
+            ticket = turn
+            self._submit(lambda link: self._identify(link, ticket, epoch))
+        elif turn is not None:
+            lease, deadline = turn
+            self._submit(lambda link: self._open(link, lease, epoch, deadline))
+        limit = self._next_check(now)
+        if limit is not None:
+            self._around.wake_at(limit)
+
+    def _end_lease(self, lease: Lease, reason: EndReason, error: Exception) -> None:
+        self._book.end(lease, reason, error)
+        self._clean_up(lease)
+
+    def _clean_up(self, lease: Lease) -> None:
+        epoch = self._epoch
+        self._submit(lambda link: self._clean(link, lease, epoch))
+
+    def _failed(self, lease: Lease | None, epoch: int, error: Exception) -> None:
+        """A call on the card failed: end the lease, and the insertion if the card is gone."""
+        if lease is not None and lease is self._book.lease:
+            if isinstance(error, CardBusy):
+                waited_s = monotonic() - lease.ticket.requested_at
+                error = CardBusy(self.name, error.holder, waited_s)
+            self._end_lease(lease, EndReason.CARD_GONE, as_loss(error))
+        if epoch != self._epoch or isinstance(error, (ForeignReset, CardBusy)):
+            return
+        if isinstance(error, CardMute):
+            self._apply(self._presence.muted(error.cause), error)
+        else:
+            self._apply(self._presence.lost(monotonic()), error)
+
+    def _quarantine(self) -> None:
+        """The driver hangs: nobody waits for it any longer. Its thread ends when it returns."""
+        cause = f"a call has not returned for {self._settings.call_limit_s:g} s"
+        error = ReaderUnavailable(self.name, cause)
+        lease = self._book.lease
+        self._executor.stop()
+        self._apply(self._presence.stop(cause), error)
+        if lease is not None:
+            for future in list(lease.pending):
+                self._book.answer(lease, future, error)
+
+    def _refusal(self, insertion: int | None) -> Exception | None:
+        here = self._presence
+        if self._closed:
+            return ReaderUnavailable(self.name, "the reader is gone")
+        if here.service_gone:
+            return PcscUnavailable(here.cause)
+        if here.state is ReaderState.UNAVAILABLE:
+            return ReaderUnavailable(self.name, here.cause)
+        if here.state is ReaderState.EMPTY:
+            return CardAbsent(self.name)
+        if here.state is ReaderState.CARD_MUTE:
+            return CardMute(here.cause)
+        if insertion is not None and insertion != here.insertion:
+            return CardLost("another card was put in")
+        return None
+
+    def _given_up(self, ticket: Ticket, done: Future[Lease]) -> None:
+        if done.cancelled():
+            with self._locked():
+                self._book.leave_queue(ticket)
+
+    def _submit(self, job: Callable[[CardLink], None]) -> None:
+        self._executor.submit(job)
+        self._around.wake_at(monotonic() + self._settings.call_limit_s)
+
+    def _next_check(self, now: float) -> float | None:
+        hangs_at = None if self._presence.stopped else self._executor.hangs_at(now)
+        limits = (self._book.next_limit(), self._presence.recheck_at, hangs_at)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def _after_unlock(self, action: Callable[[], None]) -> None:
+        self._after.append(action)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock:
+            yield
+            after, self._after = self._after, []
+        for action in after:
+            action()
