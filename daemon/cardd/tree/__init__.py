@@ -12,7 +12,7 @@ from cardd.tree.device import (
 )
 from cardd.tree.errors import AclError, ManagementTreeError, Refused
 from cardd.tree.holder import Delta, TreeHolder
-from cardd.tree.management_tree import AclClaim, ManagementTree, Source
+from cardd.tree.management_tree import AclClaim, ManagementTree, Source, SourceKind
 from cardd.tree.readings import Reading
 from cardd.tree.rules import SECRET_LEAVES, is_secret
 
@@ -33,6 +33,7 @@ __all__ = [
     "Reading",
     "Refused",
     "Source",
+    "SourceKind",
     "TreeHolder",
     "Verb",
     "dev_info_nodes",

@@ -12,7 +12,7 @@ from cardea_core import Secret
 from omadm import auth
 from omadm.accounts import Account, AuthEntry
 from omadm.codec import Encoding, content_type, decode, encode
-from omadm.messages import Chal, Command, Header, Message, Results, Status
+from omadm.messages import Chal, Command, Cred, Header, Message, Results, Status
 from omadm.nodes import interior, leaf
 
 DEVICE = DeviceInfo(dev_id="IMEI:004999010640000", man="Maker", mod="Box", sw_version="1.0")
@@ -150,7 +150,7 @@ class Peer:
             headers[auth.HMAC_HEADER.title()] = mac
         return self.client.receive(body, content_type(self.encoding), headers, NOW)
 
-    def _cred(self) -> auth.Cred | None:
+    def _cred(self) -> Cred | None:
         if self.server_type == auth.BASIC:
             return auth.basic_credential(SERVER, self.server_secret)
         if self.server_type == auth.MD5:

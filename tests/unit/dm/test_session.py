@@ -328,8 +328,12 @@ def test_a_server_without_end_is_stopped() -> None:
     client = session(device_tree())
     peer = Peer(client)
     peer.hear()
-    with pytest.raises(DmProtocolError) as caught:
+
+    def for_ever() -> None:
         for _ in range(1001):
             peer.say(Alert(1, 1222), final=False)
             peer.hear()
+
+    with pytest.raises(DmProtocolError) as caught:
+        for_ever()
     assert caught.value.reason == "session_without_end"

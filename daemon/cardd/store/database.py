@@ -1,0 +1,162 @@
+"""The SQLite file: opened with care, or not at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cardd.store.errors import StoreError
+from cardd.store.schema import APPLICATION_ID, MIGRATIONS
+
+__all__ = ["Database"]
+
+_MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
+
+
+class Database:
+    """One connection behind one lock. A file that is not ours, or damaged, is left untouched."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        _make_private(path.parent, path)
+        if path.exists():
+            _check_header(path)
+        else:
+            _create(path)
+        self._connection = self._opened()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; durable when the block has been left."""
+        with self._lock, self._guarded():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A failed COMMIT may have ended the transaction already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for statements that only read."""
+        with self._lock, self._guarded():
+            yield self._connection
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            # The text of an SQLite error may quote values; its name never does.
+            raise StoreError("failed", self.path, f"database: {_name(error)}") from None
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = _connect(self.path)
+        try:
+            # One daemon a store; the lock is the kernel's and goes with the process.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            _check_integrity(connection, self.path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            # What is deleted may have been a secret.
+            connection.execute("PRAGMA secure_delete = ON")
+            _migrate(connection, self.path)
+        except sqlite3.Error as error:
+            connection.close()
+            raise _opening_error(error, self.path) from None
+        except StoreError:
+            connection.close()
+            raise
+        return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
+
+
+def _make_private(folder: Path, path: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for what, limit in ((folder, 0o077), (path, 0o077)):
+            if what.exists() and stat.S_IMODE(what.stat().st_mode) & limit:
+                raise StoreError("not_private", what, f"others may enter; chmod go-rwx {what}")
+    except OSError as error:
+        raise StoreError("unreadable", path, error.strerror or "cannot be reached") from None
+
+
+def _check_header(path: Path) -> None:
+    """Look at the bytes: a foreign file is not even opened as a database (SQLite §1.3)."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise StoreError("unreadable", path, error.strerror or "cannot be read") from None
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        raise StoreError("foreign", path, "not an SQLite database; move it away to start anew")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise StoreError("foreign", path, "a database of another program; it is left untouched")
+
+
+def _create(path: Path) -> None:
+    """Make the file under another name: it appears complete or not at all."""
+    building = path.with_name(f"{path.name}.new")
+    for left_over in (building, Path(f"{building}-journal")):
+        left_over.unlink(missing_ok=True)
+    os.close(os.open(building, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    connection = _connect(building)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        raise _opening_error(error, path) from None
+    finally:
+        connection.close()
+    building.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found is None or found[0] != "ok":
+        raise StoreError("corrupt", path, "the integrity check failed; it is left untouched")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise StoreError("newer_schema", path, f"schema {version}, known are {len(MIGRATIONS)}")
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _opening_error(error: sqlite3.Error, path: Path) -> StoreError:
+    name = _name(error)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")):
+        return StoreError("corrupt", path, "damaged; it is left untouched")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreError("in_use", path, "another process holds it")
+    return StoreError("unreadable", path, f"database: {name}")
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", None) or type(error).__name__

@@ -1,0 +1,124 @@
+"""The tables, and how an older file becomes a newer one.
+
+A migration is never edited once it was released: the next one is appended.
+"""
+
+from __future__ import annotations
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS"]
+
+# "Card" in ASCII; PRAGMA application_id, byte 68 of the file.
+APPLICATION_ID = 0x43617264
+
+_FIRST = """
+CREATE TABLE tree_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    revision INTEGER NOT NULL
+) STRICT;
+INSERT INTO tree_state VALUES (1, 0);
+
+CREATE TABLE layer (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('device', 'card', 'server')),
+    source TEXT NOT NULL,
+    UNIQUE (kind, source)
+) STRICT;
+
+-- One claim of one source. value NULL: interior, or (absent 1) a tombstone.
+CREATE TABLE claim (
+    layer INTEGER NOT NULL REFERENCES layer ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    value BLOB,
+    format TEXT NOT NULL,
+    mime TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    absent INTEGER NOT NULL CHECK (absent IN (0, 1)),
+    PRIMARY KEY (layer, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acl (
+    path TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    value TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (path, kind, source)
+) STRICT, WITHOUT ROWID;
+
+-- The intention is here before the first byte is written to the card.
+CREATE TABLE card_write (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    iccid TEXT NOT NULL,
+    oid TEXT NOT NULL,
+    path TEXT NOT NULL,
+    old_sha256 BLOB NOT NULL,
+    new_data BLOB,
+    new_sha256 BLOB NOT NULL,
+    begun_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'finished', 'abandoned')),
+    ended_ms INTEGER
+) STRICT;
+CREATE INDEX card_write_open ON card_write (iccid) WHERE state = 'open';
+
+CREATE TABLE card (
+    iccid TEXT PRIMARY KEY,
+    reader TEXT NOT NULL,
+    seen_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX card_by_reader ON card (reader, seen_ms);
+
+CREATE TABLE card_file (
+    iccid TEXT NOT NULL REFERENCES card ON DELETE CASCADE,
+    oid TEXT NOT NULL,
+    sha256 BLOB NOT NULL,
+    PRIMARY KEY (iccid, oid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE confirmation (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    server_id TEXT NOT NULL,
+    card TEXT NOT NULL,
+    correlator TEXT,
+    payload TEXT NOT NULL,
+    made_ms INTEGER NOT NULL,
+    done_ms INTEGER
+) STRICT;
+CREATE INDEX confirmation_pending ON confirmation (server_id) WHERE done_ms IS NULL;
+
+CREATE TABLE nonce (
+    server_id TEXT NOT NULL,
+    direction TEXT NOT NULL CHECK (direction IN ('client', 'server')),
+    value BLOB NOT NULL,
+    PRIMARY KEY (server_id, direction)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT NOT NULL,
+    server_id TEXT NOT NULL,
+    began_ms INTEGER NOT NULL,
+    ended_ms INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    trust TEXT NOT NULL
+) STRICT;
+CREATE INDEX session_by_server ON session (server_id, id);
+
+CREATE TABLE session_command (
+    session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    verb TEXT NOT NULL,
+    path TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    PRIMARY KEY (session, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE provisioning (
+    name TEXT PRIMARY KEY,
+    card TEXT NOT NULL,
+    ended_ms INTEGER NOT NULL,
+    result TEXT NOT NULL
+) STRICT;
+CREATE INDEX provisioning_by_card ON provisioning (card, ended_ms);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)

@@ -1,0 +1,189 @@
+"""The file: private, ours, sound, or refused and left as it is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from cardd.store import Store, StoreError
+from cardd.store.schema import MIGRATIONS
+from cardd.tree import ManagementTree
+from omadm.nodes import leaf
+
+
+def tree_with(value: str) -> ManagementTree:
+    tree = ManagementTree()
+    nodes = [leaf(f"./V/{n}", value * 50) for n in range(200)]
+    tree.adopt("device", "local", nodes, 1)
+    return tree
+
+
+def test_store_is_private_to_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "cardd.db"
+    with Store(path) as store:
+        store.commit(tree_with("x"), 1)
+        modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_store_that_others_can_enter_is_refused(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "state" / "cardd.db"
+    Store(path).close()
+    os.chmod(path.parent if what == "folder" else path, 0o755)
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert caught.value.reason == "not_private"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"SQLite format 3\x00", b"\x7fELF" + bytes(5000)]
+)
+def test_foreign_file_is_refused_and_left_untouched(tmp_path: Path, content: bytes) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert caught.value.reason == "foreign"
+    assert path.read_bytes() == content
+    assert [f.name for f in path.parent.iterdir()] == ["cardd.db"]
+
+
+def test_database_of_another_program_is_refused_and_left_untouched(tmp_path: Path) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE layer (x)")
+    connection.close()
+    path.chmod(0o600)
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert caught.value.reason == "foreign"
+    assert path.read_bytes() == before
+
+
+def test_damaged_file_is_refused_and_left_untouched(tmp_path: Path) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    with Store(path) as store:
+        store.commit(tree_with("x"), 1)
+    content = bytearray(path.read_bytes())
+    for offset in range(4096, len(content), 4096):
+        content[offset : offset + 64] = os.urandom(64)
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert caught.value.reason == "corrupt"
+    assert path.read_bytes() == bytes(content)
+
+
+def test_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    with Store(path) as store:
+        store.commit(tree_with("x"), 1)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert caught.value.reason == "corrupt"
+
+
+def test_file_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    Store(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert caught.value.reason == "newer_schema"
+
+
+def test_second_daemon_on_the_same_store_is_refused(tmp_path: Path) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    with Store(path) as store:
+        store.commit(tree_with("x"), 1)
+        code = f"from cardd.store import Store\nStore({str(path)!r})"
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert second.returncode != 0
+    assert "another process holds it" in second.stderr
+
+
+def test_errors_show_no_values(tmp_path: Path) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    with Store(path) as store, pytest.raises(StoreError) as caught:
+        store.set_nonce("a", "canary-4711", b"canary-4711")  # type: ignore[arg-type]
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+KILLED = textwrap.dedent(
+    """
+    import os, sys, threading, time
+    from cardd.store import Store
+    from cardd.tree import ManagementTree
+    from omadm.nodes import leaf
+
+    def tree(value):
+        made = ManagementTree()
+        made.adopt("device", "local", [leaf(f"./V/{n}", value * 50) for n in range(200)], 1)
+        return made
+
+    path, delay = sys.argv[1], float(sys.argv[2])
+    store = Store(path)
+    n = store.load().revision
+    print("ready", flush=True)
+    threading.Thread(target=lambda: (time.sleep(delay), os.kill(os.getpid(), 9))).start()
+    while True:
+        n += 1
+        store.commit(tree(str(n)), n)
+    """
+)
+
+
+def test_kill_at_any_moment_leaves_the_old_or_the_new_tree(tmp_path: Path) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    last = 0
+    for round_ in range(12):
+        arguments = [sys.executable, "-c", KILLED, str(path), str(0.002 + 0.007 * round_)]
+        killed = subprocess.run(arguments, capture_output=True, text=True)
+        assert killed.returncode == -9, killed.stderr
+        with Store(path) as store:
+            stored = store.load()
+        assert stored.revision >= last
+        last = stored.revision
+        values = {
+            node.value for node in stored.tree().snapshot.walk("./V") if node.value is not None
+        }
+        # All nodes of one revision, of exactly that revision.
+        assert values in (set(), {(str(last) * 50).encode()})
+    assert last > 0
+
+
+def test_kill_while_the_store_is_made_leaves_none_or_a_good_one(tmp_path: Path) -> None:
+    for round_ in range(10):
+        path = _private(tmp_path / str(round_)) / "cardd.db"
+        code = (
+            "import os, sys, threading, time\n"
+            "from cardd.store import Store\n"
+            f"threading.Thread(target=lambda: (time.sleep({0.0005 * round_}),"
+            " os.kill(os.getpid(), 9))).start()\n"
+            f"Store({str(path)!r})\ntime.sleep(5)\n"
+        )
+        killed = subprocess.run([sys.executable, "-c", code], capture_output=True)
+        assert killed.returncode == -9
+        with Store(path) as store:
+            assert store.load().revision == 0
+
+
+def _private(folder: Path) -> Path:
+    made = folder / "state"
+    made.mkdir(mode=0o700, parents=True)
+    return made
