@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from cardd.card import apdu, status
 from cardd.card.errors import CardError, CardLost, CardMute, MalformedCardData
 
-__all__ = ["Channel", "Transmit", "working_channel"]
+__all__ = ["Channel", "CountedTransmit", "Transmit", "working_channel"]
 
 Transmit = Callable[[bytes], bytes]
 """One APDU there and back. Raises CardLost or CardMute, never returns less than two bytes."""
@@ -20,12 +20,11 @@ _NO_CHANNELS = frozenset({0x6881, 0x6A81, 0x6A86, 0x6D00, 0x6E00, 0x6985, 0x6A84
 
 
 class Channel:
-    """Sends commands, follows 61xx and 6Cxx, counts APDUs."""
+    """Sends commands, follows 61xx and 6Cxx."""
 
     def __init__(self, transmit: Transmit, number: int = 0) -> None:
         self._transmit = transmit
         self.number = number
-        self.apdus = 0
 
     def send(self, command: apdu.Command, *, accept: frozenset[int] = frozenset()) -> apdu.Response:
         """The whole response; a status word that is neither success nor in `accept` is raised."""
@@ -56,7 +55,6 @@ class Channel:
             return
 
     def _exchange(self, command: apdu.Command) -> apdu.Response:
-        self.apdus += 1
         raw = self._transmit(command.encode())
         if len(raw) < 2:
             raise CardLost(f"{command.title} was answered with {len(raw)} bytes")
@@ -77,6 +75,18 @@ class Channel:
                 raise MalformedCardData("endless response", "GET RESPONSE", total)
             parts.append(response.data)
         return apdu.Response(b"".join(parts), response.sw)
+
+
+class CountedTransmit:
+    """A port that counts what goes through it."""
+
+    def __init__(self, transmit: Transmit) -> None:
+        self._transmit = transmit
+        self.apdus = 0
+
+    def __call__(self, command: bytes) -> bytes:
+        self.apdus += 1
+        return self._transmit(command)
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def decode_iccid(data: bytes) -> str:
 def _iccid(files: FileSystem, problems: list[str]) -> str:
     try:
         return decode_iccid(files.read_transparent(EF_ICCID, size=_ICCID_LENGTH))
+    except status.NotFoundOnCard:
+        return ""
     except (status.StatusError, MalformedCardData) as error:
         problems.append(str(error))
         return ""
@@ -70,6 +72,8 @@ def _iccid(files: FileSystem, problems: list[str]) -> str:
 def _applications(files: FileSystem, problems: list[str]) -> tuple[Application, ...]:
     try:
         return read_directory(files)
+    except status.NotFoundOnCard:
+        return ()
     except (status.StatusError, MalformedCardData) as error:
         problems.append(str(error))
         return ()

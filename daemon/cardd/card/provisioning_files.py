@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cardd.card import apdu, pkcs15, status
-from cardd.card.channel import Transmit, working_channel
+from cardd.card.channel import CountedTransmit, Transmit, working_channel
 from cardd.card.credentials import DEFAULT_FLOOR, Credential, Presenter, Rejections
 from cardd.card.directory import PKCS15_AID, Application, ApplicationKind, read_directory
 from cardd.card.errors import ContentTooLong, MalformedCardData, ReadBackDiffers
@@ -35,8 +35,9 @@ DOCUMENT_OIDS = {
     "2.23.43.7.1": "device management bootstrap",
 }
 
-# A card without EF(DIR): the identifier itself is tried, then the directory that OMA gives the
-# application on a card that cannot select by identifier (Smart Card Provisioning 1.1 §6.2).
+# Where EF(DIR) names no PKCS #15 application: the identifier itself is tried, then the directory
+# that OMA gives the application on a card that cannot select by identifier (Smart Card
+# Provisioning 1.1 §6.2): two commands on a card that has neither.
 _UNLISTED = Application(PKCS15_AID, path=(0x7F50,))
 
 _MAX_DIRECTORIES = 32
@@ -48,6 +49,7 @@ _PAD = b"\xff"
 class ProvisioningFile:
     """A document's file as it is on the card: `size` bytes from `offset`, padding included.
 
+    `data` is b"" for a file that begins with FF, however much of it may follow.
     `update_condition` is what the card says of it; "" where asking would have cost an APDU.
     """
 
@@ -70,12 +72,13 @@ class Survey:
     """What the card's directories lead to.
 
     `files` in the order of priority that the card gives; `unknown` have an OID that names no
-    document and were not read; `missing` are listed but not there.
+    document and were not read; `missing` are listed but not there; `locked` documents need a PIN.
     """
 
     files: tuple[ProvisioningFile, ...]
     unknown: tuple[pkcs15.DataObject, ...]
     missing: tuple[pkcs15.DataObject, ...]
+    locked: tuple[pkcs15.DataObject, ...]
     apdus: int
 
 
@@ -101,13 +104,20 @@ def survey(transmit: Transmit, applications: Sequence[Application] | None = None
     `applications` is the content of EF(DIR) where it is known, as it is after `identify`.
     MalformedCardData if a directory on the way does not parse.
     """
-    with working_channel(transmit) as channel:
+    counted = CountedTransmit(transmit)
+    with working_channel(counted) as channel:
         files = FileSystem(channel)
         found = _Findings(files)
         for root in _pkcs15_roots(files, applications):
             for entry in _data_objects(files, root):
                 found.take(entry)
-    return Survey(tuple(found.files), tuple(found.unknown), tuple(found.missing), channel.apdus)
+    return Survey(
+        tuple(found.files),
+        tuple(found.unknown),
+        tuple(found.missing),
+        tuple(found.locked),
+        counted.apdus,
+    )
 
 
 def update(
@@ -125,7 +135,8 @@ def update(
     again, so that an update that was cut short is completed by the same call. Raises
     ContentTooLong, RetryFloor, CredentialRejected, AccessDenied, ReadBackDiffers.
     """
-    with working_channel(transmit) as channel:
+    counted = CountedTransmit(transmit)
+    with working_channel(counted) as channel:
         files = FileSystem(channel)
         name = str(file.path)
         if len(content) > file.size:
@@ -145,7 +156,7 @@ def update(
     written = ProvisioningFile(
         file.oid, file.path, file.size, wanted, file.offset, file.label, file.update_condition
     )
-    return Update(written, bool(pieces), channel.apdus)
+    return Update(written, bool(pieces), counted.apdus)
 
 
 class _Findings:
@@ -157,6 +168,7 @@ class _Findings:
         self.files: list[ProvisioningFile] = []
         self.unknown: list[pkcs15.DataObject] = []
         self.missing: list[pkcs15.DataObject] = []
+        self.locked: list[pkcs15.DataObject] = []
 
     def take(self, entry: pkcs15.DataObject) -> None:
         if entry.oid not in DOCUMENT_OIDS or entry.location is None:
@@ -167,20 +179,42 @@ class _Findings:
         self._seen.add((entry.oid, entry.location))
         where = entry.location
         try:
-            data = self._card.read_transparent(where.path, offset=where.offset, size=where.size)
+            size, data = self._read(where)
         except status.NotFoundOnCard:
             self.missing.append(entry)
+            return
+        except status.AccessDenied:
+            self.locked.append(entry)
             return
         self.files.append(
             ProvisioningFile(
                 entry.oid,
                 where.path,
-                len(data),
+                size,
                 data,
                 where.offset,
                 entry.label or entry.application,
             )
         )
+
+    def _read(self, where: pkcs15.Location) -> tuple[int, bytes]:
+        """Size and content. No document begins with FF: such a file is not read to its end."""
+        size = where.size
+        if size is None:
+            whole = self._card.select(where.path).size
+            size = None if whole is None else max(whole - where.offset, 0)
+        if size is None:
+            data = self._card.read_transparent(where.path, offset=where.offset)
+            return len(data), data
+        head = self._card.read_transparent(
+            where.path, offset=where.offset, size=min(size, apdu.MAX_READ)
+        )
+        if head.startswith(_PAD) or len(head) < min(size, apdu.MAX_READ):
+            return (size, b"") if head.startswith(_PAD) else (len(head), head)
+        rest = self._card.read_transparent(
+            where.path, offset=where.offset + len(head), size=size - len(head)
+        )
+        return len(head) + len(rest), head + rest
 
 
 def _pkcs15_roots(
@@ -191,11 +225,9 @@ def _pkcs15_roots(
         try:
             applications = read_directory(files)
         except status.NotFoundOnCard:
-            applications = [_UNLISTED]
-    # A directory that names no PKCS #15 application settles it without another APDU.
-    for application in applications:
-        if application.kind is not ApplicationKind.PKCS15:
-            continue
+            applications = ()
+    listed = [a for a in applications if a.kind is ApplicationKind.PKCS15]
+    for application in listed or [_UNLISTED]:
         try:
             files.select_application(application.aid)
         except status.NotFoundOnCard:

@@ -155,12 +155,17 @@ class CardLink:
             return  # whoever uses the card next is told
 
     def _connect(self, counter: int | None, deadline: float) -> None:
+        stale = self._context is not None  # perhaps from before a restart of pcscd
         while True:
             try:
                 if self._context is None:
                     self._context = self._call(Context)
                 self._handle = self._call(self._context_connect)
                 break
+            except PcscUnavailable:
+                if not stale:
+                    raise
+                stale = False
             except _Shared:
                 if time.monotonic() >= deadline:
                     raise CardBusy(self._reader, FOREIGN, 0.0) from None

@@ -129,6 +129,7 @@ class Worker:
     def service_lost(self, cause: str) -> None:
         with self._locked():
             self._apply(self._presence.service_lost(cause), PcscUnavailable(cause))
+            self._submit(lambda link: link.close())
 
     def close(self) -> Executor:
         """The reader is gone or the daemon ends. Returns what is to be joined."""

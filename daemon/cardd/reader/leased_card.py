@@ -1,0 +1,47 @@
+"""A card that is leased piece by piece: for work with pauses in which others may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cardd.card.identify import CardIdentity
+from cardd.reader.supervisor import ReaderSupervisor
+
+__all__ = ["LeasedCard"]
+
+
+class LeasedCard:
+    """One insertion of one card. A card that was swapped in between is not taken for it."""
+
+    def __init__(
+        self,
+        supervisor: ReaderSupervisor,
+        *,
+        reader: str,
+        insertion: int,
+        identity: CardIdentity,
+        caller: str,
+        max_wait_s: float,
+    ) -> None:
+        self.identity = identity
+        self.apdus = 0
+        self.seconds_spent = 0.0
+        self._supervisor = supervisor
+        self._reader = reader
+        self._insertion = insertion
+        self._caller = caller
+        self._max_wait_s = max_wait_s
+
+    @contextmanager
+    def lease(self, purpose: str) -> Iterator[Callable[[bytes], bytes]]:
+        """The card's `transmit`, as long as the block lasts. CardLost if the card has changed."""
+        lease = self._supervisor.lease(
+            self._reader, self._caller, purpose, self._max_wait_s, self._insertion
+        )
+        try:
+            with lease:
+                yield lease.transmit
+        finally:
+            self.apdus += lease.apdus
+            self.seconds_spent += lease.card_time_s
