@@ -192,7 +192,7 @@ def xml_encode(root: Element) -> bytes:
     """The document, not indented. CodecError binary_content, bad_character."""
 
 def wbxml_decode(data: Buffer, *, max_depth: int = 64, max_bytes: int = 1048576) -> Element:
-    """The root element of a WBXML 1.0 to 1.3 document; CodecError with `code` and `offset`.
+    """The root element of a WBXML 1.1 to 1.3 document; CodecError with `code` and `offset`.
 
     PROV 1.0, SyncML 1.1 and 1.2 with meta information and management trees on their code pages,
     DM DDF 1.2; the public identifier as number or as text, or missing. OPAQUE becomes bytes.

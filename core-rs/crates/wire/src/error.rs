@@ -75,8 +75,8 @@ pub enum CodecFault {
     /// A multi-byte integer that does not fit 32 bits.
     #[error("an integer does not fit 32 bits")]
     IntegerOverflow,
-    /// A WBXML version that is not 1.0 to 1.3.
-    #[error("not WBXML 1.0 to 1.3")]
+    /// A WBXML version that is not 1.1 to 1.3.
+    #[error("not WBXML 1.1 to 1.3 or XML 1.0")]
     UnknownVersion,
     /// A document type without token tables here.
     #[error("an unknown document type")]

@@ -39,9 +39,10 @@ struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     /// `version publicid charset strtbl` (WAP-192 §5.3).
     fn header(&mut self) -> Result<(), CodecError> {
-        // §5.4: major version minus one, minor version
+        // §5.4: major version minus one, minor version. 1.0 has no character set field and no
+        // OPAQUE; none of the document types here was ever defined for it.
         let version = self.cursor.byte()?;
-        if version > 0x03 {
+        if !(0x01..=0x03).contains(&version) {
             return Err(CodecFault::UnknownVersion.at(0));
         }
         let at = self.cursor.offset();
@@ -51,12 +52,9 @@ impl<'a> Decoder<'a> {
             0 => Some(self.cursor.integer()?),
             _ => None,
         };
-        // WBXML 1.0 has no character set field
-        if version > 0x00 {
-            let charset_at = self.cursor.offset();
-            let charset = self.cursor.integer()?;
-            self.cursor.set_charset(charset, charset_at)?;
-        }
+        let charset_at = self.cursor.offset();
+        let charset = self.cursor.integer()?;
+        self.cursor.set_charset(charset, charset_at)?;
         self.cursor.read_table()?;
         self.document = match (number, index) {
             (_, Some(index)) => {

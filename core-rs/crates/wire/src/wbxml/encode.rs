@@ -11,7 +11,7 @@ use crate::error::{CodecError, CodecFault};
 /// Text is written inline, data as OPAQUE; names without token go to the string table.
 ///
 /// # Errors
-/// A root element of no known document type, or text that holds a NUL character.
+/// A root element of no known document type, a foreign namespace, or a NUL character in text.
 pub fn encode(root: &Element) -> Result<Vec<u8>, CodecError> {
     let document = DocumentType::by_root(root.name(), root.namespace())
         .ok_or(CodecFault::UnknownDocumentType)?;
@@ -26,7 +26,7 @@ pub fn encode(root: &Element) -> Result<Vec<u8>, CodecError> {
         Some(_) => None,
         None => Some(encoder.table_index(document.formal_id)?),
     };
-    encoder.element(root)?;
+    encoder.element(root, root.namespace())?;
 
     let mut out = vec![0x03];
     match (document.public_id, formal_id) {
@@ -53,7 +53,7 @@ struct Encoder {
 
 impl Encoder {
     /// Recursion is bounded: no element exceeds `MAX_DEPTH`.
-    fn element(&mut self, element: &Element) -> Result<(), CodecError> {
+    fn element(&mut self, element: &Element, outer: &str) -> Result<(), CodecError> {
         let mut flags = 0;
         if !element.attributes().is_empty() {
             flags |= token::WITH_ATTRIBUTES;
@@ -69,6 +69,8 @@ impl Encoder {
                 switch(&mut self.body, &mut self.tag_page, page);
                 self.body.push(tag | flags);
             }
+            // A literal belongs to no code page: a reader gives it its parent's namespace
+            None if element.namespace() != outer => return Err(CodecFault::BadNamespace.into()),
             None => {
                 self.body.push(token::LITERAL | flags);
                 self.table_reference(element.name())?;
@@ -85,7 +87,7 @@ impl Encoder {
         }
         for piece in element.content() {
             match piece {
-                Content::Element(child) => self.element(child)?,
+                Content::Element(child) => self.element(child, element.namespace())?,
                 Content::Text(text) => self.string(text)?,
                 Content::Data(data) => {
                     self.body.push(token::OPAQUE);

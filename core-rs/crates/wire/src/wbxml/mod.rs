@@ -1,4 +1,4 @@
-//! The binary form (WAP-192-WBXML, versions 1.0 to 1.3).
+//! The binary form (WAP-192-WBXML, versions 1.1 to 1.3).
 //!
 //! Document types: PROV 1.0 (client provisioning), SyncML 1.1 and 1.2 with meta information on code
 //! page 1 and management tree data on code page 2, and DM DDF 1.2 (management tree data by itself).

@@ -164,20 +164,23 @@ impl DocumentType {
         Some((entry.1, page.namespace))
     }
 
-    /// Page and token of a tag: on the page of its namespace, or where else the name is known.
+    /// Page and token of a tag: on a page of its namespace, the current one first.
+    ///
+    /// Deployed peers leave namespaces out, so a name without or with another namespace of this
+    /// document type is looked for on the other pages too.
     pub(super) fn tag_token(&self, name: &str, namespace: &str, page: u8) -> Option<(u8, u8)> {
-        let rank = |entry: &&TagPage| (entry.namespace != namespace, entry.page != page);
-        let find = |entry: &TagPage| {
-            let token = entry.tags.iter().find(|tag| tag.1 == name)?.0;
-            Some((entry.page, token))
-        };
-        let mut known: Vec<&TagPage> = self
-            .tags
+        let is_own = |entry: &TagPage| entry.namespace == namespace;
+        if !namespace.is_empty() && !self.tags.iter().any(is_own) {
+            return None;
+        }
+        self.tags
             .iter()
-            .filter(|entry| find(entry).is_some())
-            .collect();
-        known.sort_by_key(rank);
-        known.first().and_then(|entry| find(entry))
+            .filter_map(|entry| {
+                let token = entry.tags.iter().find(|tag| tag.1 == name)?.0;
+                Some((entry, token))
+            })
+            .min_by_key(|(entry, _)| (!is_own(entry), entry.page != page))
+            .map(|(entry, token)| (entry.page, token))
     }
 
     /// What an attribute start token means.
