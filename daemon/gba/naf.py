@@ -28,6 +28,7 @@ from gba.errors import DigestError, NafError
 __all__ = [
     "REALM_PREFIX",
     "UA_HTTPS_DIGEST",
+    "USER_AGENT_TOKEN",
     "NafClient",
     "challenge",
     "check_request",
@@ -41,6 +42,8 @@ __all__ = [
 # TS 33.220 Annex H: HTTP digest over TLS (organisation 01, then 00 00 00 02).
 UA_HTTPS_DIGEST = bytes.fromhex("0100000002")
 REALM_PREFIX = "3GPP-bootstrapping@"
+# TS 33.222 §5.3: with this product token in User-Agent a device says that it can bootstrap.
+USER_AGENT_TOKEN = "3gpp-gba"  # noqa: S105  # a product token, no password
 
 
 def naf_realm(fqdn: str) -> str:

@@ -59,8 +59,8 @@ def encoding_of(content_type: str) -> Encoding:
 
 def encode(message: Message, *, encoding: Encoding) -> bytes:
     """The message as bytes; elements stand in the order of the DTD."""
-    root = write_message(message, binary=encoding == "wbxml")
     try:
+        root = write_message(message, binary=encoding == "wbxml")
         return wbxml_encode(root) if encoding == "wbxml" else xml_encode(root)
     except CodecError as error:
         raise FormatError("cannot_encode", cause=error.code) from error

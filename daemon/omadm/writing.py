@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 
-from cardea_core import Element
+from cardea_core import Element, wbxml_encode, xml_encode
 
 from omadm.errors import FormatError
 from omadm.messages import (
@@ -134,8 +134,7 @@ def _item(item: Item, binary: bool) -> Element:
 
 def _data(item: Item, binary: bool) -> list[Element]:
     if item.element is not None:
-        # TNDS declares its own namespace: syncml:dmddf1.2 (TNDS 1.2 §6).
-        return [_element("Data", item.element)]
+        return [_element("Data", _embedded(item.element, binary))]
     if item.data is None:
         return []
     if isinstance(item.data, str):
@@ -143,6 +142,16 @@ def _data(item: Item, binary: bool) -> list[Element]:
     if binary:
         return [_element("Data", item.data)]
     return [_element("Data", base64.b64encode(item.data).decode("ascii"))]
+
+
+def _embedded(element: Element, binary: bool) -> Element | str | bytes:
+    """A document inside Data: in XML as it is, with its own namespace. In WBXML, TNDS is a byte
+    stream of its own media type, so an opaque document; other markup has no tokens and is text."""
+    if not binary:
+        return element
+    if element.name == "MgmtTree":
+        return wbxml_encode(element)
+    return xml_encode(element).decode()
 
 
 def _optional_meta(meta: Meta | None, binary: bool) -> list[Element]:

@@ -409,6 +409,16 @@ def test_tnds_survives_inside_a_message(encoding: Encoding) -> None:
     assert round_trip(Message(HEADER, (Add(1, (item,)),)), encoding).commands == (Add(1, (item,)),)
 
 
+def test_tnds_written_inline_on_its_code_page_is_read() -> None:
+    # DM Tree and Description 1.2, WBXML appendix: DMDDF is code page 2 of a DM message.
+    root = xml_decode(dm(f"<Add><CmdID>1</CmdID><Item><Data>{TNDS}</Data></Item></Add>"))
+    (command,) = decode(wbxml_encode(root), WBXML_TYPE).commands
+    assert isinstance(command, Add)
+    (item,) = command.items
+    assert item.element == xml_decode(TNDS.encode())
+    assert item.meta == Meta(format="xml", type="application/vnd.syncml.dmtnds+xml")
+
+
 # --- hostile ----------------------------------------------------------------------------------
 
 
