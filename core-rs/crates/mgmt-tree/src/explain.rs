@@ -84,7 +84,7 @@ impl Snapshot {
                 .collect();
             let inherited = blocker.as_ref().map(|(strength, _)| *strength);
             let verdict = resolve(claimants.iter().copied(), inherited);
-            claims = self.judge(&here, &claimants, verdict.winner, &blocker);
+            claims = self.judge(&here, &claimants, verdict.winner, blocker.as_ref());
             if let Some(strength) = verdict.blocker.filter(|&new| Some(new) != inherited) {
                 blocker = Some((strength, here.clone()));
             }
@@ -103,53 +103,48 @@ impl Snapshot {
         behind.iter().filter_map(child).collect()
     }
 
+    /// Put the claims on one node in order and say what became of each.
     fn judge(
         &self,
         path: &TreePath,
         claimants: &[Claimant],
         winner: Option<(Claimant, Strength)>,
-        above: &Option<(Strength, TreePath)>,
+        above: Option<&(Strength, TreePath)>,
     ) -> Vec<Explanation> {
-        let mut speaking: Vec<(Strength, Claimant)> = claimants
+        let is_blocked = |strength| above.is_some_and(|&(blocker, _)| strength < blocker);
+        let mut claims: Vec<(Strength, Claimant)> = claimants
             .iter()
             .filter(|claimant| claimant.shape != Shape::Silent)
-            .map(|&claimant| match winner {
-                Some((found, strength)) if found.layer == claimant.layer => (strength, claimant),
-                _ => (claimant.own, claimant),
-            })
+            .map(|&claimant| (claimant.own, claimant))
             .collect();
-        speaking.sort_by_key(|&(strength, _)| Reverse(strength));
-        // Without a node the strongest tombstone at it decides, unless something above is
-        // stronger still.
-        let denier = speaking
-            .iter()
-            .find(|(_, claimant)| claimant.shape == Shape::Absent)
-            .copied()
-            .filter(|&(strength, _)| above.as_ref().is_none_or(|(other, _)| strength > *other));
-        let (decider, elsewhere) = match (winner, denier) {
-            (Some((claimant, strength)), _) => (Some((strength, claimant)), None),
-            (None, Some(denier)) => (Some(denier), None),
-            (None, None) => (None, above.as_ref()),
-        };
-        let deciding = decider.map(|(strength, _)| strength);
-        let mut claims = Vec::with_capacity(speaking.len() + 1);
-        if !speaking.is_empty() {
-            claims.extend(elsewhere.map(|(strength, path)| self.denial(*strength, path)));
-        }
-        claims.extend(decider.map(|decider| self.explanation(path, decider, Outcome::Wins)));
-        for loser in speaking {
-            if Some(loser.1.layer) == decider.map(|(_, claimant)| claimant.layer) {
-                continue;
+        claims.sort_by_key(|&(strength, _)| Reverse(strength));
+        // Without a winner the strongest claim is a tombstone, or what stands above rules.
+        let denier = claims
+            .first()
+            .filter(|&&(strength, _)| !is_blocked(strength));
+        let decider = winner
+            .map(|(claimant, strength)| (strength, claimant))
+            .or(denier.copied());
+        let mut explanations = Vec::with_capacity(claims.len() + 1);
+        match (decider, above) {
+            (Some(decider), _) => {
+                explanations.push(self.explanation(path, decider, Outcome::Wins));
+                claims.retain(|(_, claimant)| claimant.layer != decider.1.layer);
             }
-            let hidden = above.as_ref().is_some_and(|(other, _)| loser.0 < *other);
-            let outcome = match deciding {
-                _ if hidden => Outcome::Hidden,
-                Some(strength) if strength.kind == loser.0.kind => Outcome::Older,
+            (None, Some((blocker, place))) if !claims.is_empty() => {
+                explanations.push(self.denial(*blocker, place));
+            }
+            (None, _) => (),
+        }
+        for loser in claims {
+            let outcome = match decider {
+                _ if is_blocked(loser.0) => Outcome::Hidden,
+                Some((winner, _)) if winner.kind == loser.0.kind => Outcome::Older,
                 _ => Outcome::LowerPrecedence,
             };
-            claims.push(self.explanation(path, loser, outcome));
+            explanations.push(self.explanation(path, loser, outcome));
         }
-        claims
+        explanations
     }
 
     fn explanation(

@@ -1,6 +1,7 @@
 //! The claims of one source.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{TreeError, index};
@@ -136,6 +137,12 @@ impl PartialEq for Layer {
 }
 
 impl Eq for Layer {}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {:?}", self.source, self.entries())
+    }
+}
 
 /// The nodes of a layer. It only grows: a forgotten claim leaves a silent slot, which the next
 /// claim at that place uses again, until so many are silent that the arena is rebuilt.
