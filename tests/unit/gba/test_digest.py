@@ -158,7 +158,7 @@ def test_with_auts_the_password_is_empty() -> None:
     assert parse_authorization(build_authorization(answer)).auts == bytes(14)
 
 
-# --- reading headers ---------------------------------------------------------------------------
+# --- reading headers
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_a_damaged_byte_gives_a_document_or_an_error(position: int, byte: int) -
         read_document(bytes(data))
 
 
-# --- the DM profile ------------------------------------------------------------------------------
+# --- the DM profile
 
 
 def test_objects_from_the_inbox_get_their_own_place_and_rights() -> None:
