@@ -20,11 +20,11 @@ _HEADER_BYTES = 100
 
 
 class Database:
-    """One connection behind one lock. A file that is not ours, or damaged, is left untouched."""
+    """One connection behind one re-entrant lock. A file that is not ours, or damaged, is left untouched."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         _make_private(path.parent, path)
         if path.exists():
             _check_header(path)
@@ -35,7 +35,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; durable when the block has been left."""
-        with self._lock, self._guarded():
+        with self.lock, self._guarded():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -49,11 +49,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, for statements that only read."""
-        with self._lock, self._guarded():
+        with self.lock, self._guarded():
             yield self._connection
 
     def close(self) -> None:
-        with self._lock:
+        with self.lock:
             self._connection.close()
 
     @contextmanager

@@ -121,6 +121,18 @@ def test_tree_changed_after_a_commit_is_written_by_the_next_one(store: Store) ->
     assert node.value == b"changed"
 
 
+def test_commit_without_a_load_before_leaves_nothing_of_the_old_tree(
+    store: Store, path: Path
+) -> None:
+    store.commit(full_tree(), 10)
+    store.close()
+    small = ManagementTree()
+    small.adopt("card", "1", [leaf("./V", "x")], 1)
+    with Store(path) as again:
+        assert again.commit(small, 20) == 2
+        assert claims(again.load().tree()) == claims(small)
+
+
 def test_commit_takes_everything_of_a_provisioning_or_nothing(store: Store) -> None:
     write = store.begin_card_write("8949", "2.23.43.5.1", "6431", b"o" * 32, b"new", 1)
     old = store.add_confirmation(NewConfirmation("a", "8949", "200"), 1)
