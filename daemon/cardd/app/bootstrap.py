@@ -43,7 +43,7 @@ from cardd.tree import ManagementTree, TreeHolder
 
 from .config import AccessConfig, Config, GrantConfig
 from .device import nodes_of_device
-from .lifecycle import notify, until_asked_to_stop, watchdog
+from .lifecycle import StopRequest, notify, watchdog
 from .settings import ConfigError
 
 __all__ = ["StartError", "check_names", "serve"]
@@ -74,6 +74,7 @@ async def serve(config: Config) -> None:
     Raises:
         StartError: the socket, the store or a directory cannot be had.
     """
+    asked = StopRequest()
     if config.pcsc.socket:
         # The client library reads it once, at its first call in this process.
         os.environ["PCSCLITE_CSOCK_NAME"] = config.pcsc.socket
@@ -86,7 +87,7 @@ async def serve(config: Config) -> None:
         cleanup.callback(beat.cancel)
         notify("READY=1", f"STATUS=serving {config.socket.path}")
         _log.info("daemon.ready", socket=str(config.socket.path), pid=os.getpid())
-        await until_asked_to_stop()
+        await asked.wait()
         notify("STOPPING=1")
         await server.stop(GRACE_S)
 

@@ -10,9 +10,11 @@ from contextlib import suppress
 
 import structlog
 
-__all__ = ["notify", "until_asked_to_stop", "watchdog"]
+__all__ = ["StopRequest", "notify", "watchdog"]
 
 _log = structlog.get_logger("cardd.lifecycle")
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def notify(*states: str) -> None:
@@ -38,18 +40,23 @@ async def watchdog() -> None:
         await asyncio.sleep(interval_us / 2e6)
 
 
-async def until_asked_to_stop() -> None:
-    """Wait for SIGTERM or SIGINT. A second one ends the process as if it were not handled."""
-    loop = asyncio.get_running_loop()
-    asked: asyncio.Future[str] = loop.create_future()
+class StopRequest:
+    """SIGTERM or SIGINT, noted from the moment this is made, also while the daemon still starts.
 
-    def ask(name: str) -> None:
-        if not asked.done():
-            asked.set_result(name)
+    A second signal ends the process as if it were not handled.
+    """
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask, number.name)
-    name = await asked
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
-    _log.info("daemon.stopping", signal=name)
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._asked: asyncio.Future[str] = self._loop.create_future()
+        for number in _SIGNALS:
+            self._loop.add_signal_handler(number, self._ask, number.name)
+
+    async def wait(self) -> None:
+        """Until the process is asked to stop."""
+        _log.info("daemon.stopping", signal=await self._asked)
+
+    def _ask(self, name: str) -> None:
+        for number in _SIGNALS:
+            self._loop.remove_signal_handler(number)
+        self._asked.set_result(name)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from cardea_core import Acceptor
+from cardea_core import Acceptor, Peer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
@@ -159,15 +159,11 @@ class RpcServer:
         if len(os.fsencode(upstream)) > _SUN_PATH_MAX:
             raise SocketTakenError(f"{upstream} is longer than {_SUN_PATH_MAX} bytes")
         self._upstream = str(upstream)
-        self._acceptor = Acceptor(
-            public.listener.fileno(),
-            self._upstream,
-            max_connections=options.max_connections,
-            max_per_uid=options.max_connections_per_uid,
-        )
+        self._options = options
+        self._door = _Door()
         self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[CallGuard(self._acceptor, policy, options.limits)],
+            interceptors=[CallGuard(self._door, policy, options.limits)],
             options=[
                 ("grpc.max_receive_message_length", options.max_message_bytes),
                 ("grpc.so_reuseport", 0),
@@ -189,6 +185,13 @@ class RpcServer:
         await self._server.start()
         for name in names:
             await self.set_healthy(name)
+        # Last: a connection that has been waiting at an activated socket is passed on at once.
+        self._door.acceptor = Acceptor(
+            self._public.listener.fileno(),
+            self._upstream,
+            max_connections=self._options.max_connections,
+            max_per_uid=self._options.max_connections_per_uid,
+        )
 
     async def set_healthy(self, service: str) -> None:
         await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -201,6 +204,16 @@ class RpcServer:
         """Say so by health, let calls end within ``grace_s``, cancel the others, close all."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
-        self._acceptor.close()
+        if self._door.acceptor is not None:
+            self._door.acceptor.close()
         self._public.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+class _Door:
+    """The acceptor's table; before there is an acceptor nobody is known."""
+
+    acceptor: Acceptor | None = None
+
+    def peer(self, name: str) -> Peer | None:
+        return self.acceptor.peer(name) if self.acceptor is not None else None

@@ -1,0 +1,147 @@
+"""Who may call: the kernel names the caller, the policy decides, the error says what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import cardea
+import grpc
+import pytest
+from cardea.v1 import readers_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from support.daemon import RunningDaemon
+from support.stack import Pcsc
+
+STRANGER = 65534
+
+AS_STRANGER = """
+import json, os, sys
+import cardea
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+client = cardea.Client(sys.argv[1], timeout_s=10)
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+results = {}
+for name, call in {
+    "ListReaders": client.readers,
+    "WatchReaders": lambda: next(client.watch_readers()),
+    "GetCard": client.card,
+    "ReadFile": lambda: client.read("", "EF.ICCID"),
+    "Transmit": lambda: client.transmit("", bytes.fromhex("00A40004023F00")),
+    "Session": lambda: client.session().__enter__(),
+    "WriteCard": lambda: client.write_card("", bytes(8), [("2.23.43.5.1", b"")]),
+    "ListNodes": client.nodes,
+    "ExplainNode": lambda: client.explain("."),
+}.items():
+    try:
+        call()
+        results[name] = "let in"
+    except cardea.CardeaError as error:
+        results[name] = {"reason": error.reason, "facts": error.facts, "remedy": error.remedy}
+print(json.dumps(results))
+"""
+
+NOBODY_BUT_ROOT = "[provisioning]\non_insert = false\n"
+NOBODY_AT_ALL = NOBODY_BUT_ROOT + "[access]\nbuiltin = false\n"
+
+
+def test_a_second_local_user_without_rights_is_denied_every_call(pcsc: Pcsc) -> None:
+    pcsc.insert()
+    # Without root there is no second user to become: then nobody has rights.
+    settings = NOBODY_BUT_ROOT if os.geteuid() == 0 else NOBODY_AT_ALL
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon:
+        stranger = subprocess.run(
+            [sys.executable, "-c", AS_STRANGER, str(daemon.socket)],
+            capture_output=True,
+            check=True,
+        )
+    uid = STRANGER if os.geteuid() == 0 else os.geteuid()
+    results = json.loads(stranger.stdout)
+    assert len(results) == 9
+    for result in results.values():
+        assert result["reason"] == "ACCESS_DENIED"
+        assert result["facts"]["caller"].startswith(f"uid {uid}, pid ")
+        assert result["facts"]["right"]
+        assert result["remedy"]
+
+
+def test_a_grant_gives_one_right_and_no_other(pcsc: Pcsc) -> None:
+    pcsc.insert()
+    row = f'[[access.grant]]\nuids = [{os.geteuid()}]\nrights = ["readers.list"]\n'
+    with RunningDaemon(pcsc.readers.socket, NOBODY_AT_ALL + row) as daemon, daemon.client() as c:
+        assert c.readers()[0].state != readers_pb2.READER_STATE_UNSPECIFIED
+        with pytest.raises(cardea.CardeaError) as caught:
+            c.read("", "EF.ICCID")
+    assert caught.value.reason == "ACCESS_DENIED"
+
+
+def test_a_grant_for_an_application_opens_no_other_file_and_no_apdu(pcsc: Pcsc) -> None:
+    pcsc.insert()
+    row = f'[[access.grant]]\nuids = [{os.geteuid()}]\nrights = ["*"]\napplications = ["mf"]\n'
+    with RunningDaemon(pcsc.readers.socket, NOBODY_AT_ALL + row) as daemon, daemon.client() as c:
+        assert c.read("", "EF.ICCID").decoded
+        for call in (
+            lambda: c.read("", "USIM/EF.IMSI"),
+            lambda: c.read("", "7F50/6430"),
+            lambda: c.read("", "6F07", aid=bytes.fromhex("A0000000871002")),
+            lambda: c.transmit("", bytes.fromhex("00A40004023F00")),
+            lambda: c.session().__enter__(),
+        ):
+            with pytest.raises(cardea.CardeaError) as caught:
+                call()
+            assert caught.value.reason == "ACCESS_DENIED"
+
+
+def test_a_grant_for_one_reader_hides_the_others(pcsc: Pcsc) -> None:
+    pcsc.insert(index=0)
+    row = (
+        f'[[access.grant]]\nuids = [{os.geteuid()}]\nrights = ["*"]\n'
+        f'readers = ["{pcsc.names[1]}"]\n'
+    )
+    with RunningDaemon(pcsc.readers.socket, NOBODY_AT_ALL + row) as daemon, daemon.client() as c:
+        assert [r.pcsc_name for r in c.readers()] == [pcsc.names[1]]
+        snapshot = next(c.watch_readers()).snapshot
+        assert [r.pcsc_name for r in snapshot.readers] == [pcsc.names[1]]
+        with pytest.raises(cardea.CardeaError) as caught:
+            c.read("", "EF.ICCID")
+        assert caught.value.reason == "CARD_NOT_FOUND"
+
+
+def test_streams_of_one_user_are_limited(pcsc: Pcsc) -> None:
+    settings = NOBODY_BUT_ROOT + "[limits]\nstreams_per_user = 2\n"
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        watches = [client.watch_readers() for _ in range(2)]
+        for watch in watches:
+            next(watch)
+        with pytest.raises(cardea.CardeaError) as caught:
+            next(client.watch_readers())
+        assert caught.value.reason == "LIMIT_REACHED"
+        assert client.readers()
+
+
+def test_health_and_reflection_answer_for_every_service(daemon: RunningDaemon) -> None:
+    with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
+        info = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        )
+        names = {s.name for s in next(info).list_services_response.service}
+        assert {"cardea.v1.ReaderService", "cardea.v1.CardService"} <= names
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in names - {"grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health"}:
+            answer = health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_can_be_watched(daemon: RunningDaemon) -> None:
+    with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
+        request = health_pb2.HealthCheckRequest(service="cardea.v1.CardService")
+        watch = health_pb2_grpc.HealthStub(channel).Watch(request)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        watch.cancel()

@@ -1,0 +1,173 @@
+"""The contract of leases: who holds the card, how a lease ends, and what the next one finds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import cardea
+import grpc
+import pytest
+from cardea.v1 import cards_pb2 as pb
+from cardea.v1 import cards_pb2_grpc as pb_grpc
+from support.daemon import RunningDaemon
+from support.stack import Pcsc
+
+SELECT_ICCID = bytes.fromhex("00A4000C022FE2")
+READ_TEN = bytes.fromhex("00B000000A")
+NO_FILE_SELECTED = "6986"
+
+KILLED_CLIENT = """
+import sys, time, cardea
+session = cardea.Client(sys.argv[1]).session(purpose="to be killed").__enter__()
+session.transmit(bytes.fromhex("00A4000C022FE2"))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def open_message() -> pb.SessionRequest:
+    return pb.SessionRequest(open=pb.SessionOpen(purpose="test"))
+
+
+def how_it_ends(
+    client: cardea.Client,
+    apdus: int,
+    *,
+    pause_s: float,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> cardea.CardeaError:
+    """The error by which a session of so many APDUs breaks; ``meanwhile`` after the first."""
+    try:
+        with client.session() as session:
+            for number in range(apdus):
+                session.transmit(SELECT_ICCID)
+                if number == 0:
+                    meanwhile()
+                time.sleep(pause_s)
+    except cardea.CardeaError as error:
+        return error
+    raise AssertionError("the session did not break")
+
+
+def test_apdus_of_a_session_see_each_others_selection(daemon: RunningDaemon, pcsc: Pcsc) -> None:
+    pcsc.insert()
+    with daemon.client() as client, client.session(purpose="reading") as session:
+        assert session.granted.card.iccid
+        assert session.granted.idle_limit.seconds == 5
+        assert session.transmit(SELECT_ICCID).hex() == "9000"
+        assert session.transmit(READ_TEN)[-2:].hex() == "9000"
+
+
+def test_the_holder_is_named_and_the_waiters_are_counted(daemon: RunningDaemon, pcsc: Pcsc) -> None:
+    pcsc.insert()
+    with daemon.client() as client:
+        with client.session(purpose="holding"):
+            reader = client.readers()[0]
+            assert reader.holder.startswith("uid ")
+            with pytest.raises(cardea.CardeaError) as caught:
+                client.read("", "EF.ICCID", max_wait_s=0.05)
+        assert caught.value.reason == "CARD_BUSY"
+        assert caught.value.facts["holder"] == reader.holder
+        assert caught.value.retry_after_s
+        assert client.readers()[0].holder == ""
+
+
+def test_the_next_session_finds_no_selection_of_the_last(daemon: RunningDaemon, pcsc: Pcsc) -> None:
+    pcsc.insert()
+    with daemon.client() as client:
+        with client.session() as session:
+            session.transmit(SELECT_ICCID)
+        with client.session() as session:
+            assert session.transmit(READ_TEN).hex() == NO_FILE_SELECTED
+
+
+async def test_a_stream_that_ends_without_end_is_an_abort(
+    daemon: RunningDaemon, pcsc: Pcsc
+) -> None:
+    pcsc.insert()
+    async with grpc.aio.insecure_channel(f"unix:{daemon.socket}") as channel:
+        stub = pb_grpc.CardServiceStub(channel)
+        stream = stub.Session()
+        await stream.write(open_message())
+        assert (await stream.read()).HasField("granted")
+        await stream.write(pb.SessionRequest(command=SELECT_ICCID))
+        assert (await stream.read()).response.hex() == "9000"
+        await stream.done_writing()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.read()
+    assert caught.value.code() is grpc.StatusCode.ABORTED
+    with daemon.client() as client:
+        assert client.transmit("", READ_TEN).hex() == NO_FILE_SELECTED
+
+
+async def test_end_is_answered_and_closes_the_stream_well(
+    daemon: RunningDaemon, pcsc: Pcsc
+) -> None:
+    pcsc.insert()
+    async with grpc.aio.insecure_channel(f"unix:{daemon.socket}") as channel:
+        stream = pb_grpc.CardServiceStub(channel).Session()
+        await stream.write(open_message())
+        await stream.read()
+        await stream.write(pb.SessionRequest(end=pb.SessionEnd()))
+        assert (await stream.read()).HasField("ended")
+        assert await stream.code() is grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize(
+    "first", [pb.SessionRequest(command=SELECT_ICCID), pb.SessionRequest(end=pb.SessionEnd())]
+)
+async def test_a_session_begins_with_open(
+    daemon: RunningDaemon, pcsc: Pcsc, first: pb.SessionRequest
+) -> None:
+    pcsc.insert()
+    async with grpc.aio.insecure_channel(f"unix:{daemon.socket}") as channel:
+        stream = pb_grpc.CardServiceStub(channel).Session()
+        await stream.write(first)
+        assert await stream.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_killed_holder_frees_the_card_within_a_second_and_leaves_nothing(
+    daemon: RunningDaemon, pcsc: Pcsc
+) -> None:
+    pcsc.insert()
+    with daemon.client() as client:
+        client.card()
+        holder = subprocess.Popen(
+            [sys.executable, "-c", KILLED_CLIENT, str(daemon.socket)], stdout=subprocess.PIPE
+        )
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        holder.kill()
+        killed = time.monotonic()
+        assert client.transmit("", READ_TEN, max_wait_s=5).hex() == NO_FILE_SELECTED
+        assert time.monotonic() - killed < 1
+        holder.wait()
+        holder.stdout.close()
+
+
+def test_an_idle_lease_ends_and_says_why(pcsc: Pcsc) -> None:
+    pcsc.insert()
+    settings = "[sharing]\nidle_limit_s = 0.2\n[provisioning]\non_insert = false"
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        error = how_it_ends(client, 2, pause_s=0.5)
+    assert error.reason == "LEASE_ENDED"
+    assert error.facts["because"] == "idle limit"
+
+
+def test_a_lease_ends_after_its_maximum_hold_however_busy(pcsc: Pcsc) -> None:
+    pcsc.insert()
+    settings = "[sharing]\nidle_limit_s = 0.5\nmax_hold_s = 0.5\n[provisioning]\non_insert = false"
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        error = how_it_ends(client, 400, pause_s=0.005)
+        assert error.facts["because"] == "maximum hold"
+        assert client.read("", "EF.ICCID").decoded
+
+
+def test_a_card_that_is_pulled_ends_the_session_as_lost(daemon: RunningDaemon, pcsc: Pcsc) -> None:
+    pcsc.insert()
+    with daemon.client() as client:
+        error = how_it_ends(client, 100, pause_s=0.02, meanwhile=pcsc.remove)
+    assert error.reason == "CARD_LOST"
