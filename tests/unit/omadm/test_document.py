@@ -8,10 +8,16 @@ import pytest
 from cardea_core import xml_decode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omadm.builder import Credentials, dm_account
+from omadm.builder import Credentials, dm_account, nap
 from omadm.clientprov import build_document, characteristic
 from omadm.codec import encode
-from omadm.document import MAX_BYTES, read_document, trimmed
+from omadm.document import (
+    MAX_BYTES,
+    map_documents,
+    parse_document,
+    read_document,
+    trimmed,
+)
 from omadm.errors import DocumentError
 from omadm.messages import Add, Header, Item, Message, Meta
 from omadm.nodes import TreeNode, interior, leaf
@@ -179,3 +185,30 @@ def test_data_that_is_no_tnds_is_named() -> None:
 def test_a_document_without_account_is_a_document() -> None:
     data = build_document(characteristic("VENDORCONFIG", [("NAME", "acme")]))
     assert read_document(data).accounts == ()
+
+
+# --- several files of one card
+
+
+def test_an_account_may_name_an_access_point_of_another_file() -> None:
+    account_file = build_document(dm_account(server_id="s", address="https://s/dm", naps=("N",)))
+    nap_file = build_document(nap("N", address="internet"))
+    with pytest.raises(DocumentError, match="dangling"):
+        read_document(account_file)
+    document = map_documents([parse_document(account_file), parse_document(nap_file)])
+    found = {node.path: node.value for node in document.nodes}
+    assert found["./DMAcc/1/PrefConRef"] == b"./NAP/1"
+
+
+def test_one_server_in_two_files_is_a_contradiction() -> None:
+    with pytest.raises(DocumentError, match="duplicate"):
+        map_documents([parse_document(CP), parse_document(CP)])
+
+
+def test_the_dm_profile_is_taken_where_a_card_has_both() -> None:
+    document = map_documents([parse_document(CP), parse_document(bootstrap(account()))])
+    assert document.format == "dm-bootstrap"
+
+
+def test_no_file_gives_no_nodes() -> None:
+    assert map_documents([]).nodes == ()
