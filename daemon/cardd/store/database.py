@@ -20,7 +20,10 @@ _HEADER_BYTES = 100
 
 
 class Database:
-    """One connection behind one re-entrant lock. A file that is not ours, or damaged, is left untouched."""
+    """One connection behind one re-entrant lock.
+
+    A file that is not ours, or damaged, is left untouched.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
