@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from omadm.alerts import generic_type
 from omadm.messages import Alert, Item, Meta
 from omadm.status import AlertCode, Mark
 
@@ -50,7 +51,7 @@ class Report:
 
     def alert(self) -> Alert:
         """The command; its CmdID is given when it is packed."""
-        meta = Meta(format=self.format, type=self.type, mark=self.mark.text)
+        meta = Meta(format=self.format, type=generic_type(self.type), mark=self.mark.text)
         items = tuple(Item(source=source, meta=meta, data=self.data) for source in self.sources)
         return Alert(0, AlertCode.GENERIC, items, self.correlator)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cardd.provisioning.ports import TransportError
+
 __all__ = [
     "CertificateInvalidError",
     "HttpStatusError",
@@ -11,7 +13,7 @@ __all__ = [
 ]
 
 
-class NetworkError(Exception):
+class NetworkError(TransportError):
     """Base of this layer. ``url`` never carries credentials."""
 
     def __init__(self, url: str, detail: str) -> None:

@@ -24,8 +24,6 @@ from .errors import (
 
 __all__ = ["HttpsClient", "Response", "trust_context"]
 
-_MAX_BODY_BYTES = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -53,14 +51,24 @@ class HttpsClient:
     Args:
         trust: TLS settings; see :func:`trust_context`.
         hosts: ``"name:port"`` to ``"address:port"``: where to connect instead of asking DNS.
+        connect_timeout_s: longest time to connect.
         timeout_s: longest time for one whole exchange.
+        max_body_bytes: largest answer that is taken.
     """
 
     def __init__(
-        self, *, trust: ssl.SSLContext, hosts: Mapping[str, str], timeout_s: float
+        self,
+        *,
+        trust: ssl.SSLContext,
+        hosts: Mapping[str, str],
+        connect_timeout_s: float,
+        timeout_s: float,
+        max_body_bytes: int,
     ) -> None:
         self.seconds_spent = 0.0
+        self._connect_timeout_s = connect_timeout_s
         self._timeout_s = timeout_s
+        self._max_body_bytes = max_body_bytes
         self._pool = httpcore.ConnectionPool(
             ssl_context=trust,
             max_connections=4,
@@ -104,7 +112,8 @@ class HttpsClient:
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, deadline: float
     ) -> Response:
-        timeout = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
+        timeout = dict.fromkeys(("read", "write", "pool"), self._timeout_s)
+        timeout["connect"] = self._connect_timeout_s
         wire_headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         if body:
             wire_headers.append((b"Content-Length", str(len(body)).encode()))
@@ -121,8 +130,8 @@ class HttpsClient:
             received = bytearray()
             for chunk in answer.iter_stream():
                 received += chunk
-                if len(received) > _MAX_BODY_BYTES:
-                    raise ResponseTooLargeError(url, f"more than {_MAX_BODY_BYTES} bytes")
+                if len(received) > self._max_body_bytes:
+                    raise ResponseTooLargeError(url, f"more than {self._max_body_bytes} bytes")
                 # A server that drips one byte a second never trips the read timeout.
                 if time.monotonic() > deadline:
                     raise ServerUnreachableError(url, f"no whole answer in {self._timeout_s:g} s")

@@ -65,6 +65,9 @@ TRANSITIONS: dict[tuple[Stage, Found], Stage] = {
     (Stage.COMMITTING, Found.TO_CONFIRM): Stage.CONFIRMING,
     (Stage.CONFIRMING, Found.ACKNOWLEDGED): Stage.CONFIRMED,
     (Stage.CONFIRMING, Found.SERVER_SILENT): Stage.INSTALLED,
+    # The server used the session that took the confirmation to order more.
+    (Stage.CONFIRMING, Found.CARD_OBSOLETE): Stage.UPDATING_CARD,
+    (Stage.CONFIRMING, Found.CARD_CURRENT): Stage.COMMITTING,
     # Up to the commit a failure leaves the tree as it was. Afterwards there is none: what cannot
     # be confirmed now stays to be confirmed.
     **{

@@ -24,12 +24,12 @@ class LeasedCard:
         caller: str,
         max_wait_s: float,
     ) -> None:
+        self.reader = reader
+        self.insertion = insertion
         self.identity = identity
         self.apdus = 0
         self.seconds_spent = 0.0
         self._supervisor = supervisor
-        self._reader = reader
-        self._insertion = insertion
         self._caller = caller
         self._max_wait_s = max_wait_s
 
@@ -37,7 +37,7 @@ class LeasedCard:
     def lease(self, purpose: str) -> Iterator[Callable[[bytes], bytes]]:
         """The card's `transmit`, as long as the block lasts. CardLost if the card has changed."""
         lease = self._supervisor.lease(
-            self._reader, self._caller, purpose, self._max_wait_s, self._insertion
+            self.reader, self._caller, purpose, self._max_wait_s, self.insertion
         )
         try:
             with lease:

@@ -3,23 +3,13 @@
 from cardd.store.errors import StoreError
 from cardd.store.records import (
     CardSeen,
-    CardWrite,
-    NewConfirmation,
-    PendingConfirmation,
-    SessionCommand,
-    SessionRecord,
     StoredTree,
 )
 from cardd.store.store import Direction, Store
 
 __all__ = [
     "CardSeen",
-    "CardWrite",
     "Direction",
-    "NewConfirmation",
-    "PendingConfirmation",
-    "SessionCommand",
-    "SessionRecord",
     "Store",
     "StoreError",
     "StoredTree",

@@ -10,8 +10,10 @@ from typing import Literal
 
 from cardea_core import Layer
 
+from cardd.dm.events import CommandDone
 from cardd.provisioning.progress import ProvisioningResult, Stage
-from cardd.store.records import CardSeen, NewConfirmation, SessionCommand, SessionRecord
+from cardd.provisioning.records import NewConfirmation, SessionRecord
+from cardd.store.records import CardSeen
 from cardd.tree import AclClaim, Source, SourceKind
 
 __all__ = [
@@ -145,12 +147,12 @@ def write_session(db: sqlite3.Connection, session: SessionRecord) -> None:
     )
 
 
-def read_commands(db: sqlite3.Connection, session: int) -> tuple[SessionCommand, ...]:
+def read_commands(db: sqlite3.Connection, session: int) -> tuple[CommandDone, ...]:
     rows = db.execute(
         "SELECT verb, path, status FROM session_command WHERE session = ? ORDER BY number",
         (session,),
     )
-    return tuple(SessionCommand(*row) for row in rows)
+    return tuple(CommandDone(*row) for row in rows)
 
 
 def row_id(cursor: sqlite3.Cursor) -> int:

@@ -12,15 +12,18 @@ from typing import Literal
 
 from cardea_core import Layer, TreeError
 
+from cardd.dm.events import Nonces
 from cardd.provisioning.progress import ProvisioningResult
-from cardd.store.database import Database
-from cardd.store.errors import StoreError
-from cardd.store.records import (
-    CardSeen,
+from cardd.provisioning.records import (
     CardWrite,
     NewConfirmation,
     PendingConfirmation,
     SessionRecord,
+)
+from cardd.store.database import Database
+from cardd.store.errors import StoreError
+from cardd.store.records import (
+    CardSeen,
     StoredTree,
 )
 from cardd.store.statements import (
@@ -232,10 +235,19 @@ class Store:
 
     # -- history
 
-    def log_session(self, session: SessionRecord) -> None:
-        """Keep the record of a session, also of one that failed (S9)."""
+    def end_session(
+        self, session: SessionRecord, nonces: Nonces | None = None, confirmed: Iterable[int] = ()
+    ) -> None:
+        """Keep the record of a session, also of one that failed (S9), the nonces for the next one,
+        and which confirmations the server has acknowledged."""
         with self._database.transaction() as db:
             write_session(db, session)
+            if nonces is not None and nonces.client is not None:
+                write_nonce(db, session.server_id, "client", nonces.client)
+            if nonces is not None and nonces.server is not None:
+                write_nonce(db, session.server_id, "server", nonces.server)
+            for number in confirmed:
+                confirm(db, number, session.ended_ms)
 
     def sessions(self, server_id: str | None = None, limit: int = 100) -> tuple[SessionRecord, ...]:
         """Newest first; of one server or of all (S2)."""

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cardd.dm.events import CommandDone
 from cardd.provisioning.progress import ProvisioningResult, Stage
+from cardd.provisioning.records import NewConfirmation, SessionRecord
 from cardd.store import (
     CardSeen,
-    NewConfirmation,
-    SessionCommand,
-    SessionRecord,
     Store,
     StoreError,
 )
@@ -136,7 +135,7 @@ def test_commit_without_a_load_before_leaves_nothing_of_the_old_tree(
 def test_commit_takes_everything_of_a_provisioning_or_nothing(store: Store) -> None:
     write = store.begin_card_write("8949", "2.23.43.5.1", "6431", b"o" * 32, b"new", 1)
     old = store.add_confirmation(NewConfirmation("a", "8949", "200"), 1)
-    session = SessionRecord("1F", "a", 1, 2, "ok", "md5", (SessionCommand("Get", "./X", 404),))
+    session = SessionRecord("1F", "a", 1, 2, "ok", "md5", (CommandDone("Get", "./X", 404),))
     seen = CardSeen("8949", "Reader 0", 9, {"2.23.43.5.1": b"d" * 32})
     with pytest.raises(StoreError) as caught:
         store.commit(
@@ -225,7 +224,7 @@ def test_confirmation_done_twice_is_done_once(store: Store) -> None:
 def test_history_is_newest_first(store: Store) -> None:
     for n in range(3):
         store.log_result(result(f"provisionings/{n}", at=n))
-        store.log_session(SessionRecord(f"{n}", "a", n, n, "ok", "md5", ()))
+        store.end_session(SessionRecord(f"{n}", "a", n, n, "ok", "md5", ()))
     assert [r.name for r in store.results(limit=2)] == ["provisionings/2", "provisionings/1"]
     assert [s.session_id for s in store.sessions(limit=2)] == ["2", "1"]
     assert store.sessions("nobody") == ()

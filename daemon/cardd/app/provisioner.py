@@ -1,0 +1,362 @@
+"""Provisioning for an event loop: one run at a time, joined by whoever asks, repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+from omadm.accounts import accounts_in
+
+from cardd.network.https import HttpsClient
+from cardd.provisioning.ports import Environment
+from cardd.provisioning.progress import (
+    CardStatus,
+    Preview,
+    Progress,
+    ProvisioningResult,
+    SessionOutcome,
+    Stage,
+)
+from cardd.provisioning.records import NewConfirmation
+from cardd.provisioning.run import Run, Settings, Task
+from cardd.reader.errors import CardAbsent
+from cardd.reader.events import CardReady, ReaderState, ReaderStatus
+from cardd.reader.leased_card import LeasedCard
+from cardd.reader.rejections import RejectionBook
+from cardd.reader.supervisor import ReaderSupervisor
+from cardd.rpc.errors import failure_of, where_raised
+from cardd.store import Store, StoreError
+from cardd.tree import ManagementTree, TreeHolder
+
+__all__ = ["AccountInfo", "Provisioner"]
+
+_log = structlog.get_logger("cardd.provisioning")
+
+_CALLER = "cardd"
+# What may be better in a while; a card that says nonsense will say it again.
+_WORTH_REPEATING = frozenset({"SERVER_UNREACHABLE", "CARD_BUSY", "CARD_LOST", "STORE_UNAVAILABLE"})
+_FIRST_RETRY_S, _LAST_RETRY_S = 30.0, 3600.0
+_ENVIRONMENT = Environment(
+    now_ms=lambda: time.time_ns() // 1_000_000,
+    monotonic_s=time.monotonic,
+    random_bytes=secrets.token_bytes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """A DM account in the tree, without its secrets; fields as in management.proto."""
+
+    server_id: str
+    path: str
+    address: str
+    display_name: str
+    source: str
+    auth_type: str
+    last_session_at_ms: int
+    last_session_outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a run is to do; see `Task`. The tree it begins with is taken when its turn comes."""
+
+    card: LeasedCard | None
+    connect: bool = False
+    only_server: str | None = None
+
+
+class _Story:
+    """The progress of one run, told from its beginning to everybody who asks."""
+
+    def __init__(self) -> None:
+        self._told: list[Progress] = []
+        self._more = asyncio.Event()
+
+    @property
+    def stage(self) -> Stage | None:
+        return self._told[-1].stage if self._told else None
+
+    def add(self, progress: Progress) -> None:
+        self._told.append(progress)
+        self._more.set()
+        self._more = asyncio.Event()
+
+    async def tell(self) -> AsyncIterator[Progress]:
+        at = 0
+        while True:
+            more = self._more
+            for progress in self._told[at:]:
+                yield progress
+            at = len(self._told)
+            if at and self._told[-1].result is not None:
+                return
+            await more.wait()
+
+    async def result(self) -> ProvisioningResult:
+        async for progress in self.tell():
+            if progress.result is not None:
+                return progress.result
+        raise AssertionError("a story ends with a result")
+
+
+class Provisioner:
+    """Runs the use case on a thread of its own; every method belongs to the event loop.
+
+    Args:
+        settings: what the configuration says about provisioning.
+        on_insert: provision every card that is inserted.
+        max_wait_s: longest wait for a card that others use.
+        connect: makes the HTTPS client of one run.
+        rejections: what cards have refused, shared with whoever else presents credentials.
+    """
+
+    def __init__(
+        self,
+        supervisor: ReaderSupervisor,
+        store: Store,
+        holder: TreeHolder,
+        settings: Settings,
+        *,
+        on_insert: bool,
+        max_wait_s: float,
+        connect: Callable[[], HttpsClient],
+        rejections: RejectionBook,
+    ) -> None:
+        self._supervisor = supervisor
+        self._store = store
+        self._holder = holder
+        self._settings = settings
+        self._on_insert = on_insert
+        self._max_wait_s = max_wait_s
+        self._connect = connect
+        self._rejections = rejections
+        # One at a time: two runs would fork the same tree, and one commit undo the other.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="provisioning")
+        self._running: dict[str, _Story] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retries: dict[str, asyncio.TimerHandle] = {}
+        self._closed = False
+
+    def close(self) -> None:
+        """Begin nothing more. A run under way ends at its next step or with the process: until
+        its commit nothing has changed, and after it nothing is missing."""
+        self._closed = True
+        for timer in self._retries.values():
+            timer.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    # -- what rpc needs
+
+    def provision(self, status: ReaderStatus) -> AsyncIterator[Progress]:
+        """Provision from the card in a reader, or join the run of that card under way."""
+        return self._begin(status, connect=True).tell()
+
+    async def preview(self, status: ReaderStatus) -> Preview:
+        """Only look. Raises what a run raises."""
+        wish = _Wish(self._card(status), connect=True)
+
+        def look() -> Preview:
+            with self._connect() as server:
+                return self._run(wish, server, lambda _: None).preview()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, look)
+
+    async def start_session(self, server_id: str) -> SessionOutcome:
+        """One session with a server, now. Raises what a run raises."""
+        wish = _Wish(self._card_of_account(server_id), only_server=server_id)
+        loop = asyncio.get_running_loop()
+        run, result = await loop.run_in_executor(self._thread, self._execute, wish, lambda _: None)
+        if run.failure is not None:
+            raise run.failure
+        return SessionOutcome(
+            session_id=run.conversations[0].session_id,
+            commands=sum(talk.commands for talk in run.conversations),
+            nodes_changed=result.nodes_changed,
+            card_files_updated=result.card_files_updated,
+            confirmed=result.stage is Stage.CONFIRMED,
+        )
+
+    def statuses(self) -> tuple[CardStatus, ...]:
+        """Every card that was ever provisioned or is being so."""
+        pending = {each.server_id for each in self._store.pending_confirmations()}
+        last = {result.card: result for result in reversed(self._store.results())}
+        return tuple(
+            CardStatus(
+                card=card,
+                stage=self._running[card].stage if card in self._running else last[card].stage,
+                last_result=last.get(card),
+                confirmation_pending=card in last and not pending.isdisjoint(last[card].servers),
+            )
+            for card in sorted(last.keys() | self._running.keys())
+        )
+
+    def accounts(self) -> tuple[AccountInfo, ...]:
+        """The DM accounts in the tree."""
+        snapshot = self._holder.current.snapshot
+        infos = []
+        for account in accounts_in(snapshot):
+            node = snapshot.get(account.path + "/ServerID")
+            session = next(iter(self._store.sessions(account.server_id, limit=1)), None)
+            infos.append(
+                AccountInfo(
+                    server_id=account.server_id,
+                    path=account.path,
+                    address=account.address,
+                    display_name=account.name,
+                    source=f"{node.kind} {node.id}" if node is not None else "",
+                    auth_type=account.auth_type,
+                    last_session_at_ms=session.ended_ms if session is not None else 0,
+                    last_session_outcome=session.outcome if session is not None else "",
+                )
+            )
+        return tuple(infos)
+
+    # -- by itself
+
+    def on_card_ready(self, event: CardReady) -> None:
+        """A card was inserted, or is there at start (M1)."""
+        if self._on_insert:
+            self._attempt(event.reader, event.insertion, _FIRST_RETRY_S)
+
+    def _attempt(self, reader: str, insertion: int, retry_s: float) -> None:
+        present = (each for each in self._supervisor.readers() if each.name == reader)
+        status = next(present, None)
+        if self._closed or status is None or status.insertion != insertion:
+            return
+        if status.state is ReaderState.CARD_READY:
+            story = self._begin(status, connect=False)
+            task = asyncio.ensure_future(self._see_to_it(story, reader, insertion, retry_s))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _see_to_it(self, story: _Story, reader: str, insertion: int, retry_s: float) -> None:
+        """Try again later what failed for want of a server, also a confirmation."""
+        result = await story.result()
+        undelivered = result.stage is Stage.INSTALLED and self._store.pending_confirmations()
+        if result.reason in _WORTH_REPEATING or undelivered:
+            following_s = min(2 * retry_s, _LAST_RETRY_S)
+            self._retries[reader] = asyncio.get_running_loop().call_later(
+                retry_s, self._attempt, reader, insertion, following_s
+            )
+
+    # -- runs
+
+    def _begin(self, status: ReaderStatus, *, connect: bool) -> _Story:
+        card = self._card(status)
+        name = card.identity.name
+        if name in self._running:
+            return self._running[name]
+        story = self._running[name] = _Story()
+        loop = asyncio.get_running_loop()
+
+        def told(progress: Progress) -> None:
+            if progress.result is not None:
+                del self._running[name]
+            story.add(progress)
+
+        def report(progress: Progress) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(told, progress)
+
+        self._thread.submit(self._execute, _Wish(card, connect), report)
+        return story
+
+    def _execute(
+        self, wish: _Wish, report: Callable[[Progress], None]
+    ) -> tuple[Run, ProvisioningResult]:
+        """On the thread: one run, its result kept before anybody hears of it."""
+
+        def keep_and_report(progress: Progress) -> None:
+            if progress.result is not None:
+                self._keep(progress.result)
+            report(progress)
+
+        with self._connect() as server:
+            run = self._run(wish, server, keep_and_report)
+            result = run.execute()
+        if run.failure is not None:
+            _log.warning(
+                "provisioning.failed",
+                run=result.name,
+                card=result.card,
+                reason=result.reason,
+                where=where_raised(run.failure),
+            )
+        else:
+            _log.info(
+                "provisioning.ended",
+                run=result.name,
+                card=result.card,
+                stage=result.stage.name,
+                nodes_changed=result.nodes_changed,
+                card_files_updated=result.card_files_updated,
+                apdus=result.apdus,
+            )
+        return run, result
+
+    def _run(self, wish: _Wish, server: HttpsClient, report: Callable[[Progress], None]) -> Run:
+        present = (each.card for each in self._supervisor.readers())
+        card = wish.card
+        task = Task(
+            name=f"provisionings/{secrets.token_hex(8)}",
+            base=self._holder.current,
+            card=card,
+            cards_present=frozenset(name for name in present if name),
+            connect=wish.connect,
+            only_server=wish.only_server,
+        )
+        return Run(
+            task,
+            self._settings,
+            server=server,
+            store=self._store,
+            commit=self._commit,
+            environment=_ENVIRONMENT,
+            rejections=self._rejections.of(card.reader, card.insertion) if card else None,
+            report=report,
+            reason_of=_reason_of,
+        )
+
+    def _commit(self, tree: ManagementTree, confirmations: tuple[NewConfirmation, ...]) -> None:
+        revision = self._store.commit(tree, _ENVIRONMENT.now_ms(), confirmations=confirmations)
+        self._holder.replace(tree, revision)
+
+    def _keep(self, result: ProvisioningResult) -> None:
+        try:
+            self._store.log_result(result)
+        except StoreError as error:
+            _log.error("provisioning.result_not_kept", run=result.name, reason=error.reason)
+
+    def _card(self, status: ReaderStatus) -> LeasedCard:
+        if status.identity is None:
+            raise CardAbsent(status.name)
+        return LeasedCard(
+            self._supervisor,
+            reader=status.name,
+            insertion=status.insertion,
+            identity=status.identity,
+            caller=_CALLER,
+            max_wait_s=self._max_wait_s,
+        )
+
+    def _card_of_account(self, server_id: str) -> LeasedCard | None:
+        """The card that brought the account; else any, for the server may write to it."""
+        snapshot = self._holder.current.snapshot
+        ready = [each for each in self._supervisor.readers() if each.identity is not None]
+        for account in accounts_in(snapshot):
+            node = snapshot.get(account.path + "/ServerID")
+            if account.server_id == server_id and node is not None:
+                owner = node.id
+                ready.sort(key=lambda each: each.card != owner)
+        return self._card(ready[0]) if ready else None
+
+
+def _reason_of(error: Exception) -> tuple[str, str]:
+    failure = failure_of(error)
+    return failure.reason_name, failure.message

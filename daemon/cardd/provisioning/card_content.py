@@ -1,0 +1,113 @@
+"""What the card says, as claims for the tree: its documents, and the files that hold them.
+
+The files appear as a management object of their own, so that a server reads and replaces them like
+anything else (S6): ``./Card/<card>/ICCID`` and ``./Card/<card>/Files/<n>/{OID,Size,Data}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from omadm.document import ParsedDocument, map_documents, parse_document
+from omadm.errors import DocumentError
+from omadm.mapping import MappedAccount
+from omadm.nodes import TreeNode, interior, leaf
+
+from cardd.card.provisioning_files import ProvisioningFile
+
+from .errors import DocumentMalformedError
+from .progress import FoundDocument
+
+__all__ = ["CARD_MO", "CardContent", "card_path", "data_path", "interpret"]
+
+CARD_MO = "org.cardea/1.0/Card"
+
+
+@dataclass(frozen=True, slots=True)
+class CardContent:
+    """The documents of one card, interpreted. ``files`` and ``documents`` may be empty."""
+
+    card_id: str
+    files: tuple[ProvisioningFile, ...]
+    documents: tuple[FoundDocument, ...]
+    nodes: tuple[TreeNode, ...]
+    accounts: tuple[MappedAccount, ...]
+
+    def claims(self, also_for: Iterable[str] = ()) -> Iterator[TreeNode]:
+        """All that the card claims in the tree.
+
+        The servers of its own documents may read and replace its files, and those ``also_for``.
+        """
+        yield from self.nodes
+        servers = {account.server_id for account in self.accounts} | set(also_for)
+        yield from _card_object(self.card_id, self.files, sorted(servers))
+
+
+def card_path(card_id: str) -> str:
+    """``./Card/<card>``, where the card's management object stands."""
+    return f"./Card/{card_id}"
+
+
+def data_path(card_id: str, index: int) -> str:
+    """Where the content of the ``index``-th file (from 0) stands."""
+    return f"{card_path(card_id)}/Files/{index + 1}/Data"
+
+
+def interpret(
+    card_id: str, files: Sequence[ProvisioningFile], unfinished: Mapping[str, bytes]
+) -> CardContent:
+    """Interpret the card's documents.
+
+    Args:
+        card_id: ICCID or serial number.
+        files: the provisioning files as read, FF-filled ones included.
+        unfinished: by OID, the content that an interrupted update was writing. A file that was
+            torn in the middle is taken for what it was to become: half of it means nothing.
+
+    Raises:
+        DocumentMalformedError: a document does not parse or contradicts itself.
+    """
+    documents: list[FoundDocument] = []
+    parsed: list[ParsedDocument] = []
+    for file in files:
+        content = unfinished.get(file.oid, file.content)
+        if not content:
+            continue
+        with _blaming(card_id, file):
+            parsed.append(parse_document(content))
+        documents.append(FoundDocument(file.oid, str(file.path), len(content), parsed[-1].format))
+    # One mapping for all files: nodes are numbered through, and an account in one file may name an
+    # access point that another file defines.
+    with _blaming(card_id, *files):
+        mapped = map_documents(parsed)
+    return CardContent(card_id, tuple(files), tuple(documents), mapped.nodes, mapped.accounts)
+
+
+@contextmanager
+def _blaming(card_id: str, *files: ProvisioningFile) -> Iterator[None]:
+    """Turn a document's fault into an error that names card and files."""
+    try:
+        yield
+    except DocumentError as error:
+        oids = ", ".join(file.oid for file in files)
+        paths = ", ".join(str(file.path) for file in files)
+        raise DocumentMalformedError(card_id, oids, paths, str(error)) from None
+
+
+def _card_object(
+    card_id: str, files: Sequence[ProvisioningFile], servers: Sequence[str]
+) -> Iterator[TreeNode]:
+    holders = "+".join(servers)
+    acl = f"Exec={holders}&Get={holders}&Replace={holders}" if servers else None
+    root = card_path(card_id)
+    yield interior(root, mime=CARD_MO, acl=acl)
+    yield leaf(f"{root}/ICCID", card_id)
+    yield interior(f"{root}/Files")
+    for index, file in enumerate(files):
+        path = data_path(card_id, index).rpartition("/")[0]
+        yield interior(path)
+        yield leaf(f"{path}/OID", file.oid)
+        yield leaf(f"{path}/Size", str(file.size), format="int")
+        yield leaf(f"{path}/Data", file.content)

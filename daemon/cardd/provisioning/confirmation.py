@@ -1,0 +1,46 @@
+"""Telling a server that its data is installed, or why not (M5): generic alerts.
+
+A confirmation is stored in the transaction that commits the tree, and goes out with the next
+session to that server, now or after a restart. Alert 1226, DM Protocol 1.2 §8.7.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from omadm.status import Mark
+
+from cardd.dm.events import Report
+
+from .card_content import card_path
+from .dialogue import Conversation
+from .records import NewConfirmation, PendingConfirmation
+
+__all__ = ["failed", "installed", "report_of"]
+
+_DEVICE = "."
+_INSTALLED = "200"
+
+
+def installed(
+    conversations: Iterable[Conversation], updated_card: str
+) -> tuple[NewConfirmation, ...]:
+    """For every server that was talked to: the device, and the card if it was written, is done."""
+    return tuple(_for(talk, updated_card, _INSTALLED) for talk in conversations)
+
+
+def failed(conversations: Iterable[Conversation], reason: str) -> tuple[NewConfirmation, ...]:
+    """For every server whose commands were received and could not be installed."""
+    return tuple(_for(talk, "", f"500 {reason}") for talk in conversations if talk.commands)
+
+
+def report_of(pending: PendingConfirmation) -> Report:
+    """The generic alert: one item for the device, one for the card if it was concerned."""
+    mark = Mark.INFORMATIONAL if pending.payload == _INSTALLED else Mark.CRITICAL
+    sources = (_DEVICE, card_path(pending.card)) if pending.card else (_DEVICE,)
+    return Report(sources, pending.payload, mark, pending.correlator)
+
+
+def _for(talk: Conversation, updated_card: str, payload: str) -> NewConfirmation:
+    ordered = next((order.path.split("/")[2] for order in talk.execs), "")
+    return NewConfirmation(talk.server_id, ordered or updated_card, payload, talk.correlator)

@@ -1,0 +1,183 @@
+"""A conversation with a DM server: one session over HTTPS, from its first message to its end.
+
+DM 1.2 over HTTP (SyncML HTTP Binding 1.2). Where the account's trust comes from the card's key,
+every exchange is authenticated both ways by HTTP digest (TS 24.109 §5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from gba.errors import NafError
+from gba.naf import USER_AGENT_TOKEN, NafClient
+from omadm.accounts import Account
+
+from cardd.dm.errors import CredentialsRefused, DmError, ServerNotAuthentic
+from cardd.dm.events import Outgoing, Report
+from cardd.dm.session import ClientSession
+from cardd.tree.authority import ExecOrder
+from cardd.tree.device import DeviceInfo
+from cardd.tree.management_tree import ManagementTree
+
+from .errors import ServerAnswerError
+from .ports import Answer, Environment, ServerPort, StorePort, TransportError
+from .records import SessionRecord
+
+__all__ = ["Conversation", "converse"]
+
+# The token tells the server that this client can bootstrap.
+_USER_AGENT = f"cardea {USER_AGENT_TOKEN}"
+_NONCE_BYTES = 16
+_READING = frozenset({"Get", "Alert"})
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a session that came to its end has brought.
+
+    ``commands`` counts the server's operations that were to change something; ``trust`` says how
+    each side proved itself; ``delivered`` are the reports that the server has acknowledged.
+    """
+
+    server_id: str
+    session_id: str
+    trust: str
+    commands: int
+    execs: tuple[ExecOrder, ...]
+    confirmed: bool
+
+    @property
+    def correlator(self) -> str | None:
+        """What the server wants to recognise our report by, if it said so."""
+        return next((order.correlator for order in self.execs if order.correlator), None)
+
+
+def converse(
+    account: Account,
+    tree: ManagementTree,
+    device: DeviceInfo,
+    *,
+    reports: Mapping[int, Report],
+    naf: NafClient | None,
+    server: ServerPort,
+    store: StorePort,
+    environment: Environment,
+) -> Conversation:
+    """Hold one session on ``tree`` and note in the store what outlives it whatever becomes of the
+    tree: nonces, the session's log, reports that arrived.
+
+    Raises: TransportError, DmError, ServerAnswerError, StoreError. Drop ``tree`` then.
+    """
+    session_id = f"{int.from_bytes(environment.random_bytes(2), 'big') or 1:X}"
+    began_ms = environment.now_ms()
+    session = ClientSession(
+        account=_with_kept_nonces(account, store),
+        device=device,
+        tree=tree,
+        session_id=session_id,
+        new_nonce=lambda: environment.random_bytes(_NONCE_BYTES),
+        # The network layer speaks to nobody whose certificate it has not checked.
+        transport_authenticated=True,
+        reports=tuple(reports.values()),
+    )
+    failure: Exception | None = None
+    try:
+        _exchange(session, server, naf, environment)
+    except (TransportError, DmError, ServerAnswerError) as error:
+        failure = error
+    acknowledged = session.reports_acknowledged
+    # By identity: two reports to one server may well say the same.
+    confirmed = [id for id, each in reports.items() if any(each is done for done in acknowledged)]
+    how = "GBA_ME" if naf is not None else session.client_trust.upper()
+    outcome = "ok" if failure is None else type(failure).__name__
+    record = SessionRecord(
+        session_id=session_id,
+        server_id=account.server_id,
+        began_ms=began_ms,
+        ended_ms=environment.now_ms(),
+        outcome=outcome,
+        trust=how,
+        commands=session.commands_done,
+    )
+    store.end_session(record, session.nonces, confirmed)
+    if failure is not None:
+        raise failure
+    return Conversation(
+        server_id=account.server_id,
+        session_id=session_id,
+        trust=how,
+        commands=sum(done.verb not in _READING for done in session.commands_done),
+        execs=session.execs,
+        confirmed=len(confirmed) == len(reports),
+    )
+
+
+def _with_kept_nonces(account: Account, store: StorePort) -> Account:
+    """The account with the nonces of the last session, which are newer than the tree's."""
+    ours, theirs = (store.nonce(account.server_id, side) for side in ("client", "server"))
+    return replace(
+        account,
+        client_nonce=account.client_nonce if ours is None else ours,
+        server_nonce=account.server_nonce if theirs is None else theirs,
+    )
+
+
+def _exchange(
+    session: ClientSession, server: ServerPort, naf: NafClient | None, environment: Environment
+) -> None:
+    while (outgoing := session.data_to_send()) is not None:
+        answer = _post(outgoing, server, naf, environment)
+        if answer.status == 401:
+            raise CredentialsRefused("http_status", url=outgoing.url, status=401)
+        if answer.status != 200:
+            raise ServerAnswerError(outgoing.url, answer.status)
+        session.receive(answer.body, answer.content_type, answer.headers, environment.now_ms())
+
+
+def _post(
+    outgoing: Outgoing, server: ServerPort, naf: NafClient | None, environment: Environment
+) -> Answer:
+    headers = {
+        **outgoing.headers,
+        "content-type": outgoing.content_type,
+        "user-agent": _USER_AGENT,
+    }
+    if naf is None:
+        return server.request("POST", outgoing.url, headers, outgoing.body)
+    return _post_with_digest(outgoing, headers, server, naf, environment)
+
+
+def _post_with_digest(
+    outgoing: Outgoing,
+    headers: dict[str, str],
+    server: ServerPort,
+    naf: NafClient,
+    environment: Environment,
+) -> Answer:
+    parts = urlsplit(outgoing.url)
+    uri = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    # At most twice: without (or with a stale) challenge, then with the one just received.
+    for _ in range(2):
+        cnonce = environment.random_bytes(_NONCE_BYTES).hex()
+        proof = naf.authorize(method="POST", uri=uri, cnonce=cnonce, body=outgoing.body)
+        extra = {"authorization": proof} if proof is not None else {}
+        answer = server.request("POST", outgoing.url, {**headers, **extra}, outgoing.body)
+        if answer.status != 401:
+            if proof is None:
+                # The server took the message without asking who we are: it does not know the key.
+                raise ServerNotAuthentic("no_http_digest", url=outgoing.url)
+            break
+        try:
+            naf.challenged([answer.headers.get("www-authenticate", "")])
+        except NafError as error:
+            raise CredentialsRefused("http_digest", url=outgoing.url, cause=str(error)) from None
+    else:
+        return answer
+    if answer.status == 200:
+        try:
+            naf.accept(answer.headers.get("authentication-info"), body=answer.body)
+        except NafError as error:
+            raise ServerNotAuthentic("http_digest", url=outgoing.url, cause=str(error)) from None
+    return answer

@@ -1,0 +1,71 @@
+"""What can go wrong in a provisioning run, beside what card, server and store raise themselves."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccountNotFoundError",
+    "BootstrappingError",
+    "CardNeededError",
+    "DocumentMalformedError",
+    "NoProvisioningDataError",
+    "ProvisioningError",
+    "ServerAnswerError",
+]
+
+
+class ProvisioningError(Exception):
+    """Base of this layer."""
+
+
+class NoProvisioningDataError(ProvisioningError):
+    """The card carries neither a document nor a key that could do without one."""
+
+    def __init__(self, card: str) -> None:
+        super().__init__(f"card {card} carries neither provisioning data nor a USIM")
+        self.card = card
+
+
+class DocumentMalformedError(ProvisioningError):
+    """A document on the card does not parse, or contradicts itself."""
+
+    def __init__(self, card: str, oid: str, file: str, detail: str) -> None:
+        super().__init__(f"document {oid} in file {file} of card {card}: {detail}")
+        self.card = card
+        self.oid = oid
+        self.file = file
+        self.detail = detail
+
+
+class AccountNotFoundError(ProvisioningError):
+    """No DM account of that server, or one that lacks what a connection needs."""
+
+    def __init__(self, server_id: str, detail: str = "no such account") -> None:
+        super().__init__(f"account {server_id}: {detail}")
+        self.server_id = server_id
+        self.detail = detail
+
+
+class BootstrappingError(ProvisioningError):
+    """No shared key with the bootstrapping server."""
+
+    def __init__(self, bsf: str, detail: str) -> None:
+        super().__init__(f"bootstrapping with {bsf}: {detail}")
+        self.bsf = bsf
+        self.detail = detail
+
+
+class ServerAnswerError(ProvisioningError):
+    """The server answered with an HTTP status that ends the session."""
+
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(f"{url}: HTTP status {status}")
+        self.url = url
+        self.status = status
+
+
+class CardNeededError(ProvisioningError):
+    """The account's trust comes from a card's key, and that card is not inserted."""
+
+    def __init__(self, server_id: str) -> None:
+        super().__init__(f"account {server_id} needs the key of a card that is not inserted")
+        self.server_id = server_id

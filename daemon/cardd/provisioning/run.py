@@ -1,0 +1,394 @@
+"""One run through the use case: the actions behind the stages of ``machine``.
+
+A run works on a fork of the tree; the fork replaces the tree in one commit, or is dropped. What is
+to be confirmed is committed with it, so that a confirmation outlives a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gba.client import Bootstrapped
+from gba.errors import GbaError
+from gba.naf import NafClient
+from omadm.accounts import Account, accounts_in
+
+from cardd.card import provisioning_files
+from cardd.card.credentials import Rejections
+from cardd.card.directory import ApplicationKind
+from cardd.dm.errors import DmError
+from cardd.tree.device import DeviceInfo
+from cardd.tree.management_tree import ManagementTree
+
+from . import card_update, confirmation, trust
+from .card_content import CardContent, interpret
+from .dialogue import Conversation, converse
+from .errors import (
+    AccountNotFoundError,
+    CardNeededError,
+    NoProvisioningDataError,
+    ProvisioningError,
+)
+from .machine import FIRST, Found, follow
+from .ports import CardPort, Environment, ServerPort, StorePort, TransportError
+from .progress import Preview, Progress, ProvisioningResult, Stage
+from .records import NewConfirmation
+
+__all__ = ["Run", "Settings", "Task"]
+
+# A server that orders something new after every confirmation is not followed for ever.
+_MAX_ROUNDS = 4
+# AAuthTypes whose secret is not in the tree but is derived from the card's key.
+_KEY_TYPES = frozenset({"HTTP-DIGEST", "TRANSPORT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration says about provisioning; empty URLs are found by TS 23.003."""
+
+    device: DeviceInfo
+    retry_floor: int = 2
+    bsf_url: str = ""
+    dm_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done.
+
+    ``connect``: talk to every account that the card brings, not only to those whose data says so
+    (M11). ``only_server``: talk to this account and no other, whoever brought it.
+    ``cards_present``: names of all inserted cards; what other cards brought is dropped (M12).
+    """
+
+    name: str
+    base: ManagementTree
+    card: CardPort | None
+    cards_present: frozenset[str]
+    connect: bool = False
+    only_server: str | None = None
+
+
+class Run:
+    """Drives the table; ``execute`` is called once, on a thread that may wait.
+
+    ``commit`` stores tree and confirmations in one transaction and publishes the tree.
+    ``reason_of`` names an error as the API does: reason and message.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        settings: Settings,
+        *,
+        server: ServerPort,
+        store: StorePort,
+        commit: Callable[[ManagementTree, tuple[NewConfirmation, ...]], None],
+        environment: Environment,
+        rejections: Rejections | None,
+        report: Callable[[Progress], None],
+        reason_of: Callable[[Exception], tuple[str, str]],
+    ) -> None:
+        self._task = task
+        self._settings = settings
+        self._server = server
+        self._store = store
+        self._commit_tree = commit
+        self._environment = environment
+        self._rejections = rejections
+        self._report = report
+        self._reason_of = reason_of
+        self._started_s = environment.monotonic_s()
+        self._stage = FIRST if task.card is not None else Stage.ADOPTING
+        self._tree = task.base.fork()
+        self._committed = task.base
+        self._content: CardContent | None = None
+        self._subscriber: trust.Subscriber | None = None
+        self._keys: Bootstrapped | None = None
+        self._accounts: list[Account] = []
+        self._orders: tuple[card_update.FileOrder, ...] = ()
+        self._files_updated = 0
+        self._nodes_changed = 0
+        self._rounds = 0
+        self._unconfirmed: list[Conversation] = []
+        self.conversations: list[Conversation] = []
+        self.failure: Exception | None = None
+
+    def execute(self) -> ProvisioningResult:
+        """Run to the end. What fails is in the result and in ``failure``; nothing is raised."""
+        actions = {
+            Stage.READING_CARD: self._read_card,
+            Stage.ADOPTING: self._adopt,
+            Stage.BOOTSTRAPPING: self._bootstrap,
+            Stage.MANAGING: self._manage,
+            Stage.UPDATING_CARD: self._update_card,
+            Stage.COMMITTING: self._commit,
+            Stage.CONFIRMING: self._confirm,
+        }
+        while not self._stage.final:
+            try:
+                found = actions[self._stage]()
+            except Exception as error:  # noqa: BLE001 - what a failure leads to is in the table
+                self.failure = error
+                self._tell_of_failure(error)
+                found = Found.FAILURE
+            self._stage = follow(self._stage, found)
+        result = self._result()
+        self._say(1, 1, result.message or _LAST_WORDS[self._stage], result)
+        return result
+
+    def preview(self) -> Preview:
+        """Only look: what the card would change. No server is asked, nothing is committed.
+
+        Raises: CardError, ProvisioningError, StoreError.
+        """
+        self._read_card()
+        self._adopt()
+        documents = self._content.documents if self._content is not None else ()
+        return Preview(documents, tuple(self._task.base.diff(self._tree)))
+
+    # -- the card
+
+    def _read_card(self) -> Found:
+        card = self._card
+        self._say(0, 1, f"looking for provisioning data on card {card.identity.name}")
+        with card.lease("read provisioning data") as transmit:
+            files = provisioning_files.find(transmit, card.identity.applications)
+        torn = card_update.settle_journal(
+            self._store, card.identity.name, files, self._environment.now_ms()
+        )
+        self._content = interpret(card.identity.name, files, torn)
+        documents = len(self._content.documents)
+        if not documents and card.identity.application(ApplicationKind.USIM) is None:
+            raise NoProvisioningDataError(card.identity.name)
+        self._say(1, 1, f"{documents} documents" if documents else "no documents, but a key")
+        return Found.CARD_READ
+
+    def _adopt(self) -> Found:
+        for layer in self._tree.layers():
+            if layer.kind == "card" and layer.id not in self._task.cards_present:
+                self._tree.drop("card", layer.id)
+        if self._content is not None:
+            self._adopt_card(self._content)
+        self._accounts = list(self._accounts_to_use())
+        changes = len(self._task.base.diff(self._tree))
+        self._say(1, 1, f"{changes} nodes differ from what was in force")
+        if not self._accounts:
+            return Found.NO_SERVER_WANTED
+        needs_key = any(_needs_key(account) for account in self._accounts)
+        return Found.TRUST_FROM_KEY if needs_key else Found.TRUST_IN_DOCUMENT
+
+    def _adopt_card(self, content: CardContent) -> None:
+        nodes = list(content.claims())
+        if not content.accounts:
+            # Variation a: a key and no account. The home network's server is taken for one.
+            home = self._home()
+            nodes = [*trust.home_account(home), *content.claims(also_for=[home.server_id])]
+        self._tree.adopt("card", content.card_id, nodes, self._environment.now_ms())
+
+    def _accounts_to_use(self) -> list[Account]:
+        every = accounts_in(self._tree.snapshot)
+        if self._task.only_server is not None:
+            chosen = [each for each in every if each.server_id == self._task.only_server]
+            if not chosen:
+                raise AccountNotFoundError(self._task.only_server)
+            return chosen
+        content = self._content
+        if content is None:
+            return []
+        if not content.accounts:
+            return [each for each in every if each.server_id == self._home().server_id]
+        wanted = {each.path for each in content.accounts if each.init or self._task.connect}
+        return [each for each in every if each.path in wanted]
+
+    # -- the server
+
+    def _bootstrap(self) -> Found:
+        home = self._home()
+        self._say(0, 1, f"bootstrapping with {home.bsf_url}")
+        self._keys = trust.bootstrap(self._card, self._server, home, self._environment)
+        self._say(1, 1, "card and network have authenticated each other")
+        return Found.KEY_DERIVED
+
+    def _manage(self) -> Found:
+        failures: list[Exception] = []
+        for index, account in enumerate(self._accounts):
+            self._say(index, len(self._accounts), f"talking to {account.server_id}")
+            try:
+                self._talk(account)
+            except (TransportError, DmError, ProvisioningError) as error:
+                # One authority's trouble does not keep another's data out (S3).
+                failures.append(error)
+        if len(failures) == len(self._accounts):
+            raise failures[0]
+        commands = sum(each.commands for each in self.conversations)
+        self._say(len(self._accounts), len(self._accounts), f"{commands} commands carried out")
+        return self._what_is_ordered()
+
+    def _talk(self, account: Account) -> Conversation:
+        """One session; its effects are in the tree only if it came to its end."""
+        working = self._tree.fork()
+        talk = converse(
+            account,
+            working,
+            self._settings.device,
+            reports={
+                each.id: confirmation.report_of(each)
+                for each in self._store.pending_confirmations(account.server_id)
+            },
+            naf=self._naf(account),
+            server=self._server,
+            environment=self._environment,
+            store=self._store,
+        )
+        self._tree.become(working)
+        self.conversations.append(talk)
+        self._unconfirmed.append(talk)
+        return talk
+
+    def _what_is_ordered(self) -> Found:
+        if self._content is not None:
+            execs = [order for talk in self._unconfirmed for order in talk.execs]
+            self._orders = card_update.orders_in(self._tree, self._content, execs)
+        return Found.CARD_OBSOLETE if self._orders else Found.CARD_CURRENT
+
+    def _naf(self, account: Account) -> NafClient | None:
+        if self._keys is None or not _needs_key(account):
+            return None
+        return trust.naf_client(self._keys, account.address)
+
+    def _home(self) -> trust.Subscriber:
+        if self._subscriber is None:
+            self._subscriber = trust.read_subscriber(
+                self._card, bsf_url=self._settings.bsf_url, dm_url=self._settings.dm_url
+            )
+        return self._subscriber
+
+    @property
+    def _card(self) -> CardPort:
+        if self._task.card is None:
+            raise CardNeededError(self._task.only_server or "")
+        return self._task.card
+
+    # -- installing
+
+    def _update_card(self) -> Found:
+        content = self._content
+        assert content is not None, "orders are found in a card's content only"
+        files = {file.oid: file for file in content.files}
+        for index, order in enumerate(self._orders):
+            self._say(index, len(self._orders), f"writing file {order.file.path}")
+            files[order.file.oid] = card_update.write(
+                self._card,
+                self._store,
+                order.file,
+                order.content,
+                order.credential,
+                rejections=self._rejections,
+                floor=self._settings.retry_floor,
+                now_ms=self._environment.now_ms(),
+            )
+            card_update.withdraw(self._tree, order)
+            self._files_updated += 1
+        # What the card says now is adopted as at an insertion: from what was read back.
+        self._content = interpret(content.card_id, tuple(files.values()), {})
+        self._adopt_card(self._content)
+        self._say(len(self._orders), len(self._orders), "read back, equal")
+        return Found.CARD_UPDATED
+
+    def _commit(self) -> Found:
+        changed = len(self._committed.diff(self._tree))
+        self._nodes_changed += changed
+        updated = self._content.card_id if self._orders and self._content else ""
+        # A session that changed nothing has nothing to confirm.
+        worth_telling = self._unconfirmed if changed or updated else ()
+        reports = confirmation.installed(worth_telling, updated)
+        self._commit_tree(self._tree, reports)
+        self._committed, self._tree = self._tree, self._tree.fork()
+        self._orders, self._unconfirmed = (), []
+        self._say(1, 1, f"{changed} nodes changed")
+        return Found.TO_CONFIRM if reports else Found.NOTHING_TO_CONFIRM
+
+    def _confirm(self) -> Found:
+        """Deliver what is pending. The server may use the session to order more."""
+        self._rounds += 1
+        due = list(dict.fromkeys(talk.server_id for talk in self.conversations))
+        delivered = 0
+        for index, server_id in enumerate(due):
+            self._say(index, len(due), f"confirming to {server_id}")
+            delivered += self._deliver(server_id)
+        if delivered < len(due):
+            return Found.SERVER_SILENT
+        if not self._committed.diff(self._tree):
+            return Found.ACKNOWLEDGED
+        if self._rounds < _MAX_ROUNDS:
+            return self._what_is_ordered()
+        self._keep(confirmation.failed(self._unconfirmed, "TOO_MANY_ROUNDS"))
+        return Found.SERVER_SILENT
+
+    def _deliver(self, server_id: str) -> bool:
+        # By its new address and credentials, if the server has just changed them.
+        known = [*accounts_in(self._tree.snapshot), *self._accounts]
+        account = next(each for each in known if each.server_id == server_id)
+        try:
+            return self._talk(account).confirmed
+        except (TransportError, DmError, GbaError, ProvisioningError):
+            return False
+
+    # -- the end
+
+    def _tell_of_failure(self, error: Exception) -> None:
+        """The server has been told "received"; now it is told "not installed" (M5)."""
+        reports = confirmation.failed(self._unconfirmed, self._reason_of(error)[0])
+        if not reports:
+            return
+        self._tree = self._committed.fork()
+        try:
+            self._keep(reports)
+            for each in reports:
+                self._deliver(each.server_id)
+        except Exception as second:  # noqa: BLE001 - the first error is the one to be told
+            error.add_note(f"and telling the server failed: {type(second).__name__}")
+
+    def _keep(self, reports: tuple[NewConfirmation, ...]) -> None:
+        for each in reports:
+            self._store.add_confirmation(each, self._environment.now_ms())
+
+    def _say(
+        self, done: int, total: int, detail: str, result: ProvisioningResult | None = None
+    ) -> None:
+        elapsed_s = self._environment.monotonic_s() - self._started_s
+        self._report(Progress(self._stage, done, total, detail, elapsed_s, result))
+
+    def _result(self) -> ProvisioningResult:
+        card = self._task.card
+        failed = self._stage is Stage.FAILED
+        reason, message = self._reason_of(self.failure) if failed and self.failure else ("", "")
+        return ProvisioningResult(
+            name=self._task.name,
+            card=card.identity.name if card is not None else "",
+            stage=self._stage,
+            servers=tuple(dict.fromkeys(talk.server_id for talk in self.conversations)),
+            trust=tuple(dict.fromkeys(talk.trust for talk in self.conversations)),
+            nodes_changed=self._nodes_changed,
+            card_files_updated=self._files_updated,
+            apdus=card.apdus if card is not None else 0,
+            card_time_s=card.seconds_spent if card is not None else 0.0,
+            network_time_s=self._server.seconds_spent,
+            total_time_s=self._environment.monotonic_s() - self._started_s,
+            ended_at_ms=self._environment.now_ms(),
+            reason=reason,
+            message=message,
+        )
+
+
+def _needs_key(account: Account) -> bool:
+    return account.auth_type in _KEY_TYPES and account.client_secret is None
+
+
+_LAST_WORDS = {
+    Stage.INSTALLED: "installed",
+    Stage.CONFIRMED: "installed, read back, and confirmed by the server",
+    Stage.FAILED: "nothing changed",
+}
