@@ -1,0 +1,83 @@
+"""PIN and key attempts: counter first, a floor, never the same wrong value twice."""
+
+import pytest
+from cardd.card.channel import Channel
+from cardd.card.credentials import ADM1, Credential, Presenter, Rejections
+from cardd.card.errors import CredentialRejected, RetryFloor
+from cardd.card.status import NotFoundOnCard
+from cardea_core import Secret
+from hypothesis import given
+from hypothesis import strategies as st
+from support.scripted import ScriptedCard
+
+KEY = Credential(ADM1, Secret(b"12345678"))
+
+
+def test_counter_is_read_before_the_attempt() -> None:
+    card = ScriptedCard("0020000a -> 63c3\n0020000a08 3132333435363738 -> 9000")
+    Presenter(Channel(card)).present(KEY)
+    assert card.finished
+
+
+def test_short_values_are_padded() -> None:
+    card = ScriptedCard("00200001 -> 63c3\n0020000108 31323334ffffffff -> 9000")
+    Presenter(Channel(card)).present(Credential(0x01, Secret(b"1234")))
+    assert card.finished
+
+
+def test_what_is_verified_already_is_not_sent() -> None:
+    card = ScriptedCard("0020000a -> 9000")
+    Presenter(Channel(card)).present(KEY)
+    assert card.finished
+
+
+@pytest.mark.parametrize("sw", ["63c2", "63c1", "63c0", "6983"])
+def test_nothing_is_sent_at_or_below_the_floor(sw: str) -> None:
+    card = ScriptedCard(f"0020000a -> {sw}")
+    with pytest.raises(RetryFloor):
+        Presenter(Channel(card)).present(KEY)
+
+
+def test_no_such_reference_is_told_as_such() -> None:
+    with pytest.raises(NotFoundOnCard):
+        Presenter(Channel(ScriptedCard("0020000a -> 6a88"))).present(KEY)
+
+
+def test_a_rejected_value_is_not_sent_again_though_tries_are_left() -> None:
+    script = "0020000a -> 63c9\n0020000a08 3132333435363738 -> 63c8"
+    card, known = ScriptedCard(script), Rejections()
+    with pytest.raises(CredentialRejected):
+        Presenter(Channel(card), known).present(KEY)
+    with pytest.raises(CredentialRejected) as caught:
+        Presenter(Channel(card), known).present(Credential(ADM1, Secret(b"12345678")))
+    assert caught.value.tries_left == 8
+    assert card.finished
+
+
+def test_another_value_or_reference_may_still_be_tried() -> None:
+    known = Rejections()
+    known.remember(KEY, 8)
+    known.raise_if_known(Credential(ADM1, Secret(b"87654321")))
+    known.raise_if_known(Credential(0x0B, Secret(b"12345678")))
+
+
+@given(values=st.lists(st.binary(min_size=4, max_size=8), max_size=40), tries=st.integers(0, 15))
+def test_no_sequence_of_values_takes_the_counter_below_the_floor(
+    values: list[bytes], tries: int
+) -> None:
+    start, left, sent = tries, tries, set()
+
+    def transmit(command: bytes) -> bytes:
+        nonlocal left
+        if len(command) > 5:
+            assert command not in sent
+            assert left > 2
+            sent.add(command)
+            left -= 1
+        return b"\x69\x83" if left == 0 else bytes((0x63, 0xC0 | left))
+
+    known = Rejections()
+    for value in values:
+        with pytest.raises((CredentialRejected, RetryFloor)):
+            Presenter(Channel(transmit), known).present(Credential(ADM1, Secret(value)))
+    assert left >= min(start, 2)
