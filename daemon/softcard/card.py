@@ -20,6 +20,8 @@ from softcard.vpcd import STOCK_POLL_S, Control, VpcdLink
 __all__ = ["Exchange", "SoftCard"]
 
 _TRACE_LIMIT = 65536
+# vpcd waits for ever for an ATR; driver.c turns this one into "mute card".
+_NO_ATR = b"\x00"
 
 
 class Exchange(NamedTuple):
@@ -161,7 +163,7 @@ class SoftCard:
         if len(message) != 1:
             return self._exchange(message)
         if message[0] == Control.GET_ATR:
-            return b"" if self.faults.mute_at_reset else self.atr
+            return _NO_ATR if self.faults.mute_at_reset else self.atr
         if message[0] in (Control.POWER_OFF, Control.POWER_ON, Control.RESET):
             self.reset()
         return b""

@@ -1,8 +1,9 @@
 /* A reader driver in front of Debian's vpcd driver, for tests and demonstrations.
  *
  * It stands beside the copy that it loads: reader-0.so passes every call on to
- * reader-0.vpcd.so. Two answers are its own: the reader has one slot, not two; and while a
- * file reader-0.so.unplugged exists, there is no reader.
+ * reader-0.vpcd.so. Three answers are its own: the reader has one slot, not two; while a file
+ * reader-0.so.unplugged exists, there is no reader; and an ATR of a single zero byte, which is
+ * how a software card says nothing, becomes what a reader reports for a mute card.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,7 +16,7 @@ typedef unsigned long word;
 typedef unsigned char octet;
 struct header { word protocol, length; };
 
-enum { SUCCESS = 0, COMMUNICATION_ERROR = 612, NO_SUCH_DEVICE = 617 };
+enum { SUCCESS = 0, POWER_ACTION_ERROR = 608, COMMUNICATION_ERROR = 612, NO_SUCH_DEVICE = 617 };
 enum { TAG_SLOTS_NUMBER = 0x0FAE };
 
 static const char *own_path(void)
@@ -55,8 +56,6 @@ PASS_ON(IFDHSetCapabilities, (word lun, word tag, word length, octet *value),
 PASS_ON(IFDHSetProtocolParameters,
 	(word lun, word protocol, octet flags, octet pts1, octet pts2, octet pts3),
 	(lun, protocol, flags, pts1, pts2, pts3))
-PASS_ON(IFDHPowerICC, (word lun, word action, octet *atr, word *length),
-	(lun, action, atr, length))
 PASS_ON(IFDHTransmitToICC,
 	(word lun, struct header send, octet *command, word command_length,
 	 octet *response, word *response_length, struct header *receive),
@@ -68,6 +67,7 @@ PASS_ON(IFDHControl,
 
 static long (*capabilities)(word, word, word *, octet *);
 static long (*presence)(word);
+static long (*power)(word, word, octet *, word *);
 
 long IFDHGetCapabilities(word lun, word tag, word *length, octet *value)
 {
@@ -91,4 +91,18 @@ long IFDHICCPresence(word lun)
 	if (!presence)
 		presence = (long (*)(word))target("IFDHICCPresence");
 	return presence ? presence(lun) : COMMUNICATION_ERROR;
+}
+
+long IFDHPowerICC(word lun, word action, octet *atr, word *length)
+{
+	long result;
+
+	if (!power)
+		power = (long (*)(word, word, octet *, word *))target("IFDHPowerICC");
+	result = power ? power(lun, action, atr, length) : COMMUNICATION_ERROR;
+	if (result == SUCCESS && length && *length == 1 && atr[0] == 0) {
+		*length = 0;
+		return POWER_ACTION_ERROR;
+	}
+	return result;
 }

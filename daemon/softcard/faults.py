@@ -29,7 +29,8 @@ class Faults:
     """Armed faults of one card. `nth` counts matching APDUs from the moment of arming, from 1.
 
     `ins` restricts a fault to commands with that instruction byte. Each fires once; a card
-    that went mute stays so until `clear` or the next insertion.
+    that went mute stays so until `clear` or the next insertion. `delay_ms` slows every answer;
+    `mute_at_reset` makes a card that is there but gives no ATR (in `VirtualReaders` only).
     """
 
     def __init__(self) -> None:

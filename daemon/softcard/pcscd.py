@@ -102,6 +102,7 @@ class Pcscd:
         return "(no log)"
 
     def _spawn(self, listener: int) -> None:
+        command = self._command(listener)
         started = threading.Event()
         failure: list[OSError] = []
 
@@ -110,7 +111,7 @@ class Pcscd:
             try:
                 with self._log.open("ab") as log:
                     self._process = subprocess.Popen(
-                        self._command(listener),
+                        command,
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,
@@ -136,13 +137,14 @@ class Pcscd:
         daemon = [self._program, "--foreground", "--info", "--config", str(self._configuration)]
         if _run_folder():
             return [*activate, str(os.getpid()), *daemon]
-        # pcscd insists on /run/pcscd: give it one in a mount name space of its own. What
-        # lies below /run already must stay visible.
-        setup = (
-            'mount --bind "$0" "$0" && mount -t tmpfs tmpfs /run && mkdir /run/pcscd && exec "$@"'
-        )
-        folder = str(self._socket_path.parent)
-        return ["unshare", "-rm", "sh", "-c", setup, folder, *activate, "0", *daemon]
+        # pcscd insists on /run/pcscd: give it a /run in a mount name space of its own.
+        if self._socket_path.is_relative_to("/run"):
+            raise StackError(
+                f"{self._socket_path} would be hidden from pcscd; take another folder, or run: "
+                f"sudo mkdir {_RUN}"
+            )
+        setup = 'mount -t tmpfs tmpfs /run && mkdir "$0" && exec "$@"'
+        return ["unshare", "-rm", "sh", "-c", setup, str(_RUN), *activate, "0", *daemon]
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

@@ -1,0 +1,77 @@
+"""Programs that know nothing of this project, on our card in a real pcscd."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.stack import Pcsc
+
+
+def _run(*command: str, **environment: str) -> str:
+    program = shutil.which(command[0])
+    assert program, f"apt-get install opensc, for {command[0]}"
+    result = subprocess.run(
+        [program, *command[1:]],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=dict(os.environ, **environment),
+        check=False,
+    )
+    return result.stdout + result.stderr
+
+
+def test_opensc_lists_the_card_and_its_atr(pcsc: Pcsc) -> None:
+    card = pcsc.insert("operator")
+    assert "Yes" in _run("opensc-tool", "--list-readers")
+    atr = _run("opensc-tool", "--reader", pcsc.names[0], "--atr")
+    assert card.atr.hex(":") in atr
+
+
+@pytest.mark.parametrize("profile", ["operator", "token"])
+def test_opensc_sends_commands(pcsc: Pcsc, profile: str) -> None:
+    card = pcsc.insert(profile)
+    output = _run(
+        "opensc-tool",
+        "--reader",
+        pcsc.names[0],
+        "--send-apdu",
+        "00A4040C0CA000000063504B43532D3135",
+        "--send-apdu",
+        "00A4000C025031",
+        "--send-apdu",
+        "00B0000008",
+        OPENSC_DRIVER="default",
+    )
+    assert output.count("SW1=0x90, SW2=0x00") == 3
+    assert card.read_file("EF.ODF")[:8].hex(" ").upper() in output
+
+
+@pytest.mark.parametrize("profile", ["operator", "second-operator", "token"])
+def test_opensc_finds_the_document_by_its_object_identifier(
+    pcsc: Pcsc, tmp_path: Path, profile: str
+) -> None:
+    """From EF(DIR) over ODF and DODF to the bytes, by a PKCS#15 reader that is not ours."""
+    # OpenSC knows opaqueDO entries only.
+    card = pcsc.insert(profile, pkcs15={"entry": "opaque"})
+    # It takes a PKCS#15 application from any card that it has a driver for: name a plain one.
+    settings = tmp_path / "opensc.conf"
+    settings.write_text(
+        f'app default {{ card_atr {card.atr.hex(":")} {{ driver = "mcrd"; }} }}', "utf-8"
+    )
+    output = tmp_path / "document"
+    dump = _run("pkcs15-tool", "--dump", OPENSC_CONF=str(settings))
+    assert f"PKCS#15 Card [{'Cardea Token' if profile == 'token' else 'Provisioning'}]" in dump
+    assert "applicationOID:  2.23.43.5.1" in dump
+    _run(
+        "pkcs15-tool",
+        "--read-data-object",
+        "2.23.43.5.1",
+        "--raw",
+        "--output",
+        str(output),
+        OPENSC_CONF=str(settings),
+    )
+    assert output.read_bytes() == card.read_file("Bootstrap")
