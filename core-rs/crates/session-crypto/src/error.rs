@@ -1,6 +1,7 @@
 //! What can be wrong. Errors name lengths and fields, never values: values may be keys.
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// An input of a wrong shape, or a check that failed.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -51,4 +52,21 @@ pub(crate) fn array<const N: usize>(
         expected: N,
         actual: bytes.len(),
     })
+}
+
+/// As [`array`], for keys: the copy is made in place and wiped on drop.
+pub(crate) fn key_array<const N: usize>(
+    field: &'static str,
+    bytes: &[u8],
+) -> Result<Zeroizing<[u8; N]>, CryptoError> {
+    let mut copy = Zeroizing::new([0; N]);
+    if bytes.len() != N {
+        return Err(CryptoError::WrongLength {
+            field,
+            expected: N,
+            actual: bytes.len(),
+        });
+    }
+    copy.copy_from_slice(bytes);
+    Ok(copy)
 }

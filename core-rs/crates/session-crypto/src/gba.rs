@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::error::{CryptoError, array};
+use crate::error::{CryptoError, array, key_array};
 use crate::secret::Secret;
 
 /// Ks_NAF of GBA_ME, and Ks_ext_NAF of GBA_U.
@@ -58,11 +58,13 @@ fn derive(
     impi: &str,
     naf_id: &[u8],
 ) -> Result<Secret, CryptoError> {
-    let ck: Zeroizing<[u8; 16]> = Zeroizing::new(array("CK", ck)?);
-    let ik: Zeroizing<[u8; 16]> = Zeroizing::new(array("IK", ik)?);
+    let ck: Zeroizing<[u8; 16]> = key_array("CK", ck)?;
+    let ik: Zeroizing<[u8; 16]> = key_array("IK", ik)?;
     let rand: [u8; 16] = array("RAND", rand)?;
-    let ks = Zeroizing::new([*ck, *ik].concat());
-    let mut kdf = Hmac::<Sha256>::new_from_slice(&ks).map_err(|_| CryptoError::BadInput {
+    let mut ks = Zeroizing::new([0; 32]);
+    ks[..16].copy_from_slice(&*ck);
+    ks[16..].copy_from_slice(&*ik);
+    let mut kdf = Hmac::<Sha256>::new_from_slice(&*ks).map_err(|_| CryptoError::BadInput {
         field: "Ks",
         reason: "is not a key",
     })?;

@@ -4,7 +4,7 @@ use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroizing;
 
-use crate::error::{CryptoError, array};
+use crate::error::{CryptoError, array, key_array};
 use crate::secret::{Secret, equal};
 
 type Block = Zeroizing<[u8; 16]>;
@@ -55,9 +55,9 @@ impl Milenage {
     /// # Errors
     /// A key or operator value that has not 16 bytes.
     pub fn new(k: &[u8], opc: &[u8]) -> Result<Self, CryptoError> {
-        let k: Block = Zeroizing::new(array("K", k)?);
-        let opc = Zeroizing::new(array("OPc", opc)?);
-        let cipher = Aes128::new(&Array(*k));
+        let k: Block = key_array("K", k)?;
+        let opc = key_array("OPc", opc)?;
+        let cipher = Aes128::new(Array::cast_from_core(&*k));
         Ok(Self {
             keys: Box::new(Keys { cipher, opc }),
         })
@@ -68,7 +68,7 @@ impl Milenage {
     /// # Errors
     /// A key or operator value that has not 16 bytes.
     pub fn from_op(k: &[u8], op: &[u8]) -> Result<Self, CryptoError> {
-        let op: Block = Zeroizing::new(array("OP", op)?);
+        let op: Block = key_array("OP", op)?;
         let mut milenage = Self::new(k, &[0; 16])?;
         let opc = xor(&milenage.encrypt(&op), &op);
         milenage.keys.opc = opc;

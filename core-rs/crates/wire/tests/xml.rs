@@ -77,6 +77,7 @@ fn what_is_not_well_formed_is_refused() {
         "text",
         "<a b/>",
         "<a b=c/>",
+        "<a b='<'/>",
         "<a>&</a>",
         "<a><!-- -- --></a>",
         "<a><!DOCTYPE b></a>",

@@ -88,6 +88,10 @@ fn open(
         if attribute.key.as_namespace_binding().is_some() {
             continue;
         }
+        // XML 1.0 §3.1, well-formedness constraint: no < in attribute values
+        if attribute.value.contains('<') {
+            return Err(CodecFault::NotWellFormed.at(offset));
+        }
         let value = attribute
             .normalized_value(XmlVersion::Explicit1_0)
             .map_err(|error| fault_of(&error).at(offset))?;
