@@ -131,20 +131,24 @@ def _value(place: str, form: str, value: Any) -> bytes | None:
         if value is not None:
             raise DesiredError(place, f"format {form} has no value")
         return None if form == "node" else b""
-    if form == "bool" and value in (True, False, "true", "false"):
-        return str(value).lower().encode()
+    if form == "bool":
+        return _boolean(place, value)
     if form == "int":
         return _integer(place, value)
     if not isinstance(value, str):
         raise DesiredError(place, f"value must be a string for format {form}")
     if form in ("bin", "b64"):
         return _base64(place, value)
-    if form == "bool":
-        raise DesiredError(place, "value must be true or false")
     try:
         return value.encode()
     except UnicodeEncodeError as error:
         raise DesiredError(place, "value is not valid Unicode") from error
+
+
+def _boolean(place: str, value: Any) -> bytes:
+    if not isinstance(value, bool) and value not in ("true", "false"):
+        raise DesiredError(place, "value must be true or false")
+    return str(value).lower().encode()
 
 
 def _integer(place: str, value: Any) -> bytes:

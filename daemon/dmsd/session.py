@@ -90,6 +90,8 @@ class ServerSession:
         self._plan: Plan | None = None
         self._encoding: codec.Encoding = "wbxml"
         self._content_type = codec.WBXML_TYPE
+        self._owed: list[Command] = []
+        self._introduced = False
         self._client_message = settings.limits.message
         self._client_object: int | None = None
         self._msg_id = 0
@@ -123,6 +125,8 @@ class ServerSession:
 
     def _proceed(self, message: Message, header: Status) -> Reply:
         statuses: list[Command] = [header]
+        # Whether the client only lets us go on with a package of our own.
+        ours = bool(self._owed) or self._exchange.in_chunks
         unknown = self._unknown_to_client(message)
         if unknown and (self._proof is None or not self._proof.retry()):
             return self._abort(header, "server_not_accepted")
@@ -133,12 +137,11 @@ class ServerSession:
         except _AbortedError:
             return self._abort_answer(message, header)
         self._record()
-        if not message.final and not self._exchange.in_chunks:
+        if not message.final and not ours:
             return self._send([*statuses, self._alert(AlertCode.NEXT_MESSAGE)], final=False)
-        if message.final and not self._exchange.in_chunks and not unknown:
+        if message.final and not ours and not unknown:
             self._exchange.close()
             self._record()
-        self._advance()
         return self._send_next(statuses)
 
     def _take(self, message: Message, *, answers: bool) -> list[Command]:
@@ -204,8 +207,13 @@ class ServerSession:
     # --- what goes out ----------------------------------------------------------------------
 
     def _send_next(self, statuses: Sequence[Command]) -> Reply:
+        statuses = self._fitting(statuses)
+        if self._owed:
+            # The rest follows when the client has asked for it (Alert 1222).
+            return self._send(statuses, final=False)
+        numbered = _number(statuses)
         while True:
-            numbered = _number(statuses)
+            self._advance()
             room = self._limit - len(self._encode(numbered, final=True)) - _SLACK_BYTES
             commands, final = self._exchange.write(
                 self._msg_id + 1, len(numbered) + 1, room, self._client_object
@@ -214,12 +222,20 @@ class ServerSession:
             if commands or self.over or not self._exchange.done:
                 break
             # Nothing of the batch could be sent at all: the plan has to know.
-            self._advance()
         return self._send([*numbered, *commands], final=final)
+
+    def _fitting(self, statuses: Sequence[Command]) -> list[Command]:
+        """The statuses that fit one message; what does not is owed. The header's goes first."""
+        fitting = [*statuses[:1], *self._owed, *statuses[1:]]
+        self._owed = []
+        while len(fitting) > 1 and len(self._encode(_number(fitting), final=True)) > self._limit:
+            self._owed.insert(0, fitting.pop())
+        return fitting
 
     def _send(self, commands: Sequence[Command], *, final: bool) -> Reply:
         self._msg_id += 1
         body = self._encode(_number(commands), final=final, msg_id=self._msg_id)
+        self._introduced = True
         headers = () if self._proof is None else self._proof.headers(body)
         return Reply(self._content_type, headers, body, self.over)
 
@@ -232,8 +248,9 @@ class ServerSession:
             source_name=None if self._proof is None else self._proof.user,
             cred=None if self._proof is None else self._proof.cred(),
             resp_uri=self._resp_uri,
-            max_msg_size=self._settings.limits.message,
-            max_obj_size=self._settings.limits.object,
+            # DM Protocol 1.2 §6.1.2, §7: what is said once holds for the session.
+            max_msg_size=None if self._introduced else self._settings.limits.message,
+            max_obj_size=None if self._introduced else self._settings.limits.object,
         )
         return codec.encode(Message(header, tuple(commands), final), encoding=self._encoding)
 

@@ -107,7 +107,10 @@ class ClientTrust:
     def _again_by_transport(self, account: NetworkAccount, evidence: Evidence) -> Verdict:
         if evidence.impi == account.impi:
             return Verdict(StatusCode.AUTHENTICATED)
-        return Verdict(StatusCode.CREDENTIALS_MISSING, needs_transport=evidence.impi is None)
+        if evidence.impi is None:
+            return Verdict(StatusCode.CREDENTIALS_MISSING, needs_transport=True)
+        # Somebody else's key. The session stays: it is not theirs to end.
+        return Verdict(StatusCode.INVALID_CREDENTIALS)
 
     def _by_credentials(self, message: Message, evidence: Evidence) -> Verdict:
         source = message.header.source

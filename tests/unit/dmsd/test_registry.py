@@ -1,0 +1,227 @@
+"""The registry file: private, durable, and what it keeps of subscribers, devices and events."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cardea_core import Secret
+from dmsd.errors import ConflictError, InputError, NotFoundError, RegistryError
+from dmsd.inputs import parse_account, parse_card, parse_subscriber
+from dmsd.registry import (
+    CommandRow,
+    CredentialAccount,
+    NetworkAccount,
+    Registry,
+    ReportRow,
+    SessionRow,
+    Subscriber,
+)
+
+from .usim import IMPI, IMSI, OPC, SUBSCRIBER, K
+
+DAY_MS = 86_400_000
+
+
+def put(registry: Registry, **changes: Any) -> Subscriber:
+    subscriber, card = parse_subscriber({**SUBSCRIBER, **changes})
+    registry.subscribers.put(subscriber)
+    if card is not None:
+        registry.subscribers.put_card(card)
+    return subscriber
+
+
+def test_the_file_is_private_from_the_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "registry.sqlite"
+    former = os.umask(0)
+    try:
+        registry = Registry(path)
+        put(registry)
+        modes = [stat.S_IMODE(f.stat().st_mode) for f in tmp_path.iterdir()]
+        registry.close()
+    finally:
+        os.umask(former)
+    assert set(modes) == {0o600}
+
+
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "registry.sqlite"
+    Registry(path).close()
+    path.chmod(0o640)
+    with pytest.raises(RegistryError, match="0640"):
+        Registry(path)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "registry.sqlite"
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 50)
+    path.chmod(0o600)
+    with pytest.raises(RegistryError):
+        Registry(path)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "r")
+    registry.database.run("PRAGMA user_version = 99")
+    registry.close()
+    with pytest.raises(RegistryError, match="99"):
+        Registry(tmp_path / "r")
+
+
+def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "r")
+    put(registry, iccid="8949", adm1="3132333435363738")
+    sqn = registry.subscribers.next_sqn(IMPI)
+    registry.close()
+    registry = Registry(tmp_path / "r")
+    found = registry.subscribers.get(IMPI)
+    assert (found.k, found.opc, found.sqn) == (Secret(K), Secret(OPC), sqn)
+    card = registry.subscribers.card("8949")
+    assert card is not None
+    assert (card.adm1, card.impi) == (Secret(b"12345678"), IMPI)
+    registry.close()
+
+
+def test_the_number_never_goes_back_when_keys_are_put_again(registry: Registry) -> None:
+    put(registry)
+    for _ in range(5):
+        registry.subscribers.next_sqn(IMPI)
+    put(registry)
+    assert registry.subscribers.get(IMPI).sqn >> 5 == 5
+
+
+def test_an_imsi_belongs_to_one_subscriber(registry: Registry) -> None:
+    put(registry)
+    with pytest.raises(ConflictError, match=IMSI):
+        put(registry, impi="other@example.org")
+
+
+def test_a_card_of_an_unknown_subscriber_is_refused(registry: Registry) -> None:
+    with pytest.raises(NotFoundError):
+        registry.subscribers.put_card(
+            parse_card({"iccid": "1", "adm1": "00" * 8, "impi": "nobody@example.org"})
+        )
+
+
+def test_op_and_opc_give_the_same_key() -> None:
+    # TS 35.208 test set 1.
+    op = "cdc202d5123e20f62b6d676ac72cb318"
+    subscriber, _ = parse_subscriber({"imsi": IMSI, "k": K.hex(), "op": op})
+    assert subscriber.opc == Secret(OPC)
+    assert subscriber.impi == IMPI
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"imsi": "12"}, "imsi"),
+        ({"imsi": 5}, "imsi"),
+        ({"k": "00"}, "k"),
+        ({"k": "zz" * 16}, "k"),
+        ({"op": "00" * 16}, "opc"),
+        ({"amf": "80"}, "amf"),
+        ({"sqn": "1"}, "sqn"),
+        ({"mnc_length": 4}, "mnc_length"),
+        ({"mnc_length": "2"}, "mnc_length"),
+        ({"iccid": "8949"}, "adm1"),
+        ({"adm1": "00" * 8}, "iccid"),
+        ({"iccid": "../x", "adm1": "00" * 8}, "iccid"),
+        ({"pin": "1234"}, "pin"),
+    ],
+)
+def test_a_bad_subscriber_names_the_member(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InputError) as failed:
+        parse_subscriber({**SUBSCRIBER, **change})
+    assert failed.value.field == field
+    assert K.hex() not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({}, "client_secret"),
+        ({"client_secret": "x"}, "user"),
+        ({"user": "u", "client_secret": "x", "auth": "md4"}, "auth"),
+        ({"user": "u", "client_secret": "x", "server_secret": "x"}, "server_secret"),
+        ({"user": "u", "client_secret": "x", "client_nonce": "*"}, "client_nonce"),
+        ({"user": "u", "client_secret": "x", "more": 1}, "more"),
+        ({"impi": ""}, "impi"),
+        ([], "document"),
+    ],
+)
+def test_a_bad_account_names_the_member(raw: Any, field: str) -> None:
+    with pytest.raises(InputError) as failed:
+        parse_account(raw, device="d", server_id="dms")
+    assert failed.value.field == field
+
+
+def test_accounts_of_a_user_are_replaced_and_told_apart_by_device(registry: Registry) -> None:
+    for device, secret in (("a", "1"), ("a", "2"), ("b", "3"), (None, "4"), (None, "5")):
+        account = parse_account(
+            {"user": "u", "client_secret": secret}, device=device, server_id="dms"
+        )
+        registry.devices.put_account(account, 0)
+    secrets = []
+    for device in ("a", "b", "elsewhere"):
+        found = registry.devices.account_of_user("u", device)
+        assert isinstance(found, CredentialAccount)
+        secrets.append(found.client_secret.expose())
+    assert secrets == [b"2", b"3", b"5"]
+    assert len(registry.devices.shared_accounts()) == 1
+
+
+def test_an_impi_serves_the_device_it_was_given_to(registry: Registry) -> None:
+    registry.devices.put_account(NetworkAccount(0, "a", IMPI), 0)
+    assert registry.devices.account_of_impi(IMPI, "a") is not None
+    assert registry.devices.account_of_impi(IMPI, "b") is None
+    assert registry.devices.only_network_accounts("a")
+    assert not registry.devices.only_network_accounts("b")
+
+
+def session(id: str, started_ms: int) -> SessionRow:
+    return SessionRow(id, "d", "1", "u", "md5", started_ms)
+
+
+def test_sessions_left_open_are_closed_at_the_next_start(registry: Registry) -> None:
+    registry.journal.begin_session(session("a", 1))
+    registry.journal.end_session("a", "converged", 3, 2)
+    registry.journal.begin_session(session("b", 3))
+    assert registry.journal.interrupt_all(9) == 1
+    assert [(s.id, s.outcome, s.ended_ms) for s in registry.journal.sessions()] == [
+        ("b", "interrupted", 9),
+        ("a", "converged", 2),
+    ]
+
+
+def test_old_entries_leave_and_younger_stay(registry: Registry) -> None:
+    for number, at_ms in ((1, 0), (2, 5 * DAY_MS)):
+        registry.journal.begin_session(session(str(number), at_ms))
+        registry.journal.add_commands(
+            [CommandRow(str(number), "d", "dms", 1, 1, "Get", "./A", 200, at_ms)]
+        )
+        registry.journal.add_report(
+            ReportRow(str(number), "d", at_ms, "t", "m", ".", "", "chr", "200")
+        )
+    registry.journal.prune(keep_days=3, now_ms=6 * DAY_MS)
+    assert [s.id for s in registry.journal.sessions()] == ["2"]
+    assert [c.session for c in registry.journal.commands()] == ["2"]
+    assert [r.session for r in registry.journal.reports()] == ["2"]
+
+
+def test_a_transaction_that_fails_leaves_nothing(registry: Registry) -> None:
+    def fail() -> None:
+        with registry.database.transaction():
+            put(registry)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert registry.subscribers.list() == ()
+
+
+def test_rows_with_secrets_do_not_show_them(registry: Registry) -> None:
+    put(registry, iccid="8949", adm1="4b41524445413938")
+    shown = repr(registry.subscribers.list()) + repr(registry.subscribers.cards())
+    for secret in (K.hex(), OPC.hex(), "KARDEA98", "4b41524445413938", repr(K)):
+        assert secret not in shown

@@ -1,0 +1,194 @@
+"""Documents on a card: ordered once, with its ADM1 and a correlator, and never after a refusal."""
+
+import base64
+
+import pytest
+from cardea_core import Secret
+from dmsd.registry import CardKey
+from omadm.messages import Alert, Exec, Item, Meta, Replace
+from omadm.status import AlertCode, StatusCode
+
+from .conftest import DEVICE, Bench
+from .device import Device, Node
+
+ICCID = "8949000000000000017"
+OID = "2.23.43.5.1"
+BASE = f"./Card/{ICCID}"
+ADM1 = b"12345678"
+OLD, NEW = b"\x03\x0b\x6a\x00old", b"\x03\x0b\x6a\x00newer"
+
+
+@pytest.fixture
+def device(bench: Bench) -> Device:
+    bench.add_account()
+    bench.registry.subscribers.put_card(CardKey(ICCID, Secret(ADM1)))
+    bench.desire(card={OID: base64.b64encode(NEW).decode()})
+    made = bench.device()
+    made.nodes = {
+        f"{BASE}/ICCID": Node(ICCID.encode()),
+        f"{BASE}/Files/1/OID": Node(b"2.23.43.5.2"),
+        f"{BASE}/Files/1/Size": Node(b"100", "int"),
+        f"{BASE}/Files/1/Data": Node(b"another", "bin"),
+        f"{BASE}/Files/2/OID": Node(OID.encode()),
+        f"{BASE}/Files/2/Size": Node(b"100", "int"),
+        f"{BASE}/Files/2/Data": Node(OLD + b"\xff" * 10, "bin"),
+        f"{BASE}/Update": Node(b"", "null"),
+    }
+    return made
+
+
+def report(device: Device, data: str, correlator: str) -> None:
+    device.alerts = [
+        Alert(
+            0,
+            AlertCode.GENERIC,
+            (
+                Item(
+                    source=BASE,
+                    meta=Meta(type="org.cardea.install", format="chr"),
+                    data=data,
+                ),
+            ),
+            correlator=correlator,
+        )
+    ]
+
+
+def test_an_obsolete_document_is_replaced_and_the_card_update_ordered(
+    bench: Bench, device: Device
+) -> None:
+    device.run()
+    assert device.nodes[f"{BASE}/Files/2/Data"].value == NEW
+    assert device.nodes[f"{BASE}/Files/1/Data"].value == b"another"
+    [(path, key, correlator)] = device.executed
+    assert (path, key) == (f"{BASE}/Update", ADM1)
+    assert correlator == f"{bench.last_session().id}-1"
+    assert bench.last_session().outcome == "converged"
+    assert [(o.state, o.iccid) for o in bench.registry.journal.orders(DEVICE)] == [
+        ("accepted", ICCID)
+    ]
+
+
+def test_the_update_is_ordered_only_after_the_content_was_taken(
+    bench: Bench, device: Device
+) -> None:
+    device.refusals["Replace", f"{BASE}/Files/2/Data"] = StatusCode.DEVICE_FULL
+    device.run()
+    assert device.executed == []
+    assert bench.last_session().outcome == "partial"
+
+
+def test_a_card_that_is_up_to_date_is_left_alone(bench: Bench, device: Device) -> None:
+    device.nodes[f"{BASE}/Files/2/Data"].value = NEW + b"\xff" * 60
+    device.run()
+    assert device.executed == []
+    assert not any(isinstance(c, Replace | Exec) for m in device.seen for c in m.commands)
+
+
+def test_without_card_nothing_is_ordered(bench: Bench, device: Device) -> None:
+    device.nodes.clear()
+    device.run()
+    assert bench.last_session().outcome == "converged"
+
+
+def test_without_the_key_of_the_card_nothing_is_ordered(bench: Bench, device: Device) -> None:
+    bench.registry.database.run("DELETE FROM cards")
+    device.run()
+    assert device.executed == []
+    assert device.nodes[f"{BASE}/Files/2/Data"].value == OLD + b"\xff" * 10
+    assert bench.last_session().outcome == "partial"
+
+
+def test_a_document_larger_than_its_file_is_not_sent(bench: Bench, device: Device) -> None:
+    device.nodes[f"{BASE}/Files/2/Size"].value = b"5"
+    device.run()
+    assert device.executed == []
+    assert bench.last_session().outcome == "partial"
+
+
+def test_a_document_for_another_card_is_not_sent(bench: Bench, device: Device) -> None:
+    bench.desire(cards={"8949000000000000025": {OID: base64.b64encode(NEW).decode()}})
+    device.run()
+    assert device.executed == []
+
+
+def test_a_document_of_this_card_goes_before_one_of_any_card(bench: Bench, device: Device) -> None:
+    own = b"\x03\x0b\x6a\x00own"
+    bench.desire(
+        card={OID: base64.b64encode(NEW).decode()},
+        cards={ICCID: {OID: base64.b64encode(own).decode()}},
+    )
+    device.run()
+    assert device.nodes[f"{BASE}/Files/2/Data"].value == own
+
+
+def test_a_report_of_success_closes_the_order(bench: Bench, device: Device) -> None:
+    device.run()
+    report(device, "200", device.executed[0][2] or "")
+    device.run()
+    assert [o.state for o in bench.registry.journal.orders(DEVICE)] == ["done"]
+    assert len(device.executed) == 1
+
+
+@pytest.mark.parametrize(
+    "reason", ["CREDENTIAL_REJECTED", "RETRY_FLOOR", "READ_BACK_DIFFERS", "NEVER_HEARD_OF"]
+)
+def test_a_failed_order_is_not_given_again(bench: Bench, device: Device, reason: str) -> None:
+    device.run()
+    report(device, f"500 {reason}", device.executed[0][2] or "")
+    for _ in range(3):
+        device.nodes[f"{BASE}/Files/2/Data"].value = OLD
+        device.run()
+    assert len(device.executed) == 1
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("failed", reason)
+    assert bench.last_session().outcome == "partial"
+
+
+def test_a_failed_order_is_given_again_once_the_operator_has_spoken(
+    bench: Bench, device: Device
+) -> None:
+    device.run()
+    report(device, "500 CREDENTIAL_REJECTED", device.executed[0][2] or "")
+    device.nodes[f"{BASE}/Files/2/Data"].value = OLD
+    device.run()
+    bench.desire(card={OID: base64.b64encode(NEW).decode()})
+    device.run()
+    assert len(device.executed) == 2
+
+
+def test_an_order_lost_to_circumstance_is_given_again_in_a_later_session(
+    bench: Bench, device: Device
+) -> None:
+    device.run()
+    report(device, "500 CARD_LOST", device.executed[0][2] or "")
+    device.nodes[f"{BASE}/Files/2/Data"].value = OLD
+    device.run()
+    assert len(device.executed) == 1, "not in the session that reports it"
+    device.run()
+    assert len(device.executed) == 2
+    assert device.executed[0][2] != device.executed[1][2]
+
+
+def test_another_device_cannot_close_an_order(bench: Bench, device: Device) -> None:
+    device.run()
+    correlator = device.executed[0][2] or ""
+    assert not bench.registry.journal.order_state(correlator, "IMEI:0", "done", "", 0)
+
+
+def test_a_refused_order_counts_as_failed(bench: Bench, device: Device) -> None:
+    device.refusals["Exec", f"{BASE}/Update"] = StatusCode.PERMISSION_DENIED
+    device.run()
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("failed", "STATUS_425")
+
+
+def test_the_key_of_the_card_is_in_no_record(bench: Bench, device: Device) -> None:
+    device.run()
+    everything = "".join(
+        str(tuple(row))
+        for table in ("commands", "reports", "sessions", "card_orders", "settled", "devices")
+        for row in bench.registry.database.rows(f"SELECT * FROM {table}")
+    )
+    assert ADM1.decode() not in everything
+    assert ADM1.hex() not in everything
