@@ -22,14 +22,16 @@ class _Armed:
     kind: FaultKind
     countdown: int
     ins: int | None
-    answer: bytes
+    answer: bytes = b""
+    times: int = 1
 
 
 class Faults:
     """Armed faults of one card. `nth` counts matching APDUs from the moment of arming, from 1.
 
-    `ins` restricts a fault to commands with that instruction byte. Each fires once; a card
-    that went mute stays so until `clear` or the next insertion. `delay_ms` slows every answer;
+    `ins` restricts a fault to commands with that instruction byte. Each strikes once, or
+    `times` matching commands in a row; a card that went mute stays so until `clear` or the
+    next insertion. `delay_ms` slows every answer;
     `mute_at_reset` makes a card that is there but gives no ATR (in `VirtualReaders` only).
     """
 
@@ -52,13 +54,17 @@ class Faults:
         """Stop answering, without executing."""
         self._arm(FaultKind.MUTE, nth, ins)
 
-    def answer(self, response: bytes, nth: int = 1, *, ins: int | None = None) -> None:
+    def answer(
+        self, response: bytes, nth: int = 1, *, ins: int | None = None, times: int = 1
+    ) -> None:
         """Answer with `response` (a status word, garbage) without executing."""
-        self._arm(FaultKind.ANSWER, nth, ins, response)
+        self._arm(FaultKind.ANSWER, nth, ins, response, times)
 
-    def distort(self, response: bytes, nth: int = 1, *, ins: int | None = None) -> None:
+    def distort(
+        self, response: bytes, nth: int = 1, *, ins: int | None = None, times: int = 1
+    ) -> None:
         """Execute the command, but answer with `response`."""
-        self._arm(FaultKind.DISTORT, nth, ins, response)
+        self._arm(FaultKind.DISTORT, nth, ins, response, times)
 
     def clear(self) -> None:
         """Disarm everything; speak again; no delay."""
@@ -78,18 +84,22 @@ class Faults:
         with self._lock:
             if self._muted:
                 return FaultKind.MUTE, b""
-            for fault in self._armed:
-                if fault.ins is None or apdu[1:2] == bytes([fault.ins]):
-                    fault.countdown -= 1
-            due = next((fault for fault in self._armed if fault.countdown <= 0), None)
+            matching = [one for one in self._armed if one.ins in (None, *apdu[1:2])]
+            for fault in matching:
+                fault.countdown -= 1
+            due = next((fault for fault in matching if fault.countdown <= 0), None)
             if due is None:
                 return None
-            self._armed.remove(due)
+            due.times -= 1
+            if due.times <= 0:
+                self._armed.remove(due)
             self._muted = due.kind is FaultKind.MUTE
             return due.kind, due.answer
 
-    def _arm(self, kind: FaultKind, nth: int, ins: int | None, answer: bytes = b"") -> None:
-        if nth < 1:
-            raise ValueError(f"nth counts from 1, not {nth}")
+    def _arm(
+        self, kind: FaultKind, nth: int, ins: int | None, answer: bytes = b"", times: int = 1
+    ) -> None:
+        if nth < 1 or times < 1:
+            raise ValueError(f"faults count from 1: nth={nth}, times={times}")
         with self._lock:
-            self._armed.append(_Armed(kind, nth, ins, answer))
+            self._armed.append(_Armed(kind, nth, ins, answer, times))

@@ -206,7 +206,7 @@ def _pins(section: Section) -> tuple[PinSpec, ...]:
 
 
 def _code(section: Section, key: str) -> bytes:
-    # TS 102 221 §9.5.1: 4 to 8 digits in ASCII, filled with FF.
+    # TS 102 221 §11.1.9: 8 bytes; 4 to 8 digits in ASCII, filled with FF.
     return section.digits(key, 4, 8).encode("ascii").ljust(8, b"\xff")
 
 

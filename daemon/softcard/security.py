@@ -19,7 +19,7 @@ _REFERENCE_OF = {Condition.PIN1: PIN1, Condition.PIN2: PIN2, Condition.ADM: ADM1
 
 @dataclass(frozen=True, slots=True)
 class PinSpec:
-    """A PIN or key as the profile gives it; values are 8 bytes (TS 102 221 §9.5.2)."""
+    """A PIN or key as the profile gives it; values are 8 bytes (TS 102 221 §11.1.9)."""
 
     reference: int
     value: bytes = field(repr=False)

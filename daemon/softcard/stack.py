@@ -118,9 +118,13 @@ class VirtualReaders:
         _flag(self._driver(index)).touch()
         self.remove(index)
 
-    def plug(self, index: int) -> None:
-        """Undo `unplug`; pcscd 1.9 notices at its next start."""
-        _flag(self._driver(index)).unlink(missing_ok=True)
+    def plug(self, index: int) -> bool:
+        """Undo `unplug`, and say if there was something to undo; pcscd 1.9 notices at its
+        next start."""
+        flag = _flag(self._driver(index))
+        was_unplugged = flag.exists()
+        flag.unlink(missing_ok=True)
+        return was_unplugged
 
     def kill_pcscd(self) -> None:
         """End pcscd as a crash would. The cards stay in their readers."""

@@ -66,7 +66,8 @@ def virtual_readers() -> Iterator[VirtualReaders]:
 @pytest.fixture
 def pcsc(virtual_readers: VirtualReaders, tmp_path: Path) -> Iterator[Pcsc]:
     """Empty readers and a running pcscd; afterwards the same again."""
-    if not virtual_readers.pid:
+    plugged = [virtual_readers.plug(index) for index in range(READERS)]
+    if any(plugged) or not virtual_readers.pid:
         virtual_readers.restart_pcscd()
     yield Pcsc(virtual_readers, tmp_path)
     for index in range(READERS):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from smartcard import scard
-from softcard import LinkError, SoftCard
+from softcard import Faults, LinkError, SoftCard
 from support.client import Client, ClientError, eventually
 from support.stack import Pcsc
 
@@ -148,6 +148,19 @@ def test_faults_strike_the_command_they_were_armed_for(pcsc: Pcsc) -> None:
     assert card.trace[1] == (bytes.fromhex(SELECT_BOOTSTRAP), b"\x6f\x00")
     card.clear_trace()
     assert card.apdu_count == 0
+
+
+def test_fault_strikes_as_often_as_it_was_told() -> None:
+    faults = Faults()
+    faults.answer(b"\x61\x00", 2, ins=0xC0, times=3)
+    struck = [faults.next(b"\x00\xc0\x00\x00\x00") is not None for _ in range(6)]
+    assert struck == [False, True, True, True, False, False]
+    faults.pull_before()
+    faults.clear()
+    assert faults.next(b"\x00\xc0\x00\x00") is None
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match="count from 1"):
+            faults.mute(wrong)
 
 
 def test_slow_card_takes_its_time(pcsc: Pcsc) -> None:

@@ -3,10 +3,12 @@
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from softcard import ProfileError, SoftCard, load_profile, profile_names
 from softcard.profile import profile_text
+from softcard.section import Section
 from softcard.tlv import MalformedTlv, encode, object_identifier, objects
 
 _MINIMAL = 'name = "mine"\n[card]\niccid = "8900101000000000019"\n'
@@ -122,6 +124,25 @@ def test_error_names_the_key(overrides: dict[str, object], where: str) -> None:
     with pytest.raises(ProfileError) as caught:
         load_profile("operator", overrides)
     assert where in caught.value.where
+
+
+def test_every_key_of_a_profile_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[str] = set()
+    take = Section._take
+
+    def noted(section: Section, key: str, kind: type, default: Any) -> Any:
+        asked.add(key)
+        return take(section, key, kind, default)
+
+    monkeypatch.setattr(Section, "_take", noted)
+    extra = {"file": [{"path": "3F00/2F99", "data": "00"}], "usim": {"op": "00" * 16, "opc": None}}
+    for overrides in ({}, extra):
+        load_profile("operator", {**overrides, "card": {"atr": "3B00"}})
+    _, folder = profile_text("operator")
+    text = (folder / "README.md").read_text("utf-8")
+    tables = {"card", "pins", "usim", "pkcs15", "dodf", "file"}
+    assert asked > tables
+    assert [key for key in sorted(asked - tables) if f"`{key}`" not in text] == []
 
 
 def test_unknown_profile_names_the_known_ones() -> None:

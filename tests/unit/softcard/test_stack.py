@@ -84,7 +84,8 @@ def test_unplugged_reader_is_unavailable_until_the_next_start(pcsc: Pcsc) -> Non
             lambda: bool(client.state(pcsc.names[0])[0] & scard.SCARD_STATE_UNAVAILABLE), 5.0
         )
         assert client.state(pcsc.names[1])[0] & scard.SCARD_STATE_EMPTY
-    pcsc.readers.plug(0)
+    assert pcsc.readers.plug(0)
+    assert not pcsc.readers.plug(0)
     pcsc.readers.restart_pcscd()
     pcsc.insert("operator")
     with Client() as client:
