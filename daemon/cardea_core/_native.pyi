@@ -341,7 +341,7 @@ class Layer:
     def put(
         self,
         path: str,
-        value: bytes | bytearray | None,
+        value: Buffer | None,
         *,
         format: str | None = None,
         mime: str | None = None,

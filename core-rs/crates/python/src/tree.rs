@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 
 use mgmt_tree::{Content, Outcome, Source, SourceKind, Stance, TreePath};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::buffer::Data;
 use crate::error::{TreeError, raise};
 
 /// The only spelling of a path: "." for the root, else "./A/B".
@@ -26,8 +26,10 @@ fn canonical_path(path: &Bound<'_, PyString>) -> PyResult<String> {
 /// when two layers have the same kind and id. The interpreter is free during the work.
 #[pyfunction]
 fn merge(py: Python<'_>, layers: Vec<PyRef<'_, Layer>>) -> PyResult<Snapshot> {
-    let layers: Vec<mgmt_tree::Layer> = layers.iter().map(|layer| layer.0.clone()).collect();
-    py.detach(|| mgmt_tree::merge(&layers))
+    // The clones are cheap, and end the borrows: others may change their layers meanwhile.
+    let claims: Vec<mgmt_tree::Layer> = layers.iter().map(|layer| layer.0.clone()).collect();
+    drop(layers);
+    py.detach(|| mgmt_tree::merge(&claims))
         .map(Snapshot)
         .map_err(|error| refuse(py, &error))
 }
@@ -72,14 +74,14 @@ impl Layer {
     fn put(
         &mut self,
         path: &Bound<'_, PyString>,
-        value: Option<PyBackedBytes>,
+        value: Option<Data<'_>>,
         format: Option<&str>,
         mime: Option<&str>,
         at_ms: i64,
     ) -> PyResult<()> {
         let content = match value {
             Some(value) => Content::Leaf {
-                value: (*value).into(),
+                value: value.as_slice().into(),
                 format: format.unwrap_or("chr").into(),
                 mime: mime.unwrap_or("text/plain").into(),
             },

@@ -1,0 +1,321 @@
+"""The management tree as Python sees it. Its laws are proved in Rust; here: types and manners."""
+
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cardea_core import (
+    CoreError,
+    Entry,
+    Layer,
+    Node,
+    Snapshot,
+    TreeError,
+    canonical_path,
+    merge,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+SECRET = b"hunter2 hunter2"
+
+
+def layer(kind: str, identity: str = "x", **values: bytes) -> Layer:
+    """Values by path with double underscores for slashes, claimed at time 1."""
+    made = Layer(kind, identity)  # type: ignore[arg-type]  # tests also pass wrong kinds
+    for name, value in values.items():
+        made.put(name.replace("__", "/"), value, at_ms=1)
+    return made
+
+
+def code_of(error: pytest.ExceptionInfo[TreeError]) -> str:
+    assert isinstance(error.value, CoreError)
+    return error.value.code
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"), [(".", "."), ("A", "./A"), ("./A/B", "./A/B"), ("日本/Ä", "./日本/Ä")]
+)
+def test_a_path_has_one_spelling(text: str, canonical: str) -> None:
+    assert canonical_path(text) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "path_empty"),
+        ("A/", "path_trailing_slash"),
+        ("A//B", "path_segment_empty"),
+        ("../A", "path_segment_dots"),
+        ("A\x00", "path_segment_control"),
+        ("x" * 128, "path_segment_too_long"),
+        ("/".join("x" * 33), "path_too_deep"),
+        ("/".join(["x" * 100] * 11), "path_too_long"),
+        ("A\ud800", "path_not_unicode"),
+    ],
+)
+def test_a_bad_path_is_refused_everywhere_with_its_fault(text: str, code: str) -> None:
+    claims = layer("card")
+    tree = merge([])
+    for use in (
+        canonical_path,
+        claims.get,
+        claims.remove,
+        lambda path: claims.put(path, b"", at_ms=1),
+        lambda path: claims.bury(path, at_ms=1),
+        tree.get,
+        tree.children,
+        tree.walk,
+        tree.explain,
+    ):
+        with pytest.raises(TreeError) as caught:
+            use(text)
+        assert code_of(caught) == code
+    assert len(claims) == 0
+
+
+@given(st.text())
+def test_any_text_is_a_path_or_a_tree_error(text: str) -> None:
+    try:
+        canonical = canonical_path(text)
+    except TreeError:
+        return
+    assert canonical_path(canonical) == canonical
+
+
+def test_a_leaf_has_the_usual_format_and_type_unless_told() -> None:
+    claims = layer("card", A=b"1")
+    claims.put("./B", b"2", format="bin", mime="application/x-other", at_ms=7)
+    usual, told = claims.get("./A"), claims.get("./B")
+    assert usual is not None
+    assert told is not None
+    assert (usual.format, usual.mime, usual.value, usual.at_ms) == ("chr", "text/plain", b"1", 1)
+    assert (told.format, told.mime, told.at_ms) == ("bin", "application/x-other", 7)
+
+
+def test_an_interior_node_has_format_node_and_no_value() -> None:
+    claims = Layer("server", "s")
+    claims.put("./A", None, mime="urn:oma:mo:oma-dm-dmacc:1.0", at_ms=3)
+    node = merge([claims]).get("./A")
+    assert node is not None
+    assert (node.interior, node.format, node.value) == (True, "node", None)
+    assert (node.mime, node.name, node.kind, node.id) == (
+        "urn:oma:mo:oma-dm-dmacc:1.0",
+        "A",
+        "server",
+        "s",
+    )
+
+
+@pytest.mark.parametrize("value", [b"a", bytearray(b"a"), memoryview(b"a")], ids=type)
+def test_a_value_is_any_buffer_and_comes_back_as_bytes(value: bytes) -> None:
+    claims = layer("card", A=value)
+    entry = claims.get("A")
+    assert entry is not None
+    assert entry.value == b"a"
+    assert type(entry.value) is bytes
+
+
+def test_a_text_is_not_a_value() -> None:
+    with pytest.raises(TypeError):
+        layer("card", A="text")  # type: ignore[arg-type]  # the point of the test
+
+
+def test_the_time_of_a_claim_is_never_guessed() -> None:
+    with pytest.raises(TypeError):
+        Layer("card", "x").put("A", b"")  # type: ignore[call-arg]  # the point of the test
+
+
+def test_an_unknown_kind_of_source_is_refused() -> None:
+    with pytest.raises(TreeError) as caught:
+        layer("satellite")
+    assert code_of(caught) == "kind_unknown"
+
+
+def test_the_root_is_permanent() -> None:
+    claims = layer("device")
+    with pytest.raises(TreeError) as as_leaf:
+        claims.put(".", b"", at_ms=1)
+    with pytest.raises(TreeError) as as_absent:
+        claims.bury(".", at_ms=1)
+    assert (code_of(as_leaf), code_of(as_absent)) == ("root_fixed", "root_fixed")
+    root = merge([]).get(".")
+    assert root is not None
+    assert (root.path, root.name, root.interior, root.kind, root.id) == (
+        ".",
+        ".",
+        True,
+        "device",
+        "",
+    )
+
+
+def test_a_leaf_of_format_node_is_refused() -> None:
+    with pytest.raises(TreeError) as caught:
+        Layer("card", "x").put("A", b"", format="node", at_ms=1)
+    assert code_of(caught) == "leaf_format"
+
+
+def test_two_layers_of_one_source_are_refused() -> None:
+    with pytest.raises(TreeError) as caught:
+        merge([layer("card"), layer("server"), layer("card")])
+    assert code_of(caught) == "layer_twice"
+
+
+def test_server_wins_over_card_and_card_over_device_whatever_the_order() -> None:
+    layers = [layer("card", A=b"card", B=b"card"), layer("server", A=b"server"), layer("device")]
+    layers[2].put("A", b"device", at_ms=99)
+    layers[2].put("B", b"device", at_ms=99)
+    layers[2].put("C", b"device", at_ms=99)
+    for order in (layers, layers[::-1]):
+        nodes = merge(order).walk()
+        assert [(node.path, node.value, node.kind) for node in nodes[1:]] == [
+            ("./A", b"server", "server"),
+            ("./B", b"card", "card"),
+            ("./C", b"device", "device"),
+        ]
+
+
+def test_a_tombstone_is_an_entry_and_no_node() -> None:
+    server = Layer("server", "s")
+    server.bury("./A", at_ms=5)
+    (entry,) = server.entries()
+    assert (entry.path, entry.absent, entry.value, entry.format) == ("./A", True, None, "")
+    tree = merge([server, layer("card", A__B=b"1")])
+    assert [node.path for node in tree.walk()] == ["."]
+    assert tree.children("./A") == []
+    assert tree.walk("./A") == []
+
+
+def test_an_explanation_tells_who_won_who_lost_and_why() -> None:
+    server, other = Layer("server", "s"), Layer("server", "t")
+    server.put("A", b"new", at_ms=9)
+    other.put("A", b"old", at_ms=8)
+    tree = merge([other, layer("card", A=b"card"), server])
+    assert [(c.kind, c.id, c.at_ms, c.value, c.outcome) for c in tree.explain("A")] == [
+        ("server", "s", 9, b"new", "wins"),
+        ("server", "t", 8, b"old", "older"),
+        ("card", "x", 1, b"card", "lower_precedence"),
+    ]
+    assert tree.explain("./nobody") == []
+
+
+def test_an_explanation_of_a_node_that_is_not_there_names_what_denies_it() -> None:
+    server = Layer("server", "s")
+    server.bury("A", at_ms=9)
+    first, second = merge([server, layer("card", A__B=b"1")]).explain("A/B")
+    assert (first.path, first.absent, first.value, first.outcome) == ("./A", True, None, "wins")
+    assert (second.path, second.absent, second.outcome) == ("./A/B", False, "hidden")
+
+
+def test_a_difference_has_both_sides() -> None:
+    old = merge([layer("card", A=b"1", B=b"2")])
+    new = merge([layer("card", B=b"3", C=b"4")])
+    changes = old.diff(new)
+    assert [change.path for change in changes] == ["./A", "./B", "./C"]
+    gone, changed, come = changes
+    assert (gone.before, gone.after) == (old.get("./A"), None)
+    assert (changed.before, changed.after) == (old.get("./B"), new.get("./B"))
+    assert (come.before, come.after) == (None, new.get("./C"))
+    assert old.diff(old) == []
+
+
+def test_a_copy_and_a_snapshot_do_not_see_later_changes() -> None:
+    claims = layer("card", A=b"1")
+    copy, tree = claims.copy(), merge([claims])
+    assert copy == claims
+    claims.put("A", b"2", at_ms=2)
+    assert copy != claims
+    entry, node = copy.get("A"), tree.get("A")
+    assert entry is not None
+    assert node is not None
+    assert (entry.value, node.value) == (b"1", b"1")
+
+
+def test_claims_can_be_forgotten() -> None:
+    claims = layer("card", A__B=b"1", A__C=b"2")
+    assert len(claims) == 3
+    assert claims.remove("A/B")
+    assert not claims.remove("A/B")
+    assert [entry.path for entry in claims.entries()] == ["./A", "./A/C"]
+    assert claims.remove(".")
+    assert len(claims) == 0
+
+
+def test_nodes_are_values() -> None:
+    left, right = merge([layer("card", A=b"1")]), merge([layer("card", A=b"1")])
+    assert left.get("A") == right.get("A")
+    assert hash(left.get("A")) == hash(right.get("A"))
+    assert left.get("A") != merge([layer("card", "other", A=b"1")]).get("A")
+    with pytest.raises(AttributeError):
+        left.get("A").value = b"2"  # type: ignore[misc, union-attr]  # the point of the test
+
+
+def test_no_representation_shows_a_value() -> None:
+    claims = layer("card", A=SECRET)
+    tree = merge([claims])
+    shown = [
+        claims,
+        claims.get("A"),
+        tree,
+        tree.get("A"),
+        *tree.explain("A"),
+        *merge([]).diff(tree),
+    ]
+    for thing in shown:
+        assert "hunter" not in repr(thing)
+        assert "hunter" not in str(thing)
+
+
+def test_a_node_outlives_its_tree() -> None:
+    class Holder:
+        tree: Snapshot
+
+    holder = Holder()
+    holder.tree = merge([layer("card", A=b"1")])
+    gone = weakref.ref(holder)
+    node = holder.tree.get("A")
+    del holder
+    gc.collect()
+    assert gone() is None
+    assert isinstance(node, Node)
+    assert node.value == b"1"
+
+
+def test_a_layer_may_change_while_others_merge_it() -> None:
+    claims, others = Layer("server", "s"), Layer("card", "c")
+    for number in range(2000):
+        claims.put(f"N{number}", b"x", at_ms=1)
+        others.put(f"N{number}", b"y", at_ms=1)
+    stop = threading.Event()
+
+    def keep_merging() -> set[int]:
+        sizes = set()
+        while not stop.is_set():
+            sizes.add(len(merge([claims, others])))
+        return sizes
+
+    with ThreadPoolExecutor(3) as pool:
+        merging = [pool.submit(keep_merging) for _ in range(3)]
+        for at_ms in range(200):
+            claims.put("N5", b"%d" % at_ms, at_ms=at_ms)
+        stop.set()
+    assert all(future.result() <= {2001} for future in merging)
+
+
+def test_the_store_can_write_a_layer_down_and_read_it_back() -> None:
+    claims = layer("server", A__B=b"1", C=b"2")
+    claims.put("A", None, mime="urn:x", at_ms=4)
+    claims.bury("A/D", at_ms=5)
+    read_back = Layer(claims.kind, claims.id)
+    for entry in claims.entries():
+        assert isinstance(entry, Entry)
+        if entry.absent:
+            read_back.bury(entry.path, at_ms=entry.at_ms)
+        else:
+            read_back.put(
+                entry.path, entry.value, format=entry.format, mime=entry.mime, at_ms=entry.at_ms
+            )
+    assert read_back == claims
