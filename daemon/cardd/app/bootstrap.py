@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import structlog
 from cardea.v1 import (
@@ -16,7 +18,10 @@ from cardea.v1 import (
     tree_pb2_grpc,
 )
 
-from cardd.reader.events import PcscBack, PcscLost, ReaderEvent, ReaderStatus
+from cardd.network.https import HttpsClient, trust_context
+from cardd.provisioning.run import Settings
+from cardd.reader.events import CardReady, ReaderEvent, ReaderStatus
+from cardd.reader.rejections import RejectionBook
 from cardd.reader.settings import ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.access import Grant, Policy, builtin_grants, gids_of, uids_of
@@ -26,7 +31,6 @@ from cardd.rpc.desk import Desk
 from cardd.rpc.feed import Feed, Signal
 from cardd.rpc.interceptors import Limits
 from cardd.rpc.management import ManagementService
-from cardd.rpc.ports import ProvisionerPort
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.readers import ReaderBoard, ReaderService
 from cardd.rpc.server import (
@@ -39,11 +43,13 @@ from cardd.rpc.server import (
     bind_socket,
 )
 from cardd.rpc.tree import TreeService
-from cardd.tree import ManagementTree, TreeHolder
+from cardd.store import Store, StoreError
+from cardd.tree import Acl, ManagementTree, Source, TreeHolder
 
 from .config import AccessConfig, Config, GrantConfig
-from .device import nodes_of_device
+from .device import device_info, nodes_of_device
 from .lifecycle import StopRequest, notify, watchdog
+from .provisioner import Provisioner
 from .settings import ConfigError
 
 __all__ = ["StartError", "check_names", "serve"]
@@ -81,7 +87,7 @@ async def serve(config: Config) -> None:
     async with AsyncExitStack() as cleanup:
         try:
             server = await _start(config, cleanup)
-        except (SocketTakenError, OSError) as error:
+        except (SocketTakenError, StoreError, OSError) as error:
             raise StartError(str(error)) from error
         beat = asyncio.create_task(watchdog())
         cleanup.callback(beat.cancel)
@@ -97,10 +103,12 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
     # Its owner decides whether this is the one daemon: before the store and the card are touched.
     public = _public_socket(config)
     cleanup.callback(public.close)
+    store = Store(config.store.path)
+    cleanup.callback(store.close)
 
     committed = Signal()
     committed.bind(loop)
-    holder = _tree(config)
+    holder = _tree(config, store)
     holder.subscribe(lambda _: committed.raise_from_thread())
 
     # No number of this life's feed was given out by an earlier one: they begin with the time.
@@ -114,56 +122,45 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
             loop.call_soon_threadsafe(on_loop, event)
 
     supervisor = ReaderSupervisor(on_event, _reader_settings(config))
+    rejections = RejectionBook()
+    provisioner = _provisioner(config, supervisor, store, holder, rejections)
+    cleanup.callback(provisioner.close)
     board = ReaderBoard(supervisor, feed)
-    desk = Desk(supervisor, max_wait_s=config.sharing.max_wait_s)
-    cleanup.callback(desk.close)
-    services = _services(config, desk, board, holder, committed, None)
-    server = RpcServer(public, _policy(config.access), _server_options(config))
 
     def on_loop(event: ReaderEvent) -> None:
         board.take(event)
-        if isinstance(event, PcscLost | PcscBack):
-            _log.info("pcsc.lost" if isinstance(event, PcscLost) else "pcsc.back")
+        _log_event(event)
+        if isinstance(event, CardReady):
+            provisioner.on_card_ready(event)
 
+    desk = Desk(supervisor, max_wait_s=config.sharing.max_wait_s)
+    cleanup.callback(desk.close)
+    writer = CardWriter(desk, rejections, retry_floor=config.provisioning.retry_floor)
+    server = RpcServer(public, _policy(config.access), _server_options(config))
     supervisor.start()
     cleanup.callback(supervisor.stop)
     # So that the first caller is not told that there are no readers.
     await asyncio.to_thread(supervisor.wait_scanned, _SCAN_LIMIT_S)
-    await server.start(services)
-    return server
-
-
-def _services(
-    config: Config,
-    desk: Desk,
-    board: ReaderBoard,
-    holder: TreeHolder,
-    committed: Signal,
-    provisioner: ProvisionerPort | None,
-) -> list[Service]:
-    writer = CardWriter(desk, retry_floor=config.provisioning.retry_floor)
-    services = [
-        Service(
-            "cardea.v1.ReaderService",
-            ReaderService(desk, board),
-            readers_pb2_grpc.add_ReaderServiceServicer_to_server,
-        ),
-        Service(
-            "cardea.v1.CardService",
-            CardService(desk, writer),
-            cards_pb2_grpc.add_CardServiceServicer_to_server,
-        ),
-        Service(
-            "cardea.v1.TreeService",
-            TreeService(holder, committed),
-            tree_pb2_grpc.add_TreeServiceServicer_to_server,
-        ),
-    ]
-    if provisioner is not None:
-        services += [
+    await server.start(
+        [
+            Service(
+                "cardea.v1.ReaderService",
+                ReaderService(desk, board),
+                readers_pb2_grpc.add_ReaderServiceServicer_to_server,
+            ),
+            Service(
+                "cardea.v1.CardService",
+                CardService(desk, writer),
+                cards_pb2_grpc.add_CardServiceServicer_to_server,
+            ),
+            Service(
+                "cardea.v1.TreeService",
+                TreeService(holder, committed),
+                tree_pb2_grpc.add_TreeServiceServicer_to_server,
+            ),
             Service(
                 "cardea.v1.ProvisioningService",
-                ProvisioningService(provisioner),
+                ProvisioningService(desk, provisioner),
                 provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server,
             ),
             Service(
@@ -172,13 +169,70 @@ def _services(
                 management_pb2_grpc.add_ManagementServiceServicer_to_server,
             ),
         ]
-    return services
+    )
+    return server
 
 
-def _tree(config: Config) -> TreeHolder:
-    tree = ManagementTree()
-    tree.adopt("device", "local", nodes_of_device(config.device), time.time_ns() // 1_000_000)
-    return TreeHolder(tree, 1)
+def _tree(config: Config, store: Store) -> TreeHolder:
+    """The stored tree with the device's own claims as the configuration has them now."""
+    stored = store.load()
+    tree, now_ms = stored.tree(), time.time_ns() // 1_000_000
+    before = tree.fork()
+    tree.adopt("device", "local", nodes_of_device(config.device), now_ms)
+    if stored.revision and not before.diff(tree) and _acls(before) == _acls(tree):
+        return TreeHolder(before, stored.revision)
+    return TreeHolder(tree, store.commit(tree, now_ms))
+
+
+def _acls(tree: ManagementTree) -> list[tuple[str, Source, Acl]]:
+    return [(claim.path, claim.source, claim.acl) for claim in tree.acls()]
+
+
+def _provisioner(
+    config: Config,
+    supervisor: ReaderSupervisor,
+    store: Store,
+    holder: TreeHolder,
+    rejections: RejectionBook,
+) -> Provisioner:
+    network = config.network
+    trust = trust_context(Path(network.ca_file) if network.ca_file else None)
+
+    def connect() -> HttpsClient:
+        return HttpsClient(
+            trust=trust,
+            hosts=network.hosts,
+            connect_timeout_s=network.connect_timeout_s,
+            timeout_s=network.exchange_timeout_s,
+            max_body_bytes=network.max_response_bytes,
+        )
+
+    return Provisioner(
+        supervisor,
+        store,
+        holder,
+        Settings(
+            device=device_info(config.device),
+            retry_floor=config.provisioning.retry_floor,
+            bsf_url=network.bsf_url,
+            dm_url=network.dm_url,
+        ),
+        on_insert=config.provisioning.on_insert,
+        max_wait_s=config.sharing.max_wait_s,
+        connect=connect,
+        rejections=rejections,
+    )
+
+
+def _log_event(event: ReaderEvent) -> None:
+    """card.ready, pcsc.lost, …; names and states, never the identity of a subscriber."""
+    facts = {
+        name: getattr(event, name)
+        for name in ("reader", "insertion", "cause")
+        if hasattr(event, name)
+    }
+    kind = re.sub(r"(?<!^)(?=[A-Z])", ".", type(event).__name__).lower()
+    _log.info(kind, **facts)
 
 
 def _public_socket(config: Config) -> PublicSocket:

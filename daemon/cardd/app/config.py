@@ -161,10 +161,6 @@ class ProvisioningConfig:
     retry_floor: int = key(
         2, "A PIN or key with this many tries left or fewer is never presented.", minimum=0
     )
-    secure_only: bool = key(True, "Talk to management servers over https only.")
-    confirm_deadline_s: float = key(
-        60.0, "How long a session may take before it is given up.", minimum=1.0
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +169,9 @@ class NetworkConfig:
 
     ca_file: str = key("", "PEM file with the trusted CAs; empty: those of the system.")
     connect_timeout_s: float = key(5.0, "Longest time to connect.", minimum=0.1)
-    read_timeout_s: float = key(30.0, "Longest silence of a server.", minimum=0.1)
+    exchange_timeout_s: float = key(
+        30.0, "Longest time for one request and its whole answer.", minimum=0.1
+    )
     max_response_bytes: int = key(4 << 20, "Largest answer that is taken.", minimum=1 << 12)
     bsf_url: str = key(
         "", "Bootstrapping server; empty: found from the card's realm (TS 23.003 §16.2)."

@@ -12,6 +12,7 @@ from cardd.card.errors import ContentTooLong
 from cardd.card.provisioning_files import ProvisioningFile, survey, update
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
+from cardd.reader.rejections import RejectionBook
 
 from .call import Call
 from .desk import Desk
@@ -27,12 +28,11 @@ _MAX_WRITES = 16
 class CardWriter:
     """Checks everything that can be checked before the first byte is written."""
 
-    def __init__(self, desk: Desk, *, retry_floor: int) -> None:
+    def __init__(self, desk: Desk, rejections: RejectionBook, *, retry_floor: int) -> None:
         self._desk = desk
+        self._rejections = rejections
         self._retry_floor = retry_floor
         self._repeats: Repeats[pb.WriteCardResponse] = Repeats()
-        # What a card has rejected is not presented again while it stays in.
-        self._rejections: dict[str, tuple[int, Rejections]] = {}
 
     async def write(self, request: pb.WriteCardRequest, call: Call) -> pb.WriteCardResponse:
         if len(request.adm) not in _ADM_LENGTHS:
@@ -53,17 +53,10 @@ class CardWriter:
         writes = [(write.oid, write.data) for write in request.writes]
 
         def job(lease: Lease) -> pb.WriteCardResponse:
-            rejections = self._rejections_for(lease)
+            rejections = self._rejections.of(lease.reader, lease.insertion)
             return _write_all(lease, writes, credential, rejections, self._retry_floor)
 
         return await self._desk.work(status, call, "WriteCard", None, job)
-
-    def _rejections_for(self, lease: Lease) -> Rejections:
-        insertion, rejections = self._rejections.get(lease.reader, (0, Rejections()))
-        if insertion != lease.insertion:
-            rejections = Rejections()
-            self._rejections[lease.reader] = (lease.insertion, rejections)
-        return rejections
 
 
 def _write_all(

@@ -7,9 +7,13 @@ from typing import Any
 from cardea.v1 import management_pb2 as pb
 from cardea.v1 import management_pb2_grpc as pb_grpc
 
+from cardd.provisioning.progress import SessionOutcome
+
 from . import convert
+from .call import current_call
 from .ports import ProvisionerPort
 from .refusals import ArgumentInvalidError
+from .repeats import Repeats
 
 __all__ = ["ManagementService"]
 
@@ -19,6 +23,7 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
 
     def __init__(self, provisioner: ProvisionerPort) -> None:
         self._provisioner = provisioner
+        self._repeats: Repeats[SessionOutcome] = Repeats()
 
     async def ListAccounts(
         self, request: pb.ListAccountsRequest, context: Any
@@ -32,5 +37,9 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
     ) -> pb.StartSessionResponse:
         if not request.server_id:
             raise ArgumentInvalidError("server_id", "is empty")
-        outcome = await self._provisioner.start_session(request.server_id, request.request_id)
+        outcome = await self._repeats.once(
+            (current_call().caller.uid, request.request_id),
+            request.server_id.encode(),
+            lambda: self._provisioner.start_session(request.server_id),
+        )
         return convert.session_message(outcome)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
+from cardd.reader.events import ReaderStatus
 
 __all__ = ["AccountView", "ProvisionerPort"]
 
@@ -32,20 +33,19 @@ class AccountView(Protocol):
 
 
 class ProvisionerPort(Protocol):
-    """Runs the use case. ``name`` is cards/{card}, readers/{reader}, or empty for the only card."""
+    """Runs the use case; raises what card, servers and store raise."""
 
-    def provision(self, name: str, request_id: str) -> AsyncIterator[Progress]:
-        """Begin a run, or join the one under way; the last progress has a result.
+    def provision(self, status: ReaderStatus) -> AsyncIterator[Progress]:
+        """Begin a run for the card in a reader, or join the one under way.
 
-        The run goes on if the iterator is closed. A run that fails yields a last progress of stage
-        FAILED whose result names the reason. What keeps a run from beginning is raised, as an error
-        that has a row in errors.py.
+        The last progress has a result. The run goes on if the iterator is closed. A run that fails
+        is not raised: its last progress has stage FAILED, and the result names the reason.
         """
 
-    async def preview(self, name: str) -> Preview: ...
+    async def preview(self, status: ReaderStatus) -> Preview: ...
 
     def statuses(self) -> Sequence[CardStatus]: ...
 
-    async def start_session(self, server_id: str, request_id: str) -> SessionOutcome: ...
+    async def start_session(self, server_id: str) -> SessionOutcome: ...
 
     def accounts(self) -> Sequence[AccountView]: ...

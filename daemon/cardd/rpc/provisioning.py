@@ -8,24 +8,37 @@ from typing import Any
 from cardea.v1 import provisioning_pb2 as pb
 from cardea.v1 import provisioning_pb2_grpc as pb_grpc
 
+from cardd.provisioning.progress import Progress
+from cardd.reader.events import ReaderStatus
+
 from . import convert
+from .call import current_call
+from .desk import Desk
 from .ports import ProvisionerPort
 from .refusals import RunFailedError
+from .repeats import Recordings
 
 __all__ = ["ProvisioningService"]
 
 
 class ProvisioningService(pb_grpc.ProvisioningServiceServicer):
-    """Converts, calls the provisioner, converts."""
+    """Finds the card that is meant, calls the provisioner, converts."""
 
-    def __init__(self, provisioner: ProvisionerPort) -> None:
+    def __init__(self, desk: Desk, provisioner: ProvisionerPort) -> None:
+        self._desk = desk
         self._provisioner = provisioner
+        self._recordings: Recordings[Progress] = Recordings()
 
     async def Provision(
         self, request: pb.ProvisionRequest, context: Any
     ) -> AsyncIterator[pb.ProvisionResponse]:
+        status = await self._card(request.name)
+        key = (current_call().caller.uid, request.request_id)
         last = None
-        async for progress in self._provisioner.provision(request.name, request.request_id):
+        run = self._recordings.play(
+            key, status.card.encode(), lambda: self._provisioner.provision(status)
+        )
+        async for progress in run:
             last = progress.result
             yield convert.progress_message(progress)
         if last is not None and last.reason:
@@ -34,7 +47,8 @@ class ProvisioningService(pb_grpc.ProvisioningServiceServicer):
     async def PreviewProvisioning(
         self, request: pb.PreviewProvisioningRequest, context: Any
     ) -> pb.PreviewProvisioningResponse:
-        return convert.preview_message(await self._provisioner.preview(request.name))
+        status = await self._card(request.name)
+        return convert.preview_message(await self._provisioner.preview(status))
 
     async def GetProvisioningStatus(
         self, request: pb.GetProvisioningStatusRequest, context: Any
@@ -42,3 +56,7 @@ class ProvisioningService(pb_grpc.ProvisioningServiceServicer):
         return pb.GetProvisioningStatusResponse(
             statuses=map(convert.status_message, self._provisioner.statuses())
         )
+
+    async def _card(self, name: str) -> ReaderStatus:
+        call = current_call()
+        return await self._desk.ready(self._desk.find(name, call), call)

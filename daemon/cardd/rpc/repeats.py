@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from .feed import Signal
 from .refusals import ArgumentInvalidError
 
-__all__ = ["Repeats"]
+__all__ = ["Recordings", "Repeats"]
 
 T = TypeVar("T")
 
+# uid and request_id; an empty request_id asks for no idempotency.
 Key = tuple[int, str]
 
 
@@ -51,3 +53,68 @@ class Repeats(Generic[T]):
     def _forget_failure(self, key: Key, task: asyncio.Task[T]) -> None:
         if task.cancelled() or task.exception() is not None:
             self._done.pop(key, None)
+
+
+class Recordings(Generic[T]):
+    """Streams that are idempotent by request_id: a repetition is played what was and what comes."""
+
+    def __init__(self, kept: int = 64) -> None:
+        self._kept = kept
+        self._known: OrderedDict[Key, tuple[bytes, _Recording[T]]] = OrderedDict()
+
+    def play(
+        self, key: Key, fingerprint: bytes, start: Callable[[], AsyncIterator[T]]
+    ) -> AsyncIterator[T]:
+        """The items of the stream, from its first, whoever began it.
+
+        Raises:
+            ArgumentInvalidError: the id was used for another request before.
+        """
+        if not key[1]:
+            return start()
+        known = self._known.get(key)
+        if known is None:
+            known = (fingerprint, _Recording(start()))
+            self._known[key] = known
+            while len(self._known) > self._kept:
+                self._known.popitem(last=False)
+        if known[0] != fingerprint:
+            raise ArgumentInvalidError("request_id", "was used for a different request")
+        return known[1].play()
+
+
+class _Recording(Generic[T]):
+    """Takes a stream to its end, whether or not anybody listens."""
+
+    def __init__(self, source: AsyncIterator[T]) -> None:
+        self._items: list[T] = []
+        self._ended = False
+        self._error: Exception | None = None
+        self._signal = Signal()
+        self._task = asyncio.create_task(self._record(source))
+
+    async def play(self) -> AsyncIterator[T]:
+        at = 0
+        while True:
+            wake = self._signal.next()
+            for item in self._items[at:]:
+                yield item
+                at += 1
+            if at < len(self._items):
+                continue
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                return
+            await asyncio.shield(wake)
+
+    async def _record(self, source: AsyncIterator[T]) -> None:
+        try:
+            async for item in source:
+                self._items.append(item)
+                self._signal.raise_()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the listeners get it
+            self._error = error
+        finally:
+            self._ended = True
+            self._signal.raise_()
