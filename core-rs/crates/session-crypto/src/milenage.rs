@@ -57,7 +57,7 @@ impl Milenage {
     pub fn new(k: &[u8], opc: &[u8]) -> Result<Self, CryptoError> {
         let k: Block = key_array("K", k)?;
         let opc = key_array("OPc", opc)?;
-        let cipher = Aes128::new(Array::cast_from_core(&*k));
+        let cipher = Aes128::new(Array::cast_from_core(&k));
         Ok(Self {
             keys: Box::new(Keys { cipher, opc }),
         })

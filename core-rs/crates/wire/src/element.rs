@@ -14,8 +14,6 @@ pub const MAX_DEPTH: usize = 256;
 pub const MAX_ELEMENTS: usize = 1 << 16;
 /// Attributes that no element exceeds; uniqueness is checked pair by pair.
 pub(crate) const MAX_ATTRIBUTES: usize = 64;
-/// Namespaces that one document may use.
-const MAX_NAMESPACES: usize = 32;
 
 /// What a decoder may spend on one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +176,8 @@ fn inherit(element: &mut Arc<Element>, namespace: &Arc<str>) {
     }
 }
 
-fn push(content: &mut Vec<Content>, piece: Content) {
+/// Adds a piece; empty texts are left out, adjacent ones joined.
+pub(crate) fn push(content: &mut Vec<Content>, piece: Content) {
     match (content.last_mut(), piece) {
         (_, Content::Text(text)) if text.is_empty() => {}
         (Some(Content::Text(before)), Content::Text(text)) => before.push_str(&text),
@@ -234,164 +233,4 @@ fn continues_name(character: char) -> bool {
 /// Whether XML allows the character in a document (XML 1.0 §2.2).
 pub(crate) fn is_xml_character(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
-/// Builds a document from a decoder's events, within limits.
-pub(crate) struct Builder {
-    limits: Limits,
-    open: Vec<Open>,
-    root: Option<Element>,
-    elements: usize,
-    spent: usize,
-    namespaces: Vec<Arc<str>>,
-}
-
-struct Open {
-    name: Cow<'static, str>,
-    namespace: Arc<str>,
-    attributes: Vec<Attribute>,
-    content: Vec<Content>,
-    offset: usize,
-}
-
-impl Builder {
-    pub(crate) fn new(limits: Limits, input: &[u8]) -> Result<Self, CodecError> {
-        if input.len() > limits.max_bytes {
-            return Err(CodecFault::TooLarge.at(limits.max_bytes));
-        }
-        Ok(Self {
-            limits: Limits {
-                max_depth: limits.max_depth.min(MAX_DEPTH),
-                ..limits
-            },
-            open: Vec::new(),
-            root: None,
-            elements: 0,
-            spent: 0,
-            namespaces: Vec::new(),
-        })
-    }
-
-    /// Counts bytes that the result will hold: references may expand far beyond the input.
-    pub(crate) fn spend(&mut self, bytes: usize, offset: usize) -> Result<(), CodecError> {
-        self.spent = self.spent.saturating_add(bytes);
-        if self.spent > self.limits.max_bytes {
-            return Err(CodecFault::TooLarge.at(offset));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn depth(&self) -> usize {
-        self.open.len()
-    }
-
-    pub(crate) fn is_complete(&self) -> bool {
-        self.root.is_some()
-    }
-
-    /// The namespace of the innermost open element.
-    pub(crate) fn namespace(&self) -> Option<&str> {
-        self.open.last().map(|open| &*open.namespace)
-    }
-
-    pub(crate) fn open(
-        &mut self,
-        name: Cow<'static, str>,
-        namespace: &str,
-        attributes: Vec<Attribute>,
-        offset: usize,
-    ) -> Result<(), CodecError> {
-        if self.root.is_some() {
-            return Err(CodecFault::TrailingData.at(offset));
-        }
-        if self.open.len() >= self.limits.max_depth {
-            return Err(CodecFault::TooDeep.at(offset));
-        }
-        self.elements += 1;
-        if self.elements > MAX_ELEMENTS {
-            return Err(CodecFault::TooManyElements.at(offset));
-        }
-        if let Cow::Owned(name) = &name {
-            self.spend(name.len(), offset)?;
-        }
-        let outer = self.namespace().unwrap_or_default();
-        if namespace.is_empty() && !outer.is_empty() {
-            return Err(CodecFault::BadNamespace.at(offset));
-        }
-        let namespace = self.intern(namespace, offset)?;
-        self.open.push(Open {
-            name,
-            namespace,
-            attributes,
-            content: Vec::new(),
-            offset,
-        });
-        Ok(())
-    }
-
-    /// Adds text to the innermost open element.
-    pub(crate) fn text(&mut self, text: &str, offset: usize) -> Result<(), CodecError> {
-        self.spend(text.len(), offset)?;
-        let Some(open) = self.open.last_mut() else {
-            return Err(CodecFault::UnexpectedToken.at(offset));
-        };
-        match open.content.last_mut() {
-            Some(Content::Text(before)) => before.push_str(text),
-            _ => push(&mut open.content, Content::Text(text.to_owned())),
-        }
-        Ok(())
-    }
-
-    /// Adds binary data to the innermost open element.
-    pub(crate) fn data(&mut self, data: &[u8], offset: usize) -> Result<(), CodecError> {
-        self.spend(data.len(), offset)?;
-        let Some(open) = self.open.last_mut() else {
-            return Err(CodecFault::UnexpectedToken.at(offset));
-        };
-        open.content.push(Content::Data(data.to_owned()));
-        Ok(())
-    }
-
-    pub(crate) fn close(&mut self, offset: usize) -> Result<(), CodecError> {
-        let Some(mut open) = self.open.pop() else {
-            return Err(CodecFault::UnexpectedToken.at(offset));
-        };
-        drop_indentation(&mut open.content);
-        let element = Element::new(open.name, open.namespace, open.attributes, open.content)
-            .map_err(|error| error.fault.at(open.offset))?;
-        match self.open.last_mut() {
-            Some(outer) => outer.content.push(Content::Element(Arc::new(element))),
-            None => self.root = Some(element),
-        }
-        Ok(())
-    }
-
-    pub(crate) fn finish(self, offset: usize) -> Result<Element, CodecError> {
-        self.root.ok_or(CodecFault::Truncated.at(offset))
-    }
-
-    fn intern(&mut self, namespace: &str, offset: usize) -> Result<Arc<str>, CodecError> {
-        if let Some(known) = self.namespaces.iter().find(|known| &***known == namespace) {
-            return Ok(Arc::clone(known));
-        }
-        if self.namespaces.len() >= MAX_NAMESPACES {
-            return Err(CodecFault::BadNamespace.at(offset));
-        }
-        let interned = Arc::from(namespace);
-        self.namespaces.push(Arc::clone(&interned));
-        Ok(interned)
-    }
-}
-
-/// White space between child elements is indentation; in an element without children it is text.
-fn drop_indentation(content: &mut Vec<Content>) {
-    if content
-        .iter()
-        .any(|piece| matches!(piece, Content::Element(_)))
-    {
-        content.retain(|piece| match piece {
-            Content::Text(text) => !text.chars().all(|c| matches!(c, ' ' | '\t' | '\r' | '\n')),
-            _ => true,
-        });
-    }
 }

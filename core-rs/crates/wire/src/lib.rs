@@ -3,6 +3,7 @@
 //! Whatever comes off a card or a network passes here first. Every decoder either returns a value
 //! that keeps the model's invariants or an error that names the cause and the offset.
 
+mod builder;
 mod element;
 mod error;
 pub mod tlv;

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::cursor::Cursor;
 use super::tables::{DocumentType, EARLY_VALUES};
 use super::token;
-use crate::element::{Attribute, Builder, Element, Limits, MAX_ATTRIBUTES, is_xml_character};
+use crate::builder::Builder;
+use crate::element::{Attribute, Element, Limits, MAX_ATTRIBUTES, is_xml_character};
 use crate::error::{CodecError, CodecFault};
 
 /// The root element of a WBXML document; OPAQUE becomes binary content.

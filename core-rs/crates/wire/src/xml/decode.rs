@@ -9,7 +9,8 @@ use quick_xml::escape::EscapeError;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{QName, ResolveResult};
 
-use crate::element::{Attribute, Builder, Element, Limits, MAX_ATTRIBUTES, is_xml_character};
+use crate::builder::Builder;
+use crate::element::{Attribute, Element, Limits, MAX_ATTRIBUTES, is_xml_character};
 use crate::error::{CodecError, CodecFault};
 
 /// The root element of an XML document in UTF-8.
