@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{child, data, element, in_namespace, text};
+use support::{child, data, element, text};
 use wire::{CodecFault, Element, Limits, MAX_ELEMENTS, wbxml, xml};
 
 const PROV: [u8; 4] = [0x03, 0x0B, 0x6A, 0x00];
