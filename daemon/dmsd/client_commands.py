@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 
+from omadm.alerts import name_of_type
 from omadm.messages import Alert, Command, Item, Replace, Status, Unsupported
 from omadm.status import AlertCode, StatusCode
 
@@ -95,7 +96,7 @@ class ClientCommands:
                     session=self._session,
                     device=self._device,
                     at_ms=now_ms,
-                    type=meta.type[:256],
+                    type=name_of_type(meta.type)[:256],
                     mark=(meta.mark or "informational")[:32],
                     source=(whole.source or "")[:1024],
                     correlator=correlator[:128],

@@ -35,6 +35,9 @@ class CardBook(Protocol):
     def adm1(self, iccid: str) -> Secret | None:
         """The key that opens the card's files for writing."""
 
+    def candidates(self) -> Sequence[str]:
+        """Cards that may be in the device, where it does not let us list them."""
+
     def refusal(self, iccid: str, digest: str) -> str | None:
         """Why this content must not be ordered for the card (again); ``None`` if it may be."""
 
@@ -56,13 +59,21 @@ class Settled(Protocol):
 Plan = Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]
 
 
-def converge(desired: DesiredSettings, *, cards: CardBook, settled: Settled) -> Plan:
-    """The whole plan; returns what could not be achieved."""
+def converge(
+    desired: DesiredSettings, *, cards: CardBook, settled: Settled, greet: bool = False
+) -> Plan:
+    """The whole plan; returns what could not be achieved.
+
+    ``greet``: ask for something in any case, so that the device has a message to answer in which
+    it can take or refuse our credentials, and give us its next nonce.
+    """
     wants_card = bool(desired.documents)
     questions = [Order("Get", node.path) for node in desired.nodes]
     questions += [Order("Get", path) for path in desired.absent]
     if wants_card:
         questions.append(Order("Get", "./Card"))
+    if not questions and greet:
+        questions.append(Order("Get", "./DevInfo/DevId"))
     if not questions:
         return ()
     answers = yield Batch(tuple(questions))
@@ -192,23 +203,28 @@ def _cards(
 ) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
     if listing.missing:
         return ()  # no card in the device: nothing to do now
+    names: Sequence[str] = listing.names
     if not listing.ok:
-        return (Failure("./Card", listing.code),)
+        # Only what lies under a card's own node is open to us.
+        own = {document.iccid for document in desired.documents if document.iccid}
+        names = sorted(own.union(cards.candidates()))
+    concerned = [iccid for iccid in names if desired.documents_for(iccid)]
+    if not concerned:
+        return () if listing.ok else (Failure("./Card", listing.code, "no card is known"),)
+    contents = yield Batch(tuple(Order("Get", f"./Card/{iccid}/Files") for iccid in concerned))
     failures: tuple[Failure, ...] = ()
-    for iccid in listing.names:
-        documents = desired.documents_for(iccid)
-        if documents:
-            failures += yield from _card(iccid, documents, cards)
+    for iccid, files in zip(concerned, contents, strict=True):
+        if files.ok:
+            failures += yield from _card(iccid, files, desired.documents_for(iccid), cards)
+        elif listing.ok:
+            failures += (Failure(f"./Card/{iccid}/Files", files.code, "no provisioning files"),)
     return failures
 
 
 def _card(
-    iccid: str, documents: Mapping[str, bytes], cards: CardBook
+    iccid: str, files: Outcome, documents: Mapping[str, bytes], cards: CardBook
 ) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
     base = f"./Card/{iccid}"
-    files = (yield Batch((Order("Get", f"{base}/Files"),)))[0]
-    if not files.ok:
-        return (Failure(f"{base}/Files", files.code, "no provisioning files"),)
     names = files.names
     facts = yield Batch(
         tuple(Order("Get", f"{base}/Files/{n}/{leaf}") for n in names for leaf in ("OID", "Size"))

@@ -193,7 +193,10 @@ class ServerSession:
             try:
                 if self._plan is None:
                     self._plan = converge(
-                        self._desired(), cards=self._cards, settled=self._settled()
+                        self._desired(),
+                        cards=self._cards,
+                        settled=self._settled(),
+                        greet=self._proof is not None and self._proof.unanswered,
                     )
                     batch = next(self._plan)
                 else:
@@ -321,6 +324,8 @@ class ServerSession:
         account = self.trust.account
         if isinstance(account, CredentialAccount):
             self._proof = ServerProof(self._settings.registry.devices, account)
+        elif account is not None:
+            self._cards.impi = account.impi
         self._settings.registry.devices.seen(self.device, self._now_ms, {})
         self._settings.registry.journal.begin_session(
             SessionRow(

@@ -24,6 +24,8 @@ _PASSING = frozenset(
     }
 )
 
+_MAX_CANDIDATES = 32
+
 
 class SessionCards:
     """Implements ``convergence.CardBook`` over the registry for one session."""
@@ -35,10 +37,18 @@ class SessionCards:
         self._count = 0
         self._reported: set[str] = set()
         self.now_ms = 0
+        # The subscription the session was authenticated with, if any.
+        self.impi = ""
 
     def adm1(self, iccid: str) -> Secret | None:
         card = self._registry.subscribers.card(iccid)
         return None if card is None else card.adm1
+
+    def candidates(self) -> tuple[str, ...]:
+        """The card of the account in use; else those we have keys for, as long as they are few."""
+        known = self._registry.subscribers.cards()
+        own = tuple(card.iccid for card in known if self.impi and card.impi == self.impi)
+        return own or tuple(card.iccid for card in known[:_MAX_CANDIDATES])
 
     def refusal(self, iccid: str, digest: str) -> str | None:
         last = self._registry.journal.last_order(iccid, digest)

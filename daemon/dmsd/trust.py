@@ -179,6 +179,8 @@ class ServerProof:
         self._nonce = account.server_nonce
         self._retried = False
         self.accepted = account.server_secret is None
+        # Whether credentials go out to which the client has not said anything yet.
+        self.unanswered = account.server_secret is not None
 
     @property
     def user(self) -> str:
@@ -203,6 +205,7 @@ class ServerProof:
 
         The client has authenticated itself before: only then was anything sent to answer.
         """
+        self.unanswered = False
         nonce = None if chal is None else chal.next_nonce
         if is_success(code):
             self.accepted = self.accepted or code == StatusCode.AUTHENTICATED

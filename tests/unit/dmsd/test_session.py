@@ -155,12 +155,23 @@ def test_a_session_row_tells_who_when_and_how_it_ended(bench: Bench) -> None:
     assert len(session.id) == 16
 
 
-def test_without_wishes_the_session_ends_with_statuses_only(bench: Bench) -> None:
-    bench.add_account()
-    device = bench.device()
+def test_without_wishes_and_proof_the_session_ends_with_statuses_only(bench: Bench) -> None:
+    bench.add_account(server_secret="")
+    device = bench.device(checks_server=False)
     last = device.run()
     assert len(device.seen) == 1
     assert last.final
+
+
+def test_without_wishes_one_question_gives_the_client_room_to_answer_our_proof(
+    bench: Bench,
+) -> None:
+    bench.add_account()
+    device = bench.device(server_nonce=b"stale")
+    device.run()
+    assert device.server_known
+    assert bench.last_session().outcome == "converged"
+    assert {command for command, _, _ in bench.statuses()} == {"Get"}
 
 
 def test_devinfo_is_kept(bench: Bench) -> None:
@@ -193,14 +204,19 @@ def test_a_report_is_recorded_with_its_correlator(bench: Bench) -> None:
             (
                 Item(
                     source=".",
-                    meta=Meta(type="org.cardea.install", format="chr", mark="informational"),
+                    meta=Meta(
+                        type="Reversed-Domain-Name: org.cardea.install",
+                        format="chr",
+                        mark="informational",
+                    ),
                     data="200",
                 ),
             ),
             correlator="abc-1",
         )
     ]
-    last = device.run()
+    device.run()
+    last = device.seen[0]
     assert codes(last, "Alert") == [200, 200]
     report = bench.registry.journal.reports(DEVICE)[0]
     assert (report.type, report.data, report.correlator, report.source, report.mark) == (
@@ -216,15 +232,17 @@ def test_a_report_without_type_is_incomplete(bench: Bench) -> None:
     bench.add_account()
     device = bench.device()
     device.alerts = [Alert(0, AlertCode.GENERIC, (Item(source=".", data="200"),))]
-    last = device.run()
+    device.run()
+    last = device.seen[0]
     assert codes(last, "Alert") == [200, 412]
     assert bench.registry.journal.reports(DEVICE) == ()
 
 
 def test_a_client_may_not_give_orders(bench: Bench) -> None:
     bench.add_account()
-    last = bench.device().run(first=(Get(0, (Item(target="./Secrets"),)),))
-    assert codes(last, "Get") == [405]
+    device = bench.device()
+    device.run(first=(Get(0, (Item(target="./Secrets"),)),))
+    assert codes(device.seen[0], "Get") == [405]
 
 
 def test_a_value_that_cannot_be_read_is_sent_once(bench: Bench) -> None:

@@ -91,6 +91,17 @@ def test_without_card_nothing_is_ordered(bench: Bench, device: Device) -> None:
     assert bench.last_session().outcome == "converged"
 
 
+def test_a_card_is_found_by_its_number_where_cards_may_not_be_listed(
+    bench: Bench, device: Device
+) -> None:
+    device.refusals["Get", "./Card"] = StatusCode.PERMISSION_DENIED
+    bench.registry.subscribers.put_card(CardKey("8949000000000000025", Secret(ADM1)))
+    device.run()
+    assert device.nodes[f"{BASE}/Files/2/Data"].value == NEW
+    assert len(device.executed) == 1
+    assert bench.last_session().outcome == "converged"
+
+
 def test_without_the_key_of_the_card_nothing_is_ordered(bench: Bench, device: Device) -> None:
     bench.registry.database.run("DELETE FROM cards")
     device.run()
