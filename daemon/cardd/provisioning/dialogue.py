@@ -27,8 +27,7 @@ from .records import SessionRecord
 
 __all__ = ["Conversation", "converse"]
 
-# The token tells the server that this client can bootstrap.
-_USER_AGENT = f"cardea {USER_AGENT_TOKEN}"
+_USER_AGENT = "cardea"
 _NONCE_BYTES = 16
 _READING = frozenset({"Get", "Alert"})
 
@@ -146,6 +145,8 @@ def _post(
     }
     if naf is None:
         return server.request("POST", outgoing.url, headers, outgoing.body)
+    # With the token a device says that it wants to be known by a bootstrapped key.
+    headers["user-agent"] = f"{_USER_AGENT} {USER_AGENT_TOKEN}"
     return _post_with_digest(outgoing, headers, server, naf, environment)
 
 

@@ -1,0 +1,1 @@
+"""A whole system on private sockets, and the story that it tells."""

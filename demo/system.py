@@ -1,0 +1,239 @@
+"""A whole system on private sockets: pcscd with virtual readers, dmsd, cardd. Nothing is left.
+
+The parts are real and run as processes of their own; only the cards are software. Names are those
+of a test network (PLMN 001/01); cardd is told where to connect for them, so that TLS checks the
+names as it would in the field.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from softcard.stack import VirtualReaders
+
+__all__ = [
+    "BSF",
+    "DEVICE",
+    "DM_HOME",
+    "DM_OPERATOR",
+    "SERVER_ID",
+    "CommandFailedError",
+    "Program",
+    "System",
+]
+
+# The DM server that the operator's card names, and those that TS 23.003 leads to from the IMSI.
+DM_OPERATOR = "dm.example.org"
+DM_HOME = "dm.mnc001.mcc001.pub.3gppnetwork.org"
+BSF = "bsf.mnc001.mcc001.pub.3gppnetwork.org"
+SERVER_ID = DM_OPERATOR
+DEVICE = "urn:uuid:0c0ffee0-0000-4000-8000-000000000001"
+
+_READY_S = 30.0
+_STOP_S = 10.0
+
+
+class CommandFailedError(Exception):
+    """A command of ours ended with another status than 0."""
+
+    def __init__(self, command: Sequence[str], status: int, output: str) -> None:
+        super().__init__(f"{' '.join(command)}: exit status {status}\n{output}")
+        self.status = status
+        self.output = output
+
+
+class Program:
+    """One long-running program with a log of its own."""
+
+    def __init__(self, name: str, folder: Path, arguments: Sequence[str]) -> None:
+        self.log_path = folder / f"{name}.log"
+        self._command = [sys.executable, "-m", *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """0 while it is not running."""
+        return self._process.pid if self._process is not None else 0
+
+    def start(self, ready: Path) -> None:
+        """Start it and wait until it has made the file ``ready``."""
+        ready.unlink(missing_ok=True)
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        deadline = time.monotonic() + _READY_S
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop(signal.SIGKILL)
+                raise CommandFailedError(self._command, -1, self.log())
+            time.sleep(0.02)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End it, by force if it does not end in time."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def log(self) -> str:
+        """Everything that it has written so far."""
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+
+class System:
+    """Inside the context all parts run.
+
+    Args:
+        folder: an empty folder of its own, with a short path: sockets lie in it.
+        readers: the virtual readers, already running.
+        settings: further sections for cardd's configuration, TOML.
+    """
+
+    def __init__(self, folder: Path, readers: VirtualReaders, settings: str = "") -> None:
+        self.folder = folder
+        self.readers = readers
+        self.socket = folder / "cardd.sock"
+        self.dmsd_ready = folder / "dmsd.ready"
+        self._dmsd_config = folder / "dmsd.toml"
+        self._cardd_config = folder / "cardd.toml"
+        self._settings = settings
+        self.dmsd = Program(
+            "dmsd",
+            folder,
+            [
+                *("dmsd.main", "run", "--config", str(self._dmsd_config)),
+                *("--ready-file", str(self.dmsd_ready)),
+            ],
+        )
+        self.cardd = Program(
+            "cardd", folder, ["cardd.app.main", "run", "--config", str(self._cardd_config)]
+        )
+        self._cleanup = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as guard:
+            self._make_certificates()
+            self._dmsd_config.write_text(self._dmsd_toml("127.0.0.1:0", "127.0.0.1:0"))
+            guard.callback(self.dmsd.stop)
+            self.start_dmsd()
+            guard.callback(self.cardd.stop)
+            self.start_cardd()
+            self._cleanup = guard.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._cleanup.close()
+
+    # -- the parts
+
+    def start_dmsd(self) -> None:
+        """Start the server; a second start takes the ports of the first."""
+        self.dmsd.start(self.dmsd_ready)
+        ready = json.loads(self.dmsd_ready.read_text())
+        dm, bsf = (f"{ready[part]['address']}:{ready[part]['port']}" for part in ("dm", "bsf"))
+        self._dmsd_config.write_text(self._dmsd_toml(dm, bsf))
+        self._cardd_config.write_text(self._cardd_toml(dm, bsf))
+
+    def start_cardd(self) -> None:
+        self.cardd.start(self.socket)
+
+    # -- commands
+
+    def cardctl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What ``cardctl`` prints. Raises CommandFailedError."""
+        return _run(["cardctl", "--socket", f"unix:{self.socket}", *arguments], stdin)
+
+    def cardctl_json(self, *arguments: str) -> Any:
+        return json.loads(self.cardctl("--json", *arguments))
+
+    def operator(self, *arguments: str, document: Any = None) -> Any:
+        """What ``dmsd … --json`` prints; ``document`` goes to its standard input as JSON."""
+        stdin = json.dumps(document) if document is not None else None
+        command = ["dmsd.main", *arguments, "--config", str(self._dmsd_config), "--json"]
+        output = _run(command, stdin)
+        return json.loads(output) if output.strip() else None
+
+    # -- files
+
+    def _make_certificates(self) -> None:
+        servers = (f"{DM_OPERATOR},{DM_HOME}", BSF)
+        options = [word for names in servers for word in ("--server", names)]
+        _run(["dmsd.main", "ca", "init", str(self.folder / "ca"), *options], None)
+
+    def _dmsd_toml(self, dm: str, bsf: str) -> str:
+        ca = self.folder / "ca"
+        return f"""
+[server]
+id = "{SERVER_ID}"
+[registry]
+path = "{self.folder / "registry.sqlite"}"
+[operator]
+socket = "{self.folder / "operator.sock"}"
+[dm]
+host = "{DM_HOME}"
+url = "https://{DM_OPERATOR}/dm"
+listen = "{dm}"
+certificate = "{ca / f"{DM_OPERATOR}.pem"}"
+key = "{ca / f"{DM_OPERATOR}-key.pem"}"
+[bsf]
+host = "{BSF}"
+listen = "{bsf}"
+certificate = "{ca / f"{BSF}.pem"}"
+key = "{ca / f"{BSF}-key.pem"}"
+"""
+
+    def _cardd_toml(self, dm: str, bsf: str) -> str:
+        hosts = {DM_OPERATOR: dm, DM_HOME: dm, BSF: bsf}
+        lines = "\n".join(f'"{name}:443" = "{address}"' for name, address in hosts.items())
+        return f"""
+[socket]
+path = "{self.socket}"
+runtime_directory = "{self.folder}"
+[pcsc]
+socket = "{self.readers.socket}"
+[store]
+path = "{self.folder / "cardd.sqlite"}"
+[device]
+id = "{DEVICE}"
+[device.tree]
+"./NAP/1/Name" = "Factory setting"
+"./NAP/1/NAPAddr" = "factory.example"
+"./Service/News/URL" = "https://news.example/factory"
+[device.acl]
+"./Service" = "Add=*&Delete=*&Get=*&Replace=*"
+[network]
+ca_file = "{self.folder / "ca" / "ca.pem"}"
+[network.hosts]
+{lines}
+{self._settings}
+"""
+
+
+def _run(module: Sequence[str], stdin: str | None) -> str:
+    command = [sys.executable, "-m", *module]
+    environment: Mapping[str, str] = os.environ | {"NO_COLOR": "1", "COLUMNS": "100"}
+    done = subprocess.run(
+        command, input=stdin, capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode != 0:
+        raise CommandFailedError(module, done.returncode, done.stdout + done.stderr)
+    return done.stdout
