@@ -1,6 +1,7 @@
 """The device's management tree: sources and precedence, ACLs, the DM verbs of a server."""
 
 from cardd.tree.acl import Acl, Verb
+from cardd.tree.acl_table import AclClaim
 from cardd.tree.authority import Authority, ExecOrder
 from cardd.tree.device import (
     LIMITS,
@@ -12,9 +13,10 @@ from cardd.tree.device import (
 )
 from cardd.tree.errors import AclError, ManagementTreeError, Refused
 from cardd.tree.holder import Delta, TreeHolder
-from cardd.tree.management_tree import AclClaim, ManagementTree, Source, SourceKind
+from cardd.tree.management_tree import ManagementTree, Usage
 from cardd.tree.readings import Reading
 from cardd.tree.rules import SECRET_LEAVES, is_secret
+from cardd.tree.sources import Source, SourceKind
 
 __all__ = [
     "LIMITS",
@@ -35,6 +37,7 @@ __all__ = [
     "Source",
     "SourceKind",
     "TreeHolder",
+    "Usage",
     "Verb",
     "dev_info_nodes",
     "device_nodes",

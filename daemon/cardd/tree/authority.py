@@ -17,9 +17,10 @@ from cardd.tree.acl import ANY, INHERIT, Acl, Verb
 from cardd.tree.addresses import Address
 from cardd.tree.device import NOBODY
 from cardd.tree.errors import AclError, Refused
-from cardd.tree.management_tree import ROOT, ManagementTree, Source, parent_of
+from cardd.tree.management_tree import ManagementTree
 from cardd.tree.readings import Reading, listing_of, property_of, value_of
 from cardd.tree.rules import rule_for
+from cardd.tree.sources import ROOT, Source, parent_of
 from cardd.tree.values import checked_value
 
 __all__ = ["Authority", "ExecOrder"]
@@ -47,7 +48,6 @@ class Authority:
         self.tree = tree
         self.server_id = server_id
         self._source = Source("server", server_id)
-        self._floor_ms: int | None = None
 
     def on(self, tree: ManagementTree) -> Authority:
         """The same server's hands on a fork of the tree."""
@@ -78,8 +78,10 @@ class Authority:
         """Create all nodes of a TNDS document or none; paths are absolute, parents first."""
         _plain(uri, StatusCode.NOT_ALLOWED)
         with_all = self.on(self.tree.fork())
-        for node in nodes:
+        stated = list(nodes)
+        for node in stated:
             with_all._create_stated(node, at_ms)
+        with_all._state_acls(stated, at_ms)
         self.tree.become(with_all.tree)
 
     def replace(self, uri: str, node: TreeNode, at_ms: int) -> None:
@@ -109,14 +111,12 @@ class Authority:
         rebuilt = self.on(self.tree.fork())
         for name in self.tree.snapshot.children(target.path):
             rebuilt.delete(f"{target.path}/{name}", at_ms)
-        for node in nodes:
-            if node.path != target.path:
-                rebuilt._create_stated(node, at_ms)
-                continue
-            if not node.interior:
+        stated = list(nodes)
+        for node in stated:
+            if node.path == target.path and not node.interior:
                 raise Refused(StatusCode.NOT_ALLOWED, target.path, "an interior node stays one")
-            rebuilt._put(node, at_ms)
-            rebuilt._state_acl(node, at_ms)
+            rebuilt._create_stated(node, at_ms)
+        rebuilt._state_acls(stated, at_ms)
         self.tree.become(rebuilt.tree)
 
     def delete(self, uri: str, at_ms: int) -> None:
@@ -273,19 +273,19 @@ class Authority:
             self._create(node, at_ms)
         else:
             self._put(node, at_ms)
-        self._state_acl(node, at_ms)
 
-    def _state_acl(self, node: TreeNode, at_ms: int) -> None:
-        if node.acl is not None:
-            created = self._existing(node.path)
-            self._replace_property(created, "ACL", node.acl.encode(), at_ms)
+    def _state_acls(self, nodes: list[TreeNode], at_ms: int) -> None:
+        # From the bottom up: a value may take away the right to set those below it.
+        for node in reversed(nodes):
+            if node.acl is not None:
+                created = self._existing(node.path)
+                self._replace_property(created, "ACL", node.acl.encode(), at_ms)
 
     def _put(self, node: TreeNode, at_ms: int) -> None:
         checked = checked_value(node, self.tree.limits)
-        claims, value_bytes = self.tree.usage(self._source)
-        limits = self.tree.limits
-        grown = value_bytes + len(checked.value or b"")
-        if claims >= limits.nodes_per_server or grown > limits.bytes_per_server:
+        usage, limits = self.tree.usage(self._source), self.tree.limits
+        grown = usage.value_bytes + len(checked.value or b"")
+        if usage.claims >= limits.nodes_per_server or grown > limits.bytes_per_server:
             raise Refused(StatusCode.DEVICE_FULL, node.path, "this server's share is used up")
         buried = self._own_tombstone(node.path)
         there = {n.path for n in self.tree.snapshot.walk(buried)} if buried else set()
@@ -325,9 +325,7 @@ class Authority:
 
         Equal precedence is decided by time, and clocks go back.
         """
-        if self._floor_ms is None:
-            self._floor_ms = self.tree.latest_ms_of_others(self._source)
-        return max(at_ms, self._floor_ms + 1)
+        return max(at_ms, self.tree.latest_ms_of_others(self._source) + 1)
 
 
 def _plain(uri: str, otherwise: StatusCode) -> Address:

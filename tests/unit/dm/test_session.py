@@ -204,7 +204,9 @@ def test_reports_travel_in_package_1_and_are_acknowledged() -> None:
     assert first.correlator == "c-7"
     meta = first.items[0].meta
     assert meta is not None
-    assert (meta.type, meta.format, meta.mark) == ("org.cardea.install", "chr", "informational")
+    assert (meta.format, meta.mark) == ("chr", "informational")
+    # DM Protocol 1.2 §8.7.1.6: the namespace is part of the type.
+    assert meta.type == "Reversed-Domain-Name: org.cardea.install"
     assert second.items[0].meta is not None
     assert second.items[0].meta.mark == "critical"
     events = peer.say()
