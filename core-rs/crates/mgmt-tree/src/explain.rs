@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::layer::{ROOT, Shape};
+use crate::arena::{ROOT, Shape};
 use crate::path::TreePath;
 use crate::resolve::{Claimant, resolve};
 use crate::snapshot::Snapshot;

@@ -19,6 +19,7 @@
 //! So a tombstone hides the weaker claims at and below it for good, and a stronger claim below a
 //! tombstone brings back its own path and nothing else.
 
+mod arena;
 mod diff;
 mod error;
 mod explain;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::arena::{ROOT, Shape};
 use crate::error::{TreeError, index};
-use crate::layer::{Layer, ROOT, Shape};
+use crate::layer::Layer;
 use crate::resolve::{Claimant, Verdict, resolve};
 use crate::snapshot::{Place, Snapshot};
 use crate::source::Strength;

@@ -1,6 +1,6 @@
 //! The rule of precedence at one node: which claim wins, and what it keeps from the nodes below.
 
-use crate::layer::Shape;
+use crate::arena::Shape;
 use crate::source::Strength;
 
 /// One layer's claim on the node in question.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::layer::ROOT;
+use crate::arena::ROOT;
 use crate::merge::Strata;
 use crate::path::TreePath;
 use crate::source::{Content, Source, SourceKind, Stance};

@@ -9,6 +9,7 @@ mod element;
 mod error;
 mod milenage;
 mod secret;
+mod snapshot;
 mod tlv;
 mod tree;
 
@@ -25,5 +26,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     crypto::register(module)?;
     acceptor::register(module)?;
     tree::register(module)?;
+    snapshot::register(module)?;
     Ok(())
 }
