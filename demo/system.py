@@ -216,7 +216,7 @@ path = "{self.folder / "cardd.sqlite"}"
 id = "{DEVICE}"
 [device.tree]
 "./NAP/1/Name" = "Factory setting"
-"./NAP/1/NAPAddr" = "factory.example"
+"./NAP/1/Addr" = "factory.example"
 "./Service/News/URL" = "https://news.example/factory"
 [device.acl]
 "./Service" = "Add=*&Delete=*&Get=*&Replace=*"
