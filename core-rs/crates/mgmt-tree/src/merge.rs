@@ -114,19 +114,28 @@ impl Strata {
 
     /// Number the names by their order, so that the merge compares numbers.
     fn unite_names(&self) -> Result<UnitedNames, TreeError> {
-        let tables = || self.layers.iter().map(|layer| layer.arena().names());
-        let mut all: Vec<Arc<str>> = tables()
-            .flat_map(|names| names.texts().iter().cloned())
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        index(all.len())?;
-        let ranks = tables()
-            .map(|names| {
-                let rank = |text: &Arc<str>| all.partition_point(|other| other < text) as u32;
-                names.texts().iter().map(rank).collect()
+        let tables = || {
+            self.layers
+                .iter()
+                .map(|layer| layer.arena().names().texts())
+        };
+        let mut ranks: Vec<Vec<u32>> = tables().map(|texts| vec![0; texts.len()]).collect();
+        let mut all: Vec<(&Arc<str>, usize, usize)> = tables()
+            .enumerate()
+            .flat_map(|(layer, texts)| {
+                let numbered = texts.iter().enumerate();
+                numbered.map(move |(id, text)| (text, layer, id))
             })
             .collect();
-        Ok((all, ranks))
+        all.sort_unstable();
+        let mut names = Vec::new();
+        for same in all.chunk_by(|left, right| left.0 == right.0) {
+            let rank = index(names.len())?;
+            names.push(Arc::clone(same[0].0));
+            for &(_, layer, id) in same {
+                ranks[layer][id] = rank;
+            }
+        }
+        Ok((names, ranks))
     }
 }
