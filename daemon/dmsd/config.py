@@ -32,6 +32,7 @@ class ServerConfig:
     """[server]"""
 
     id: Annotated[str, "ServerID: the name devices know this DM server by"]
+    node: Annotated[str, "name of this process among those that share the registry"] = "a"
 
 
 @dataclass(frozen=True, slots=True)

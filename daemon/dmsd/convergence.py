@@ -226,31 +226,32 @@ def _card(
 ) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
     base = f"./Card/{iccid}"
     names = files.names
+    # Files are small: one round trip more would cost more than reading those not concerned.
+    leaves = ("OID", "Size", "Data")
     facts = yield Batch(
-        tuple(Order("Get", f"{base}/Files/{n}/{leaf}") for n in names for leaf in ("OID", "Size"))
+        tuple(Order("Get", f"{base}/Files/{name}/{leaf}") for name in names for leaf in leaves)
     )
     by_oid = {
-        (facts[2 * index].value or b"").decode("ascii", "replace"): (name, facts[2 * index + 1])
-        for index, name in enumerate(names)
+        (oid.value or b"").decode("ascii", "replace"): _CardFile(
+            f"{base}/Files/{name}/Data", size, data
+        )
+        for name, oid, size, data in zip(names, facts[::3], facts[1::3], facts[2::3], strict=True)
     }
     failures = [
         Failure(f"{base}/Files", StatusCode.NOT_FOUND, f"no file for {oid}")
         for oid in documents
         if oid not in by_oid
     ]
-    paths = {oid: f"{base}/Files/{by_oid[oid][0]}/Data" for oid in documents if oid in by_oid}
-    for oid in list(paths):
-        room = _number(by_oid[oid][1])
-        if room is not None and room < len(documents[oid]):
-            failures.append(Failure(paths.pop(oid), StatusCode.TOO_LARGE, f"file has {room} bytes"))
-    if not paths:
-        return tuple(failures)
-    contents = yield Batch(tuple(Order("Get", path) for path in paths.values()))
-    stale = {
-        oid: path
-        for (oid, path), has in zip(paths.items(), contents, strict=True)
-        if (has.value or b"").rstrip(b"\xff") != documents[oid]
-    }
+    stale: dict[str, str] = {}
+    for oid, wanted in documents.items():
+        file = by_oid.get(oid)
+        room = None if file is None else _number(file.size)
+        if file is None or (file.data.value or b"").rstrip(b"\xff") == wanted:
+            continue
+        if room is not None and room < len(wanted):
+            failures.append(Failure(file.path, StatusCode.TOO_LARGE, f"file has {room} bytes"))
+        else:
+            stale[oid] = file.path
     if stale:
         failures += yield from _rewrite(iccid, stale, documents, cards)
     return tuple(failures)
@@ -268,7 +269,7 @@ def _rewrite(
     if refusal is not None:
         return [Failure(base, 0, refusal)]
     orders = [
-        Order("Replace", path, documents[oid], "bin", "application/vnd.wap.connectivity-wbxml")
+        Order("Replace", path, documents[oid], "bin", "application/octet-stream")
         for oid, path in stale.items()
     ]
     outcomes = yield from _together(orders)
@@ -292,6 +293,15 @@ def _rewrite(
     outcome = (yield Batch((update,)))[0]
     cards.answered(correlator, outcome)
     return [] if outcome.ok else [Failure(update.path, outcome.code)]
+
+
+@dataclass(frozen=True, slots=True)
+class _CardFile:
+    """Where a file's content stands, and what the device said of it."""
+
+    path: str
+    size: Outcome
+    data: Outcome
 
 
 def _number(outcome: Outcome) -> int | None:

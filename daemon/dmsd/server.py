@@ -94,7 +94,7 @@ class Server:
     async def start(self) -> Ready:
         """Open all doors; raises ConfigError or OSError if one of them cannot be opened."""
         config = self._config
-        self.registry.journal.interrupt_all(self._now_ms())
+        self.registry.journal.interrupt_all(config.server.node, self._now_ms())
         dm = None if config.dm is None else await self._start_dm(config.dm)
         bsf = None if config.bsf is None else await self._start_bsf(config.bsf)
         await self._start_operator(config.operator.socket)
@@ -129,6 +129,7 @@ class Server:
         self._dm = DmServer(
             Settings(
                 server_id=self._config.server.id,
+                node=self._config.server.node,
                 registry=self.registry,
                 entropy=self._entropy,
                 limits=Limits(message=config.max_message_bytes, object=config.max_object_bytes),
@@ -181,6 +182,7 @@ class Server:
         bound: socket.socket,
         context: ssl.SSLContext | None,
     ) -> None:
+        application.on_response_prepare.append(_anonymous)
         runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=_KEEPALIVE_S, shutdown_timeout=_GRACE_S
         )
@@ -216,6 +218,11 @@ async def serve(config: Config, *, ready: Callable[[str], None]) -> None:
     async with Server(config) as told:
         ready(told.line())
         await stopped.wait()
+
+
+async def _anonymous(_request: web.Request, response: web.StreamResponse) -> None:
+    """Nobody needs to know which library of which version answers."""
+    response.headers.popall("Server", None)
 
 
 def _tls(section: str, certificate: Path, key: Path) -> ssl.SSLContext:

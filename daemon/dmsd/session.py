@@ -49,6 +49,7 @@ class Settings:
     """What all sessions of a server have in common."""
 
     server_id: str
+    node: str
     registry: Registry
     entropy: Callable[[int], bytes]
     limits: Limits = Limits()
@@ -334,6 +335,7 @@ class ServerSession:
                 dm_session=self.dm_session,
                 account=self.trust.name,
                 trust=self.trust.kind,
+                node=self._settings.node,
                 started_ms=self._now_ms,
             )
         )

@@ -90,12 +90,25 @@ class DmServer:
         slot.touched_ms, slot.msg_id, slot.digest = now_ms, message.header.msg_id, digest
         self._slots.move_to_end(token)
         evidence = Evidence(arrival.body, arrival.mac_header, arrival.impi)
-        slot.reply = slot.session.receive(message, evidence, arrival.content_type, now_ms)
+        try:
+            # One transaction a message: the reply goes out only when all it says is stored.
+            with self._settings.registry.database.transaction():
+                slot.reply = slot.session.receive(message, evidence, arrival.content_type, now_ms)
+        except DmsdError:
+            # The session remembers what the registry does not: it cannot go on.
+            self._slots.pop(token).session.expire(now_ms)
+            raise
         return slot.reply, slot.session
 
     def expire(self, now_ms: int) -> int:
         """End the sessions that have been silent for too long; how many there were."""
-        gone = [token for token, slot in self._slots.items() if self._is_stale(slot, now_ms)]
+        gone = []
+        for token, slot in self._slots.items():
+            # The longest silent ones come first.
+            if now_ms - slot.touched_ms <= self._limits.challenge_idle_ms:
+                break
+            if self._is_stale(slot, now_ms):
+                gone.append(token)
         for token in gone:
             self._slots.pop(token).session.expire(now_ms)
         return len(gone)
@@ -107,7 +120,9 @@ class DmServer:
 
     def _is_stale(self, slot: _Slot, now_ms: int) -> bool:
         trusted = slot.session.trust.established and not slot.session.over
-        limit = self._limits.idle_ms if trusted else self._limits.challenge_idle_ms
+        limit = self._limits.challenge_idle_ms
+        if trusted:
+            limit = max(limit, self._limits.idle_ms)
         return now_ms - slot.touched_ms > limit
 
     def _find(self, arrival: Arrival, message: Message) -> tuple[str, _Slot | None]:

@@ -44,7 +44,7 @@ CREATE TABLE desired (
 ) STRICT;
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY, device TEXT NOT NULL, dm_session TEXT NOT NULL, account TEXT NOT NULL,
-    trust TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER,
+    trust TEXT NOT NULL, node TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER,
     outcome TEXT NOT NULL DEFAULT '', messages INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX session_device ON sessions (device, started_ms);

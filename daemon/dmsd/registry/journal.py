@@ -29,11 +29,12 @@ class Journal:
             (now_ms, outcome, messages, session),
         )
 
-    def interrupt_all(self, now_ms: int) -> int:
-        """Close the sessions that a former run of the server left open."""
+    def interrupt_all(self, node: str, now_ms: int) -> int:
+        """Close the sessions that a former run of this node left open."""
         return self._database.run(
-            "UPDATE sessions SET ended_ms = ?, outcome = 'interrupted' WHERE ended_ms IS NULL",
-            (now_ms,),
+            "UPDATE sessions SET ended_ms = ?, outcome = 'interrupted'"
+            " WHERE ended_ms IS NULL AND node = ?",
+            (now_ms, node),
         )
 
     def sessions(self, device: str | None = None, *, limit: int = 100) -> tuple[SessionRow, ...]:

@@ -90,6 +90,8 @@ class SessionRow:
     dm_session: str
     account: str
     trust: str
+    # Which of the processes that share the registry has it.
+    node: str
     started_ms: int
     ended_ms: int | None = None
     outcome: str = ""

@@ -42,7 +42,7 @@ class Bench:
         self.now_ms = START_MS
         self.operator = Operator(registry, server_id="dms.example.org", now_ms=lambda: self.now_ms)
         self.server = DmServer(
-            Settings("dms.example.org", registry, counting_entropy(), limits),
+            Settings("dms.example.org", "a", registry, counting_entropy(), limits),
             url=URL,
             limits=session_limits,
         )

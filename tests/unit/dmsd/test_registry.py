@@ -179,16 +179,18 @@ def test_an_impi_serves_the_device_it_was_given_to(registry: Registry) -> None:
     assert not registry.devices.only_network_accounts("b")
 
 
-def session(id: str, started_ms: int) -> SessionRow:
-    return SessionRow(id, "d", "1", "u", "md5", started_ms)
+def session(id: str, started_ms: int, node: str = "a") -> SessionRow:
+    return SessionRow(id, "d", "1", "u", "md5", node, started_ms)
 
 
 def test_sessions_left_open_are_closed_at_the_next_start(registry: Registry) -> None:
     registry.journal.begin_session(session("a", 1))
     registry.journal.end_session("a", "converged", 3, 2)
     registry.journal.begin_session(session("b", 3))
-    assert registry.journal.interrupt_all(9) == 1
+    registry.journal.begin_session(session("c", 4, node="another"))
+    assert registry.journal.interrupt_all("a", 9) == 1
     assert [(s.id, s.outcome, s.ended_ms) for s in registry.journal.sessions()] == [
+        ("c", "", None),
         ("b", "interrupted", 9),
         ("a", "converged", 2),
     ]
