@@ -267,8 +267,11 @@ type ProvisioningResult struct {
 	Trust   []string               `protobuf:"bytes,11,rep,name=trust,proto3" json:"trust,omitempty"`
 	EndedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
 	// If it failed: reason without prefix, and one line.
-	Reason        string `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string `protobuf:"bytes,14,opt,name=message,proto3" json:"message,omitempty"`
+	Reason  string `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
+	Message string `protobuf:"bytes,14,opt,name=message,proto3" json:"message,omitempty"`
+	// Nodes that servers wanted to change, and those of them where they were refused.
+	NodesOrdered  uint32 `protobuf:"varint,15,opt,name=nodes_ordered,json=nodesOrdered,proto3" json:"nodes_ordered,omitempty"`
+	NodesRefused  uint32 `protobuf:"varint,16,opt,name=nodes_refused,json=nodesRefused,proto3" json:"nodes_refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -399,6 +402,20 @@ func (x *ProvisioningResult) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *ProvisioningResult) GetNodesOrdered() uint32 {
+	if x != nil {
+		return x.NodesOrdered
+	}
+	return 0
+}
+
+func (x *ProvisioningResult) GetNodesRefused() uint32 {
+	if x != nil {
+		return x.NodesRefused
+	}
+	return 0
 }
 
 type PreviewProvisioningRequest struct {
@@ -795,7 +812,7 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x05total\x18\x03 \x01(\rR\x05total\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\tR\x06detail\x123\n" +
 	"\aelapsed\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\aelapsed\x125\n" +
-	"\x06result\x18\x06 \x01(\v2\x1d.cardea.v1.ProvisioningResultR\x06result\"\x96\x04\n" +
+	"\x06result\x18\x06 \x01(\v2\x1d.cardea.v1.ProvisioningResultR\x06result\"\xe0\x04\n" +
 	"\x12ProvisioningResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04card\x18\x02 \x01(\tR\x04card\x12&\n" +
@@ -812,7 +829,9 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x05trust\x18\v \x03(\tR\x05trust\x125\n" +
 	"\bended_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12\x16\n" +
 	"\x06reason\x18\r \x01(\tR\x06reason\x12\x18\n" +
-	"\amessage\x18\x0e \x01(\tR\amessage\"0\n" +
+	"\amessage\x18\x0e \x01(\tR\amessage\x12#\n" +
+	"\rnodes_ordered\x18\x0f \x01(\rR\fnodesOrdered\x12#\n" +
+	"\rnodes_refused\x18\x10 \x01(\rR\fnodesRefused\"0\n" +
 	"\x1aPreviewProvisioningRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x86\x01\n" +
 	"\x1bPreviewProvisioningResponse\x126\n" +

@@ -176,7 +176,7 @@ class Provisioner:
             raise run.failure
         return SessionOutcome(
             session_id=run.conversations[0].session_id,
-            commands=sum(talk.commands for talk in run.conversations),
+            commands=result.nodes_ordered,
             nodes_changed=result.nodes_changed,
             card_files_updated=result.card_files_updated,
             confirmed=result.stage is Stage.CONFIRMED,

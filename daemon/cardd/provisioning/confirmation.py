@@ -20,18 +20,21 @@ __all__ = ["failed", "installed", "report_of"]
 
 _DEVICE = "."
 _INSTALLED = "200"
+_PARTLY = "500 PARTLY_INSTALLED"
 
 
 def installed(
     conversations: Iterable[Conversation], updated_card: str
 ) -> tuple[NewConfirmation, ...]:
     """For every server that was talked to: the device, and the card if it was written, is done."""
-    return tuple(_for(talk, updated_card, _INSTALLED) for talk in conversations)
+    return tuple(
+        _for(talk, updated_card, _PARTLY if talk.refused else _INSTALLED) for talk in conversations
+    )
 
 
 def failed(conversations: Iterable[Conversation], reason: str) -> tuple[NewConfirmation, ...]:
     """For every server whose commands were received and could not be installed."""
-    return tuple(_for(talk, "", f"500 {reason}") for talk in conversations if talk.commands)
+    return tuple(_for(talk, "", f"500 {reason}") for talk in conversations if talk.ordered)
 
 
 def report_of(pending: PendingConfirmation) -> Report:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from gba.errors import NafError
 from gba.naf import USER_AGENT_TOKEN, NafClient
 from omadm.accounts import Account
+from omadm.status import is_success
 
 from cardd.dm.errors import CredentialsRefused, DmError, ServerNotAuthentic
 from cardd.dm.events import Outgoing, Report
@@ -36,14 +37,16 @@ _READING = frozenset({"Get", "Alert"})
 class Conversation:
     """What a session that came to its end has brought.
 
-    ``commands`` counts the server's operations that were to change something; ``trust`` says how
+    ``ordered`` are the nodes that the server wanted to change, ``refused`` those of them whose last
+    status was no success; ``trust`` says how
     each side proved itself; ``delivered`` are the reports that the server has acknowledged.
     """
 
     server_id: str
     session_id: str
     trust: str
-    commands: int
+    ordered: frozenset[str]
+    refused: frozenset[str]
     execs: tuple[ExecOrder, ...]
     confirmed: bool
 
@@ -103,11 +106,16 @@ def converse(
     store.end_session(record, session.nonces, confirmed)
     if failure is not None:
         raise failure
+    # A server may try again: Add where Replace met nothing. The last word on a node counts.
+    last_status = {
+        done.path: done.status for done in session.commands_done if done.verb not in _READING
+    }
     return Conversation(
         server_id=account.server_id,
         session_id=session_id,
         trust=how,
-        commands=sum(done.verb not in _READING for done in session.commands_done),
+        ordered=frozenset(last_status),
+        refused=frozenset(path for path, code in last_status.items() if not is_success(code)),
         execs=session.execs,
         confirmed=len(confirmed) == len(reports),
     )

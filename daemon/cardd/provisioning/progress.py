@@ -42,7 +42,11 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningResult:
-    """The end of a run. ``reason`` and ``message`` are empty unless it failed."""
+    """The end of a run. ``reason`` and ``message`` are empty unless it failed.
+
+    ``nodes_ordered`` counts the nodes that servers wanted to change, ``nodes_refused`` those of
+    them where the last word was no (an ACL, a missing parent, …).
+    """
 
     name: str
     card: str
@@ -58,6 +62,8 @@ class ProvisioningResult:
     ended_at_ms: int
     reason: str = ""
     message: str = ""
+    nodes_ordered: int = 0
+    nodes_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

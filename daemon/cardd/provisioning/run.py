@@ -222,8 +222,8 @@ class Run:
                 failures.append(error)
         if len(failures) == len(self._accounts):
             raise failures[0]
-        commands = sum(each.commands for each in self.conversations)
-        self._say(len(self._accounts), len(self._accounts), f"{commands} commands carried out")
+        ordered = sum(len(each.ordered) for each in self.conversations)
+        self._say(len(self._accounts), len(self._accounts), f"{ordered} nodes ordered")
         return self._what_is_ordered()
 
     def _talk(self, account: Account) -> Conversation:
@@ -380,6 +380,8 @@ class Run:
             ended_at_ms=self._environment.now_ms(),
             reason=reason,
             message=message,
+            nodes_ordered=sum(len(talk.ordered) for talk in self.conversations),
+            nodes_refused=sum(len(talk.refused) for talk in self.conversations),
         )
 
 

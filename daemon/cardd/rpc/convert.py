@@ -185,4 +185,6 @@ def _result(result: ProvisioningResult | None) -> provisioning_pb2.ProvisioningR
         ended_at=timestamp(result.ended_at_ms),
         reason=result.reason,
         message=result.message,
+        nodes_ordered=result.nodes_ordered,
+        nodes_refused=result.nodes_refused,
     )

@@ -163,6 +163,8 @@ class ProvisioningResult(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    NODES_ORDERED_FIELD_NUMBER: _builtins.int
+    NODES_REFUSED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """provisionings/{id}"""
     card: _builtins.str
@@ -173,6 +175,9 @@ class ProvisioningResult(_message.Message):
     reason: _builtins.str
     """If it failed: reason without prefix, and one line."""
     message: _builtins.str
+    nodes_ordered: _builtins.int
+    """Nodes that servers wanted to change, and those of them where they were refused."""
+    nodes_refused: _builtins.int
     @_builtins.property
     def servers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """ServerIDs that took part."""
@@ -206,10 +211,12 @@ class ProvisioningResult(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
+        nodes_ordered: _builtins.int = ...,
+        nodes_refused: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["card_time", b"card_time", "ended_at", b"ended_at", "network_time", b"network_time", "total_time", b"total_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["apdus", b"apdus", "card", b"card", "card_files_updated", b"card_files_updated", "card_time", b"card_time", "ended_at", b"ended_at", "message", b"message", "name", b"name", "network_time", b"network_time", "nodes_changed", b"nodes_changed", "reason", b"reason", "servers", b"servers", "stage", b"stage", "total_time", b"total_time", "trust", b"trust"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apdus", b"apdus", "card", b"card", "card_files_updated", b"card_files_updated", "card_time", b"card_time", "ended_at", b"ended_at", "message", b"message", "name", b"name", "network_time", b"network_time", "nodes_changed", b"nodes_changed", "nodes_ordered", b"nodes_ordered", "nodes_refused", b"nodes_refused", "reason", b"reason", "servers", b"servers", "stage", b"stage", "total_time", b"total_time", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -165,6 +165,9 @@ export interface ProvisioningResult {
   /** If it failed: reason without prefix, and one line. */
   reason: string;
   message: string;
+  /** Nodes that servers wanted to change, and those of them where they were refused. */
+  nodesOrdered: number;
+  nodesRefused: number;
 }
 
 export interface PreviewProvisioningRequest {
@@ -472,6 +475,8 @@ function createBaseProvisioningResult(): ProvisioningResult {
     endedAt: undefined,
     reason: "",
     message: "",
+    nodesOrdered: 0,
+    nodesRefused: 0,
   };
 }
 
@@ -518,6 +523,12 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
     }
     if (message.message !== "") {
       writer.uint32(114).string(message.message);
+    }
+    if (message.nodesOrdered !== 0) {
+      writer.uint32(120).uint32(message.nodesOrdered);
+    }
+    if (message.nodesRefused !== 0) {
+      writer.uint32(128).uint32(message.nodesRefused);
     }
     return writer;
   },
@@ -647,6 +658,22 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
             message.message = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.nodesOrdered = reader.uint32();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.nodesRefused = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -701,6 +728,16 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
         : undefined,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       message: isSet(object.message) ? globalThis.String(object.message) : "",
+      nodesOrdered: isSet(object.nodesOrdered)
+        ? globalThis.Number(object.nodesOrdered)
+        : isSet(object.nodes_ordered)
+        ? globalThis.Number(object.nodes_ordered)
+        : 0,
+      nodesRefused: isSet(object.nodesRefused)
+        ? globalThis.Number(object.nodesRefused)
+        : isSet(object.nodes_refused)
+        ? globalThis.Number(object.nodes_refused)
+        : 0,
     };
   },
 
@@ -748,6 +785,12 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
     if (message.message !== "") {
       obj.message = message.message;
     }
+    if (message.nodesOrdered !== 0) {
+      obj.nodesOrdered = Math.round(message.nodesOrdered);
+    }
+    if (message.nodesRefused !== 0) {
+      obj.nodesRefused = Math.round(message.nodesRefused);
+    }
     return obj;
   },
 
@@ -776,6 +819,8 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
     message.endedAt = object.endedAt ?? undefined;
     message.reason = object.reason ?? "";
     message.message = object.message ?? "";
+    message.nodesOrdered = object.nodesOrdered ?? 0;
+    message.nodesRefused = object.nodesRefused ?? 0;
     return message;
   },
 };
