@@ -151,7 +151,10 @@ class Context:
 
     def observe(self, reader: str) -> Observation:
         """The reader's state now."""
-        return self.wait([(reader, scard.SCARD_STATE_UNAWARE)], 0)[0]
+        seen = self.wait([(reader, scard.SCARD_STATE_UNAWARE)], 0)
+        if not seen:
+            raise PcscError("SCardGetStatusChange", scard.SCARD_E_TIMEOUT)
+        return seen[0]
 
     def connect(self, reader: str) -> Handle:
         """Connect to the card, shared with other programs."""

@@ -78,4 +78,8 @@ class Announcer:
 
     def _run(self) -> None:
         while (event := self._events.get()) is not None:
-            self._callback(event)
+            try:
+                self._callback(event)
+            except Exception as error:  # noqa: BLE001  the next event is owed all the same
+                report = (type(error), error, error.__traceback__, self._thread)
+                threading.excepthook(threading.ExceptHookArgs(report))

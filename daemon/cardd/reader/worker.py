@@ -248,7 +248,9 @@ class Worker:
         with self._locked():
             if executor is self._executor and not self._closed:
                 self._executor = Executor(self.name, self._settings, on_end=self._executor_ended)
-                self._apply(self._presence.back(), CardLost("removed"))
+                here = self._presence
+                events = here.back() if here.stopped else here.lost(monotonic())
+                self._apply(events, CardLost("the reader's thread ended"))
 
     # Below, the lock is held.
 

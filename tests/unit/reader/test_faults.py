@@ -217,6 +217,21 @@ def test_pcscd_killed_in_mid_command(watched: Watched, pcsc: Pcsc) -> None:
         answer.result(2)
 
 
+def test_a_quarantined_reader_heals_with_pcscd(watched: Watched, pcsc: Pcsc) -> None:
+    ready = watched.ready(pcsc)
+    card = pcsc.readers.card(0)
+    assert card is not None
+    card.faults.mute()
+    with pytest.raises(ReaderUnavailable):
+        watched.supervisor.lease(ready.reader, "a", "work", 1).transmit(SELECT_MF)
+    seen = len(watched.events)
+    card.faults.clear()
+    pcsc.readers.restart_pcscd()
+    assert watched.wait_for(CardReady, seen).insertion > ready.insertion
+    with watched.supervisor.lease(ready.reader, "a", "work", 1) as lease:
+        assert lease.transmit(SELECT_MF) == OK
+
+
 def test_a_reset_by_another_program_ends_the_lease_cleanly(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc, "dialects").reader
     with Foreign(reader) as foreign:

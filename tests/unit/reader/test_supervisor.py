@@ -17,8 +17,9 @@ from cardd.reader.errors import (
     LeaseEnded,
     ReaderNotFound,
 )
-from cardd.reader.events import CardReady, CardRemoved, ReaderAdded, ReaderState
+from cardd.reader.events import CardReady, CardRemoved, ReaderAdded, ReaderEvent, ReaderState
 from cardd.reader.lease import Lease
+from cardd.reader.supervisor import ReaderSupervisor
 from cardd.sharing.ticket import EndReason
 from support.stack import Pcsc
 
@@ -264,3 +265,21 @@ def test_stopping_ends_leases_and_threads(watched: Watched, pcsc: Pcsc) -> None:
         lease.transmit(SELECT_MF)
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith(("reader", "warden"))]
+
+
+def test_a_callback_that_fails_still_gets_the_next_event(
+    pcsc: Pcsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[ReaderEvent] = []
+    failures: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+
+    def callback(event: ReaderEvent) -> None:
+        told.append(event)
+        raise RuntimeError
+
+    supervisor = ReaderSupervisor(callback, QUICK)
+    supervisor.start()
+    wait_until(lambda: len(told) >= len(pcsc.names))
+    supervisor.stop()
+    assert len(failures) == len(told)
