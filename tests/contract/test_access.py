@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import cardea
 import grpc
@@ -128,12 +129,13 @@ def test_streams_of_one_user_are_limited(pcsc: Pcsc) -> None:
 
 def test_health_and_reflection_answer_for_every_service(daemon: RunningDaemon) -> None:
     with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
-        info = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+        reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+        info = reflection.ServerReflectionInfo(
             iter([reflection_pb2.ServerReflectionRequest(list_services="")])
         )
         names = {s.name for s in next(info).list_services_response.service}
         assert {"cardea.v1.ReaderService", "cardea.v1.CardService"} <= names
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
         for name in names - {"grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health"}:
             answer = health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -142,6 +144,7 @@ def test_health_and_reflection_answer_for_every_service(daemon: RunningDaemon) -
 def test_health_can_be_watched(daemon: RunningDaemon) -> None:
     with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
         request = health_pb2.HealthCheckRequest(service="cardea.v1.CardService")
-        watch = health_pb2_grpc.HealthStub(channel).Watch(request)
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(request)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()

@@ -103,7 +103,7 @@ def test_an_unusable_configuration_is_refused_with_its_place(
 ) -> None:
     config = tmp_path / "cardd.toml"
     config.write_text(text)
-    for command in ([*RUN, config], [*RUN[:-2], "check-config", config]):
+    for command in ([*RUN, str(config)], [*RUN[:-2], "check-config", str(config)]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == os.EX_CONFIG
         assert said in done.stderr

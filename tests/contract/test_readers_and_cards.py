@@ -88,7 +88,8 @@ def test_watch_tells_an_insertion_and_a_removal_in_order(daemon: RunningDaemon, 
         first = next(watch)
         assert len(first.snapshot.readers) == READERS
         pcsc.insert()
-        states, sequences = [], [first.sequence]
+        states: list[readers_pb2.ReaderState.ValueType] = []
+        sequences = [first.sequence]
         while states[-1:] != [readers_pb2.READER_STATE_CARD_READY]:
             event = next(watch)
             states.append(event.changed.state)

@@ -32,6 +32,14 @@ def open_message() -> pb.SessionRequest:
     return pb.SessionRequest(open=pb.SessionOpen(purpose="test"))
 
 
+async def answer_of(
+    stream: grpc.aio.StreamStreamCall[pb.SessionRequest, pb.SessionResponse],
+) -> pb.SessionResponse:
+    answer = await stream.read()
+    assert isinstance(answer, pb.SessionResponse)
+    return answer
+
+
 def how_it_ends(
     client: cardea.Client,
     apdus: int,
@@ -92,9 +100,9 @@ async def test_a_stream_that_ends_without_end_is_an_abort(
         stub = pb_grpc.CardServiceStub(channel)
         stream = stub.Session()
         await stream.write(open_message())
-        assert (await stream.read()).HasField("granted")
+        assert (await answer_of(stream)).HasField("granted")
         await stream.write(pb.SessionRequest(command=SELECT_ICCID))
-        assert (await stream.read()).response.hex() == "9000"
+        assert (await answer_of(stream)).response.hex() == "9000"
         await stream.done_writing()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.read()
@@ -112,7 +120,7 @@ async def test_end_is_answered_and_closes_the_stream_well(
         await stream.write(open_message())
         await stream.read()
         await stream.write(pb.SessionRequest(end=pb.SessionEnd()))
-        assert (await stream.read()).HasField("ended")
+        assert (await answer_of(stream)).HasField("ended")
         assert await stream.code() is grpc.StatusCode.OK
 
 

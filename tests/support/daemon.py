@@ -42,7 +42,7 @@ class RunningDaemon:
         self.config_path.write_text(
             f'[socket]\npath = "{self.socket}"\nruntime_directory = "{self.folder}"\n'
             f'[pcsc]\nsocket = "{self._pcsc_socket}"\n'
-            f'[store]\npath = "{self.folder / "store.sqlite"}"\n'
+            f'[store]\npath = "{self.folder / "state" / "store.sqlite"}"\n'
             f"{self._settings}\n"
         )
         self.start()

@@ -39,6 +39,9 @@ __all__ = [
 KEPT_BACK = "••••"
 NOTHING = "—"
 
+# A pipe has no width: wide enough that nothing a program or a person greps for is broken.
+_PIPE_WIDTH = 200
+
 _SOURCE_STYLE = {
     tree_pb2.SOURCE_KIND_SERVER: ("server", "green"),
     tree_pb2.SOURCE_KIND_CARD: ("card", "yellow"),
@@ -238,7 +241,10 @@ def error_view(error: cardea.CardeaError) -> RenderableType:
 
 
 def new_console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console
 
 
 def _table(*columns: str) -> Table:

@@ -84,7 +84,7 @@ def _convert(hint: Any, value: object, where: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list):
-            raise ConfigError(where, f"must be a {type_name(hint)}")
+            raise ConfigError(where, f"must be {_article(type_name(hint))}")
         return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is Mapping:
         if not isinstance(value, Mapping):
@@ -97,7 +97,7 @@ def _convert(hint: Any, value: object, where: str) -> Any:
         return float(value)
     # bool is an int to Python, but true is no number to whoever writes the file.
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(where, f"must be a {type_name(hint)}, not {value!r}")
+        raise ConfigError(where, f"must be {_article(type_name(hint))}, not {value!r}")
     return value
 
 
@@ -112,3 +112,7 @@ def _check_bounds(metadata: Mapping[str, Any], value: Any, where: str) -> None:
 def _hint(name: str, known: Mapping[str, object]) -> str:
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
 
 import grpc
 import pytest
@@ -17,12 +19,15 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from omadm.nodes import TreeNode
 
+Kind = Literal["device", "card", "server"]
+Serve = Callable[..., Awaitable[Any]]
+
 
 def leaf(path: str, value: bytes) -> TreeNode:
     return TreeNode(path, value, "chr", "text/plain", None)
 
 
-def tree_with(*kinds: tuple[str, str, tuple[TreeNode, ...]]) -> ManagementTree:
+def tree_with(*kinds: tuple[Kind, str, tuple[TreeNode, ...]]) -> ManagementTree:
     tree = ManagementTree()
     for at, (kind, name, nodes) in enumerate(kinds, 1):
         tree.adopt(kind, name, nodes, at_ms=at * 1000)
@@ -41,7 +46,7 @@ def service(holder: TreeHolder, committed: Signal) -> Service:
     )
 
 
-THREE_SOURCES = (
+THREE_SOURCES: tuple[tuple[Kind, str, tuple[TreeNode, ...]], ...] = (
     ("device", "local", (leaf("./NAP/a/Addr", b"device"), leaf("./Own", b"mine"))),
     ("card", "8949", (leaf("./NAP/a/Addr", b"card"), leaf("./DMAcc/1/AAuthSecret", b"canary"))),
     ("server", "dm.example", (leaf("./NAP/a/Addr", b"server"),)),
@@ -57,7 +62,7 @@ def reason_of(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str]]:
     return info.reason, dict(info.metadata)
 
 
-async def test_list_names_the_source_of_every_node(serve):
+async def test_list_names_the_source_of_every_node(serve: Serve) -> None:
     served = await serve(service(*holder_of(tree_with(*THREE_SOURCES), 7)))
     async with served.channel() as channel:
         answer = await pb_grpc.TreeServiceStub(channel).ListNodes(pb.ListNodesRequest())
@@ -70,7 +75,7 @@ async def test_list_names_the_source_of_every_node(serve):
     assert by_path["./Own"].source.kind == pb.SOURCE_KIND_DEVICE
 
 
-async def test_secret_values_are_kept_back_everywhere(serve):
+async def test_secret_values_are_kept_back_everywhere(serve: Serve) -> None:
     holder, committed = holder_of(tree_with(*THREE_SOURCES))
     served = await serve(service(holder, committed))
     path = "./DMAcc/1/AAuthSecret"
@@ -88,7 +93,7 @@ async def test_secret_values_are_kept_back_everywhere(serve):
     assert all(b"canary" not in answer.SerializeToString() for answer in answers)
 
 
-async def test_explain_names_winner_first_and_why_the_others_lost(serve):
+async def test_explain_names_winner_first_and_why_the_others_lost(serve: Serve) -> None:
     served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))))
     async with served.channel() as channel:
         answer = await pb_grpc.TreeServiceStub(channel).ExplainNode(
@@ -111,7 +116,9 @@ async def test_explain_names_winner_first_and_why_the_others_lost(serve):
         ("./" + "x" * 2000, grpc.StatusCode.INVALID_ARGUMENT, "PATH_INVALID"),
     ],
 )
-async def test_bad_paths_have_their_reason(serve, path, code, reason):
+async def test_bad_paths_have_their_reason(
+    serve: Serve, path: str, code: grpc.StatusCode, reason: str
+) -> None:
     served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))))
     async with served.channel() as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -120,7 +127,7 @@ async def test_bad_paths_have_their_reason(serve, path, code, reason):
     assert reason_of(caught.value)[0] == reason
 
 
-async def test_watch_sends_a_snapshot_then_each_commit_and_can_be_resumed(serve):
+async def test_watch_sends_a_snapshot_then_each_commit_and_can_be_resumed(serve: Serve) -> None:
     holder, committed = holder_of(tree_with(*THREE_SOURCES))
     holder.subscribe(lambda _: committed.raise_())
     served = await serve(service(holder, committed))
@@ -150,7 +157,7 @@ async def test_watch_sends_a_snapshot_then_each_commit_and_can_be_resumed(serve)
         assert list(last.delta.removed) == ["./Own"]
 
 
-async def test_resuming_from_an_unknown_revision_says_events_gone(serve):
+async def test_resuming_from_an_unknown_revision_says_events_gone(serve: Serve) -> None:
     served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))))
     async with served.channel() as channel:
         watch = pb_grpc.TreeServiceStub(channel).WatchTree(pb.WatchTreeRequest(after_revision=99))
@@ -160,7 +167,7 @@ async def test_resuming_from_an_unknown_revision_says_events_gone(serve):
     assert reason_of(caught.value)[0] == "EVENTS_GONE"
 
 
-async def test_a_grant_for_some_nodes_shows_these_and_no_others(serve):
+async def test_a_grant_for_some_nodes_shows_these_and_no_others(serve: Serve) -> None:
     only_nap = Grant(uids=frozenset({os.geteuid()}), rights=("tree.read",), nodes=("./NAP*",))
     served = await serve(service(*holder_of(tree_with(*THREE_SOURCES))), policy=Policy((only_nap,)))
     async with served.channel() as channel:

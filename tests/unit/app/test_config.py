@@ -1,0 +1,111 @@
+"""The configuration: every key documented, nothing misread, nothing ignored."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cardd.app.bootstrap import check_names
+from cardd.app.config import Config, GrantConfig, load_config, parse_config
+from cardd.app.config_reference import reference
+from cardd.app.device import nodes_of_device
+from cardd.app.settings import ConfigError
+
+REFERENCE = Path(__file__).parents[3] / "docs/configuration.md"
+
+
+def keys() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
+    for name, section in (*typing.get_type_hints(Config).items(), ("access.grant", GrantConfig)):
+        for field in dataclasses.fields(section):
+            yield name, field
+
+
+def test_every_key_has_a_meaning_and_stands_in_the_reference() -> None:
+    page = reference()
+    for section, field in keys():
+        assert field.metadata["doc"].strip(), f"{section}.{field.name}"
+        if field.name != "grant":
+            assert f"| `{field.name}` |" in page, f"{section}.{field.name}"
+
+
+def test_the_committed_reference_is_the_one_that_is_printed() -> None:
+    assert REFERENCE.read_text() == reference()
+
+
+def test_an_empty_file_is_the_default_configuration() -> None:
+    assert parse_config("") == Config()
+
+
+def test_the_default_configuration_names_nothing_that_is_missing() -> None:
+    check_names(Config())
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("[sharring]", "sharring", "did you mean sharing?"),
+        ("[sharing]\nidle_limit = 1", "sharing.idle_limit", "did you mean idle_limit_s?"),
+        ("[sharing]\nidle_limit_s = 'x'", "sharing.idle_limit_s", "must be a number"),
+        ("[sharing]\nidle_limit_s = true", "sharing.idle_limit_s", "must be a number"),
+        ("[sharing]\nidle_limit_s = 0", "sharing.idle_limit_s", "at least"),
+        ("[sharing]\nidle_limit_s = 60", "sharing.idle_limit_s", "longer than max_hold_s"),
+        ("[limits]\nstreams_per_user = 1.5", "limits.streams_per_user", "must be an integer"),
+        ("[limits]\nstreams_per_user = true", "limits.streams_per_user", "must be an integer"),
+        ("[socket]\nmode = '999'", "socket.mode", "octal"),
+        (f"[socket]\npath = '/{'x' * 120}'", "socket.path", "107 bytes"),
+        ("socket = 1", "socket", "must be a table"),
+        ("[logging]\nlevel = 'loud'", "logging.level", '"debug" or "info"'),
+        ("[network]\nhosts = ['a']", "network.hosts", "must be a table"),
+        ("[network.hosts]\na = 1", 'network.hosts."a"', "must be a string"),
+        ("[access]\ngrant = 1", "access.grant", "must be a list"),
+        ("[[access.grant]]\nuid = [0]", "access.grant[0].uid", "did you mean uids?"),
+        ("[[access.grant]]\nuids = ['0']", "access.grant[0].uids[0]", "must be an integer"),
+        ("= 1", "configuration", "not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(text: str, where: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    assert where in caught.value.where
+    assert said in caught.value.problem
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "latin1").write_bytes(b"# \xe9")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_config(tmp_path / "latin1")
+
+
+def test_whole_numbers_are_taken_for_seconds() -> None:
+    assert parse_config("[sharing]\nmax_hold_s = 7").sharing.max_hold_s == 7.0
+
+
+def test_the_devices_own_values_and_acls_become_nodes() -> None:
+    config = parse_config(
+        '[device]\nid = "urn:uuid:1"\n'
+        '[device.tree]\n"./NAP/own/NAPAddr" = "internet"\n'
+        '[device.acl]\n"./NAP" = "Get=dm.example"\n"./Card" = "Exec=dm.example"\n'
+    )
+    nodes = {node.path: node for node in nodes_of_device(config.device)}
+    assert nodes["./DevInfo/DevId"].value == b"urn:uuid:1"
+    assert nodes["./NAP/own/NAPAddr"].value == b"internet"
+    assert nodes["./NAP"].acl == "Get=dm.example"
+    assert nodes["./Card"].acl == "Exec=dm.example"
+    assert nodes["./Card"].interior
+
+
+def test_the_derived_device_id_is_stable_and_does_not_show_the_machine_id() -> None:
+    first, second = (
+        next(n.value for n in nodes_of_device(Config().device) if n.path == "./DevInfo/DevId")
+        for _ in range(2)
+    )
+    assert first == second
+    machine_id = Path("/etc/machine-id")
+    if machine_id.exists():
+        assert machine_id.read_text().strip().encode() not in (first or b"").replace(b"-", b"")
