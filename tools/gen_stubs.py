@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import filecmp
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
-
-from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
@@ -32,10 +31,15 @@ def generate(into: Path) -> None:
     """Write cardea/v1 below ``into``."""
     scripts = Path(sysconfig.get_path("scripts"))
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.glob("cardea/v1/*.proto"))
-    arguments = [
-        "protoc",
+    tools = find_spec("grpc_tools")
+    if tools is None or tools.origin is None:
+        raise SystemExit("grpcio-tools is missing: pip install -r requirements/dev.txt")
+    command = [
+        sys.executable,
+        "-m",
+        "grpc_tools.protoc",
         f"--proto_path={PROTO}",
-        f"--proto_path={resources.files('grpc_tools') / '_proto'}",
+        f"--proto_path={Path(tools.origin).parent / '_proto'}",
         f"--plugin=protoc-gen-mypy={scripts / 'protoc-gen-mypy'}",
         f"--plugin=protoc-gen-mypy_grpc={scripts / 'protoc-gen-mypy_grpc'}",
         f"--python_out={into}",
@@ -44,7 +48,7 @@ def generate(into: Path) -> None:
         f"--mypy_grpc_out=quiet:{into}",
         *sources,
     ]
-    if protoc.main(arguments) != 0:
+    if subprocess.run(command, check=False).returncode != 0:
         raise SystemExit("protoc failed")
     (into / "cardea" / "v1" / "__init__.py").write_text(PACKAGE_DOC)
 

@@ -29,7 +29,9 @@ class CardServiceStub:
     """Cards: read files, exchange APDUs, hold a card for a transaction.
     A card is named cards/{card}; {card} is the ICCID in digits, or for a card
     without one the serial number of its PKCS#15 application, or "atr-" and a
-    digest of its ATR. readers/{reader} is accepted wherever a card is named.
+    digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+    nothing where only one card is inserted. A call that names a card just inserted
+    waits until it is identified.
     """
 
     def __init__(self, channel):
@@ -74,7 +76,9 @@ class CardServiceServicer:
     """Cards: read files, exchange APDUs, hold a card for a transaction.
     A card is named cards/{card}; {card} is the ICCID in digits, or for a card
     without one the serial number of its PKCS#15 application, or "atr-" and a
-    digest of its ATR. readers/{reader} is accepted wherever a card is named.
+    digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+    nothing where only one card is inserted. A call that names a card just inserted
+    waits until it is identified.
     """
 
     def GetCard(self, request, context):
@@ -133,6 +137,7 @@ class CardServiceServicer:
     def WriteCard(self, request, context):
         """WriteCard lets an authority that holds the card's administrative key write
         provisioning data onto it: verify, update, read back, compare.
+        Every write is checked against the card's files before the first is done.
         Who: callers with a row for cards.write. Effect: idempotent by request_id.
         Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
         CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
@@ -186,7 +191,9 @@ class CardService:
     """Cards: read files, exchange APDUs, hold a card for a transaction.
     A card is named cards/{card}; {card} is the ICCID in digits, or for a card
     without one the serial number of its PKCS#15 application, or "atr-" and a
-    digest of its ATR. readers/{reader} is accepted wherever a card is named.
+    digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+    nothing where only one card is inserted. A call that names a card just inserted
+    waits until it is identified.
     """
 
     @staticmethod

@@ -30,7 +30,9 @@ class CardServiceStub:
     """Cards: read files, exchange APDUs, hold a card for a transaction.
     A card is named cards/{card}; {card} is the ICCID in digits, or for a card
     without one the serial number of its PKCS#15 application, or "atr-" and a
-    digest of its ATR. readers/{reader} is accepted wherever a card is named.
+    digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+    nothing where only one card is inserted. A call that names a card just inserted
+    waits until it is identified.
     """
 
     @_typing.overload
@@ -73,6 +75,7 @@ class CardServiceStub:
     WriteCard: _grpc.UnaryUnaryMultiCallable[_cards_pb2.WriteCardRequest, _cards_pb2.WriteCardResponse]
     """WriteCard lets an authority that holds the card's administrative key write
     provisioning data onto it: verify, update, read back, compare.
+    Every write is checked against the card's files before the first is done.
     Who: callers with a row for cards.write. Effect: idempotent by request_id.
     Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
     CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
@@ -83,7 +86,9 @@ class CardServiceAsyncStub(CardServiceStub):
     """Cards: read files, exchange APDUs, hold a card for a transaction.
     A card is named cards/{card}; {card} is the ICCID in digits, or for a card
     without one the serial number of its PKCS#15 application, or "atr-" and a
-    digest of its ATR. readers/{reader} is accepted wherever a card is named.
+    digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+    nothing where only one card is inserted. A call that names a card just inserted
+    waits until it is identified.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -123,6 +128,7 @@ class CardServiceAsyncStub(CardServiceStub):
     WriteCard: _aio.UnaryUnaryMultiCallable[_cards_pb2.WriteCardRequest, _cards_pb2.WriteCardResponse]  # type: ignore[assignment]
     """WriteCard lets an authority that holds the card's administrative key write
     provisioning data onto it: verify, update, read back, compare.
+    Every write is checked against the card's files before the first is done.
     Who: callers with a row for cards.write. Effect: idempotent by request_id.
     Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
     CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
@@ -132,7 +138,9 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
     """Cards: read files, exchange APDUs, hold a card for a transaction.
     A card is named cards/{card}; {card} is the ICCID in digits, or for a card
     without one the serial number of its PKCS#15 application, or "atr-" and a
-    digest of its ATR. readers/{reader} is accepted wherever a card is named.
+    digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+    nothing where only one card is inserted. A call that names a card just inserted
+    waits until it is identified.
     """
 
     @_abc_1.abstractmethod
@@ -206,6 +214,7 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_cards_pb2.WriteCardResponse, _abc.Awaitable[_cards_pb2.WriteCardResponse]]:
         """WriteCard lets an authority that holds the card's administrative key write
         provisioning data onto it: verify, update, read back, compare.
+        Every write is checked against the card's files before the first is done.
         Who: callers with a row for cards.write. Effect: idempotent by request_id.
         Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
         CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
