@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,7 @@ _QUESTIONS = frozenset(
         AlertCode.MULTIPLE_CHOICE,
     }
 )
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WITH_OBJECTS = (Add, Exec, Replace)
 _IN_ATOMIC = (Add, Alert, Copy, Delete, Replace)
 
@@ -60,7 +62,7 @@ class _Outcome:
 class Execution:
     """One server's commands on one tree. ``log`` and ``orders`` grow as they are carried out.
 
-    ``fits`` says whether a Results can be sent at all.
+    ``fits`` says whether a Results can be sent at all; FormatError: not in that form.
     """
 
     def __init__(
@@ -250,10 +252,14 @@ class Execution:
     ) -> Iterator[Answer]:
         several = len(outcomes) > 1
         for outcome in outcomes:
-            results = [_results(command, outcome.item, r, msg_ref) for r in outcome.readings]
             code = outcome.status
-            if not all(self._fits(result) for result in results):
-                code, results = StatusCode.TOO_LARGE, []
+            try:
+                results = [_results(command, outcome.item, r, msg_ref) for r in outcome.readings]
+                if not all(self._fits(result) for result in results):
+                    code, results = StatusCode.TOO_LARGE, []
+            except FormatError:
+                # A value of a card that is not what its format says.
+                code, results = StatusCode.UNSUPPORTED_FORMAT, []
             yield self._said(_status(command, msg_ref, code, outcome.item, several=several))
             yield from results
 
@@ -292,15 +298,19 @@ def _results(command: Command, item: Item | None, reading: Reading, msg_ref: int
         meta = replace(meta, type=TNDS_XML_TYPE)
     elif reading.value is not None:
         data = reading.value if reading.format == "bin" else _text(reading.value)
+        if isinstance(data, bytes):
+            meta = replace(meta, format="bin")
     found = Item(source=reading.uri, meta=meta, data=data, element=element)
     return Results(0, msg_ref, command.cmd_id, (found,))
 
 
 def _text(value: bytes) -> str | bytes:
+    """Text where XML can carry it (XML 1.0 §2.2), else the bytes."""
     try:
-        return value.decode()
+        text = value.decode()
     except UnicodeDecodeError:
         return value
+    return value if _NOT_XML.search(text) else text
 
 
 def _status(

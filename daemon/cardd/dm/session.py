@@ -167,13 +167,17 @@ class ClientSession:
         self._msg_id += 1
         if self._msg_id > MAX_MESSAGES:
             raise DmProtocolError("session_without_end", messages=MAX_MESSAGES)
-        packed = self._outbox.pack(
-            self._header(),
-            self._first,
-            self._encoding,
-            limit=self._server_max_msg,
-            may_end=self._server_ended_package,
-        )
+        try:
+            packed = self._outbox.pack(
+                self._header(),
+                self._first,
+                self._encoding,
+                limit=self._server_max_msg,
+                may_end=self._server_ended_package,
+            )
+        except FormatError as error:
+            # What the server named comes back in statuses; it may be nothing that can be written.
+            raise DmProtocolError("cannot_answer", cause=error.reason) from error
         self._package_open = not packed.message.final
         self._note_reports(packed.message)
         headers = {
@@ -314,12 +318,12 @@ class ClientSession:
         size = len(item.payload)
         if self._server_max_obj is not None and size > self._server_max_obj:
             return False
-        if self._server_max_msg is None or item.element is None:
+        if item.element is None:
             return True
         # A document is not cut: it has to fit a message of its own.
-        alone = Message(self._header(), (results,), final=False)
-        room = self._server_max_msg - _HEADER_STATUS_BYTES
-        return len(encode(alone, encoding=self._encoding)) <= room
+        alone = encode(Message(self._header(), (results,), final=False), encoding=self._encoding)
+        limit = self._server_max_msg
+        return limit is None or len(alone) <= limit - _HEADER_STATUS_BYTES
 
     # -- parts of the server's messages
 

@@ -14,6 +14,7 @@ from cardd.tree.device import (
 from cardd.tree.errors import AclError, ManagementTreeError, Refused
 from cardd.tree.holder import Delta, TreeHolder
 from cardd.tree.management_tree import ManagementTree, Usage
+from cardd.tree.placement import Placement, place
 from cardd.tree.readings import Reading
 from cardd.tree.rules import SECRET_LEAVES, is_secret
 from cardd.tree.sources import Source, SourceKind
@@ -32,6 +33,7 @@ __all__ = [
     "Limits",
     "ManagementTree",
     "ManagementTreeError",
+    "Placement",
     "Reading",
     "Refused",
     "Source",
@@ -42,4 +44,5 @@ __all__ = [
     "dev_info_nodes",
     "device_nodes",
     "is_secret",
+    "place",
 ]

@@ -26,6 +26,7 @@ from omadm.messages import (
     Sequence,
     Status,
 )
+from omadm.nodes import leaf
 from omadm.status import Mark
 from unit.dm.dm_peer import DEVICE, NOW, SERVER, URL, Peer, device_tree, session
 
@@ -109,6 +110,20 @@ def test_commands_are_answered_in_order_and_carried_out(encoding: str) -> None:
         "./Vendor/Name",
     )
     assert peer.say() == (SessionEnded(6),)
+
+
+@pytest.mark.parametrize("encoding", ["wbxml", "xml"])
+def test_value_that_is_no_text_travels_as_binary(encoding: str) -> None:
+    tree = device_tree()
+    nodes = [leaf("./Odd/1", b"a\x00b", format="chr"), leaf("./Odd/2", b"\xff", format="chr")]
+    tree.adopt("card", "1", nodes, NOW)
+    peer = Peer(session(tree), encoding=encoding)  # type: ignore[arg-type]
+    answer = peer.ask(Get(1, (item("./Odd/1"), item("./Odd/2"))))
+    found = [r.items[0] for r in results(answer)]
+    assert [i.payload for i in found] == [b"a\x00b", b"\xff"]
+    assert [i.meta.format for i in found if i.meta is not None] == ["bin", "bin"]
+    peer.say(Get(2, (item("./Odd?list=TNDS"),)))
+    assert [s.code for s in peer.statuses(peer.hear(), "Get")] == [415]
 
 
 def test_what_is_not_permitted_is_refused_command_by_command() -> None:
