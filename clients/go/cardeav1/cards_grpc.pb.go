@@ -34,7 +34,9 @@ const (
 // Cards: read files, exchange APDUs, hold a card for a transaction.
 // A card is named cards/{card}; {card} is the ICCID in digits, or for a card
 // without one the serial number of its PKCS#15 application, or "atr-" and a
-// digest of its ATR. readers/{reader} is accepted wherever a card is named.
+// digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+// nothing where only one card is inserted. A call that names a card just inserted
+// waits until it is identified.
 type CardServiceClient interface {
 	// GetCard returns what is known of an inserted card.
 	// Who: callers with a row for cards.get. Effect: none.
@@ -66,6 +68,7 @@ type CardServiceClient interface {
 	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SessionRequest, SessionResponse], error)
 	// WriteCard lets an authority that holds the card's administrative key write
 	// provisioning data onto it: verify, update, read back, compare.
+	// Every write is checked against the card's files before the first is done.
 	// Who: callers with a row for cards.write. Effect: idempotent by request_id.
 	// Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
 	// CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
@@ -150,7 +153,9 @@ func (c *cardServiceClient) WriteCard(ctx context.Context, in *WriteCardRequest,
 // Cards: read files, exchange APDUs, hold a card for a transaction.
 // A card is named cards/{card}; {card} is the ICCID in digits, or for a card
 // without one the serial number of its PKCS#15 application, or "atr-" and a
-// digest of its ATR. readers/{reader} is accepted wherever a card is named.
+// digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+// nothing where only one card is inserted. A call that names a card just inserted
+// waits until it is identified.
 type CardServiceServer interface {
 	// GetCard returns what is known of an inserted card.
 	// Who: callers with a row for cards.get. Effect: none.
@@ -182,6 +187,7 @@ type CardServiceServer interface {
 	Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error
 	// WriteCard lets an authority that holds the card's administrative key write
 	// provisioning data onto it: verify, update, read back, compare.
+	// Every write is checked against the card's files before the first is done.
 	// Who: callers with a row for cards.write. Effect: idempotent by request_id.
 	// Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
 	// CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.

@@ -31,7 +31,8 @@ const (
 // Provisioning: from the card into the tree, to the server and back.
 type ProvisioningServiceClient interface {
 	// Provision provisions the device from a card and sends each stage as it is
-	// reached; the last message has stage CONFIRMED or INSTALLED and the result.
+	// reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
+	// result. After FAILED the call itself ends with the reason as its error.
 	// It happens by itself at insertion unless the configuration says otherwise;
 	// a call while one runs joins it. If it fails, the tree is as it was.
 	// The run goes on if the caller leaves.
@@ -101,7 +102,8 @@ func (c *provisioningServiceClient) GetProvisioningStatus(ctx context.Context, i
 // Provisioning: from the card into the tree, to the server and back.
 type ProvisioningServiceServer interface {
 	// Provision provisions the device from a card and sends each stage as it is
-	// reached; the last message has stage CONFIRMED or INSTALLED and the result.
+	// reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
+	// result. After FAILED the call itself ends with the reason as its error.
 	// It happens by itself at insertion unless the configuration says otherwise;
 	// a call while one runs joins it. If it fails, the tree is as it was.
 	// The run goes on if the caller leaves.

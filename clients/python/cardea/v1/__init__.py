@@ -1,1 +1,1 @@
-"""Generated from proto/cardea/v1 by tools/gen_stubs.py. Never edited."""
+"""Generated from proto/cardea/v1 by tools/gen.py. Never edited."""

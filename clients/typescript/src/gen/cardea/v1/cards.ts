@@ -2496,7 +2496,9 @@ export const WriteCardResponse: MessageFns<WriteCardResponse> = {
  * Cards: read files, exchange APDUs, hold a card for a transaction.
  * A card is named cards/{card}; {card} is the ICCID in digits, or for a card
  * without one the serial number of its PKCS#15 application, or "atr-" and a
- * digest of its ATR. readers/{reader} is accepted wherever a card is named.
+ * digest of its ATR. readers/{reader} is accepted wherever a card is named, and
+ * nothing where only one card is inserted. A call that names a card just inserted
+ * waits until it is identified.
  */
 export type CardServiceService = typeof CardServiceService;
 export const CardServiceService = {
@@ -2583,6 +2585,7 @@ export const CardServiceService = {
   /**
    * WriteCard lets an authority that holds the card's administrative key write
    * provisioning data onto it: verify, update, read back, compare.
+   * Every write is checked against the card's files before the first is done.
    * Who: callers with a row for cards.write. Effect: idempotent by request_id.
    * Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
    * CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
@@ -2640,6 +2643,7 @@ export interface CardServiceServer extends UntypedServiceImplementation {
   /**
    * WriteCard lets an authority that holds the card's administrative key write
    * provisioning data onto it: verify, update, read back, compare.
+   * Every write is checked against the card's files before the first is done.
    * Who: callers with a row for cards.write. Effect: idempotent by request_id.
    * Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
    * CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
@@ -2747,6 +2751,7 @@ export interface CardServiceClient extends Client {
   /**
    * WriteCard lets an authority that holds the card's administrative key write
    * provisioning data onto it: verify, update, read back, compare.
+   * Every write is checked against the card's files before the first is done.
    * Who: callers with a row for cards.write. Effect: idempotent by request_id.
    * Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
    * CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.

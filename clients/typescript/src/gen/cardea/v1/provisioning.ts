@@ -1456,7 +1456,8 @@ export type ProvisioningServiceService = typeof ProvisioningServiceService;
 export const ProvisioningServiceService = {
   /**
    * Provision provisions the device from a card and sends each stage as it is
-   * reached; the last message has stage CONFIRMED or INSTALLED and the result.
+   * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
+   * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
    * a call while one runs joins it. If it fails, the tree is as it was.
    * The run goes on if the caller leaves.
@@ -1508,7 +1509,8 @@ export const ProvisioningServiceService = {
 export interface ProvisioningServiceServer extends UntypedServiceImplementation {
   /**
    * Provision provisions the device from a card and sends each stage as it is
-   * reached; the last message has stage CONFIRMED or INSTALLED and the result.
+   * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
+   * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
    * a call while one runs joins it. If it fails, the tree is as it was.
    * The run goes on if the caller leaves.
@@ -1532,7 +1534,8 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
 export interface ProvisioningServiceClient extends Client {
   /**
    * Provision provisions the device from a card and sends each stage as it is
-   * reached; the last message has stage CONFIRMED or INSTALLED and the result.
+   * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
+   * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
    * a call while one runs joins it. If it fails, the tree is as it was.
    * The run goes on if the caller leaves.
