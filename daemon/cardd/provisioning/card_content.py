@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cardea_core import Layer
 from omadm.document import ParsedDocument, map_documents, parse_document
 from omadm.errors import DocumentError
 from omadm.mapping import MappedAccount
@@ -18,6 +19,7 @@ from omadm.nodes import TreeNode, interior, leaf
 from cardd.card.provisioning_files import ProvisioningFile
 
 from .errors import DocumentMalformedError
+from .numbering import renumbered, renumbering
 from .progress import FoundDocument
 
 __all__ = ["CARD_MO", "CardContent", "card_path", "data_path", "interpret"]
@@ -35,13 +37,21 @@ class CardContent:
     nodes: tuple[TreeNode, ...]
     accounts: tuple[MappedAccount, ...]
 
-    def claims(self, also_for: Iterable[str] = ()) -> Iterator[TreeNode]:
-        """All that the card claims in the tree.
+    def with_account(self, account: MappedAccount, nodes: Iterable[TreeNode]) -> CardContent:
+        """The same with one account more."""
+        return replace(self, nodes=(*self.nodes, *nodes), accounts=(*self.accounts, account))
 
-        The servers of its own documents may read and replace its files, and those ``also_for``.
-        """
+    def numbered_beside(self, others: Iterable[Layer]) -> CardContent:
+        """The same, its objects numbered so that they fit beside those of other sources."""
+        places = renumbering(self.nodes, others)
+        nodes, accounts = renumbered(self.nodes, self.accounts, places)
+        return replace(self, nodes=nodes, accounts=accounts)
+
+    def claims(self) -> Iterator[TreeNode]:
+        """All that the card claims in the tree. The servers of its accounts may read and replace
+        its files."""
         yield from self.nodes
-        servers = {account.server_id for account in self.accounts} | set(also_for)
+        servers = {account.server_id for account in self.accounts}
         yield from _card_object(self.card_id, self.files, sorted(servers))
 
 

@@ -19,7 +19,7 @@ from cardd.card.credentials import Rejections
 from cardd.card.directory import ApplicationKind
 from cardd.dm.errors import DmError
 from cardd.tree.device import DeviceInfo
-from cardd.tree.management_tree import ManagementTree
+from cardd.tree.management_tree import ManagementTree, Source
 
 from . import card_update, confirmation, trust
 from .card_content import CardContent, interpret
@@ -160,7 +160,7 @@ class Run:
         )
         self._content = interpret(card.identity.name, files, torn)
         documents = len(self._content.documents)
-        if not documents and card.identity.application(ApplicationKind.USIM) is None:
+        if not documents and not self._has_usim():
             raise NoProvisioningDataError(card.identity.name)
         self._say(1, 1, f"{documents} documents" if documents else "no documents, but a key")
         return Found.CARD_READ
@@ -180,12 +180,14 @@ class Run:
         return Found.TRUST_FROM_KEY if needs_key else Found.TRUST_IN_DOCUMENT
 
     def _adopt_card(self, content: CardContent) -> None:
-        nodes = list(content.claims())
-        if not content.accounts:
-            # Variation a: a key and no account. The home network's server is taken for one.
-            home = self._home()
-            nodes = [*trust.home_account(home), *content.claims(also_for=[home.server_id])]
-        self._tree.adopt("card", content.card_id, nodes, self._environment.now_ms())
+        if not content.documents and self._has_usim():
+            # Variation a: a key and nothing else. The home network's server is taken for an account.
+            content = content.with_account(*trust.home_account(self._home()))
+        own = Source("card", content.card_id)
+        others = [each for each in self._tree.layers() if Source(each.kind, each.id) != own]
+        self._content = content.numbered_beside(others)
+        now_ms = self._environment.now_ms()
+        self._tree.adopt("card", content.card_id, self._content.claims(), now_ms)
 
     def _accounts_to_use(self) -> list[Account]:
         every = accounts_in(self._tree.snapshot)
@@ -194,12 +196,8 @@ class Run:
             if not chosen:
                 raise AccountNotFoundError(self._task.only_server)
             return chosen
-        content = self._content
-        if content is None:
-            return []
-        if not content.accounts:
-            return [each for each in every if each.server_id == self._home().server_id]
-        wanted = {each.path for each in content.accounts if each.init or self._task.connect}
+        accounts = self._content.accounts if self._content is not None else ()
+        wanted = {each.path for each in accounts if each.init or self._task.connect}
         return [each for each in every if each.path in wanted]
 
     # -- the server
@@ -264,6 +262,9 @@ class Run:
                 self._card, bsf_url=self._settings.bsf_url, dm_url=self._settings.dm_url
             )
         return self._subscriber
+
+    def _has_usim(self) -> bool:
+        return self._card.identity.application(ApplicationKind.USIM) is not None
 
     @property
     def _card(self) -> CardPort:

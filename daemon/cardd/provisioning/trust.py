@@ -14,6 +14,7 @@ from gba import realm
 from gba.client import Ask, BootstrapClient, Bootstrapped, Response
 from gba.errors import GbaError
 from gba.naf import NafClient, ks_naf, naf_password
+from omadm.mapping import MappedAccount
 from omadm.names import DMACC_MO
 from omadm.nodes import TreeNode, interior, leaf
 
@@ -97,10 +98,18 @@ def naf_client(keys: Bootstrapped, url: str) -> NafClient:
     return NafClient(keys.btid, fqdn, naf_password(key))
 
 
-def home_account(subscriber: Subscriber) -> Iterator[TreeNode]:
-    """The account of a card that holds only a key: the home network's DM server."""
-    server_id = subscriber.server_id
+def home_account(subscriber: Subscriber) -> tuple[MappedAccount, Iterator[TreeNode]]:
+    """The account of a card that holds only a key: the home network's DM server.
+
+    It asks for a session at once, for there is nothing else that the card could be for.
+    """
     path = "./DMAcc/1"
+    account = MappedAccount(subscriber.server_id, path, init=True)
+    return account, _account_nodes(path, subscriber)
+
+
+def _account_nodes(path: str, subscriber: Subscriber) -> Iterator[TreeNode]:
+    server_id = subscriber.server_id
     own = f"Delete={server_id}&Get={server_id}&Replace={server_id}"
     yield interior(path, mime=DMACC_MO, acl=own)
     yield leaf(f"{path}/AppID", "w7")
