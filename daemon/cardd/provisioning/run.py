@@ -18,8 +18,8 @@ from cardd.card import provisioning_files
 from cardd.card.credentials import Rejections
 from cardd.card.directory import ApplicationKind
 from cardd.dm.errors import DmError
+from cardd.tree import ManagementTree, Source
 from cardd.tree.device import DeviceInfo
-from cardd.tree.management_tree import ManagementTree, Source
 
 from . import card_update, confirmation, trust
 from .card_content import CardContent, interpret
@@ -181,7 +181,7 @@ class Run:
 
     def _adopt_card(self, content: CardContent) -> None:
         if not content.documents and self._has_usim():
-            # Variation a: a key and nothing else. The home network's server is taken for an account.
+            # Variation a: a key and nothing else. The home network's server is the account.
             content = content.with_account(*trust.home_account(self._home()))
         own = Source("card", content.card_id)
         others = [each for each in self._tree.layers() if Source(each.kind, each.id) != own]
