@@ -39,13 +39,13 @@ from cardd.dm.events import (
     Nonces,
     Outgoing,
     Report,
-    ReportAnswered,
     ServerAuthenticated,
     ServerChallenged,
     SessionEnded,
 )
 from cardd.dm.execution import Execution
 from cardd.dm.outbox import Outbox, Sendable
+from cardd.dm.reports import Reports
 from cardd.tree import DeviceInfo, ExecOrder, ManagementTree, Refused, dev_info_nodes
 
 __all__ = ["ClientSession"]
@@ -54,7 +54,6 @@ __all__ = ["ClientSession"]
 MAX_MESSAGES = 1000
 _DENIED = (StatusCode.INVALID_CREDENTIALS, StatusCode.CREDENTIALS_MISSING)
 _ACCEPTED = (StatusCode.OK, StatusCode.AUTHENTICATED)
-_ACKNOWLEDGED = (StatusCode.OK, StatusCode.ACCEPTED)
 
 
 class ClientSession:
@@ -88,9 +87,7 @@ class ClientSession:
         self._device = device
         self._tree = tree
         self._before = tree.fork()
-        self._reports = reports
-        self._acknowledged: set[int] = set()
-        self._report_refs: dict[tuple[int, int], int] = {}
+        self._reports = Reports(reports)
         self._encoding: Encoding = encoding
         self._url = account.address
         self._client = ClientProof(account)
@@ -145,7 +142,7 @@ class ClientSession:
     @property
     def reports_acknowledged(self) -> tuple[Report, ...]:
         """Reports that an authentic server has answered with success."""
-        return tuple(self._reports[index] for index in sorted(self._acknowledged))
+        return self._reports.acknowledged
 
     @property
     def client_trust(self) -> str:
@@ -179,7 +176,7 @@ class ClientSession:
             # What the server named comes back in statuses; it may be nothing that can be written.
             raise DmProtocolError("cannot_answer", cause=error.reason) from error
         self._package_open = not packed.message.final
-        self._note_reports(packed.message)
+        self._reports.sent(packed.message)
         headers = {
             "accept": f"{content_type('wbxml')}, {content_type('xml')}",
             **self._client.headers(packed.body),
@@ -220,7 +217,7 @@ class ClientSession:
             return tuple(events)
         if verdict is Verdict.AUTHENTIC:
             self._client.keep_nonce()
-            events.extend(self._take_report_statuses(statuses))
+            events.extend(self._reports.answered(statuses))
         if any(isinstance(c, Alert) and c.code == AlertCode.SESSION_ABORT for c in commands):
             raise SessionAborted("aborted_by_server", server=self._account.server_id)
         self._take_commands(message, commands, verdict, events, now_ms)
@@ -255,7 +252,7 @@ class ClientSession:
             return
         self._answer_header(message, verdict, events)
         if verdict is not Verdict.AUTHENTIC:
-            self._outbox.extend(self._unanswered_reports())
+            self._outbox.extend(self._reports.alerts())
         if not self._server_ended_package:
             # §6: ask for the rest of the server's package.
             self._outbox.extend([Alert(0, AlertCode.NEXT_MESSAGE)])
@@ -270,18 +267,11 @@ class ClientSession:
             [
                 Alert(0, self._opening),
                 Replace(0, tuple(_dev_info_item(node) for node in nodes)),
-                *self._unanswered_reports(),
+                *self._reports.alerts(),
             ]
         )
         self._server_ended_package = True
         self._to_send = True
-
-    def _unanswered_reports(self) -> list[Sendable]:
-        return [
-            report.alert()
-            for index, report in enumerate(self._reports)
-            if index not in self._acknowledged
-        ]
 
     def _header(self) -> Header:
         return Header(
@@ -305,13 +295,6 @@ class ClientSession:
         )
         self._first = (status,)
         self._to_send = True
-
-    def _note_reports(self, message: Message) -> None:
-        alerts = [c for c in message.commands if isinstance(c, Alert)]
-        waiting = [index for index in range(len(self._reports)) if index not in self._acknowledged]
-        generic = [alert for alert in alerts if alert.code == AlertCode.GENERIC]
-        for index, alert in zip(waiting, generic, strict=False):
-            self._report_refs[self._msg_id, alert.cmd_id] = index
 
     def _can_be_sent(self, results: Results) -> bool:
         item = results.items[0]
@@ -371,21 +354,6 @@ class ClientSession:
             raise DmProtocolError("header_status", status=status.code)
         self._client.accepted(status.code, status.chal)
         return ""
-
-    def _take_report_statuses(self, statuses: list[Status]) -> list[Event]:
-        answered: dict[int, list[int]] = {}
-        for status in statuses:
-            index = self._report_refs.get((status.msg_ref, status.cmd_ref))
-            if index is not None and status.cmd == "Alert":
-                answered.setdefault(index, []).append(status.code)
-        events: list[Event] = []
-        for index, codes in answered.items():
-            # Items may be answered one by one: the worst answer counts.
-            good = all(code in _ACKNOWLEDGED for code in codes)
-            if good:
-                self._acknowledged.add(index)
-            events.append(ReportAnswered(self._reports[index], max(codes), good))
-        return events
 
 
 # What the status of the header takes in a message, at most.

@@ -1,0 +1,111 @@
+"""What one server may read, and the status it gets."""
+
+from __future__ import annotations
+
+import pytest
+from cardd.tree import Authority, ManagementTree, is_secret
+from omadm.nodes import interior, leaf
+from unit.tree.tree_samples import NOW, A, code, full, text, value
+
+# -- Get
+
+
+def test_get_of_a_leaf_is_its_value(a: Authority) -> None:
+    (found,) = a.get("A/Text")
+    assert (found.uri, found.format, found.mime) == ("A/Text", "chr", "text/plain")
+    assert found.value == b"eins"
+
+
+def test_get_of_an_interior_node_is_the_names_of_its_children(a: Authority) -> None:
+    (found,) = a.get("./A")
+    assert (found.format, found.value) == ("node", b"Number/Sub/Text")
+
+
+def test_get_of_an_interior_node_without_children_is_empty(a: Authority) -> None:
+    a.add("./A/Empty", interior("."), NOW)
+    assert a.get("./A/Empty")[0].value == b""
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("./A?prop=ACL", full(A)),
+        ("./A/Text?prop=ACL", ""),
+        ("./A?prop=Format", "node"),
+        ("./A/Number?prop=Format", "int"),
+        ("./A/Text?prop=Name", "Text"),
+        ("./A/Text?prop=Size", "4"),
+        ("./A/Text?prop=Type", "text/plain"),
+        ("./DMAcc/1?prop=Type", "urn:oma:mo:oma-dm-dmacc:1.0"),
+        ("./A/Text?prop=TStamp", "20231114T221316Z"),
+        (".?prop=ACL", "Add=*&Get=*"),
+    ],
+)
+def test_property_is_told_as_text(a: Authority, uri: str, expected: str) -> None:
+    (found,) = a.get(uri)
+    assert found.value is not None
+    assert (found.format, found.value.decode()) == ("chr", expected)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "./A/Text?prop=Title",
+        "./A/Text?prop=VerNo",
+        "./A?prop=Size",
+        "./A?prop=Colour",
+        "./A?x=y",
+        "./A?list=All",
+        "./A?list=TNDS+Size",
+        "./A?list=TNDS+ACL-Value",
+    ],
+)
+def test_what_is_not_supported_is_406(a: Authority, uri: str) -> None:
+    assert code(lambda: a.get(uri)) == 406
+
+
+@pytest.mark.parametrize("name", ["AAuthSecret", "AAuthData"])
+def test_secret_is_never_given_out(a: Authority, name: str) -> None:
+    path = f"./DMAcc/1/AppAuth/1/{name}"
+    assert is_secret(path)
+    assert code(lambda: a.get(path)) == 405
+    assert code(lambda: a.get(f"{path}?list=StructData")) == 405
+    assert code(lambda: a.get(f"{path}?prop=Size")) == 405
+    assert code(lambda: a.copy(path, "./A/Stolen", NOW)) == 405
+    assert code(lambda: a.replace(f"{path}?prop=Name", text("Plain"), NOW)) == 405
+    for listing in ("Struct", "StructData", "TNDS"):
+        found = repr([(r.value, r.nodes) for r in a.get(f"./DMAcc/1?list={listing}")])
+        values = [n.value for r in a.get(f"./DMAcc/1?list={listing}") for n in r.nodes or ()]
+        assert "geheim" not in found
+        assert b"geheim" not in values
+        assert b"nonce" not in values
+
+
+def test_secret_can_be_replaced_by_its_server(a: Authority, tree: ManagementTree) -> None:
+    a.replace("./DMAcc/1/AppAuth/1/AAuthSecret", text("neuer"), NOW)
+    assert value(tree, "./DMAcc/1/AppAuth/1/AAuthSecret") == b"neuer"
+
+
+@pytest.mark.parametrize("path", ["./Inbox", "./Inbox?list=Struct", "./Card/8949/Update"])
+def test_get_where_the_access_type_has_none_is_405(a: Authority, path: str) -> None:
+    a.tree.adopt("card", "x", [leaf("./Card/8949/Update", b"", format="null")], NOW)
+    assert code(lambda: a.get(path)) == 405
+
+
+def test_listing_shows_what_the_server_may_see_and_no_more(b: Authority) -> None:
+    paths = [r.uri for r in b.get(".?list=StructData")]
+    assert "./B/Text" in paths
+    assert "./DevInfo/DevId" in paths
+    assert not any(p.startswith(("./A", "./DMAcc/1", "./Card")) for p in paths)
+    (tnds,) = b.get(".?list=TNDS")
+    assert not any(n.path.startswith(("./A/", "./DMAcc/1", "./Card")) for n in tnds.nodes or ())
+
+
+def test_tnds_tells_acls_unless_told_not_to(a: Authority) -> None:
+    with_acl = a.get("./A?list=TNDS")[0].nodes
+    without = a.get("./A?list=TNDS-ACL")[0].nodes
+    assert with_acl is not None
+    assert without is not None
+    assert [n.acl for n in with_acl[:2]] == [full(A), None]
+    assert {n.acl for n in without} == {None}
+    assert a.get("./A?list=TNDS+Format+Type+Value")[0].nodes == without
