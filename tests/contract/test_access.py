@@ -148,3 +148,25 @@ def test_health_can_be_watched(daemon: RunningDaemon) -> None:
         watch = health.Watch(request)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()
+
+
+def test_whoever_goes_around_the_acceptor_is_nobody(daemon: RunningDaemon) -> None:
+    """Only root and the daemon's own user can reach the private socket; and it serves neither."""
+    (private,) = daemon.folder.glob("rpc-*/grpc.sock")
+    with cardea.Client(str(private)) as client, pytest.raises(cardea.CardeaError) as caught:
+        client.readers()
+    assert caught.value.reason == "CALLER_UNKNOWN"
+
+
+def test_health_says_that_cards_cannot_be_served_without_pcscd(
+    daemon: RunningDaemon, pcsc: Pcsc
+) -> None:
+    with grpc.insecure_channel(f"unix:{daemon.socket}") as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest(service="cardea.v1.CardService"))
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        pcsc.readers.kill_pcscd()
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        pcsc.readers.restart_pcscd()
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        watch.cancel()

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cardea
@@ -32,7 +33,9 @@ def test_sigterm_ends_calls_and_process_and_removes_the_socket(daemon: RunningDa
     with daemon.client() as client:
         watch = client.watch_readers()
         next(watch)
+        began = time.monotonic()
         assert daemon.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - began < 3
         with pytest.raises(cardea.CardeaError):
             next(watch)
     assert not daemon.socket.exists()

@@ -20,7 +20,7 @@ from cardea.v1 import (
 
 from cardd.network.https import HttpsClient, trust_context
 from cardd.provisioning.run import Settings
-from cardd.reader.events import CardReady, ReaderEvent, ReaderStatus
+from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, ReaderStatus
 from cardd.reader.rejections import RejectionBook
 from cardd.reader.settings import ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
@@ -58,6 +58,8 @@ _log = structlog.get_logger("cardd.app")
 
 GRACE_S = 5.0
 _SCAN_LIMIT_S = 2.0
+# What cannot do its work while there is no pcscd.
+_NEED_PCSC = ("cardea.v1.CardService", "cardea.v1.ProvisioningService")
 
 
 class StartError(Exception):
@@ -126,12 +128,19 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
     provisioner = _provisioner(config, supervisor, store, holder, rejections)
     cleanup.callback(provisioner.close)
     board = ReaderBoard(supervisor, feed)
+    health_changes: set[asyncio.Task[None]] = set()
 
     def on_loop(event: ReaderEvent) -> None:
         board.take(event)
         _log_event(event)
         if isinstance(event, CardReady):
             provisioner.on_card_ready(event)
+        elif isinstance(event, PcscLost | PcscBack):
+            change = server.set_unhealthy if isinstance(event, PcscLost) else server.set_healthy
+            for name in _NEED_PCSC:
+                task = loop.create_task(change(name))
+                health_changes.add(task)  # else nobody holds it
+                task.add_done_callback(health_changes.discard)
 
     desk = Desk(supervisor, max_wait_s=config.sharing.max_wait_s)
     cleanup.callback(desk.close)

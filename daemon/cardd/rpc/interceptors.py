@@ -45,6 +45,14 @@ class CallGuard(grpc.aio.ServerInterceptor):
         self._limits = limits
         self._calls: Counter[int] = Counter()
         self._streams: Counter[int] = Counter()
+        self._watches: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+
+    def end_watches(self) -> None:
+        """The daemon stops: what would never end by itself ends now, calls under way go on."""
+        self._stopping = True
+        for task in tuple(self._watches):
+            task.cancel()
 
     async def intercept_service(
         self,
@@ -93,14 +101,17 @@ class CallGuard(grpc.aio.ServerInterceptor):
             caller = identify(self._peers, context.peer())
             facts |= {"uid": caller.uid, "pid": caller.pid}
             call = self._admit(facts["call"], method, caller)
-            with self._counted(caller.uid, streaming=streaming):
+            with self._counted(caller.uid, streaming=streaming), self._known(method):
                 serving.set(call)
                 yield
         except AbortError:  # the handler has ended the call itself
             outcome = "ABORTED_BY_HANDLER"
             raise
-        except (asyncio.CancelledError, GeneratorExit):  # the client has gone
-            outcome = "CANCELLED"
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = "CANCELLED"  # the client has gone
+            if self._stopping:
+                outcome = "STOPPING"
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "the daemon stops")
             raise
         except Exception as error:  # noqa: BLE001 - the edge: nothing passes unmapped
             failure = failure_of(error)
@@ -118,6 +129,19 @@ class CallGuard(grpc.aio.ServerInterceptor):
         if right is None or not self._policy.allows(caller, right):
             raise AccessDeniedError(caller, right or method)
         return Call(call_id, method, right, caller, self._policy)
+
+    @contextmanager
+    def _known(self, method: str) -> Iterator[None]:
+        """Keep the tasks of watches, for :meth:`end_watches`."""
+        task = asyncio.current_task()
+        if task is None or not method.rpartition("/")[2].startswith("Watch"):
+            yield
+            return
+        self._watches.add(task)
+        try:
+            yield
+        finally:
+            self._watches.discard(task)
 
     @contextmanager
     def _counted(self, uid: int, *, streaming: bool) -> Iterator[None]:

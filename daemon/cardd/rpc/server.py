@@ -161,9 +161,10 @@ class RpcServer:
         self._upstream = str(upstream)
         self._options = options
         self._door = _Door()
+        self._guard = CallGuard(self._door, policy, options.limits)
         self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[CallGuard(self._door, policy, options.limits)],
+            interceptors=[self._guard],
             options=[
                 ("grpc.max_receive_message_length", options.max_message_bytes),
                 ("grpc.so_reuseport", 0),
@@ -201,8 +202,9 @@ class RpcServer:
         await self._health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
-        """Say so by health, let calls end within ``grace_s``, cancel the others, close all."""
+        """Say so by health, end watches, let calls end within ``grace_s``, close all."""
         await self._health.enter_graceful_shutdown()
+        self._guard.end_watches()
         await self._server.stop(grace_s)
         if self._door.acceptor is not None:
             self._door.acceptor.close()
