@@ -98,12 +98,16 @@ class System:
     """Inside the context all parts run.
 
     Args:
-        folder: an empty folder of its own, with a short path: sockets lie in it.
+        folder: a folder of its own, with a short path: sockets lie in it. Certificates that are
+            in its folder "ca" already are used.
         readers: the virtual readers, already running.
         settings: further sections for cardd's configuration, TOML.
+        network: further lines for its section [network].
     """
 
-    def __init__(self, folder: Path, readers: VirtualReaders, settings: str = "") -> None:
+    def __init__(
+        self, folder: Path, readers: VirtualReaders, settings: str = "", network: str = ""
+    ) -> None:
         self.folder = folder
         self.readers = readers
         self.socket = folder / "cardd.sock"
@@ -111,6 +115,9 @@ class System:
         self._dmsd_config = folder / "dmsd.toml"
         self._cardd_config = folder / "cardd.toml"
         self._settings = settings
+        self._network = network
+        # Where cardd connects for a name, "address:port"; dmsd adds its own at its start.
+        self.hosts: dict[str, str] = {}
         self.dmsd = Program(
             "dmsd",
             folder,
@@ -151,9 +158,11 @@ class System:
         ready = json.loads(self.dmsd_ready.read_text())
         dm, bsf = (f"{ready[part]['address']}:{ready[part]['port']}" for part in ("dm", "bsf"))
         self._dmsd_config.write_text(self._dmsd_toml(dm, bsf))
-        self._cardd_config.write_text(self._cardd_toml(dm, bsf))
+        self.hosts |= {DM_OPERATOR: dm, DM_HOME: dm, BSF: bsf}
 
     def start_cardd(self) -> None:
+        """Start the daemon, which reads ``hosts`` now."""
+        self._cardd_config.write_text(self._cardd_toml())
         self.cardd.start(self.socket)
 
     # -- commands
@@ -175,6 +184,8 @@ class System:
     # -- files
 
     def _make_certificates(self) -> None:
+        if (self.folder / "ca").exists():
+            return
         servers = (f"{DM_OPERATOR},{DM_HOME}", BSF)
         options = [word for names in servers for word in ("--server", names)]
         _run(["dmsd.main", "ca", "init", str(self.folder / "ca"), *options], None)
@@ -201,9 +212,8 @@ certificate = "{ca / f"{BSF}.pem"}"
 key = "{ca / f"{BSF}-key.pem"}"
 """
 
-    def _cardd_toml(self, dm: str, bsf: str) -> str:
-        hosts = {DM_OPERATOR: dm, DM_HOME: dm, BSF: bsf}
-        lines = "\n".join(f'"{name}:443" = "{address}"' for name, address in hosts.items())
+    def _cardd_toml(self) -> str:
+        lines = "\n".join(f'"{name}:443" = "{address}"' for name, address in self.hosts.items())
         return f"""
 [socket]
 path = "{self.socket}"
@@ -222,6 +232,7 @@ id = "{DEVICE}"
 "./Service" = "Add=*&Delete=*&Get=*&Replace=*"
 [network]
 ca_file = "{self.folder / "ca" / "ca.pem"}"
+{self._network}
 [network.hosts]
 {lines}
 {self._settings}
