@@ -10,16 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from cardea_core import Layer
 from omadm.document import ParsedDocument, map_documents, parse_document
 from omadm.errors import DocumentError
 from omadm.mapping import MappedAccount
 from omadm.nodes import TreeNode, interior, leaf
 
 from cardd.card.provisioning_files import ProvisioningFile
+from cardd.tree import ManagementTree, Source, place
 
 from .errors import DocumentMalformedError
-from .numbering import renumbered, renumbering
 from .progress import FoundDocument
 
 __all__ = ["CARD_MO", "CardContent", "card_path", "data_path", "interpret"]
@@ -41,11 +40,13 @@ class CardContent:
         """The same with one account more."""
         return replace(self, nodes=(*self.nodes, *nodes), accounts=(*self.accounts, account))
 
-    def numbered_beside(self, others: Iterable[Layer]) -> CardContent:
-        """The same, its objects numbered so that they fit beside those of other sources."""
-        places = renumbering(self.nodes, others)
-        nodes, accounts = renumbered(self.nodes, self.accounts, places)
-        return replace(self, nodes=nodes, accounts=accounts)
+    def placed_in(self, tree: ManagementTree) -> CardContent:
+        """The same, its objects moved where others do not stand in their places."""
+        placement = place(tree, Source("card", self.card_id), self.nodes)
+        accounts = tuple(
+            replace(account, path=placement.path(account.path)) for account in self.accounts
+        )
+        return replace(self, nodes=placement.nodes, accounts=accounts)
 
     def claims(self) -> Iterator[TreeNode]:
         """All that the card claims in the tree. The servers of its accounts may read and replace

@@ -18,7 +18,7 @@ from cardd.card import provisioning_files
 from cardd.card.credentials import Rejections
 from cardd.card.directory import ApplicationKind
 from cardd.dm.errors import DmError
-from cardd.tree import ManagementTree, Source
+from cardd.tree import ManagementTree
 from cardd.tree.device import DeviceInfo
 
 from . import card_update, confirmation, trust
@@ -146,7 +146,7 @@ class Run:
         self._read_card()
         self._adopt()
         documents = self._content.documents if self._content is not None else ()
-        return Preview(documents, tuple(self._task.base.diff(self._tree)))
+        return Preview(documents, tuple(self._task.base.content_diff(self._tree)))
 
     # -- the card
 
@@ -172,7 +172,7 @@ class Run:
         if self._content is not None:
             self._adopt_card(self._content)
         self._accounts = list(self._accounts_to_use())
-        changes = len(self._task.base.diff(self._tree))
+        changes = len(self._task.base.content_diff(self._tree))
         self._say(1, 1, f"{changes} nodes differ from what was in force")
         if not self._accounts:
             return Found.NO_SERVER_WANTED
@@ -183,9 +183,7 @@ class Run:
         if not content.documents and self._has_usim():
             # Variation a: a key and nothing else. The home network's server is the account.
             content = content.with_account(*trust.home_account(self._home()))
-        own = Source("card", content.card_id)
-        others = [each for each in self._tree.layers() if Source(each.kind, each.id) != own]
-        self._content = content.numbered_beside(others)
+        self._content = content.placed_in(self._tree)
         now_ms = self._environment.now_ms()
         self._tree.adopt("card", content.card_id, self._content.claims(), now_ms)
 
@@ -299,7 +297,7 @@ class Run:
         return Found.CARD_UPDATED
 
     def _commit(self) -> Found:
-        changed = len(self._committed.diff(self._tree))
+        changed = len(self._committed.content_diff(self._tree))
         self._nodes_changed += changed
         updated = self._content.card_id if self._orders and self._content else ""
         # A session that changed nothing has nothing to confirm.
@@ -321,7 +319,7 @@ class Run:
             delivered += self._deliver(server_id)
         if delivered < len(due):
             return Found.SERVER_SILENT
-        if not self._committed.diff(self._tree):
+        if not self._committed.content_diff(self._tree):
             return Found.ACKNOWLEDGED
         if self._rounds < _MAX_ROUNDS:
             return self._what_is_ordered()
