@@ -111,3 +111,25 @@ def test_an_unusable_configuration_is_refused_with_its_place(
         assert done.returncode == os.EX_CONFIG
         assert said in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_configuration_that_was_named_must_be_there(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*RUN, str(tmp_path / "none.toml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == os.EX_CONFIG
+    assert "No such file" in done.stderr
+
+
+def test_a_store_that_cannot_be_had_is_one_clear_line(tmp_path: Path, pcsc: Pcsc) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    config = tmp_path / "cardd.toml"
+    config.write_text(
+        f'[socket]\npath = "{tmp_path}/s.sock"\nruntime_directory = "{tmp_path}"\n'
+        f'[pcsc]\nsocket = "{pcsc.readers.socket}"\n[store]\npath = "{tmp_path}/file/s.sqlite"\n'
+    )
+    done = subprocess.run([*RUN, str(config)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "s.sock").exists()

@@ -44,12 +44,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _configuration(path: Path | None) -> Config:
-    """The file that was named, or the default one if there is one, or the defaults."""
+    """The file that was named. Only the default one may be missing: then the defaults hold."""
     from .bootstrap import check_names
 
-    if path is None and not DEFAULT_PATH.exists():
-        return Config()
-    config = load_config(path or DEFAULT_PATH)
+    path = path or DEFAULT_PATH
+    config = load_config(path) if path != DEFAULT_PATH or path.exists() else Config()
     check_names(config)
     return config
 

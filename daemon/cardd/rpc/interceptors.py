@@ -45,14 +45,12 @@ class CallGuard(grpc.aio.ServerInterceptor):
         self._limits = limits
         self._calls: Counter[int] = Counter()
         self._streams: Counter[int] = Counter()
-        self._watches: set[asyncio.Task[Any]] = set()
-        self._stopping = False
+        self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def end_watches(self) -> None:
         """The daemon stops: what would never end by itself ends now, calls under way go on."""
-        self._stopping = True
-        for task in tuple(self._watches):
-            task.cancel()
+        if not self._stopping.done():
+            self._stopping.set_result(None)
 
     async def intercept_service(
         self,
@@ -66,6 +64,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
 
     def _wrap(self, handler: Any, method: str) -> Any:
         streaming = handler.request_streaming or handler.response_streaming
+        endless = method.rpartition("/")[2].startswith("Watch")
 
         async def answer_one(request: Any, context: Any) -> Any:
             async with self._served(method, context, streaming=streaming):
@@ -75,9 +74,13 @@ class CallGuard(grpc.aio.ServerInterceptor):
             async with self._served(method, context, streaming=streaming):
                 answers = (handler.unary_stream or handler.stream_stream)(request, context)
                 if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself
-                    await answers
+                    await self._unless_stopping(answers)
                     return
-                async for answer in answers:
+                if not endless:
+                    async for answer in answers:
+                        yield answer
+                    return
+                while (answer := await self._unless_stopping(anext(answers, None))) is not None:
                     yield answer
 
         rebuild = {
@@ -101,7 +104,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
             caller = identify(self._peers, context.peer())
             facts |= {"uid": caller.uid, "pid": caller.pid}
             call = self._admit(facts["call"], method, caller)
-            with self._counted(caller.uid, streaming=streaming), self._known(method):
+            with self._counted(caller.uid, streaming=streaming):
                 serving.set(call)
                 yield
         except AbortError:  # the handler has ended the call itself
@@ -109,10 +112,10 @@ class CallGuard(grpc.aio.ServerInterceptor):
             raise
         except (asyncio.CancelledError, GeneratorExit):
             outcome = "CANCELLED"  # the client has gone
-            if self._stopping:
-                outcome = "STOPPING"
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the daemon stops")
             raise
+        except _StoppingError:
+            outcome = "STOPPING"
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the daemon stops")
         except Exception as error:  # noqa: BLE001 - the edge: nothing passes unmapped
             failure = failure_of(error)
             outcome = failure.reason_name
@@ -124,24 +127,22 @@ class CallGuard(grpc.aio.ServerInterceptor):
             elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
             report("rpc.done", outcome=outcome, ms=elapsed_ms, **facts)
 
+    async def _unless_stopping(self, coming: Awaitable[Any]) -> Any:
+        """What is coming, or _StoppingError if the daemon stops first."""
+        task = asyncio.ensure_future(coming)
+        try:
+            await asyncio.wait((task, self._stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise _StoppingError
+            return task.result()
+        finally:
+            task.cancel()
+
     def _admit(self, call_id: str, method: str, caller: Caller) -> Call:
         right = RIGHTS.get(method)
         if right is None or not self._policy.allows(caller, right):
             raise AccessDeniedError(caller, right or method)
         return Call(call_id, method, right, caller, self._policy)
-
-    @contextmanager
-    def _known(self, method: str) -> Iterator[None]:
-        """Keep the tasks of watches, for :meth:`end_watches`."""
-        task = asyncio.current_task()
-        if task is None or not method.rpartition("/")[2].startswith("Watch"):
-            yield
-            return
-        self._watches.add(task)
-        try:
-            yield
-        finally:
-            self._watches.discard(task)
 
     @contextmanager
     def _counted(self, uid: int, *, streaming: bool) -> Iterator[None]:
@@ -159,3 +160,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
             counter[uid] -= 1
             if not counter[uid]:
                 del counter[uid]
+
+
+class _StoppingError(Exception):
+    """Ends a watch because the daemon stops."""
