@@ -2,20 +2,21 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 
-.PHONY: help demo test check bench gen clean setup
+.PHONY: help demo test check gen clean setup
 
 help:
 	@echo "make demo    the main job, end to end, in about a minute"
 	@echo "make test    all tests, against a real pcscd"
-	@echo "make check   format, lint, types, import contracts, stubs, both test sides"
-	@echo "make bench   the figures that are measured so far, as JSON and pictures"
-	@echo "make gen     what is generated: stubs, configuration and API reference"
-	@echo "make clean   everything that is built"
+	@echo "make check   everything else that has to hold: format, lint, types, contracts, stubs, …"
+	@echo "make gen     writes what is generated: stubs, configuration and API reference"
+	@echo "make setup   installs what the others need, as each of them does by itself"
+	@echo "make clean   removes everything that is built"
 
 setup:
 	@tools/setup.sh
 
-demo: setup
+demo:
+	@tools/setup.sh demo
 	@$(PY) -m demo
 
 test: setup
@@ -25,8 +26,9 @@ check: setup
 	@tools/check.sh
 
 gen: setup
-	@$(PY) tools/gen.py
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m tools.gen
 
 clean:
 	rm -rf .venv .build core-rs/target daemon/cardea_core/*.so dist
+	rm -rf clients/typescript/node_modules clients/typescript/dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

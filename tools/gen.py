@@ -1,10 +1,10 @@
-#!/usr/bin/env python3
-"""Generate everything that is generated: stubs of three languages.
+"""Generate everything that is generated: stubs of three languages, and the two references.
 
-    python tools/gen.py            write it
-    python tools/gen.py --check    exit 1 if what is committed differs
+    python -m tools.gen                      write it
+    python -m tools.gen --check              exit 1 if what is committed differs
+    python -m tools.gen --accept-breaking    write it even if clients built earlier break
 
-Generated code is committed, so that nobody needs the generators to build a client, and is never
+Generated files are committed, so that nobody needs the generators to build a client, and are never
 edited. The generators are pinned: Python's by requirements/dev.txt, Go's by the tool lines of
 go.mod, TypeScript's by package-lock.json.
 """
@@ -12,20 +12,20 @@ go.mod, TypeScript's by package-lock.json.
 from __future__ import annotations
 
 import argparse
-import filecmp
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
-from importlib import resources
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-CLIENTS = ROOT / "clients"
-PROTO = ROOT / "proto"
+from .api_reference import reference
+from .protos import ROOT, SNAPSHOT, breaks, described, run_protoc
+
+__all__ = ["GENERATORS", "differing", "generate", "main"]
+
 GO_MODULE = "cardea.example/clients/go"
 TS_OPTIONS = (
     "outputServices=grpc-js,env=node,esModuleInterop=true,importSuffix=.js,forceLong=bigint,"
@@ -33,22 +33,27 @@ TS_OPTIONS = (
 )
 PYTHON_PACKAGE_DOC = '"""Generated from proto/cardea/v1 by tools/gen.py. Never edited."""\n'
 
+# Folders that hold generated files and nothing else: what the generators no longer write goes.
+OWNED = ("clients/python/cardea/v1", "clients/go/cardeav1", "clients/typescript/src/gen")
 
-def python(into: Path) -> None:
+
+def python_stubs(into: Path) -> None:
     """The proto package equals its path below proto/: the absolute imports need no rewriting."""
+    home = _folder(into / "clients/python")
     scripts = Path(sysconfig.get_path("scripts"))
-    _protoc(
+    run_protoc(
         f"--plugin=protoc-gen-mypy={scripts / 'protoc-gen-mypy'}",
         f"--plugin=protoc-gen-mypy_grpc={scripts / 'protoc-gen-mypy_grpc'}",
-        f"--python_out={into}",
-        f"--grpc_python_out={into}",
-        f"--mypy_out=quiet:{into}",
-        f"--mypy_grpc_out=quiet:{into}",
+        f"--python_out={home}",
+        f"--grpc_python_out={home}",
+        f"--mypy_out=quiet:{home}",
+        f"--mypy_grpc_out=quiet:{home}",
     )
-    (into / "cardea/v1/__init__.py").write_text(PYTHON_PACKAGE_DOC)
+    (home / "cardea/v1/__init__.py").write_text(PYTHON_PACKAGE_DOC)
 
 
-def go(into: Path) -> None:
+def go_stubs(into: Path) -> None:
+    home = _folder(into / "clients/go")
     with tempfile.TemporaryDirectory() as plugins:
         subprocess.run(
             [
@@ -56,28 +61,28 @@ def go(into: Path) -> None:
                 "google.golang.org/protobuf/cmd/protoc-gen-go",
                 "google.golang.org/grpc/cmd/protoc-gen-go-grpc",
             ],
-            cwd=CLIENTS / "go",
+            cwd=ROOT / "clients/go",
             check=True,
         )
-        _protoc(
+        run_protoc(
             f"--plugin=protoc-gen-go={plugins}/protoc-gen-go",
             f"--plugin=protoc-gen-go-grpc={plugins}/protoc-gen-go-grpc",
-            f"--go_out={into}",
+            f"--go_out={home}",
             f"--go_opt=module={GO_MODULE}",
-            f"--go-grpc_out={into}",
+            f"--go-grpc_out={home}",
             f"--go-grpc_opt=module={GO_MODULE}",
         )
 
 
-def typescript(into: Path) -> None:
-    home = CLIENTS / "typescript"
+def typescript_stubs(into: Path) -> None:
+    home = ROOT / "clients/typescript"
     plugin = home / "node_modules/.bin/protoc-gen-ts_proto"
     if not plugin.exists():
         subprocess.run(["npm", "ci", "--silent"], cwd=home, check=True)
-    _protoc(
+    run_protoc(
         f"--proto_path={_googleapis()}",
         f"--plugin=protoc-gen-ts_proto={plugin}",
-        f"--ts_proto_out={into}",
+        f"--ts_proto_out={_folder(into / 'clients/typescript/src/gen')}",
         f"--ts_proto_opt={TS_OPTIONS}",
         # Without a package of their own in npm, the rich errors' messages come along.
         "google/rpc/status.proto",
@@ -85,68 +90,118 @@ def typescript(into: Path) -> None:
     )
 
 
-TARGETS: dict[Callable[[Path], None], Path] = {
-    python: CLIENTS / "python",
-    go: CLIENTS / "go",
-    typescript: CLIENTS / "typescript/src/gen",
-}
+def api_reference(into: Path) -> None:
+    page = reference(described("--include_source_info"))
+    (_folder(into / "docs") / "api.md").write_text(page)
 
 
-def main() -> int:
+def configuration_reference(into: Path) -> None:
+    page = subprocess.run(
+        [sys.executable, "-m", "cardd.app.main", "config-reference"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    (_folder(into / "docs") / "configuration.md").write_bytes(page)
+
+
+def snapshot(into: Path) -> None:
+    target = _folder(into / "proto") / SNAPSHOT.name
+    described_now = described("--include_imports")
+    target.write_bytes(described_now.SerializeToString(deterministic=True))
+
+
+GENERATORS: tuple[Callable[[Path], None], ...] = (
+    python_stubs,
+    go_stubs,
+    typescript_stubs,
+    api_reference,
+    configuration_reference,
+    snapshot,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = parser.parse_args().check
-    different: list[str] = []
-    for generate, home in TARGETS.items():
-        with tempfile.TemporaryDirectory() as directory:
-            fresh = Path(directory)
-            generate(fresh)
-            # The folders that hold generated files and nothing else.
-            for folder in sorted({path.parent for path in fresh.rglob("*") if path.is_file()}):
-                target = home / folder.relative_to(fresh)
-                if check:
-                    different += [str(target / name) for name in _differing(folder, target)]
-                else:
-                    _install(folder, target)
-    for name in different:
+    parser.add_argument(
+        "--accept-breaking",
+        action="store_true",
+        help="the API may break clients that were built earlier",
+    )
+    options = parser.parse_args(arguments)
+    broken = breaks() if SNAPSHOT.exists() else ""
+    if broken and not options.accept_breaking:
+        print(broken, end="", file=sys.stderr)
+        print(
+            "The API would break clients that were built earlier. If that is meant, run "
+            "`.venv/bin/python -m tools.gen --accept-breaking` and say so in CHANGELOG.md.",
+            file=sys.stderr,
+        )
+        return 1
+    with tempfile.TemporaryDirectory() as directory:
+        fresh = Path(directory)
+        generate(fresh)
+        if not options.check:
+            _install(fresh, ROOT)
+            return 0
+        names = differing(fresh, ROOT)
+    for name in names:
         print(f"differs from what the generator writes: {name}", file=sys.stderr)
-    if different:
+    if names:
         print("Run `make gen` and commit.", file=sys.stderr)
-    return 1 if different else 0
+    return 1 if names else 0
 
 
-def _protoc(*arguments: str) -> None:
-    # A child, because protoc keeps state between two runs in one process.
-    sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.glob("cardea/v1/*.proto"))
-    well_known = resources.files("grpc_tools") / "_proto"
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={PROTO}"]
-    subprocess.run([*command, f"--proto_path={well_known}", *arguments, *sources], check=True)
+def generate(into: Path, generators: Sequence[Callable[[Path], None]] = GENERATORS) -> None:
+    """Write below ``into`` what belongs below the root."""
+    for generator in generators:
+        generator(into)
+
+
+def differing(fresh: Path, root: Path, owned: Sequence[str] = OWNED) -> list[str]:
+    """Names below ``root`` that are missing, stale or other than in ``fresh``."""
+    names = {*_files(fresh), *_stale(fresh, root, owned)}
+    return sorted(name for name in names if _content(fresh / name) != _content(root / name))
+
+
+def _install(fresh: Path, root: Path) -> None:
+    for name in _stale(fresh, root, OWNED):
+        (root / name).unlink()
+    for name in _files(fresh):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if _content(fresh / name) != _content(root / name):
+            shutil.copyfile(fresh / name, root / name)
+
+
+def _stale(fresh: Path, root: Path, owned: Sequence[str]) -> Iterator[str]:
+    written = set(_files(fresh))
+    for folder in owned:
+        for name in _files(root / folder):
+            if f"{folder}/{name}" not in written:
+                yield f"{folder}/{name}"
+
+
+def _files(folder: Path) -> list[str]:
+    return [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _googleapis() -> Path:
     import google.rpc
 
     return Path(next(iter(google.rpc.__path__))).parent.parent
-
-
-def _files(folder: Path) -> set[str]:
-    skip = {"py.typed"}
-    return {path.name for path in folder.glob("*") if path.is_file()} - skip
-
-
-def _differing(fresh: Path, target: Path) -> list[str]:
-    _, mismatch, errors = filecmp.cmpfiles(
-        fresh, target, _files(fresh) & _files(target), shallow=False
-    )
-    return sorted(_files(fresh) ^ _files(target)) + mismatch + errors
-
-
-def _install(fresh: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for stale in _files(target) - _files(fresh):
-        (target / stale).unlink()
-    for name in _files(fresh):
-        shutil.copyfile(fresh / name, target / name)
 
 
 if __name__ == "__main__":

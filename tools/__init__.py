@@ -1,0 +1,1 @@
+"""What builds, generates and checks; `make help` lists the commands."""
