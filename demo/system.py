@@ -116,7 +116,7 @@ class System:
         self._cardd_config = folder / "cardd.toml"
         self._settings = settings
         self._network = network
-        # Where cardd connects for a name, "address:port"; dmsd adds its own at its start.
+        # Where cardd connects for a name, "address:port"; what is not here already dmsd adds.
         self.hosts: dict[str, str] = {}
         self.dmsd = Program(
             "dmsd",
@@ -158,7 +158,7 @@ class System:
         ready = json.loads(self.dmsd_ready.read_text())
         dm, bsf = (f"{ready[part]['address']}:{ready[part]['port']}" for part in ("dm", "bsf"))
         self._dmsd_config.write_text(self._dmsd_toml(dm, bsf))
-        self.hosts |= {DM_OPERATOR: dm, DM_HOME: dm, BSF: bsf}
+        self.hosts = {DM_OPERATOR: dm, DM_HOME: dm, BSF: bsf} | self.hosts
 
     def start_cardd(self) -> None:
         """Start the daemon, which reads ``hosts`` now."""
@@ -169,7 +169,8 @@ class System:
 
     def cardctl(self, *arguments: str, stdin: str | None = None) -> str:
         """What ``cardctl`` prints. Raises CommandFailedError."""
-        return _run(["cardctl", "--socket", f"unix:{self.socket}", *arguments], stdin)
+        command = ["cardctl", "--socket", f"unix:{self.socket}", *arguments]
+        return _run(command, stdin, self.folder)
 
     def cardctl_json(self, *arguments: str) -> Any:
         return json.loads(self.cardctl("--json", *arguments))
@@ -239,11 +240,17 @@ ca_file = "{self.folder / "ca" / "ca.pem"}"
 """
 
 
-def _run(module: Sequence[str], stdin: str | None) -> str:
+def _run(module: Sequence[str], stdin: str | None, folder: Path | None = None) -> str:
     command = [sys.executable, "-m", *module]
     environment: Mapping[str, str] = os.environ | {"NO_COLOR": "1", "COLUMNS": "100"}
     done = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, check=False, env=environment
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=folder,
     )
     if done.returncode != 0:
         raise CommandFailedError(module, done.returncode, done.stdout + done.stderr)

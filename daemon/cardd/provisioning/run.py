@@ -152,7 +152,7 @@ class Run:
 
     def _read_card(self) -> Found:
         card = self._card
-        self._say(0, 1, f"looking for provisioning data on card {card.identity.name}")
+        self._say(0, 1, "looking for provisioning data")
         with card.lease("read provisioning data") as transmit:
             files = provisioning_files.find(transmit, card.identity.applications)
         torn = card_update.settle_journal(
@@ -162,7 +162,7 @@ class Run:
         documents = len(self._content.documents)
         if not documents and not self._has_usim():
             raise NoProvisioningDataError(card.identity.name)
-        self._say(1, 1, f"{documents} documents" if documents else "no documents, but a key")
+        self._say(1, 1, f"documents: {documents}" if documents else "no documents, but a key")
         return Found.CARD_READ
 
     def _adopt(self) -> Found:
@@ -202,7 +202,7 @@ class Run:
 
     def _bootstrap(self) -> Found:
         home = self._home()
-        self._say(0, 1, f"bootstrapping with {home.bsf_url}")
+        self._say(0, 1, f"bootstrapping with {home.bsf}")
         self._keys = trust.bootstrap(self._card, self._server, home, self._environment)
         self._say(1, 1, "card and network have authenticated each other")
         return Found.KEY_DERIVED
@@ -219,7 +219,7 @@ class Run:
         if len(failures) == len(self._accounts):
             raise failures[0]
         ordered = sum(len(each.ordered) for each in self.conversations)
-        self._say(len(self._accounts), len(self._accounts), f"{ordered} nodes ordered")
+        self._say(len(self._accounts), len(self._accounts), f"nodes ordered: {ordered}")
         return self._what_is_ordered()
 
     def _talk(self, account: Account) -> Conversation:
@@ -306,7 +306,7 @@ class Run:
         self._commit_tree(self._tree, reports)
         self._committed, self._tree = self._tree, self._tree.fork()
         self._orders, self._unconfirmed = (), []
-        self._say(1, 1, f"{changed} nodes changed")
+        self._say(1, 1, f"nodes changed: {changed}")
         return Found.TO_CONFIRM if reports else Found.NOTHING_TO_CONFIRM
 
     def _confirm(self) -> Found:

@@ -41,6 +41,11 @@ class Subscriber:
     dm_url: str
 
     @property
+    def bsf(self) -> str:
+        """The bootstrapping server's name."""
+        return urlsplit(self.bsf_url).hostname or ""
+
+    @property
     def server_id(self) -> str:
         """The home DM server's name serves as its ServerID: nobody has told us another one."""
         return urlsplit(self.dm_url).hostname or ""

@@ -1,0 +1,254 @@
+"""The five scenes: what is done, and what has to hold afterwards.
+
+Nothing is taken on trust: what the daemon says is held against the software card's own memory and
+against the operator's records.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import cardea
+from cardctl import screen
+from cardea.v1 import provisioning_pb2 as pb
+from cardea.v1.readers_pb2 import READER_STATE_CARD_READY
+from rich.text import Text
+from softcard import SoftCard
+
+from .people import ALICE, BOB, CAROL, DAVE, DOCUMENT_OID, Person, parameters
+from .system import DEVICE, DM_HOME, SERVER_ID, System
+
+__all__ = ["SCENES", "Check", "Scene", "Stage"]
+
+# As a real card answers; without it the figures would flatter.
+APDU_DELAY_MS = 20
+_READY_S = 5.0
+
+NEWS = "./Service/News/URL"
+APN = "./NAP/1/Addr"
+MMS = "./NAP/2/Addr"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that has to hold, and whether it does."""
+
+    holds: bool
+    text: str
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where the scenes play: the system, its only reader, and what was measured."""
+
+    system: System
+    client: cardea.Client
+    print: Callable[[Text], None]
+    results: list[pb.ProvisioningResult] = field(default_factory=list)
+    cards: dict[str, SoftCard] = field(default_factory=dict)
+
+    # -- the card
+
+    def insert(self, person: Person, document: bytes | None = None, **made: object) -> SoftCard:
+        """Put the person's card into the reader. The first time it is made: from its profile,
+        with the document on it, and with what else is to be different."""
+        self.system.readers.remove(0)
+        card = self.cards.get(person.iccid)
+        if card is None:
+            state = self.system.folder / f"card-{person.profile}.json"
+            files = {} if document is None else {"files": {"Bootstrap": document}}
+            card = SoftCard.from_profile(person.profile, state, files | made)
+            card.faults.delay_ms = APDU_DELAY_MS
+            self.cards[person.iccid] = card
+        self._wait(lambda: not any(reader.card for reader in self.client.readers()))
+        self.system.readers.insert(0, card)
+        self._wait(
+            lambda: any(
+                reader.state == READER_STATE_CARD_READY and reader.card == person.card
+                for reader in self.client.readers()
+            )
+        )
+        return card
+
+    def follow(self) -> pb.ProvisioningResult:
+        """Watch the run that the insertion began (the daemon lets us join it) to its end."""
+        result = pb.ProvisioningResult()
+        for progress in self.client.provision():
+            self.print(screen.stage_line(progress))
+            result = progress.result
+        self.results.append(result)
+        return result
+
+    def refused(self) -> str:
+        """The reason for which the card in the reader cannot be provisioned from."""
+        try:
+            self.follow()
+        except cardea.CardeaError as error:
+            return error.reason
+        return "no refusal"
+
+    def cardctl(self, *arguments: str) -> None:
+        """Run the command, and show what it prints."""
+        self.print(Text(f"$ cardctl {' '.join(arguments)}", style="bold"))
+        self.print(Text(self.system.cardctl(*arguments).rstrip()))
+
+    # -- what there is to see
+
+    def value(self, path: str) -> str:
+        """The value in force, "" if there is none."""
+        try:
+            return self.client.node(path).value.decode()
+        except cardea.CardeaError:
+            return ""
+
+    def source(self, path: str) -> str:
+        """Which kind of source the value in force comes from."""
+        try:
+            kind = self.client.node(path).source.kind
+        except cardea.CardeaError:
+            return "nobody"
+        return ("nobody", "device", "card", "server")[kind]
+
+    def comes_from(self, source: str, path: str, value: str) -> Check:
+        found, whose = self.value(path), self.source(path)
+        return Check(found == value and whose == source, f"{path} is {found}, from the {whose}")
+
+    def confirmed(self, result: pb.ProvisioningResult, trust: str) -> Iterator[Check]:
+        yield Check(
+            result.stage == pb.STAGE_CONFIRMED and list(result.trust) == [trust],
+            f"trust by {', '.join(result.trust)}; installation confirmed by the server",
+        )
+        report = self.last_report()
+        yield Check(
+            report.get("data") == "200" and report.get("type") == "org.cardea.install",
+            f"the operator has the report: Alert 1226 {report.get('type')} {report.get('data')}",
+        )
+
+    def last_report(self) -> dict[str, str]:
+        reports = self.system.operator("reports", DEVICE)
+        return dict(reports[0]) if reports else {}
+
+    def desire(self, **document: object) -> None:
+        """What the operator wants of this device from now on."""
+        self.system.operator("desired", "set", DEVICE, "-", document=document)
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _READY_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the daemon did not notice the card in time")
+            time.sleep(0.01)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One of the five. ``play`` returns what has to hold afterwards."""
+
+    letter: str
+    title: str
+    play: Callable[[Stage], list[Check]]
+
+
+def _parameters_and_key(stage: Stage) -> list[Check]:
+    stage.desire(tree={NEWS: "https://news.example/v1"})
+    document = parameters(ALICE, apn="internet.alice.example", mms_apn="mms.alice.example")
+    stage.insert(ALICE, document)
+    result = stage.follow()
+    return [
+        *stage.confirmed(result, "HMAC"),
+        stage.comes_from("card", APN, "internet.alice.example"),
+        stage.comes_from("server", NEWS, "https://news.example/v1"),
+    ]
+
+
+def _only_a_key(stage: Stage) -> list[Check]:
+    stage.desire(tree={NEWS: "https://news.example/v2"})
+    stage.insert(BOB)
+    result = stage.follow()
+    return [
+        *stage.confirmed(result, "GBA_ME"),
+        Check(
+            list(result.servers) == [DM_HOME],
+            f"server found from the IMSI (TS 23.003): {', '.join(result.servers)}",
+        ),
+        stage.comes_from("server", NEWS, "https://news.example/v2"),
+    ]
+
+
+def _newer_parameters(stage: Stage) -> list[Check]:
+    card = stage.insert(ALICE)
+    stage.follow()
+    newer = parameters(ALICE, apn="internet2.alice.example", mms_apn="mms.alice.example")
+    stage.desire(
+        tree={NEWS: "https://news.example/v3"},
+        card={DOCUMENT_OID: base64.b64encode(newer).decode()},
+    )
+    stage.cardctl("sync", SERVER_ID)
+    stage.results.append(_last_result(stage, ALICE))
+    report = stage.last_report()
+    return [
+        Check(
+            card.read_file("Bootstrap").rstrip(b"\xff") == newer,
+            "the card's file is the server's document, byte for byte",
+        ),
+        stage.comes_from("card", APN, "internet2.alice.example"),
+        stage.comes_from("server", NEWS, "https://news.example/v3"),
+        Check(
+            report.get("data") == "200" and bool(report.get("correlator")),
+            f"confirmed with the order's correlator {report.get('correlator')}",
+        ),
+        Check(card.tries(0x0A) > 2, "the administrative key was spent once and accepted"),
+    ]
+
+
+def _card_swapped(stage: Stage) -> list[Check]:
+    stage.desire(tree={NEWS: "https://news.example/v3"})
+    stage.insert(CAROL, parameters(CAROL, apn="internet.carol.example"))
+    result = stage.follow()
+    return [
+        *stage.confirmed(result, "MD5"),
+        Check(stage.source(MMS) == "nobody", "what only the old card brought is gone"),
+        stage.comes_from("card", APN, "internet.carol.example"),
+        stage.comes_from("server", NEWS, "https://news.example/v3"),
+    ]
+
+
+def _bare_card(stage: Stage) -> list[Check]:
+    revision = stage.client.nodes(".").revision
+    card = stage.insert(DAVE, usim=None)
+    bare = stage.refused()
+    as_it_was = stage.client.nodes(".").revision == revision
+    document = parameters(DAVE, apn="internet.dave.example")
+    (stage.system.folder / "adm.hex").write_text(DAVE.adm)
+    (stage.system.folder / "dave.wbxml").write_bytes(document)
+    stage.cardctl("write-card", "--file", f"{DOCUMENT_OID}=dave.wbxml", "--adm-file", "adm.hex")
+    result = stage.follow()
+    return [
+        Check(
+            bare == "NO_PROVISIONING_DATA" and as_it_was,
+            f"before: {bare}, and the tree stays as it was",
+        ),
+        Check(
+            card.read_file("Bootstrap").rstrip(b"\xff") == document,
+            "the authority's document is on the card, byte for byte",
+        ),
+        *stage.confirmed(result, "MD5"),
+        stage.comes_from("card", APN, "internet.dave.example"),
+    ]
+
+
+SCENES = (
+    Scene("a", "A card with parameters and a key", _parameters_and_key),
+    Scene("b", "A card with only a key", _only_a_key),
+    Scene("c", "Newer parameters: device and card follow", _newer_parameters),
+    Scene("d", "Another card: the old one's data goes", _card_swapped),
+    Scene("e", "An authority writes a bare card", _bare_card),
+)
+
+
+def _last_result(stage: Stage, person: Person) -> pb.ProvisioningResult:
+    statuses = stage.client.provisioning_status()
+    return next(each.last_result for each in statuses if each.card.endswith(person.iccid))
