@@ -14,7 +14,7 @@ from typing import Protocol
 from cardea_core import Secret
 from omadm.status import StatusCode
 
-from dmsd.desired import DesiredNode, DesiredSettings
+from dmsd.desired import DesiredNode, DesiredSettings, ancestors
 from dmsd.orders import Batch, Order, Outcome, Verb
 
 __all__ = ["CardBook", "Failure", "Plan", "Settled", "converge", "document_digest", "value_digest"]
@@ -115,7 +115,7 @@ def _settings(
             orders += needed
     if not orders:
         return tuple(failures)
-    outcomes = yield from _together(orders)
+    outcomes = yield from _with_parents(orders, (yield from _together(orders)))
     second, kept = _second_try(orders, outcomes)
     if second:
         repeated = yield Batch(tuple(second))
@@ -174,6 +174,22 @@ def _together(
     if len(orders) > 1 and all(outcome.code in refusals for outcome in outcomes):
         outcomes = yield Batch(tuple(orders))
     return outcomes
+
+
+def _with_parents(
+    orders: Sequence[Order], outcomes: Sequence[Outcome]
+) -> Generator[Batch, Sequence[Outcome], Sequence[Outcome]]:
+    """Make parents by themselves for a device that does not with an Add (DM TND 1.2 §7.2)."""
+    lost = [o for o, outcome in zip(orders, outcomes, strict=True) if not outcome.ok]
+    if not any(o.verb == "Add" and r.missing for o, r in zip(orders, outcomes, strict=True)):
+        return outcomes
+    parents = sorted({above for o in lost if o.verb == "Add" for above in ancestors(o.path)})
+    if not parents:
+        return outcomes
+    # Those that are there already answer 418.
+    yield Batch(tuple(Order("Add", path, None, "node", "") for path in parents))
+    again = iter((yield from _together(lost)))
+    return [outcome if outcome.ok else next(again) for outcome in outcomes]
 
 
 def _second_try(

@@ -25,7 +25,14 @@ from cardea_core import CodecError, TreeError, canonical_path, wbxml_encode, xml
 
 from dmsd.errors import DesiredError
 
-__all__ = ["CardDocument", "DesiredNode", "DesiredSettings", "parse_desired", "read_desired"]
+__all__ = [
+    "CardDocument",
+    "DesiredNode",
+    "DesiredSettings",
+    "ancestors",
+    "parse_desired",
+    "read_desired",
+]
 
 # OMA DM Tree and Description 1.2 §7.7.7: formats of a node's value.
 _TEXT_FORMATS = frozenset({"chr", "xml", "date", "time", "float"})
@@ -100,6 +107,12 @@ def parse_desired(raw: Any) -> DesiredSettings:
             raise DesiredError(place, "not an ICCID or card number")
         documents += [CardDocument(iccid, oid, data) for oid, data in _documents(place, per_card)]
     return DesiredSettings(nodes, absent, tuple(documents))
+
+
+def ancestors(path: str) -> list[str]:
+    """The nodes between root and node, from the top: ``./A`` and ``./A/B`` for ``./A/B/C``."""
+    segments = path.split("/")
+    return ["/".join(segments[:count]) for count in range(2, len(segments))]
 
 
 def _node(path: str, raw: Any) -> DesiredNode:
@@ -187,7 +200,7 @@ def _check_consistent(nodes: tuple[DesiredNode, ...], absent: tuple[str, ...]) -
         by_path[node.path] = node
     gone = set(absent)
     for node in nodes:
-        for above in _ancestors(node.path):
+        for above in ancestors(node.path):
             if above in gone:
                 raise DesiredError(f"tree[{node.path!r}]", f"{above} is to be absent")
             leaf = by_path.get(above)
@@ -195,11 +208,6 @@ def _check_consistent(nodes: tuple[DesiredNode, ...], absent: tuple[str, ...]) -
                 raise DesiredError(f"tree[{node.path!r}]", f"{above} is a leaf")
         if node.path in gone:
             raise DesiredError(f"tree[{node.path!r}]", "is to be absent too")
-
-
-def _ancestors(path: str) -> list[str]:
-    segments = path.split("/")
-    return ["/".join(segments[:count]) for count in range(2, len(segments))]
 
 
 def _documents(place: str, raw: Any) -> list[tuple[str, bytes]]:

@@ -24,6 +24,7 @@ from dmsd.client_commands import ClientCommands
 from dmsd.convergence import Failure, Plan, converge
 from dmsd.desired import DesiredSettings, read_desired
 from dmsd.exchange import Exchange
+from dmsd.packing import cost, numbered, status_for
 from dmsd.registry import CommandRow, CredentialAccount, Registry, SessionRow
 from dmsd.session_cards import SessionCards, SettledValues
 from dmsd.trust import ClientTrust, Evidence, ServerProof, Verdict
@@ -172,10 +173,10 @@ class ServerSession:
             try:
                 whole = self._chunks.take(key, item)
             except ChunkError as error:
-                replies.append(_status(message, command, error.code))
+                replies.append(status_for(message, command, error.code))
                 continue
             if whole is None:
-                replies.append(_status(message, command, StatusCode.CHUNK_ACCEPTED))
+                replies.append(status_for(message, command, StatusCode.CHUNK_ACCEPTED))
             else:
                 self._exchange.results(command.msg_ref, command.cmd_ref, whole)
         return replies
@@ -215,30 +216,30 @@ class ServerSession:
         if self._owed:
             # The rest follows when the client has asked for it (Alert 1222).
             return self._send(statuses, final=False)
-        numbered = _number(statuses)
+        front = numbered(statuses)
         while True:
             self._advance()
-            room = self._limit - len(self._encode(numbered, final=True)) - _SLACK_BYTES
+            room = self._limit - len(self._encode(front, final=True)) - _SLACK_BYTES
             commands, final = self._exchange.write(
-                self._msg_id + 1, len(numbered) + 1, room, self._client_object
+                self._msg_id + 1, len(front) + 1, room, self._client_object
             )
             self._record()
             if commands or self.over or not self._exchange.done:
                 break
             # Nothing of the batch could be sent at all: the plan has to know.
-        return self._send([*numbered, *commands], final=final)
+        return self._send([*front, *commands], final=final)
 
     def _fitting(self, statuses: Sequence[Command]) -> list[Command]:
         """The statuses that fit one message; what does not is owed. The header's goes first."""
         fitting = [*statuses[:1], *self._owed, *statuses[1:]]
         self._owed = []
-        while len(fitting) > 1 and len(self._encode(_number(fitting), final=True)) > self._limit:
+        while len(fitting) > 1 and len(self._encode(numbered(fitting), final=True)) > self._limit:
             self._owed.insert(0, fitting.pop())
         return fitting
 
     def _send(self, commands: Sequence[Command], *, final: bool) -> Reply:
         self._msg_id += 1
-        body = self._encode(_number(commands), final=final, msg_id=self._msg_id)
+        body = self._encode(numbered(commands), final=final, msg_id=self._msg_id)
         self._introduced = True
         headers = () if self._proof is None else self._proof.headers(body)
         return Reply(self._content_type, headers, body, self.over)
@@ -259,9 +260,7 @@ class ServerSession:
         return codec.encode(Message(header, tuple(commands), final), encoding=self._encoding)
 
     def _cost(self, command: Command) -> int:
-        header = Header("1", 1, "a", "b")
-        alone = codec.encode(Message(header, (command,)), encoding=self._encoding)
-        return len(alone) - len(codec.encode(Message(header), encoding=self._encoding))
+        return cost(command, self._encoding)
 
     @property
     def _limit(self) -> int:
@@ -271,7 +270,7 @@ class ServerSession:
         """DM Protocol 1.2 §9.1: only statuses, one for every command, none is executed."""
         statuses: list[Command] = [self._header_status(message, verdict)]
         statuses += [
-            _status(message, command, verdict.code)
+            status_for(message, command, verdict.code)
             for command in message.commands
             if not isinstance(command, Status | Results)
         ]
@@ -287,7 +286,7 @@ class ServerSession:
         """DM Protocol 1.2 §8.5: statuses for the alert and the header, no new commands."""
         self._end("aborted_by_device")
         statuses = [
-            _status(message, command, StatusCode.OK)
+            status_for(message, command, StatusCode.OK)
             for command in message.commands
             if isinstance(command, Alert)
         ]
@@ -380,15 +379,3 @@ class ServerSession:
 
 class _AbortedError(Exception):
     """The client has sent Alert 1223."""
-
-
-def _status(message: Message, command: Command, code: StatusCode) -> Status:
-    return Status(0, message.header.msg_id, command.cmd_id, command.name, code)
-
-
-def _number(commands: Sequence[Command]) -> list[Command]:
-    """Give the statuses and alerts in front their CmdIDs, from 1 on; commands have theirs."""
-    return [
-        replace(command, cmd_id=index + 1) if isinstance(command, Status | Alert) else command
-        for index, command in enumerate(commands)
-    ]

@@ -79,8 +79,11 @@ class Device:
     content_type: str = codec.WBXML_TYPE
     max_msg_size: int | None = None
     max_obj_size: int | None = None
+    # How large its own messages become before it uses several.
+    send_size: int | None = None
     lacks: frozenset[str] = frozenset()
     follows_resp_uri: bool = True
+    makes_parents: bool = True
     nodes: dict[str, Node] = field(default_factory=dict)
     refusals: dict[tuple[str, str], int] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
@@ -142,9 +145,9 @@ class Device:
         sent: list[Command] = []
         while self._outbox:
             trial = [*sent, self._outbox[0]]
-            too_large = self.max_msg_size is not None and (
+            too_large = self.send_size is not None and (
                 len(codec.encode(self._message(tuple(trial), True), encoding=self.encoding))
-                > self.max_msg_size
+                > self.send_size
             )
             if too_large and sent:
                 return sent, False
@@ -335,6 +338,9 @@ class Device:
         below = [p[len(path) + 1 :] for p in self.nodes if p.startswith(path + "/")]
         return sorted({p.partition("/")[0] for p in below})
 
+    def _has(self, path: str) -> bool:
+        return path in (".", *self.nodes) or bool(self._children(path))
+
     def _atomic(self, message: Message, atomic: Atomic) -> Iterator[Command]:
         before = dict(self.nodes)
         codes = []
@@ -364,6 +370,8 @@ class Device:
         if isinstance(command, Add):
             if there:
                 return StatusCode.ALREADY_EXISTS
+            if not self.makes_parents and not self._has(path.rpartition("/")[0]):
+                return StatusCode.NOT_FOUND
         elif not there:
             return StatusCode.NOT_FOUND
         if isinstance(command, Delete):

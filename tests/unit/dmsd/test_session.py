@@ -131,6 +131,18 @@ def test_a_device_without_atomic_gets_single_commands(bench: Bench) -> None:
     assert bench.last_session().outcome == "converged"
 
 
+@pytest.mark.parametrize("lacks", [frozenset[str](), frozenset({"Atomic"})])
+def test_a_device_that_makes_no_parents_gets_them_made(bench: Bench, lacks: frozenset[str]) -> None:
+    bench.add_account()
+    bench.desire(tree={"./A/B/C": "1", "./A/B/D": "2", "./E": "3", "./F": "4"})
+    device = bench.device(makes_parents=False, lacks=lacks)
+    device.nodes["./F"] = Node(b"old")
+    device.run()
+    leaves = {path: node.value for path, node in device.nodes.items() if node.value is not None}
+    assert leaves == {"./A/B/C": b"1", "./A/B/D": b"2", "./E": b"3", "./F": b"4"}
+    assert bench.last_session().outcome == "converged"
+
+
 def test_every_status_is_recorded_for_server_and_device(bench: Bench) -> None:
     bench.add_account()
     bench.desire(tree={"./A/B": "1"})
@@ -296,6 +308,7 @@ def test_no_message_exceeds_what_the_client_takes(
         content_type=codec.content_type(encoding),
         max_msg_size=limit,
         max_obj_size=1 << 20,
+        send_size=limit,
     )
     device.run()
     assert max(device.sizes) <= limit
