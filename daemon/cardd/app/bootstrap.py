@@ -24,7 +24,6 @@ from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, Read
 from cardd.reader.rejections import RejectionBook
 from cardd.reader.settings import ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
-from cardd.rpc.access import Grant, Policy, builtin_grants, gids_of, uids_of
 from cardd.rpc.card_writing import CardWriter
 from cardd.rpc.cards import CardService
 from cardd.rpc.desk import Desk
@@ -46,13 +45,13 @@ from cardd.rpc.tree import TreeService
 from cardd.store import Store, StoreError
 from cardd.tree import Acl, ManagementTree, Source, TreeHolder
 
-from .config import AccessConfig, Config, GrantConfig
+from .config import Config
 from .device import device_info, nodes_of_device
 from .lifecycle import StopRequest, notify, watchdog
+from .policy import policy_of
 from .provisioner import Provisioner
-from .settings import ConfigError
 
-__all__ = ["StartError", "check_names", "serve"]
+__all__ = ["StartError", "serve"]
 
 _log = structlog.get_logger("cardd.app")
 
@@ -64,16 +63,6 @@ _NEED_PCSC = ("cardea.v1.CardService", "cardea.v1.ProvisioningService")
 
 class StartError(Exception):
     """The daemon cannot start; the message says why and what to do."""
-
-
-def check_names(config: Config) -> None:
-    """What a configuration names outside itself: users, groups, nodes.
-
-    Raises:
-        ConfigError: there is no such thing.
-    """
-    _policy(config.access)
-    nodes_of_device(config.device)
 
 
 async def serve(config: Config) -> None:
@@ -145,7 +134,7 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
     desk = Desk(supervisor, max_wait_s=config.sharing.max_wait_s)
     cleanup.callback(desk.close)
     writer = CardWriter(desk, rejections, retry_floor=config.provisioning.retry_floor)
-    server = RpcServer(public, _policy(config.access), _server_options(config))
+    server = RpcServer(public, policy_of(config.access), _server_options(config))
     supervisor.start()
     cleanup.callback(supervisor.stop)
     # So that the first caller is not told that there are no readers.
@@ -263,27 +252,4 @@ def _server_options(config: Config) -> ServerOptions:
         max_connections=config.socket.max_connections,
         max_connections_per_uid=config.socket.max_connections_per_user,
         limits=Limits(config.limits.streams_per_user, config.limits.calls_per_user),
-    )
-
-
-def _policy(config: AccessConfig) -> Policy:
-    own = builtin_grants(config.group) if config.builtin else ()
-    rows = (_grant(row, f"access.grant[{at}]") for at, row in enumerate(config.grant))
-    return Policy((*own, *rows))
-
-
-def _grant(row: GrantConfig, where: str) -> Grant:
-    try:
-        uids = uids_of(row.users) | frozenset(row.uids)
-        gids = gids_of(row.groups) | frozenset(row.gids)
-    except KeyError as error:
-        raise ConfigError(where, f"no such user or group: {error.args[0]}") from error
-    return Grant(
-        uids=uids,
-        gids=gids,
-        everyone=row.everyone,
-        rights=row.rights,
-        readers=row.readers,
-        applications=row.applications,
-        nodes=row.nodes,
     )

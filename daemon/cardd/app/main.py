@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .config import DEFAULT_PATH, Config, load_config
+from .policy import check_names
 from .settings import ConfigError
 
 __all__ = ["main"]
@@ -45,8 +46,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _configuration(path: Path | None) -> Config:
     """The file that was named. Only the default one may be missing: then the defaults hold."""
-    from .bootstrap import check_names
-
     path = path or DEFAULT_PATH
     config = load_config(path) if path != DEFAULT_PATH or path.exists() else Config()
     check_names(config)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cardd.app.bootstrap import check_names
 from cardd.app.config import Config, GrantConfig, load_config, parse_config
 from cardd.app.config_reference import reference
 from cardd.app.device import nodes_of_device
+from cardd.app.policy import check_names
 from cardd.app.settings import ConfigError
 
 REFERENCE = Path(__file__).parents[3] / "docs/configuration.md"
