@@ -45,7 +45,11 @@ class RunningDaemon:
             f'[store]\npath = "{self.folder / "state" / "store.sqlite"}"\n'
             f"{self._settings}\n"
         )
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         return self
 
     def __exit__(
