@@ -112,17 +112,17 @@ class System:
         self.readers = readers
         self.socket = folder / "cardd.sock"
         self.dmsd_ready = folder / "dmsd.ready"
-        self._dmsd_config = folder / "dmsd.toml"
+        self.dmsd_config = folder / "dmsd.toml"
         self._cardd_config = folder / "cardd.toml"
         self._settings = settings
         self._network = network
-        # Where cardd connects for a name, "address:port"; what is not here already dmsd adds.
+        # "name:port" to "address:port" for cardd; what is not here already is added for dmsd.
         self.hosts: dict[str, str] = {}
         self.dmsd = Program(
             "dmsd",
             folder,
             [
-                *("dmsd.main", "run", "--config", str(self._dmsd_config)),
+                *("dmsd.main", "run", "--config", str(self.dmsd_config)),
                 *("--ready-file", str(self.dmsd_ready)),
             ],
         )
@@ -134,7 +134,7 @@ class System:
     def __enter__(self) -> Self:
         with ExitStack() as guard:
             self._make_certificates()
-            self._dmsd_config.write_text(self._dmsd_toml("127.0.0.1:0", "127.0.0.1:0"))
+            self.dmsd_config.write_text(self._dmsd_toml("127.0.0.1:0", "127.0.0.1:0"))
             guard.callback(self.dmsd.stop)
             self.start_dmsd()
             guard.callback(self.cardd.stop)
@@ -157,8 +157,9 @@ class System:
         self.dmsd.start(self.dmsd_ready)
         ready = json.loads(self.dmsd_ready.read_text())
         dm, bsf = (f"{ready[part]['address']}:{ready[part]['port']}" for part in ("dm", "bsf"))
-        self._dmsd_config.write_text(self._dmsd_toml(dm, bsf))
-        self.hosts = {DM_OPERATOR: dm, DM_HOME: dm, BSF: bsf} | self.hosts
+        self.dmsd_config.write_text(self._dmsd_toml(dm, bsf))
+        own = {f"{DM_OPERATOR}:443": dm, f"{DM_HOME}:443": dm, f"{BSF}:443": bsf}
+        self.hosts = own | self.hosts
 
     def start_cardd(self) -> None:
         """Start the daemon, which reads ``hosts`` now."""
@@ -178,7 +179,7 @@ class System:
     def operator(self, *arguments: str, document: Any = None) -> Any:
         """What ``dmsd … --json`` prints; ``document`` goes to its standard input as JSON."""
         stdin = json.dumps(document) if document is not None else None
-        command = ["dmsd.main", *arguments, "--config", str(self._dmsd_config), "--json"]
+        command = ["dmsd.main", *arguments, "--config", str(self.dmsd_config), "--json"]
         output = _run(command, stdin)
         return json.loads(output) if output.strip() else None
 
@@ -214,7 +215,7 @@ key = "{ca / f"{BSF}-key.pem"}"
 """
 
     def _cardd_toml(self) -> str:
-        lines = "\n".join(f'"{name}:443" = "{address}"' for name, address in self.hosts.items())
+        lines = "\n".join(f'"{name}" = "{address}"' for name, address in self.hosts.items())
         return f"""
 [socket]
 path = "{self.socket}"

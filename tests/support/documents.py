@@ -1,0 +1,85 @@
+"""Provisioning documents for test cards, as an operator would make them."""
+
+from __future__ import annotations
+
+from omadm.builder import Credentials, dm_account, nap
+from omadm.clientprov import build_document
+from omadm.codec import encode
+from omadm.messages import Add, Header, Item, Message, Meta
+from omadm.nodes import TreeNode, interior, leaf
+from omadm.tnds import write
+
+__all__ = ["BOOTSTRAP", "CONFIG", "DM_BOOTSTRAP", "SERVER", "account", "dm_bootstrap", "network"]
+
+SERVER = "dm.example.org"
+# OIDs of the files.
+BOOTSTRAP, CONFIG, DM_BOOTSTRAP = "2.23.43.5.1", "2.23.43.5.2", "2.23.43.7.1"
+
+_URL = f"https://{SERVER}/dm"
+_NONCE = b"Nonce"
+
+
+def account(
+    *,
+    auth: str = "DIGEST",
+    start: bool = True,
+    server_proves: bool = True,
+    secret: bytes = b"not-a-secret",
+    server_secret: bytes = b"no-secret-either",
+    server_id: str = SERVER,
+    address: str = _URL,
+    access_point: str = "internet.example",
+) -> bytes:
+    """Client Provisioning: an access point, and a DM account as in the profile "operator"."""
+    server = Credentials(server_id, server_secret, _NONCE, auth) if server_proves else None
+    return build_document(
+        nap("internet", address=access_point, name="Test Internet"),
+        dm_account(
+            server_id=server_id,
+            address=address,
+            name="Test Operator DM",
+            client=Credentials("device-0001", secret, _NONCE, auth),
+            server=server,
+            naps=("internet",),
+            start_session=start,
+        ),
+    )
+
+
+def network(address: str) -> bytes:
+    """Client Provisioning: an access point and no account."""
+    return build_document(nap("internet", address=address, name="Test Internet"))
+
+
+def dm_bootstrap() -> bytes:
+    """The DM profile (DM Bootstrap 1.2 §5.4): a DMAcc object in a message for the Inbox."""
+    at = "./Inbox/x"
+    nodes = [
+        interior(at, mime="urn:oma:mo:oma-dm-dmacc:1.0"),
+        leaf(f"{at}/AppID", "w7"),
+        leaf(f"{at}/ServerID", SERVER),
+        leaf(f"{at}/Name", "From a bootstrap message"),
+        interior(f"{at}/AppAddr"),
+        interior(f"{at}/AppAddr/1"),
+        leaf(f"{at}/AppAddr/1/Addr", _URL),
+        leaf(f"{at}/AppAddr/1/AddrType", "URI"),
+        leaf(f"{at}/AAuthPref", "DIGEST"),
+        interior(f"{at}/AppAuth"),
+        *_auth(f"{at}/AppAuth/1", "CLCRED", "device-0001", "not-a-secret"),
+        *_auth(f"{at}/AppAuth/2", "SRVCRED", SERVER, "no-secret-either"),
+    ]
+    meta = Meta(format="xml", type="application/vnd.syncml.dmtnds+xml")
+    item = Item(target="./Inbox", meta=meta, element=write(nodes, base="./Inbox"))
+    message = Message(Header("0", 0, "device", _URL), (Add(1, (item,)),))
+    return encode(message, encoding="wbxml")
+
+
+def _auth(at: str, level: str, name: str, secret: str) -> list[TreeNode]:
+    return [
+        interior(at),
+        leaf(f"{at}/AAuthLevel", level),
+        leaf(f"{at}/AAuthType", "DIGEST"),
+        leaf(f"{at}/AAuthName", name),
+        leaf(f"{at}/AAuthSecret", secret),
+        leaf(f"{at}/AAuthData", _NONCE, format="bin"),
+    ]
