@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from omadm.elements import from_base64
+from omadm.errors import FormatError
 from omadm.messages import Item
 from omadm.status import StatusCode
 
@@ -25,6 +28,19 @@ class _Unfinished:
     item: Item
     size: int | None
     data: bytearray
+    # Base64 that did not end on a group of four: it goes on in the next piece.
+    rest: str = ""
+
+    def add(self, item: Item) -> None:
+        if not self.rest and isinstance(item.data, bytes):
+            self.data += item.data
+        elif item.meta is not None and item.meta.format in ("b64", "bin"):
+            text = self.rest + _base64_text(item)
+            whole = len(text) // 4 * 4 if item.more_data else len(text)
+            self.data += from_base64(text[:whole])
+            self.rest = text[whole:]
+        else:
+            self.data += item.payload
 
 
 class Reassembly:
@@ -49,7 +65,10 @@ class Reassembly:
         return True
 
     def take(self, key: tuple[object, ...], item: Item) -> Item | None:
-        """The whole item once it is complete, ``None`` after a piece; raises ChunkError."""
+        """The whole item once it is complete, ``None`` after a piece.
+
+        Raises ChunkError, and FormatError for what is no base64.
+        """
         if self._unfinished is None:
             if not item.more_data:
                 return item
@@ -58,16 +77,26 @@ class Reassembly:
                 raise ChunkError(StatusCode.TOO_LARGE)
             self._unfinished = _Unfinished(key, item, size, bytearray())
         current = self._unfinished
-        if len(current.data) + len(item.payload) > self._limit_bytes:
+        try:
+            current.add(item)
+        except FormatError:
+            self._unfinished = None
+            raise
+        if len(current.data) > self._limit_bytes:
             self._unfinished = None
             raise ChunkError(StatusCode.TOO_LARGE)
-        current.data += item.payload
         if item.more_data:
             return None
         self._unfinished = None
         if current.size is not None and current.size != len(current.data):
             raise ChunkError(StatusCode.SIZE_MISMATCH)
         return replace(current.item, data=bytes(current.data), more_data=False)
+
+
+def _base64_text(item: Item) -> str:
+    if isinstance(item.data, bytes):
+        return base64.b64encode(item.data).decode()
+    return "".join((item.data or "").split())
 
 
 def cut(value: bytes, start: int, room: int, fits: Callable[[bytes], bool], *, text: bool) -> bytes:

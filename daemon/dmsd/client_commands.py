@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 
 from omadm.alerts import name_of_type
+from omadm.errors import FormatError
 from omadm.messages import Alert, Command, Item, Replace, Status, Unsupported
 from omadm.status import AlertCode, StatusCode
 
@@ -46,6 +47,8 @@ class ClientCommands:
             code = self._code(command, chunks, now_ms)
         except ChunkError as error:
             code = error.code
+        except FormatError:
+            code = StatusCode.BAD_REQUEST
         replies.append(Status(0, msg_id, command.cmd_id, command.name, code))
         return replies
 

@@ -96,7 +96,9 @@ def parse_desired(raw: Any) -> DesiredSettings:
     if len(tree) > _MAX_NODES:
         raise DesiredError("tree", f"more than {_MAX_NODES} nodes")
     nodes = tuple(sorted((_node(path, value) for path, value in tree.items()), key=_by_path))
-    absent = tuple(sorted(_paths(document.get("absent", []))))
+    gone = set(_paths(document.get("absent", [])))
+    # What stands below another one goes with it; a second Delete would find nothing.
+    absent = tuple(sorted(path for path in gone if gone.isdisjoint(ancestors(path))))
     _check_consistent(nodes, absent)
     documents = [
         CardDocument("", oid, data) for oid, data in _documents("card", document.get("card", {}))

@@ -50,7 +50,8 @@ class _Sent:
     # The Atomic around it, if any.
     container: int | None = None
     code: int | None = None
-    item: Item | None = None
+    # Value and format that a Results brought.
+    result: tuple[bytes, str | None] | None = None
 
 
 class Exchange:
@@ -142,12 +143,12 @@ class Exchange:
         self._finish_if_complete(index, sent)
 
     def results(self, msg_ref: int, cmd_ref: int, item: Item) -> None:
-        """Take the (reassembled) first item of a Results."""
+        """Take the (reassembled) first item of a Results; raises FormatError."""
         index = self._find(msg_ref, cmd_ref)
-        if index is None or self._sent[index].item is not None:
+        if index is None or self._sent[index].result is not None:
             return
         sent = self._sent[index]
-        sent.item = item
+        sent.result = (item.payload, None if item.meta is None else item.meta.format)
         self._finish_if_complete(index, sent)
 
     def close(self) -> None:
@@ -159,7 +160,7 @@ class Exchange:
             code = sent.code
             if code is None and sent.container is not None:
                 code = self._containers[(sent.msg_id, sent.container)]
-            self._settle(index, sent.msg_id, sent.cmd_id, _outcome(code or 0, sent.item))
+            self._settle(index, sent.msg_id, sent.cmd_id, _outcome(code or 0, sent.result))
         self._sent = {}
         self._containers = {}
 
@@ -239,8 +240,8 @@ class Exchange:
     def _finish_if_complete(self, index: int, sent: _Sent) -> None:
         if sent.code is None:
             return
-        outcome = _outcome(sent.code, sent.item)
-        if self._orders[index].verb == "Get" and outcome.ok and sent.item is None:
+        outcome = _outcome(sent.code, sent.result)
+        if self._orders[index].verb == "Get" and outcome.ok and sent.result is None:
             return
         del self._sent[index]
         self._settle(index, sent.msg_id, sent.cmd_id, outcome)
@@ -250,11 +251,8 @@ class Exchange:
         self._answered.append(Answered(self._orders[index], msg_id, cmd_id, outcome))
 
 
-def _outcome(code: int, item: Item | None) -> Outcome:
-    if item is None:
-        return Outcome(code)
-    form = None if item.meta is None else item.meta.format
-    return Outcome(code, item.payload, form)
+def _outcome(code: int, result: tuple[bytes, str | None] | None) -> Outcome:
+    return Outcome(code) if result is None else Outcome(code, *result)
 
 
 def _command(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from omadm import codec
+from omadm.errors import FormatError
 from omadm.messages import (
     Alert,
     Command,
@@ -172,13 +173,15 @@ class ServerSession:
         for item in command.items[:1]:
             try:
                 whole = self._chunks.take(key, item)
+                if whole is None:
+                    replies.append(status_for(message, command, StatusCode.CHUNK_ACCEPTED))
+                else:
+                    # DM Protocol 1.2 §6.1: Results that are fine have no status.
+                    self._exchange.results(command.msg_ref, command.cmd_ref, whole)
             except ChunkError as error:
                 replies.append(status_for(message, command, error.code))
-                continue
-            if whole is None:
-                replies.append(status_for(message, command, StatusCode.CHUNK_ACCEPTED))
-            else:
-                self._exchange.results(command.msg_ref, command.cmd_ref, whole)
+            except FormatError:
+                replies.append(status_for(message, command, StatusCode.BAD_REQUEST))
         return replies
 
     def _unknown_to_client(self, message: Message) -> bool:

@@ -94,9 +94,11 @@ class DmServer:
             # One transaction a message: the reply goes out only when all it says is stored.
             with self._settings.registry.database.transaction():
                 slot.reply = slot.session.receive(message, evidence, arrival.content_type, now_ms)
-        except DmsdError:
+        except Exception as error:
             # The session remembers what the registry does not: it cannot go on.
             self._slots.pop(token).session.expire(now_ms)
+            if isinstance(error, OmadmError):
+                raise MessageRefusedError(400, error.reason) from error
             raise
         return slot.reply, slot.session
 

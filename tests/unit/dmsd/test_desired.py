@@ -91,6 +91,11 @@ def test_padding_is_no_part_of_a_card_document() -> None:
     assert document.data == b"\x03\x0bdoc"
 
 
+def test_of_absent_nodes_the_topmost_are_kept_once() -> None:
+    absent = ["./A/B", "./A", "./A", "./A/B/C", "./AB", "./D/E"]
+    assert parse_desired({"absent": absent}).absent == ("./A", "./AB", "./D/E")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '"x"'])
 def test_what_is_not_a_json_object_is_an_error(text: str) -> None:
     with pytest.raises(DesiredError, match="document"):

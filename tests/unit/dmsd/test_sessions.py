@@ -230,6 +230,28 @@ def test_a_result_in_pieces_is_put_together(bench: Bench) -> None:
     assert bench.last_session().outcome == "converged"
 
 
+BROKEN = Item(source="./A", meta=Meta(type="org.example", format="b64"), data="*****")
+
+
+def test_a_report_that_is_no_base64_is_a_bad_request(bench: Bench) -> None:
+    message = begin(bench, Alert(0, AlertCode.GENERIC, (BROKEN,)))
+    assert codes(message, "Alert") == [200, 400]
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_result_that_is_no_base64_does_not_stop_the_server(bench: Bench, more: bool) -> None:
+    message = begin(bench)
+    url = message.header.resp_uri or ""
+    [get] = [c for c in message.commands if isinstance(c, Get)]
+    answer = Results(0, 1, get.cmd_id, (replace(BROKEN, more_data=more),))
+    status = Status(0, 1, get.cmd_id, "Get", 200)
+    message = send(bench, status, answer, msg_id=2, url=url)
+    assert codes(message, "Results") == [400]
+    device = bench.device()
+    device.run()
+    assert device.nodes["./A"].value == b"1"
+
+
 def test_an_endless_session_is_aborted(registry: Registry) -> None:
     bench = Bench(registry, Limits(messages_per_session=20))
     bench.add_account()
