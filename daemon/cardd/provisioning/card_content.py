@@ -82,16 +82,18 @@ def interpret(
     """
     documents: list[FoundDocument] = []
     parsed: list[ParsedDocument] = []
+    full: list[ProvisioningFile] = []
     for file in files:
         content = unfinished.get(file.oid, file.content)
         if not content:
             continue
+        full.append(file)
         with _blaming(card_id, file):
             parsed.append(parse_document(content))
         documents.append(FoundDocument(file.oid, str(file.path), len(content), parsed[-1].format))
     # One mapping for all files: nodes are numbered through, and an account in one file may name an
     # access point that another file defines.
-    with _blaming(card_id, *files):
+    with _blaming(card_id, *full):
         mapped = map_documents(parsed)
     return CardContent(card_id, tuple(files), tuple(documents), mapped.nodes, mapped.accounts)
 

@@ -32,6 +32,9 @@ class Found(Enum):
     CARD_CURRENT = auto()
     CARD_UPDATED = auto()
     NOTHING_TO_CONFIRM = auto()
+    """No server took part."""
+    CONFIRMED_BEFORE = auto()
+    """The servers had nothing new, and have acknowledged what there was."""
     TO_CONFIRM = auto()
     ACKNOWLEDGED = auto()
     SERVER_SILENT = auto()
@@ -62,6 +65,7 @@ TRANSITIONS: dict[tuple[Stage, Found], Stage] = {
     # would be a lie after the next insertion.
     (Stage.UPDATING_CARD, Found.CARD_UPDATED): Stage.COMMITTING,
     (Stage.COMMITTING, Found.NOTHING_TO_CONFIRM): Stage.INSTALLED,
+    (Stage.COMMITTING, Found.CONFIRMED_BEFORE): Stage.CONFIRMED,
     (Stage.COMMITTING, Found.TO_CONFIRM): Stage.CONFIRMING,
     (Stage.CONFIRMING, Found.ACKNOWLEDGED): Stage.CONFIRMED,
     (Stage.CONFIRMING, Found.SERVER_SILENT): Stage.INSTALLED,

@@ -303,11 +303,16 @@ class Run:
         # A session that changed nothing has nothing to confirm.
         worth_telling = self._unconfirmed if changed or updated else ()
         reports = confirmation.installed(worth_telling, updated)
-        self._commit_tree(self._tree, reports)
+        if reports or not _says_the_same(self._committed, self._tree):
+            self._commit_tree(self._tree, reports)
         self._committed, self._tree = self._tree, self._tree.fork()
         self._orders, self._unconfirmed = (), []
         self._say(1, 1, f"nodes changed: {changed}")
-        return Found.TO_CONFIRM if reports else Found.NOTHING_TO_CONFIRM
+        if reports:
+            return Found.TO_CONFIRM
+        talked_to = {talk.server_id for talk in self.conversations}
+        pending = any(self._store.pending_confirmations(each) for each in talked_to)
+        return Found.CONFIRMED_BEFORE if talked_to and not pending else Found.NOTHING_TO_CONFIRM
 
     def _confirm(self) -> Found:
         """Deliver what is pending. The server may use the session to order more."""
@@ -382,6 +387,13 @@ class Run:
             nodes_ordered=sum(len(talk.ordered) for talk in self.conversations),
             nodes_refused=sum(len(talk.refused) for talk in self.conversations),
         )
+
+
+def _says_the_same(one: ManagementTree, other: ManagementTree) -> bool:
+    """Whether every source claims what it did, also where its claims are not in force."""
+    layers = zip(one.layers(), other.layers(), strict=False)
+    same_sources = len(one.layers()) == len(other.layers())
+    return same_sources and all(a is b for a, b in layers) and one.acls() == other.acls()
 
 
 def _needs_key(account: Account) -> bool:

@@ -1,0 +1,70 @@
+"""``make play``: a machine with a provisioned card in its reader, to try commands and clients on.
+
+It stays until it is ended (Ctrl-C), and then nothing of it is left.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cardea
+from softcard.errors import SoftCardError
+from softcard.stack import VirtualReaders
+
+from .people import ALICE, BOB, parameters
+from .story import NEWS, Stage
+from .system import DEVICE, CommandFailedError, System
+
+__all__ = ["playground"]
+
+ENVIRONMENT = Path(".build/play.env")
+
+
+@contextmanager
+def playground(folder: Path) -> Iterator[System]:
+    """Reader A holds Alice's card, provisioned from it; reader B is empty."""
+    with VirtualReaders(folder / "pcsc", readers=2) as readers, System(folder, readers) as system:
+        for person in (ALICE, BOB):
+            system.operator("subscriber", "add", "-", document=person.subscriber())
+        accounts = [ALICE.account(), {"impi": BOB.impi}]
+        document = {"device": DEVICE, "accounts": accounts}
+        system.operator("device", "add", "-", document=document)
+        with cardea.Client(str(system.socket)) as client:
+            stage = Stage(system, client, lambda _: None)
+            stage.desire(tree={NEWS: "https://news.example/v1"})
+            stage.insert(ALICE, parameters(ALICE, apn="internet.example", mms_apn="mms.example"))
+            stage.follow()
+        yield system
+
+
+def main() -> int:
+    try:
+        with tempfile.TemporaryDirectory(prefix="cardea-") as name, playground(Path(name)) as here:
+            ENVIRONMENT.parent.mkdir(exist_ok=True)
+            ENVIRONMENT.write_text(
+                f"export CARDEA_SOCKET={here.socket}\n"
+                f"export DMSD_CONFIG={here.dmsd_config}\n"
+                f"export DEVICE={DEVICE}\n"
+                'export PATH="$PWD/.venv/bin:$PATH"\n'
+            )
+            print(f"A card is in the reader. In another terminal: . {ENVIRONMENT}; cardctl readers")
+            print("Ctrl-C ends it.", flush=True)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.pause()
+    except KeyboardInterrupt:
+        return 0
+    except (SoftCardError, CommandFailedError, cardea.CardeaError, TimeoutError) as error:
+        print(f"The playground could not be set up: {error}", file=sys.stderr)
+        return 1
+    finally:
+        ENVIRONMENT.unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
