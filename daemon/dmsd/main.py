@@ -18,7 +18,8 @@ from dmsd.operator_client import OperatorClient
 
 __all__ = ["main"]
 
-_DEFAULT_CONFIG = Path("/etc/cardea/dmsd.toml")
+_CONFIG_VARIABLE = "DMSD_CONFIG"
+_DEFAULT_CONFIG = "/etc/cardea/dmsd.toml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -262,7 +263,13 @@ def _leaf(
 
 
 def _with_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, default=_DEFAULT_CONFIG, metavar="FILE")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get(_CONFIG_VARIABLE, _DEFAULT_CONFIG)),
+        metavar="FILE",
+        help=f"default: ${_CONFIG_VARIABLE}, else {_DEFAULT_CONFIG}",
+    )
 
 
 if __name__ == "__main__":

@@ -176,6 +176,13 @@ def test_certificates_come_from_the_command_line(tmp_path: Path) -> None:
     assert dmsd(tmp_path, "ca", "init", "ca").returncode == 1
 
 
+def test_the_environment_may_name_the_configuration(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DMSD_CONFIG", str(place / "dmsd.toml"))
+    assert dmsd(place, "status").returncode == 0
+
+
 def test_every_configuration_key_is_shown(tmp_path: Path) -> None:
     shown = json.loads(dmsd(tmp_path, "config", "--json").stdout)
     text = dmsd(tmp_path, "config").stdout
