@@ -9,6 +9,7 @@ what=${1:-all}
 
 say() { printf '\033[1msetup\033[0m  %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+fail_with() { tail -n 20 "$2" >&2; fail "$1; the whole log is $2"; } # MESSAGE LOG
 at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; } # WANTED PRESENT
 mkdir -p .build
 # Two commands at once would install over each other.
@@ -50,7 +51,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     say "installing Debian packages: ${missing[*]}"
     { apt-get update && DEBIAN_FRONTEND=noninteractive \
         apt-get install -y --no-install-recommends "${missing[@]}"; } >.build/apt.log 2>&1 ||
-        fail "apt-get failed; see .build/apt.log"
+        fail_with "apt-get failed" .build/apt.log
 fi
 
 # -- Python
@@ -64,7 +65,7 @@ keep() { mv ".build/$1.new" ".build/$1"; }
 pip() {
     local log=.build/$1.log; shift
     PATH="$PWD/.venv/bin:$PATH" PYTHONWARNINGS=ignore .venv/bin/python -m pip install --quiet \
-        --disable-pip-version-check --no-input "$@" >>"$log" 2>&1 || fail "pip failed; see $log"
+        --disable-pip-version-check --no-input "$@" >>"$log" 2>&1 || fail_with "pip failed" "$log"
 }
 requirements() { # requirements NAME…: installs requirements/NAME.txt, and nothing by another hash
     local name
@@ -81,7 +82,8 @@ requirements() { # requirements NAME…: installs requirements/NAME.txt, and not
 # A virtual environment holds its own path: in a checkout that has moved it is made anew.
 if [ ! -x .venv/bin/python ] || ! grep -qx "#!$PWD/.venv/bin/python.*" .venv/bin/pip; then
     say "making the virtual environment .venv"
-    python3.11 -m venv --clear .venv >.build/venv.log 2>&1 || fail "see .build/venv.log"
+    python3.11 -m venv --clear .venv >.build/venv.log 2>&1 ||
+        fail_with "venv failed" .build/venv.log
     rm -f .build/{build,runtime,dev,go,node,packages,core}
 fi
 requirements build runtime
@@ -126,6 +128,6 @@ fi
 if ! stamp npm clients/typescript/package-lock.json || [ ! -d clients/typescript/node_modules ]; then
     say "installing the TypeScript client's packages"
     (cd clients/typescript && PATH="$OLDPWD/.venv/bin:$PATH" npm ci --no-audit --no-fund) \
-        >.build/npm.log 2>&1 || fail "npm failed; see .build/npm.log"
+        >.build/npm.log 2>&1 || fail_with "npm failed" .build/npm.log
     keep npm
 fi

@@ -4,13 +4,16 @@
 package cardea
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"io"
 	"sort"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
@@ -18,21 +21,30 @@ import (
 // DefaultTarget is where cardd listens unless its configuration says otherwise.
 const DefaultTarget = "unix:/run/cardea/cardd.sock"
 
+// Unreachable is the reason of an Error that cardd did not send: it does not answer at all.
+const Unreachable = "DAEMON_UNREACHABLE"
+
 // Dial connects to cardd. The kernel tells the daemon who calls, so there are no credentials to
-// pass; the socket is local, so there is no TLS.
+// pass; the socket is local, so there is no TLS. Calls over the connection fail with an *Error
+// where cardd says why.
 func Dial(target string) (*grpc.ClientConn, error) {
 	return grpc.NewClient(target,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		// A Unix socket has no host name; HTTP/2 still wants an authority.
-		grpc.WithAuthority("localhost"))
+		grpc.WithAuthority("localhost"),
+		grpc.WithUnaryInterceptor(explainUnary),
+		grpc.WithStreamInterceptor(explainStream))
 }
 
 // Error is a call that cardd refused or could not do.
 type Error struct {
-	// Reason is the name of a cardeav1.ErrorReason without its prefix, such as "CARD_ABSENT".
+	// Reason is the name of a cardeav1.ErrorReason without its prefix, such as "CARD_ABSENT", or
+	// Unreachable.
 	Reason string
 	// Facts tell what it was about: reader, command, status_word, …
 	Facts map[string]string
+	// RetryAfter says when trying again can help; zero if it cannot.
+	RetryAfter time.Duration
 	// Status is the gRPC status as received.
 	Status *status.Status
 }
@@ -51,23 +63,55 @@ func (e *Error) Error() string {
 	return text
 }
 
-// GRPCStatus lets status.FromError see through an Error.
+// GRPCStatus lets status.FromError and status.Code see through an Error.
 func (e *Error) GRPCStatus() *status.Status { return e.Status }
 
-// AsError turns an error of a call into an *Error if cardd sent it with a reason.
-func AsError(err error) (*Error, bool) {
-	var known *Error
-	if errors.As(err, &known) {
-		return known, true
-	}
+// explain turns the error of a call into an *Error if it has a reason, and leaves it else.
+func explain(err error) error {
 	received, ok := status.FromError(err)
-	if !ok {
-		return nil, false
+	if err == nil || err == io.EOF || !ok {
+		return err
 	}
+	known := &Error{Status: received}
 	for _, detail := range received.Details() {
-		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.Domain == "cardea" {
-			return &Error{Reason: info.Reason, Facts: info.Metadata, Status: received}, true
+		switch detail := detail.(type) {
+		case *errdetails.ErrorInfo:
+			if detail.GetDomain() == "cardea" {
+				known.Reason, known.Facts = detail.GetReason(), detail.GetMetadata()
+			}
+		case *errdetails.RetryInfo:
+			known.RetryAfter = detail.GetRetryDelay().AsDuration()
 		}
 	}
-	return nil, false
+	if known.Reason == "" {
+		if received.Code() != codes.Unavailable {
+			return err
+		}
+		known.Reason = Unreachable
+	}
+	return known
 }
+
+func explainUnary(
+	ctx context.Context, method string, request, reply any, connection *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, options ...grpc.CallOption,
+) error {
+	return explain(invoke(ctx, method, request, reply, connection, options...))
+}
+
+func explainStream(
+	ctx context.Context, description *grpc.StreamDesc, connection *grpc.ClientConn, method string,
+	open grpc.Streamer, options ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	stream, err := open(ctx, description, connection, method, options...)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return explained{stream}, nil
+}
+
+// explained is a stream whose errors are readable. SendMsg has none but io.EOF: why a stream ended
+// is what RecvMsg tells.
+type explained struct{ grpc.ClientStream }
+
+func (s explained) RecvMsg(message any) error { return explain(s.ClientStream.RecvMsg(message)) }

@@ -11,7 +11,7 @@ import { ManagementServiceClient } from "./gen/cardea/v1/management.js";
 import { ProvisioningServiceClient } from "./gen/cardea/v1/provisioning.js";
 import { ReaderServiceClient } from "./gen/cardea/v1/readers.js";
 import { TreeServiceClient } from "./gen/cardea/v1/tree.js";
-import { ErrorInfo } from "./gen/google/rpc/error_details.js";
+import { ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
 
 export * from "./gen/cardea/v1/cards.js";
@@ -50,32 +50,49 @@ export class Client {
   }
 }
 
-/** A call that cardd refused or could not do. */
+/** Reason of a CardeaError that cardd did not send: it does not answer at all. */
+export const UNREACHABLE = "DAEMON_UNREACHABLE";
+
+/** A call that cardd refused or could not do. Its message has reason and facts in it. */
 export class CardeaError extends Error {
   constructor(
-    /** Name of an ErrorReason without its prefix, such as "CARD_ABSENT". */
+    /** Name of an ErrorReason without its prefix, such as "CARD_ABSENT", or UNREACHABLE. */
     readonly reason: string,
     /** What it was about: reader, command, status_word, … */
     readonly facts: Readonly<Record<string, string>>,
     readonly code: grpc.status,
-    message: string,
+    detail: string,
+    /** When trying again can help; undefined if it cannot. */
+    readonly retryAfterMs?: number,
   ) {
-    super(`${reason}: ${message}`);
+    const listed = Object.entries(facts).map(([name, value]) => `${name}=${value}`);
+    const tail = listed.length > 0 ? ` (${listed.sort().join(", ")})` : "";
+    super(`${reason}: ${detail}${tail}`);
     this.name = "CardeaError";
   }
 }
 
-/** The CardeaError in a gRPC error, or the error itself if it carries none. */
+/** The CardeaError in what a call failed with, or that itself if it carries none. */
 export function readable(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof CardeaError) return error;
   const { metadata, code, details } = error as Partial<grpc.ServiceError>;
+  if (code === undefined) return error;
   const packed = metadata?.get("grpc-status-details-bin")[0];
-  if (!(packed instanceof Buffer) || code === undefined) return error;
-  for (const detail of Status.decode(packed).details) {
-    if (!detail.typeUrl.endsWith("/google.rpc.ErrorInfo")) continue;
-    const info = ErrorInfo.decode(detail.value);
-    if (info.domain === "cardea") {
-      return new CardeaError(info.reason, info.metadata, code, details ?? "");
+  let info: ErrorInfo | undefined;
+  let retryAfterMs: number | undefined;
+  for (const detail of packed instanceof Buffer ? Status.decode(packed).details : []) {
+    if (detail.typeUrl.endsWith("/google.rpc.ErrorInfo")) {
+      info = ErrorInfo.decode(detail.value);
+    } else if (detail.typeUrl.endsWith("/google.rpc.RetryInfo")) {
+      const delay = RetryInfo.decode(detail.value).retryDelay;
+      if (delay) retryAfterMs = Number(delay.seconds) * 1000 + delay.nanos / 1e6;
     }
+  }
+  if (info?.domain === "cardea") {
+    return new CardeaError(info.reason, info.metadata, code, details ?? "", retryAfterMs);
+  }
+  if (code === grpc.status.UNAVAILABLE) {
+    return new CardeaError(UNREACHABLE, {}, code, details ?? "", retryAfterMs);
   }
   return error;
 }
