@@ -11,7 +11,7 @@ from typing import TypeVar
 from cardd.card.errors import CardLost, CardMute
 from cardd.card.residue import Cleaning
 from cardd.reader.errors import CardBusy, PcscUnavailable
-from cardd.reader.pcsc import Context, Handle, PcscError, Trouble
+from cardd.reader.pcsc import Context, Handle, PcscError, Trouble, same_card
 from cardd.reader.settings import ReaderSettings
 
 __all__ = ["FOREIGN", "CallClock", "CardLink", "ForeignReset"]
@@ -170,7 +170,7 @@ class CardLink:
                 if time.monotonic() >= deadline:
                     raise CardBusy(self._reader, FOREIGN, 0.0) from None
                 time.sleep(_RETRY_S)
-        if counter is not None and self._counter() != counter:
+        if counter is not None and not same_card(counter, self._counter()):
             self.drop()
             raise CardLost("another card was put in")
 

@@ -33,6 +33,7 @@ MIN_APDU = 4
 MAX_APDU = 65_544  # extended: header 4, Lc 3, data 65535, Le 2
 _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 _COUNTER_SHIFT = 16
+_COUNTER_MASK = 0xFFFF
 
 
 class Trouble:
@@ -115,6 +116,15 @@ class Observation:
     def known(self) -> int:
         """The state to wait from: without the flag that says it has changed."""
         return self.raw & ~int(scard.SCARD_STATE_CHANGED)
+
+
+def same_card(first: int | None, now: int) -> bool:
+    """Whether pcscd's counts of the changes at a reader, both with a card in it, mean one card.
+
+    A swap is two changes. One is no change at all: pcscd says that a card is there a moment
+    before it counts it.
+    """
+    return first is not None and (now - first) & _COUNTER_MASK <= 1
 
 
 class Context:

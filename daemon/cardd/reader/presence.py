@@ -22,6 +22,7 @@ from cardd.reader.events import (
     ReaderStopped,
 )
 from cardd.reader.link import ForeignReset
+from cardd.reader.pcsc import same_card
 from cardd.reader.settings import ReaderSettings
 
 __all__ = ["Presence", "Seen"]
@@ -62,6 +63,7 @@ class Presence:
         self._settings = settings
         self._next_insertion = next_insertion
         self._seen: Seen | None = None
+        self._base: int | None = None
         self.stopped = False
         self.service_gone = False
         self._driver_gone = False
@@ -77,8 +79,8 @@ class Presence:
 
     @property
     def counter(self) -> int | None:
-        """pcscd's count for the card that is there; None if it has not said."""
-        return None if self._seen is None else self._seen.counter
+        """pcscd's count when the card that is there was first seen; None if it has not said."""
+        return self._base
 
     @property
     def seen_atr(self) -> bytes:
@@ -93,7 +95,7 @@ class Presence:
     def service_lost(self, cause: str) -> Events:
         """pcscd is gone; its counters start anew when it is back."""
         events = self._gone()
-        self._seen = None
+        self._seen = self._base = None
         self._driver_gone = False
         self.service_gone = True
         self.state, self.cause = ReaderState.UNAVAILABLE, f"pcscd is gone: {cause}"
@@ -176,9 +178,10 @@ class Presence:
             before = None
         if not seen.present:
             return events + self._gone()
-        same = before is not None and before.present and before.counter == seen.counter
+        same = before is not None and before.present and same_card(self._base, seen.counter)
         if not same:
             events += self._gone()
+            self._base = seen.counter
             self.state, self.cause = ReaderState.CARD_PRESENT, ""
             self.insertion = self._next_insertion()
             self.atr = seen.atr

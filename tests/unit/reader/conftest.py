@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 from cardd.reader.events import CardReady, ReaderEvent, ReaderState
+from cardd.reader.pcsc import Context
 from cardd.reader.settings import ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
 from support.stack import Pcsc
@@ -74,8 +75,18 @@ def wait_until(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
 @pytest.fixture
 def watched(pcsc: Pcsc) -> Iterator[Watched]:
     """Quick limits, on a pcscd with empty readers."""
+    wait_until(lambda: _pcscd_sees_no_card(pcsc.names))
     watched = Watched(QUICK)
     watched.supervisor.start()
     assert watched.supervisor.wait_scanned(LIMIT_S)
     yield watched
     watched.supervisor.stop()
+
+
+def _pcscd_sees_no_card(readers: tuple[str, ...]) -> bool:
+    """It may not have noticed yet that the last test's cards are gone."""
+    context = Context()
+    try:
+        return not any(context.observe(reader).present for reader in readers)
+    finally:
+        context.release()

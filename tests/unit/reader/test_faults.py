@@ -124,6 +124,7 @@ def test_a_card_pulled_at_any_command_leaves_the_reader_usable(
         except CardLost:
             watched.wait_for(CardRemoved, seen)
             watched.wait_state(ready.reader, ReaderState.EMPTY)
+            assert card.wait_removed(1)
             continue
         assert files[0].content
         break

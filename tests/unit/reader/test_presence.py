@@ -81,6 +81,23 @@ def test_a_quick_swap_shows_in_pcscds_count() -> None:
     assert presence.identity is None
 
 
+def test_a_count_that_comes_late_is_no_swap_and_hides_none() -> None:
+    presence = fresh()
+    presence.observe(Seen(2))
+    presence.observe(present(2))  # there, but not counted yet
+    assert presence.observe(present(3)) == []
+    assert kinds(presence.observe(present(4))) == [CardRemoved, CardInserted]  # not counted yet
+    assert presence.observe(present(5)) == []
+    assert kinds(presence.observe(present(7))) == [CardRemoved, CardInserted]
+
+
+def test_the_count_may_wrap_around() -> None:
+    presence = fresh()
+    presence.observe(present(0xFFFF))
+    assert presence.observe(present(0)) == []
+    assert kinds(presence.observe(present(1))) == [CardRemoved, CardInserted]
+
+
 def test_a_card_lost_without_a_word_is_looked_for_quietly() -> None:
     presence = ready()
     assert kinds(presence.lost(10.0)) == [CardRemoved]
