@@ -4,7 +4,7 @@ It is told how to authenticate itself, how large its messages may be, and which 
 so that the server meets many kinds of devices.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from cardea_core import Secret
@@ -30,27 +30,11 @@ from omadm.messages import (
 )
 from omadm.status import AlertCode, StatusCode, is_success
 
+from .transport import Got, Sent, Transport
+
 URL = "https://dm.example.org/dm"
 
-
-@dataclass(frozen=True)
-class Sent:
-    """One HTTP exchange as a transport sees it."""
-
-    url: str
-    content_type: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Got:
-    content_type: str
-    headers: dict[str, str]
-    body: bytes
-
-
-Transport = Callable[[Sent], Got]
+__all__ = ["URL", "Device", "Got", "Node", "Sent"]
 
 
 @dataclass
