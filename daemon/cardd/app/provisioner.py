@@ -23,7 +23,8 @@ from cardd.provisioning.progress import (
     Stage,
 )
 from cardd.provisioning.records import NewConfirmation
-from cardd.provisioning.run import Run, Settings, Task
+from cardd.provisioning.run import Run
+from cardd.provisioning.task import Settings, Task
 from cardd.reader.errors import CardAbsent
 from cardd.reader.events import CardReady, ReaderState, ReaderStatus
 from cardd.reader.leased_card import LeasedCard
@@ -138,7 +139,8 @@ class Provisioner:
         self._rejections = rejections
         # One at a time: two runs would fork the same tree, and one commit undo the other.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="provisioning")
-        self._running: dict[str, _Story] = {}
+        # By card and by whether the run talks to servers that the card's data does not ask for.
+        self._running: dict[tuple[str, bool], _Story] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._closed = False
@@ -154,7 +156,11 @@ class Provisioner:
     # -- what rpc needs
 
     def provision(self, status: ReaderStatus) -> AsyncIterator[Progress]:
-        """Provision from the card in a reader, or join the run of that card under way."""
+        """Provision from the card in a reader, or join such a run under way.
+
+        The run that a card's insertion begins is not joined: it may have read the card before the
+        caller wrote on it, and connects only where the card's data says so.
+        """
         return self._begin(status, connect=True).tell()
 
     async def preview(self, status: ReaderStatus) -> Preview:
@@ -186,14 +192,18 @@ class Provisioner:
         """Every card that was ever provisioned or is being so."""
         pending = {each.server_id for each in self._store.pending_confirmations()}
         last = {result.card: result for result in reversed(self._store.results())}
+        running: dict[str, Stage | None] = {}
+        for (card, _), story in self._running.items():
+            # Of two, only the one that has begun has something to tell.
+            running[card] = running.get(card) or story.stage
         return tuple(
             CardStatus(
                 card=card,
-                stage=self._running[card].stage if card in self._running else last[card].stage,
+                stage=running[card] if card in running else last[card].stage,
                 last_result=last.get(card),
                 confirmation_pending=card in last and not pending.isdisjoint(last[card].servers),
             )
-            for card in sorted(last.keys() | self._running.keys())
+            for card in sorted(last.keys() | running.keys())
         )
 
     def accounts(self) -> tuple[AccountInfo, ...]:
@@ -249,15 +259,15 @@ class Provisioner:
 
     def _begin(self, status: ReaderStatus, *, connect: bool) -> _Story:
         card = self._card(status)
-        name = card.identity.name
-        if name in self._running:
-            return self._running[name]
-        story = self._running[name] = _Story()
+        key = (card.identity.name, connect)
+        if key in self._running:
+            return self._running[key]
+        story = self._running[key] = _Story()
         loop = asyncio.get_running_loop()
 
         def told(progress: Progress) -> None:
             if progress.result is not None:
-                del self._running[name]
+                del self._running[key]
             story.add(progress)
 
         def report(progress: Progress) -> None:
