@@ -46,9 +46,9 @@ def account(
     )
 
 
-def network(address: str) -> bytes:
+def network(address: str, name: str = "internet") -> bytes:
     """Client Provisioning: an access point and no account."""
-    return build_document(nap("internet", address=address, name="Test Internet"))
+    return build_document(nap(name, address=address, name="Test Internet"))
 
 
 def dm_bootstrap() -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import cardea
 import pytest
@@ -139,7 +140,7 @@ class Site:
         eventually(lambda: not self.reader(name).card)
 
     def reader(self, name: str) -> Any:
-        return next(r for r in self.client.readers() if r.name == f"readers/{name}")
+        return next(r for r in self.client.readers() if unquote(r.name) == f"readers/{name}")
 
     def inserted(self, card: SoftCard, index: int = 0) -> pb.ProvisioningResult:
         """Put a card in, and wait for the end of what cardd then does by itself."""
