@@ -38,7 +38,7 @@ def playground(folder: Path) -> Iterator[System]:
             stage = Stage(system, client, lambda _: None)
             stage.desire(tree={NEWS: "https://news.example/v1"})
             stage.insert(ALICE, parameters(ALICE, apn="internet.example", mms_apn="mms.example"))
-            stage.follow()
+            stage.watch(ALICE)
         yield system
 
 

@@ -26,6 +26,7 @@ __all__ = ["SCENES", "Check", "Scene", "Stage"]
 # As a real card answers; without it the figures would flatter.
 APDU_DELAY_MS = 20
 _READY_S = 5.0
+_RUN_S = 30.0
 
 NEWS = "./Service/News/URL"
 APN = "./NAP/1/Addr"
@@ -49,6 +50,7 @@ class Stage:
     print: Callable[[Text], None]
     results: list[pb.ProvisioningResult] = field(default_factory=list)
     cards: dict[str, SoftCard] = field(default_factory=dict)
+    _seen: dict[str, str] = field(default_factory=dict)
 
     # -- the card
 
@@ -73,22 +75,33 @@ class Stage:
         )
         return card
 
-    def follow(self) -> pb.ProvisioningResult:
-        """Watch the run that the insertion began (the daemon lets us join it) to its end."""
+    def watch(self, person: Person) -> pb.ProvisioningResult:
+        """Look on while the daemon, by itself, provisions from the card that was inserted."""
+        began = time.monotonic()
+        shown = pb.STAGE_UNSPECIFIED
+        while True:
+            status = self._status(person)
+            over = status.last_result.name not in ("", self._seen.get(person.iccid))
+            if status.stage != shown and (over or status.stage < pb.STAGE_INSTALLED):
+                shown = status.stage
+                self.print(screen.stage_line(_step(status, time.monotonic() - began)))
+            if over:
+                self._seen[person.iccid] = status.last_result.name
+                self.results.append(status.last_result)
+                return status.last_result
+            if time.monotonic() - began > _RUN_S:
+                raise TimeoutError("the daemon did not provision from the card in time")
+            time.sleep(0.01)
+
+    def provision(self) -> pb.ProvisioningResult:
+        """Ask for a run, and show each step."""
+        self.print(Text("$ cardctl provision", style="bold"))
         result = pb.ProvisioningResult()
         for progress in self.client.provision():
             self.print(screen.stage_line(progress))
             result = progress.result
         self.results.append(result)
         return result
-
-    def refused(self) -> str:
-        """The reason for which the card in the reader cannot be provisioned from."""
-        try:
-            self.follow()
-        except cardea.CardeaError as error:
-            return error.reason
-        return "no refusal"
 
     def cardctl(self, *arguments: str) -> None:
         """Run the command, and show what it prints."""
@@ -127,6 +140,10 @@ class Stage:
             f"the operator has the report: Alert 1226 {report.get('type')} {report.get('data')}",
         )
 
+    def last_result(self, person: Person) -> pb.ProvisioningResult:
+        """How the last run for the person's card ended."""
+        return self._status(person).last_result
+
     def last_report(self) -> dict[str, str]:
         reports = self.system.operator("reports", DEVICE)
         return dict(reports[0]) if reports else {}
@@ -134,6 +151,11 @@ class Stage:
     def desire(self, **document: object) -> None:
         """What the operator wants of this device from now on."""
         self.system.operator("desired", "set", DEVICE, "-", document=document)
+
+    def _status(self, person: Person) -> pb.ProvisioningStatus:
+        statuses = self.client.provisioning_status()
+        mine = (each for each in statuses if each.card.endswith(person.iccid))
+        return next(mine, pb.ProvisioningStatus())
 
     def _wait(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _READY_S
@@ -156,7 +178,7 @@ def _parameters_and_key(stage: Stage) -> list[Check]:
     stage.desire(tree={NEWS: "https://news.example/v1"})
     document = parameters(ALICE, apn="internet.alice.example", mms_apn="mms.alice.example")
     stage.insert(ALICE, document)
-    result = stage.follow()
+    result = stage.watch(ALICE)
     return [
         *stage.confirmed(result, "HMAC"),
         stage.comes_from("card", APN, "internet.alice.example"),
@@ -167,7 +189,7 @@ def _parameters_and_key(stage: Stage) -> list[Check]:
 def _only_a_key(stage: Stage) -> list[Check]:
     stage.desire(tree={NEWS: "https://news.example/v2"})
     stage.insert(BOB)
-    result = stage.follow()
+    result = stage.watch(BOB)
     return [
         *stage.confirmed(result, "GBA_ME"),
         Check(
@@ -180,14 +202,14 @@ def _only_a_key(stage: Stage) -> list[Check]:
 
 def _newer_parameters(stage: Stage) -> list[Check]:
     card = stage.insert(ALICE)
-    stage.follow()
+    stage.watch(ALICE)
     newer = parameters(ALICE, apn="internet2.alice.example", mms_apn="mms.alice.example")
     stage.desire(
         tree={NEWS: "https://news.example/v3"},
         card={DOCUMENT_OID: base64.b64encode(newer).decode()},
     )
     stage.cardctl("sync", SERVER_ID)
-    stage.results.append(_last_result(stage, ALICE))
+    stage.results.append(stage.last_result(ALICE))
     report = stage.last_report()
     return [
         Check(
@@ -207,7 +229,7 @@ def _newer_parameters(stage: Stage) -> list[Check]:
 def _card_swapped(stage: Stage) -> list[Check]:
     stage.desire(tree={NEWS: "https://news.example/v3"})
     stage.insert(CAROL, parameters(CAROL, apn="internet.carol.example"))
-    result = stage.follow()
+    result = stage.watch(CAROL)
     return [
         *stage.confirmed(result, "MD5"),
         Check(stage.source(MMS) == "nobody", "what only the old card brought is gone"),
@@ -219,13 +241,13 @@ def _card_swapped(stage: Stage) -> list[Check]:
 def _bare_card(stage: Stage) -> list[Check]:
     revision = stage.client.nodes(".").revision
     card = stage.insert(DAVE, usim=None)
-    bare = stage.refused()
+    bare = stage.watch(DAVE).reason
     as_it_was = stage.client.nodes(".").revision == revision
     document = parameters(DAVE, apn="internet.dave.example")
     (stage.system.folder / "adm.hex").write_text(DAVE.adm)
     (stage.system.folder / "dave.wbxml").write_bytes(document)
     stage.cardctl("write-card", "--file", f"{DOCUMENT_OID}=dave.wbxml", "--adm-file", "adm.hex")
-    result = stage.follow()
+    result = stage.provision()
     return [
         Check(
             bare == "NO_PROVISIONING_DATA" and as_it_was,
@@ -249,6 +271,9 @@ SCENES = (
 )
 
 
-def _last_result(stage: Stage, person: Person) -> pb.ProvisioningResult:
-    statuses = stage.client.provisioning_status()
-    return next(each.last_result for each in statuses if each.card.endswith(person.iccid))
+def _step(status: pb.ProvisioningStatus, elapsed_s: float) -> pb.ProvisionResponse:
+    last = status.last_result
+    over = status.stage >= pb.STAGE_INSTALLED
+    step = pb.ProvisionResponse(stage=status.stage, detail=last.message if over else "")
+    step.elapsed.FromMilliseconds(round(elapsed_s * 1000))
+    return step

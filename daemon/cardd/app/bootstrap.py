@@ -19,7 +19,7 @@ from cardea.v1 import (
 )
 
 from cardd.network.https import HttpsClient, trust_context
-from cardd.provisioning.run import Settings
+from cardd.provisioning.task import Settings
 from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, ReaderStatus
 from cardd.reader.rejections import RejectionBook
 from cardd.reader.settings import ReaderSettings
@@ -133,7 +133,7 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
 
     desk = Desk(supervisor, max_wait_s=config.sharing.max_wait_s)
     cleanup.callback(desk.close)
-    writer = CardWriter(desk, rejections, retry_floor=config.provisioning.retry_floor)
+    writer = CardWriter(desk, store, rejections, retry_floor=config.provisioning.retry_floor)
     server = RpcServer(public, policy_of(config.access), _server_options(config))
     supervisor.start()
     cleanup.callback(supervisor.stop)

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cardd.card import provisioning_files
+from cardd.card.channel import Transmit
 from cardd.card.credentials import ADM1, Credential, Rejections
-from cardd.card.provisioning_files import ProvisioningFile
+from cardd.card.provisioning_files import ProvisioningFile, Update
 from cardd.tree.authority import ExecOrder
 from cardd.tree.management_tree import ManagementTree
 
 from .card_content import CardContent, data_path
-from .ports import CardPort, StorePort
+from .ports import JournalPort
 
 __all__ = ["FileOrder", "orders_in", "settle_journal", "withdraw", "write"]
 
@@ -60,8 +61,9 @@ def orders_in(
 
 
 def write(
-    card: CardPort,
-    store: StorePort,
+    transmit: Transmit,
+    card_id: str,
+    store: JournalPort,
     file: ProvisioningFile,
     content: bytes,
     credential: Credential | None,
@@ -69,28 +71,29 @@ def write(
     rejections: Rejections | None,
     floor: int,
     now_ms: int,
-) -> ProvisioningFile:
+) -> Update:
     """Write one file and read it back; the journal outlives a crash or a pulled card.
 
-    Returns the file as it now is. The journal's row is closed once the card is known to carry the
-    new content, or known to have refused before the first byte; otherwise it stays open and the
-    next reading of the card settles it.
+    The journal's row is closed once the card has been read and carries the new content. Until then
+    it stays open, and the next reading of the card settles it.
 
     Raises: CardError, StoreError.
     """
+    earlier = [row for row in store.open_card_writes(card_id) if row.oid == file.oid]
     row = store.begin_card_write(
-        card.identity.name, file.oid, str(file.path), _digest(file.content), content, now_ms
+        card_id, file.oid, str(file.path), _digest(file.content), content, now_ms
     )
-    with card.lease("update the card") as transmit:
-        done = provisioning_files.update(
-            transmit, file, content, credential, rejections=rejections, floor=floor
-        )
+    done = provisioning_files.update(
+        transmit, file, content, credential, rejections=rejections, floor=floor
+    )
     store.finish_card_write(row, now_ms)
-    return done.file
+    for superseded in earlier:
+        store.abandon_card_write(superseded.id, now_ms)
+    return done
 
 
 def settle_journal(
-    store: StorePort, card_id: str, files: Sequence[ProvisioningFile], now_ms: int
+    store: JournalPort, card_id: str, files: Sequence[ProvisioningFile], now_ms: int
 ) -> dict[str, bytes]:
     """Compare open journal rows with what the card now carries.
 
@@ -99,14 +102,21 @@ def settle_journal(
     """
     present = {file.oid: file.content for file in files}
     torn: dict[str, bytes] = {}
-    for row in store.open_card_writes(card_id):
+    settled: set[str] = set()
+    # The newest row of a file first: what it says makes the older ones obsolete.
+    for row in reversed(store.open_card_writes(card_id)):
         now = present.get(row.oid)
-        if now == row.new_data:
+        if row.oid in settled or now is None:
+            store.abandon_card_write(row.id, now_ms)
+        elif now == row.new_data:
             store.finish_card_write(row.id, now_ms)
-        elif now is None or _digest(now) == row.old_sha256:
+            settled.add(row.oid)
+        elif _digest(now) == row.old_sha256:
+            # Nothing of it was written. An older row may still say what the file was to become.
             store.abandon_card_write(row.id, now_ms)
         else:
             torn[row.oid] = row.new_data
+            settled.add(row.oid)
     return torn
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Answer",
     "CardPort",
     "Environment",
+    "JournalPort",
     "ServerPort",
     "StorePort",
     "TransportError",
@@ -77,18 +78,24 @@ class ServerPort(Protocol):
     ) -> Answer: ...
 
 
-class StorePort(Protocol):
-    """What outlives a run whatever becomes of its tree. Every write is one transaction.
-
-    Raises StoreError.
-    """
+class JournalPort(Protocol):
+    """What was about to be written to cards. Raises StoreError."""
 
     def begin_card_write(
         self, iccid: str, oid: str, path: str, old_sha256: bytes, new_data: bytes, now_ms: int
     ) -> int: ...
     def finish_card_write(self, id: int, now_ms: int) -> None: ...
     def abandon_card_write(self, id: int, now_ms: int) -> None: ...
-    def open_card_writes(self, iccid: str) -> Sequence[CardWrite]: ...
+    def open_card_writes(self, iccid: str) -> Sequence[CardWrite]:
+        """Oldest first."""
+
+
+class StorePort(JournalPort, Protocol):
+    """What outlives a run whatever becomes of its tree. Every write is one transaction.
+
+    Raises StoreError.
+    """
+
     def add_confirmation(self, confirmation: NewConfirmation, now_ms: int) -> int: ...
     def pending_confirmations(self, server_id: str | None) -> Sequence[PendingConfirmation]: ...
     def nonce(self, server_id: str, direction: Literal["client", "server"]) -> bytes | None: ...

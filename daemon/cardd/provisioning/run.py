@@ -7,7 +7,6 @@ to be confirmed is committed with it, so that a confirmation outlives a crash.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gba.client import Bootstrapped
 from gba.errors import GbaError
@@ -17,9 +16,9 @@ from omadm.accounts import Account, accounts_in
 from cardd.card import provisioning_files
 from cardd.card.credentials import Rejections
 from cardd.card.directory import ApplicationKind
+from cardd.card.provisioning_files import ProvisioningFile
 from cardd.dm.errors import DmError
 from cardd.tree import ManagementTree
-from cardd.tree.device import DeviceInfo
 
 from . import card_update, confirmation, trust
 from .card_content import CardContent, interpret
@@ -34,40 +33,14 @@ from .machine import FIRST, Found, follow
 from .ports import CardPort, Environment, ServerPort, StorePort, TransportError
 from .progress import Preview, Progress, ProvisioningResult, Stage
 from .records import NewConfirmation
+from .task import Settings, Task
 
-__all__ = ["Run", "Settings", "Task"]
+__all__ = ["Run"]
 
 # A server that orders something new after every confirmation is not followed for ever.
 _MAX_ROUNDS = 4
 # AAuthTypes whose secret is not in the tree but is derived from the card's key.
 _KEY_TYPES = frozenset({"HTTP-DIGEST", "TRANSPORT"})
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the configuration says about provisioning; empty URLs are found by TS 23.003."""
-
-    device: DeviceInfo
-    retry_floor: int = 2
-    bsf_url: str = ""
-    dm_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be done.
-
-    ``connect``: talk to every account that the card brings, not only to those whose data says so
-    (M11). ``only_server``: talk to this account and no other, whoever brought it.
-    ``cards_present``: names of all inserted cards; what other cards brought is dropped (M12).
-    """
-
-    name: str
-    base: ManagementTree
-    card: CardPort | None
-    cards_present: frozenset[str]
-    connect: bool = False
-    only_server: str | None = None
 
 
 class Run:
@@ -278,8 +251,20 @@ class Run:
         files = {file.oid: file for file in content.files}
         for index, order in enumerate(self._orders):
             self._say(index, len(self._orders), f"writing file {order.file.path}")
-            files[order.file.oid] = card_update.write(
-                self._card,
+            files[order.file.oid] = self._write(order)
+            card_update.withdraw(self._tree, order)
+            self._files_updated += 1
+        # What the card says now is adopted as at an insertion: from what was read back.
+        self._content = interpret(content.card_id, tuple(files.values()), {})
+        self._adopt_card(self._content)
+        self._say(len(self._orders), len(self._orders), "read back, equal")
+        return Found.CARD_UPDATED
+
+    def _write(self, order: card_update.FileOrder) -> ProvisioningFile:
+        with self._card.lease("update the card") as transmit:
+            done = card_update.write(
+                transmit,
+                self._card.identity.name,
                 self._store,
                 order.file,
                 order.content,
@@ -288,13 +273,7 @@ class Run:
                 floor=self._settings.retry_floor,
                 now_ms=self._environment.now_ms(),
             )
-            card_update.withdraw(self._tree, order)
-            self._files_updated += 1
-        # What the card says now is adopted as at an insertion: from what was read back.
-        self._content = interpret(content.card_id, tuple(files.values()), {})
-        self._adopt_card(self._content)
-        self._say(len(self._orders), len(self._orders), "read back, equal")
-        return Found.CARD_UPDATED
+        return done.file
 
     def _commit(self) -> Found:
         changed = len(self._committed.content_diff(self._tree))

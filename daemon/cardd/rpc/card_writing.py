@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 from cardea.v1 import cards_pb2 as pb
 from cardea_core import Secret
 
 from cardd.card.credentials import ADM1, Credential, Rejections
 from cardd.card.errors import ContentTooLong
-from cardd.card.provisioning_files import ProvisioningFile, survey, update
+from cardd.card.provisioning_files import ProvisioningFile, survey
+from cardd.provisioning import card_update
+from cardd.provisioning.ports import JournalPort
+from cardd.reader.errors import CardAbsent
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
 from cardd.reader.rejections import RejectionBook
@@ -28,8 +32,11 @@ _MAX_WRITES = 16
 class CardWriter:
     """Checks everything that can be checked before the first byte is written."""
 
-    def __init__(self, desk: Desk, rejections: RejectionBook, *, retry_floor: int) -> None:
+    def __init__(
+        self, desk: Desk, journal: JournalPort, rejections: RejectionBook, *, retry_floor: int
+    ) -> None:
         self._desk = desk
+        self._journal = journal
         self._rejections = rejections
         self._retry_floor = retry_floor
         self._repeats: Repeats[pb.WriteCardResponse] = Repeats()
@@ -54,32 +61,40 @@ class CardWriter:
 
         def job(lease: Lease) -> pb.WriteCardResponse:
             rejections = self._rejections.of(lease.reader, lease.insertion)
-            return _write_all(lease, writes, credential, rejections, self._retry_floor)
+            return self._write_all(lease, writes, credential, rejections)
 
         return await self._desk.work(status, call, "WriteCard", None, job)
 
-
-def _write_all(
-    lease: Lease,
-    writes: list[tuple[str, bytes]],
-    credential: Credential,
-    rejections: Rejections,
-    floor: int,
-) -> pb.WriteCardResponse:
-    applications = lease.identity.applications if lease.identity is not None else None
-    found = survey(lease.transmit, applications)
-    by_oid = {file.oid: file for file in reversed(found.files)}
-    for oid, data in writes:
-        _check_fits(by_oid, oid, data)
-    response = pb.WriteCardResponse(apdus=found.apdus)
-    for oid, data in writes:
-        done = update(
-            lease.transmit, by_oid[oid], data, credential, rejections=rejections, floor=floor
-        )
-        by_oid[oid] = done.file
-        response.sha256.append(hashlib.sha256(done.file.data[: len(data)]).digest())
-        response.apdus += done.apdus
-    return response
+    def _write_all(
+        self,
+        lease: Lease,
+        writes: list[tuple[str, bytes]],
+        credential: Credential,
+        rejections: Rejections,
+    ) -> pb.WriteCardResponse:
+        if lease.identity is None:
+            raise CardAbsent(lease.reader)
+        found = survey(lease.transmit, lease.identity.applications)
+        by_oid = {file.oid: file for file in reversed(found.files)}
+        for oid, data in writes:
+            _check_fits(by_oid, oid, data)
+        response = pb.WriteCardResponse(apdus=found.apdus)
+        for oid, data in writes:
+            done = card_update.write(
+                lease.transmit,
+                lease.identity.name,
+                self._journal,
+                by_oid[oid],
+                data,
+                credential,
+                rejections=rejections,
+                floor=self._retry_floor,
+                now_ms=time.time_ns() // 1_000_000,
+            )
+            by_oid[oid] = done.file
+            response.sha256.append(hashlib.sha256(done.file.data[: len(data)]).digest())
+            response.apdus += done.apdus
+        return response
 
 
 def _check_fits(files: dict[str, ProvisioningFile], oid: str, data: bytes) -> None:
