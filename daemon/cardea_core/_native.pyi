@@ -22,6 +22,9 @@ __all__ = [
     "Milenage",
     "Node",
     "Peer",
+    "Scp03Host",
+    "Scp03Opening",
+    "Scp03Session",
     "Secret",
     "Snapshot",
     "Tlv",
@@ -41,6 +44,7 @@ __all__ = [
     "push_mac",
     "push_mac_verify",
     "push_network_key",
+    "scp03_card_challenge",
     "tlv_decode",
     "tlv_encode",
     "wbxml_decode",
@@ -304,6 +308,98 @@ def push_mac_verify(key: _Key, body: Buffer, presented: str) -> None:
 
 def push_network_key(imsi: str, pin: _Key | None = None) -> Secret:
     """The key of SEC=NETWPIN, with a PIN that of USERNETWPIN. CryptoError bad_input."""
+
+# --- SCP03 -------------------------------------------------------------------------------------
+
+@final
+class Scp03Host:
+    """The host's end of SCP03 (GPCS Amendment D) before the card has answered.
+
+    Keys have 16, 24 or 32 bytes. `challenge` is fresh and random: 8 bytes for the mode S8, 16 for
+    S16. `level` is 0x01 (C-MAC), 0x03 (and C-ENC), 0x11 (C-MAC, R-MAC), 0x13 or 0x33 (all four).
+    With `aid`, a card challenge that comes from a counter is recomputed and must fit.
+    `counts_data_less=False` is for cards whose encryption counter stands still at commands
+    without data. CryptoError wrong_length, bad_input.
+    """
+
+    def __new__(
+        cls,
+        enc: _Key,
+        mac: _Key,
+        *,
+        challenge: Buffer,
+        level: int = 0x33,
+        key_version: int = 0,
+        key_id: int = 0,
+        aid: Buffer | None = None,
+        counts_data_less: bool = True,
+    ) -> Self: ...
+    def initialize_update(self) -> bytes:
+        """The command to send."""
+
+    def receive(self, response: Buffer) -> Scp03Opening:
+        """Check the card's answer to it, status word included. Once: the challenge is spent.
+
+        BadMac for another key; CryptoError card_refused, wrong_length, bad_input, wrong_state.
+        """
+
+    def __reduce__(self) -> Never: ...
+
+@final
+class Scp03Opening:
+    """A card that has proved itself to the host, which has yet to do the same."""
+
+    @property
+    def external_authenticate(self) -> bytes:
+        """The command to send."""
+
+    @property
+    def diversification(self) -> bytes:
+        """Ten bytes that tell the card's keys from another's."""
+
+    @property
+    def key_version(self) -> int: ...
+    @property
+    def parameter(self) -> int:
+        """The protocol parameter "i": what the card can do (Amendment D §5.1)."""
+
+    @property
+    def sequence_counter(self) -> bytes | None:
+        """Where the card's challenge came from; None if it was drawn at random."""
+
+    def confirm(self, response: Buffer) -> Scp03Session:
+        """Take the card's answer. Once. CryptoError card_refused, wrong_state."""
+
+    def __reduce__(self) -> Never: ...
+
+@final
+class Scp03Session:
+    """An open channel: a command, then its response. A check that fails closes it."""
+
+    @property
+    def level(self) -> int: ...
+    @property
+    def counter(self) -> int: ...
+    @property
+    def closed(self) -> bool: ...
+    def wrap(self, command: Buffer, /) -> bytes:
+        """Protect a command APDU, short or extended.
+
+        CryptoError too_long (239 bytes fit a short command at level 0x33, 223 in mode S16),
+        bad_input, wrong_state; the session is then as it was.
+        """
+
+    def unwrap(self, response: Buffer, /) -> bytes:
+        """The data and status word that the card has sent in answer to the last command.
+
+        An error status comes back as it is: cards do not protect it. BadMac for a code or
+        padding that does not fit; CryptoError wrong_state.
+        """
+
+    def __reduce__(self) -> Never: ...
+
+def scp03_card_challenge(enc: _Key, sequence_counter: Buffer, aid: Buffer, length: int) -> bytes:
+    """The challenge of a card that draws none at random (Amendment D §6.2.2.1), 8 or 16 bytes."""
 
 # --- management tree -------------------------------------------------------------------------
 

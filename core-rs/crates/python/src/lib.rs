@@ -8,6 +8,7 @@ mod crypto;
 mod element;
 mod error;
 mod milenage;
+mod scp03;
 mod secret;
 mod snapshot;
 mod tlv;
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     element::register(module)?;
     milenage::register(module)?;
     crypto::register(module)?;
+    scp03::register(module)?;
     acceptor::register(module)?;
     tree::register(module)?;
     snapshot::register(module)?;

@@ -25,9 +25,36 @@ pub enum CryptoError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A message authentication code or credential that does not fit.
+    /// A message authentication code or credential that does not fit, or padding that is none: one
+    /// error for both, so that nobody learns which.
     #[error("the presented value does not fit")]
     BadMac,
+    /// A field that would grow beyond what its length can say.
+    #[error("{field} has {actual} bytes; {limit} is the most")]
+    TooLong {
+        /// The name of the field.
+        field: &'static str,
+        /// The most that fits.
+        limit: usize,
+        /// The length it has.
+        actual: usize,
+    },
+    /// A step that is not due: steps are taken in their order, and none after a failed check.
+    #[error("{step} is not possible: {reason}")]
+    WrongState {
+        /// What was asked for.
+        step: &'static str,
+        /// Why it cannot be.
+        reason: &'static str,
+    },
+    /// The card has said no.
+    #[error("{command} was refused with {status:04X}")]
+    Refused {
+        /// The name of the command.
+        command: &'static str,
+        /// The status word.
+        status: u16,
+    },
 }
 
 impl CryptoError {
@@ -38,6 +65,9 @@ impl CryptoError {
             Self::WrongLength { .. } => "wrong_length",
             Self::BadInput { .. } => "bad_input",
             Self::BadMac => "bad_mac",
+            Self::TooLong { .. } => "too_long",
+            Self::WrongState { .. } => "wrong_state",
+            Self::Refused { .. } => "card_refused",
         }
     }
 }

@@ -1,8 +1,13 @@
-//! Session cryptography: MILENAGE, GBA key derivation, OMA DM and HTTP digest credentials.
+//! Session cryptography: secure channels to cards, MILENAGE, GBA key derivation, OMA DM and HTTP
+//! digest credentials.
 //!
 //! One file per primitive. Keys live in types that are wiped on drop and have no `Debug`; tags are
-//! compared in constant time; nothing here reads a clock or draws random numbers.
+//! compared in constant time; nothing here reads a clock or draws random numbers. `unsafe` is
+//! written in `chains::ni` and nowhere else.
 
+mod apdu;
+pub mod chains;
+pub mod cmac;
 pub mod dm_auth;
 mod error;
 pub mod gba;
@@ -10,6 +15,7 @@ mod hash;
 pub mod http_digest;
 pub mod milenage;
 pub mod push;
+pub mod scp03;
 mod secret;
 
 pub use error::CryptoError;

@@ -1,27 +1,13 @@
 //! The vectors in `tests/vectors`, which the Python tests read too.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
+mod support;
+
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use session_crypto::http_digest::{Qop, Request};
 use session_crypto::milenage::Milenage;
 use session_crypto::{CryptoError, dm_auth, gba, http_digest, push};
-
-fn read<T: DeserializeOwned>(name: &str) -> T {
-    let path = format!(
-        "{}/../../../tests/vectors/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    assert_eq!(hex.len() % 2, 0);
-    let pairs = (0..hex.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
-}
+use support::{bytes, read};
 
 fn array<const N: usize>(hex: &str) -> [u8; N] {
     bytes(hex).try_into().unwrap()

@@ -1,0 +1,132 @@
+//! AES in the chains that secure messaging needs: CBC both ways, CBC-MAC, and both in one pass.
+//!
+//! A CBC chain is serial: a block waits for the one before it, and the processor idles between
+//! rounds. Encrypting and authenticating one command are two chains, of which the second follows
+//! the first by a block; [`encrypt_and_mac`] runs them side by side and takes the time of one.
+//!
+//! On x86-64 with AES instructions (asked once, at run time) the work is in [`ni`], the only module
+//! of this crate that may write `unsafe`. Everywhere else it is RustCrypto's `aes`, which is constant
+//! in time on every processor.
+
+#[cfg(target_arch = "x86_64")]
+mod ni;
+mod portable;
+
+use crate::error::CryptoError;
+
+/// A block.
+pub type Block = [u8; 16];
+
+/// A key with its schedules for both directions, made once and wiped on drop.
+pub struct Aes(Schedule);
+
+// Both are boxed: moving the value leaves no copy of the schedule behind
+enum Schedule {
+    #[cfg(target_arch = "x86_64")]
+    Ni(Box<ni::Schedule>),
+    Portable(Box<portable::Schedule>),
+}
+
+impl Aes {
+    /// From a key of 16, 24 or 32 bytes; `field` names it should its length be wrong.
+    ///
+    /// # Errors
+    /// A key of another length.
+    pub fn new(field: &'static str, key: &[u8]) -> Result<Self, CryptoError> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(schedule) = ni::Schedule::new(key) {
+            return Ok(Self(Schedule::Ni(schedule)));
+        }
+        Self::portable(field, key)
+    }
+
+    /// As [`Aes::new`], by RustCrypto's `aes` on every processor: what the fast way is held against.
+    ///
+    /// # Errors
+    /// A key that has not 16, 24 or 32 bytes.
+    pub fn portable(field: &'static str, key: &[u8]) -> Result<Self, CryptoError> {
+        match portable::Schedule::new(key) {
+            Some(schedule) => Ok(Self(Schedule::Portable(Box::new(schedule)))),
+            None => Err(CryptoError::WrongLength {
+                field,
+                expected: nearest_key_length(key.len()),
+                actual: key.len(),
+            }),
+        }
+    }
+
+    /// Encrypts one block.
+    pub fn encrypt(&self, block: &mut Block) {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Schedule::Ni(schedule) => schedule.encrypt(block),
+            Schedule::Portable(schedule) => schedule.encrypt(block),
+        }
+    }
+
+    /// Encrypts in place in CBC mode (SP 800-38A §6.2).
+    pub fn cbc_encrypt(&self, iv: &Block, blocks: &mut [Block]) {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Schedule::Ni(schedule) => schedule.cbc_encrypt(iv, blocks),
+            Schedule::Portable(schedule) => schedule.cbc_encrypt(iv, blocks),
+        }
+    }
+
+    /// Decrypts in place in CBC mode (SP 800-38A §6.2).
+    pub fn cbc_decrypt(&self, iv: &Block, blocks: &mut [Block]) {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Schedule::Ni(schedule) => schedule.cbc_decrypt(iv, blocks),
+            Schedule::Portable(schedule) => schedule.cbc_decrypt(iv, blocks),
+        }
+    }
+
+    /// Takes blocks into a CBC-MAC state: `state = E(state xor block)` for each.
+    pub fn mac(&self, state: &mut Block, blocks: &[Block]) {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Schedule::Ni(schedule) => schedule.mac(state, blocks),
+            Schedule::Portable(schedule) => schedule.mac(state, blocks),
+        }
+    }
+}
+
+/// Encrypts all of `message` behind its first `clear` bytes in CBC mode, and takes all whole blocks of
+/// the result, the clear bytes included, into a CBC-MAC state.
+///
+/// What is left over at the end (the message's length modulo 16) is for the caller, who knows how
+/// his code ends. Bytes that do not fill a last block of the encrypted part stay as they are.
+pub fn encrypt_and_mac(
+    encryption: &Aes,
+    iv: &Block,
+    authentication: &Aes,
+    state: &mut Block,
+    message: &mut [u8],
+    clear: usize,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if let (Schedule::Ni(encryption), Schedule::Ni(authentication)) =
+        (&encryption.0, &authentication.0)
+    {
+        let chains = ni::Pair {
+            encryption,
+            authentication,
+        };
+        if chains.run(iv, state, message, clear) {
+            return;
+        }
+    }
+    if let Some(secret) = message.get_mut(clear..) {
+        encryption.cbc_encrypt(iv, secret.as_chunks_mut().0);
+    }
+    authentication.mac(state, message.as_chunks().0);
+}
+
+fn nearest_key_length(length: usize) -> usize {
+    match length {
+        0..=16 => 16,
+        17..=24 => 24,
+        _ => 32,
+    }
+}

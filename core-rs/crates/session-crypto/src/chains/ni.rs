@@ -1,0 +1,325 @@
+//! The chains with the AES instructions of x86-64.
+//!
+//! Why this is sound. `unsafe` does two things here, and each block says which:
+//!
+//! 1. It calls a function that is compiled for AES instructions. A [`Schedule`] exists only if
+//!    `is_x86_feature_detected!("aes")` has said yes: `new` is its only constructor, its fields are
+//!    private, and every such call is made by a method of a `Schedule` or of a [`Pair`] of two.
+//! 2. It reads or writes 16 bytes through a reference to an array of exactly 16 bytes, with the
+//!    instructions that need no alignment.
+//!
+//! There is no pointer arithmetic, and no slice is indexed without a check. Nothing branches on or
+//! indexes by a secret: the instructions themselves are constant in time.
+
+// The only module of this crate that may: see above.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{
+    __m128i, _mm_aesdec_si128, _mm_aesdeclast_si128, _mm_aesenc_si128, _mm_aesenclast_si128,
+    _mm_aesimc_si128, _mm_cvtsi32_si128, _mm_cvtsi128_si32, _mm_loadu_si128, _mm_setzero_si128,
+    _mm_shuffle_epi32, _mm_storeu_si128, _mm_xor_si128,
+};
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Block;
+
+/// Round keys for AES-256, of which shorter keys use the first 11 or 13.
+type RoundKeys = [__m128i; 15];
+
+/// How many blocks are decrypted side by side: they do not depend on one another.
+const LANES: usize = 8;
+
+/// The expanded key, for both directions.
+pub(super) struct Schedule {
+    encryption: RoundKeys,
+    decryption: RoundKeys,
+    rounds: Rounds,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rounds {
+    Ten,
+    Twelve,
+    Fourteen,
+}
+
+/// Two keys of the same length, whose chains advance together.
+pub(super) struct Pair<'a> {
+    pub(super) encryption: &'a Schedule,
+    pub(super) authentication: &'a Schedule,
+}
+
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        self.encryption.zeroize();
+        self.decryption.zeroize();
+    }
+}
+
+/// Calls a kernel compiled for the number of rounds.
+macro_rules! for_rounds {
+    ($rounds:expr, $kernel:ident($($argument:expr),*)) => {
+        match $rounds {
+            // SAFETY: reason 1 of this module
+            Rounds::Ten => unsafe { $kernel::<10>($($argument),*) },
+            // SAFETY: reason 1 of this module
+            Rounds::Twelve => unsafe { $kernel::<12>($($argument),*) },
+            // SAFETY: reason 1 of this module
+            Rounds::Fourteen => unsafe { $kernel::<14>($($argument),*) },
+        }
+    };
+}
+
+impl Schedule {
+    /// `None` without AES instructions, and for a length that is none of an AES key.
+    pub(super) fn new(key: &[u8]) -> Option<Box<Self>> {
+        if !std::arch::is_x86_feature_detected!("aes") {
+            return None;
+        }
+        let rounds = match key.len() {
+            16 => Rounds::Ten,
+            24 => Rounds::Twelve,
+            32 => Rounds::Fourteen,
+            _ => return None,
+        };
+        // Filled in its place on the heap, so that no copy stays on the stack
+        let mut schedule = Box::new(Self {
+            encryption: zero_keys(),
+            decryption: zero_keys(),
+            rounds,
+        });
+        let Self {
+            encryption,
+            decryption,
+            ..
+        } = &mut *schedule;
+        // SAFETY: reason 1: the feature was detected above
+        unsafe { expand(key, encryption) };
+        for_rounds!(rounds, invert(encryption, decryption));
+        Some(schedule)
+    }
+
+    pub(super) fn encrypt(&self, block: &mut Block) {
+        for_rounds!(self.rounds, encrypt(&self.encryption, block));
+    }
+
+    pub(super) fn cbc_encrypt(&self, iv: &Block, blocks: &mut [Block]) {
+        for_rounds!(self.rounds, cbc_encrypt(&self.encryption, iv, blocks));
+    }
+
+    pub(super) fn cbc_decrypt(&self, iv: &Block, blocks: &mut [Block]) {
+        for_rounds!(self.rounds, cbc_decrypt(&self.decryption, iv, blocks));
+    }
+
+    pub(super) fn mac(&self, state: &mut Block, blocks: &[Block]) {
+        for_rounds!(self.rounds, mac(&self.encryption, state, blocks));
+    }
+}
+
+impl Pair<'_> {
+    /// Whether it was done: not for keys of two lengths, nor without whole blocks to encrypt.
+    pub(super) fn run(
+        &self,
+        iv: &Block,
+        state: &mut Block,
+        message: &mut [u8],
+        clear: usize,
+    ) -> bool {
+        let blocks = message.len().saturating_sub(clear) / 16;
+        if self.encryption.rounds != self.authentication.rounds || clear > 16 || blocks == 0 {
+            return false;
+        }
+        let keys = (&self.encryption.encryption, &self.authentication.encryption);
+        for_rounds!(
+            self.encryption.rounds,
+            encrypt_and_mac(keys, iv, state, message, clear)
+        );
+        true
+    }
+}
+
+fn zero_keys() -> RoundKeys {
+    // SAFETY: SSE2, which this needs, is part of x86-64
+    [unsafe { _mm_setzero_si128() }; 15]
+}
+
+fn load(block: &Block) -> __m128i {
+    // SAFETY: reason 2
+    unsafe { _mm_loadu_si128(block.as_ptr().cast()) }
+}
+
+fn store(block: &mut Block, value: __m128i) {
+    // SAFETY: reason 2
+    unsafe { _mm_storeu_si128(block.as_mut_ptr().cast(), value) }
+}
+
+/// The key expansion (FIPS 197 §5.2), word by word; the last words of long schedules stay unused.
+#[target_feature(enable = "aes")]
+fn expand(key: &[u8], keys: &mut RoundKeys) {
+    let length = key.len() / 4;
+    let mut words = Zeroizing::new([0_u32; 60]);
+    for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    let mut constant = 1_u32;
+    for at in length..60 {
+        let mut word = words[at - 1];
+        if at % length == 0 {
+            // Words are little-endian here: RotWord turns right
+            word = substitute(word).rotate_right(8) ^ constant;
+            constant = (constant << 1) ^ (0x11B * (constant >> 7));
+        } else if length > 6 && at % length == 4 {
+            word = substitute(word);
+        }
+        words[at] = words[at - length] ^ word;
+    }
+    for (key, words) in keys.iter_mut().zip(words.as_chunks::<4>().0) {
+        let mut block = Zeroizing::new([0; 16]);
+        for (bytes, word) in block.as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        *key = load(&block);
+    }
+}
+
+/// SubWord. Four equal columns come out of ShiftRows as they went in, so that the last round with a
+/// zero key is SubBytes alone.
+#[target_feature(enable = "aes")]
+fn substitute(word: u32) -> u32 {
+    let columns = _mm_shuffle_epi32::<0>(_mm_cvtsi32_si128(word.cast_signed()));
+    _mm_cvtsi128_si32(_mm_aesenclast_si128(columns, _mm_setzero_si128())).cast_unsigned()
+}
+
+/// The keys of the equivalent inverse cipher (FIPS 197 §5.3.5), in the order they are used.
+#[target_feature(enable = "aes")]
+fn invert<const ROUNDS: usize>(encryption: &RoundKeys, decryption: &mut RoundKeys) {
+    decryption[0] = encryption[ROUNDS];
+    for round in 1..ROUNDS {
+        decryption[round] = _mm_aesimc_si128(encryption[ROUNDS - round]);
+    }
+    decryption[ROUNDS] = encryption[0];
+}
+
+#[target_feature(enable = "aes")]
+fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, block: &mut Block) {
+    store(block, rounds::<ROUNDS>(keys, load(block)));
+}
+
+#[target_feature(enable = "aes")]
+fn cbc_encrypt<const ROUNDS: usize>(keys: &RoundKeys, iv: &Block, blocks: &mut [Block]) {
+    let mut chain = load(iv);
+    for block in blocks {
+        chain = rounds::<ROUNDS>(keys, _mm_xor_si128(chain, load(block)));
+        store(block, chain);
+    }
+}
+
+#[target_feature(enable = "aes")]
+fn mac<const ROUNDS: usize>(keys: &RoundKeys, state: &mut Block, blocks: &[Block]) {
+    let mut chain = load(state);
+    for block in blocks {
+        chain = rounds::<ROUNDS>(keys, _mm_xor_si128(chain, load(block)));
+    }
+    store(state, chain);
+}
+
+#[target_feature(enable = "aes")]
+fn cbc_decrypt<const ROUNDS: usize>(keys: &RoundKeys, iv: &Block, blocks: &mut [Block]) {
+    let mut previous = load(iv);
+    let (groups, rest) = blocks.as_chunks_mut::<LANES>();
+    for group in groups {
+        let sealed: [__m128i; LANES] = std::array::from_fn(|lane| load(&group[lane]));
+        let mut open = sealed;
+        for lane in &mut open {
+            *lane = _mm_xor_si128(*lane, keys[0]);
+        }
+        for key in &keys[1..ROUNDS] {
+            for lane in &mut open {
+                *lane = _mm_aesdec_si128(*lane, *key);
+            }
+        }
+        for (lane, block) in group.iter_mut().enumerate() {
+            let last = _mm_aesdeclast_si128(open[lane], keys[ROUNDS]);
+            store(block, _mm_xor_si128(last, previous));
+            previous = sealed[lane];
+        }
+    }
+    for block in rest {
+        let sealed = load(block);
+        let mut open = _mm_xor_si128(sealed, keys[0]);
+        for key in &keys[1..ROUNDS] {
+            open = _mm_aesdec_si128(open, *key);
+        }
+        let last = _mm_aesdeclast_si128(open, keys[ROUNDS]);
+        store(block, _mm_xor_si128(last, previous));
+        previous = sealed;
+    }
+}
+
+/// CBC over the message behind `clear` bytes (at most 16, and at least a block behind them) and
+/// CBC-MAC over its whole blocks. The block that goes into the code ends at or before the end of the
+/// block encrypted one step earlier, so that both can run in the same step.
+#[target_feature(enable = "aes")]
+fn encrypt_and_mac<const ROUNDS: usize>(
+    (encryption, authentication): (&RoundKeys, &RoundKeys),
+    iv: &Block,
+    state: &mut Block,
+    message: &mut [u8],
+    clear: usize,
+) {
+    let steps = (message.len() - clear) / 16;
+    let (mut chain, mut code) = (load(iv), load(state));
+    if let Some(block) = block_at(message, clear) {
+        chain = rounds::<ROUNDS>(encryption, _mm_xor_si128(chain, load(block)));
+        store(block, chain);
+    }
+    for step in 1..steps {
+        let Some(ready) = block_at(message, 16 * (step - 1)).map(|block| load(block)) else {
+            break;
+        };
+        let Some(block) = block_at(message, clear + 16 * step) else {
+            break;
+        };
+        let input = _mm_xor_si128(chain, load(block));
+        let ready = _mm_xor_si128(code, ready);
+        (chain, code) = pair_of_rounds::<ROUNDS>((encryption, input), (authentication, ready));
+        store(block, chain);
+    }
+    for block in message.as_chunks().0.iter().skip(steps - 1) {
+        code = rounds::<ROUNDS>(authentication, _mm_xor_si128(code, load(block)));
+    }
+    store(state, code);
+}
+
+fn block_at(message: &mut [u8], at: usize) -> Option<&mut Block> {
+    message.get_mut(at..)?.first_chunk_mut()
+}
+
+#[target_feature(enable = "aes")]
+#[inline]
+fn rounds<const ROUNDS: usize>(keys: &RoundKeys, block: __m128i) -> __m128i {
+    let mut block = _mm_xor_si128(block, keys[0]);
+    for key in &keys[1..ROUNDS] {
+        block = _mm_aesenc_si128(block, *key);
+    }
+    _mm_aesenclast_si128(block, keys[ROUNDS])
+}
+
+#[target_feature(enable = "aes")]
+#[inline]
+fn pair_of_rounds<const ROUNDS: usize>(
+    (left_keys, left): (&RoundKeys, __m128i),
+    (right_keys, right): (&RoundKeys, __m128i),
+) -> (__m128i, __m128i) {
+    let mut left = _mm_xor_si128(left, left_keys[0]);
+    let mut right = _mm_xor_si128(right, right_keys[0]);
+    for (left_key, right_key) in left_keys[1..ROUNDS].iter().zip(&right_keys[1..ROUNDS]) {
+        left = _mm_aesenc_si128(left, *left_key);
+        right = _mm_aesenc_si128(right, *right_key);
+    }
+    (
+        _mm_aesenclast_si128(left, left_keys[ROUNDS]),
+        _mm_aesenclast_si128(right, right_keys[ROUNDS]),
+    )
+}

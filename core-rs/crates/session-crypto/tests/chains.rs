@@ -1,0 +1,118 @@
+//! AES chains: published vectors, and the fast way against the portable one.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
+mod support;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde::Deserialize;
+use session_crypto::chains::{Aes, encrypt_and_mac};
+use session_crypto::cmac::Cmac;
+use support::{bytes, read};
+
+#[derive(Deserialize)]
+struct File {
+    cmac: Vec<Code>,
+    cbc: Vec<Cbc>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    key: String,
+    message: String,
+    tag: String,
+}
+
+#[derive(Deserialize)]
+struct Cbc {
+    key: String,
+    iv: String,
+    plain: String,
+    sealed: String,
+}
+
+#[test]
+fn cmac_yields_the_published_codes() {
+    for case in read::<File>("aes").cmac {
+        let cmac = Cmac::new("key", &bytes(&case.key)).unwrap();
+        assert_eq!(cmac.tag(&bytes(&case.message))[..], bytes(&case.tag));
+    }
+}
+
+#[test]
+fn cbc_yields_the_published_blocks_both_ways() {
+    for case in read::<File>("aes").cbc {
+        for new in [Aes::new, Aes::portable] {
+            let aes = new("key", &bytes(&case.key)).unwrap();
+            let iv = bytes(&case.iv).try_into().unwrap();
+            let (plain, sealed) = (bytes(&case.plain), bytes(&case.sealed));
+            let mut blocks = plain.clone();
+            aes.cbc_encrypt(&iv, blocks.as_chunks_mut().0);
+            assert_eq!(blocks, sealed);
+            aes.cbc_decrypt(&iv, blocks.as_chunks_mut().0);
+            assert_eq!(blocks, plain);
+        }
+    }
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 16),
+        vec(any::<u8>(), 24),
+        vec(any::<u8>(), 32)
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_fast_way_and_the_portable_one_agree(
+        key in key(),
+        iv: [u8; 16],
+        message in vec(any::<u8>(), 0..700),
+    ) {
+        let (fast, portable) = (Aes::new("key", &key).unwrap(), Aes::portable("key", &key).unwrap());
+        let (mut left, mut right) = (iv, iv);
+        fast.encrypt(&mut left);
+        portable.encrypt(&mut right);
+        prop_assert_eq!(left, right);
+        fast.mac(&mut left, message.as_chunks().0);
+        portable.mac(&mut right, message.as_chunks().0);
+        prop_assert_eq!(left, right);
+        let (mut left, mut right) = (message.clone(), message.clone());
+        fast.cbc_encrypt(&iv, left.as_chunks_mut().0);
+        portable.cbc_encrypt(&iv, right.as_chunks_mut().0);
+        prop_assert_eq!(&left, &right);
+        fast.cbc_decrypt(&iv, left.as_chunks_mut().0);
+        prop_assert_eq!(&left, &message);
+        portable.cbc_decrypt(&iv, right.as_chunks_mut().0);
+        prop_assert_eq!(&right, &message);
+    }
+
+    #[test]
+    fn both_chains_at_once_are_one_after_the_other(
+        (encryption, authentication) in (key(), key()),
+        iv: [u8; 16],
+        state: [u8; 16],
+        message in vec(any::<u8>(), 0..400),
+        clear in 0..24_usize,
+    ) {
+        let mut results = Vec::new();
+        for new in [Aes::new, Aes::portable] {
+            let encryption = new("key", &encryption).unwrap();
+            let authentication = new("key", &authentication).unwrap();
+            let (mut state, mut message) = (state, message.clone());
+            encrypt_and_mac(&encryption, &iv, &authentication, &mut state, &mut message, clear);
+            results.push((state, message));
+        }
+        prop_assert_eq!(&results[0], &results[1]);
+    }
+}
+
+#[test]
+fn a_key_of_another_length_is_named() {
+    for length in [0, 1, 15, 17, 23, 25, 31, 33, 64] {
+        let fault = Aes::new("K-ENC", &vec![0; length]).err().unwrap();
+        assert_eq!(fault.code(), "wrong_length");
+        assert!(fault.to_string().starts_with("K-ENC has "));
+    }
+}
