@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 
-.PHONY: help demo test check gen clean setup
+.PHONY: help demo play test check gen clean setup
 
 help:
-	@echo "make demo    the main job, end to end, in about a minute"
+	@echo "make demo    the main job, end to end, in half a minute"
+	@echo "make play    a machine with a provisioned card in its reader, to try things on"
 	@echo "make test    all tests, against a real pcscd"
 	@echo "make check   everything else that has to hold: format, lint, types, contracts, stubs, …"
 	@echo "make gen     writes what is generated: stubs, configuration and API reference"
@@ -18,6 +19,10 @@ setup:
 demo:
 	@tools/setup.sh demo
 	@$(PY) -m demo
+
+play:
+	@tools/setup.sh demo
+	@$(PY) -m demo.playground
 
 test: setup
 	@tools/test.sh
