@@ -31,7 +31,7 @@ at_least "$rust_wanted" "$rust_present" ||
 # the next line   pyscard is built from source: there is no wheel of it for Linux
 packages=(pcscd vsmartcard-vpcd
     gcc libc6-dev libpcsclite-dev pkg-config swig)
-python3.11 - <<'PY' || packages+=(python3.11-dev python3.11-venv)
+python3.11 - 2>/dev/null <<'PY' || packages+=(python3.11-dev python3.11-venv)
 import ensurepip, pathlib, sysconfig, venv
 raise SystemExit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())
 PY
