@@ -1,0 +1,93 @@
+"""A machine that is up to date, and a server that wants more: the moment when things go wrong."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from softcard import SoftCard
+
+from support.documents import BOOTSTRAP, account
+from support.machine import DEVICE, Content, DirectCard, DmNetwork, Machine, Watch, desired
+from support.system import ACCOUNT, CARDS
+
+__all__ = [
+    "NEWS",
+    "NEW_DOCUMENT",
+    "OLD_DOCUMENT",
+    "MakeScene",
+    "Scene",
+    "make_scene",
+    "new",
+]
+
+NEWS = "./Service/News/URL"
+OLD_DOCUMENT = account()
+# Longer by far, so that it takes several UPDATE BINARY.
+NEW_DOCUMENT = account(
+    access_point=f"{'x' * 60}.{'y' * 60}.{'z' * 60}.{'v' * 60}.internet2.example"
+)
+
+
+@dataclass
+class Scene:
+    """`old` is in force; the next run leads to `new`, on the card and in the tree."""
+
+    machine: Machine
+    card: SoftCard
+    old: Content
+
+    def inserted(self, watch: Watch = lambda _when, _what: None) -> DirectCard:
+        """The card, put in anew."""
+        return DirectCard(self.card, watch)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to be done or to be said."""
+        store = self.machine.store
+        card = CARDS["operator"]["iccid"]
+        return not store.open_card_writes(card) and not store.pending_confirmations()
+
+    @property
+    def document(self) -> bytes:
+        """What is on the card."""
+        return self.card.read_file("Bootstrap").rstrip(b"\xff")
+
+
+MakeScene = Callable[[], Scene]
+
+
+@pytest.fixture
+def make_scene(tmp_path: Path) -> Iterator[MakeScene]:
+    """Makes scenes, each with a store of its own."""
+    with ExitStack() as stack:
+
+        def make() -> Scene:
+            network = DmNetwork()
+            network.call("POST", "devices", body={"device": DEVICE, "accounts": [dict(ACCOUNT)]})
+            network.call("POST", "cards", body=dict(CARDS["operator"]))
+            desired(network, {NEWS: "https://news.example/1"})
+            number = len(list(tmp_path.iterdir()))
+            machine = Machine(tmp_path / f"store-{number}.sqlite", network)
+            stack.callback(machine.close)
+            card = SoftCard.from_profile("operator")
+            card.write_file("Bootstrap", OLD_DOCUMENT)
+            assert not machine.run(DirectCard(card)).reason
+            document = base64.b64encode(NEW_DOCUMENT).decode()
+            desired(network, {NEWS: "https://news.example/2"}, card={BOOTSTRAP: document})
+            return Scene(machine, card, machine.content)
+
+        yield make
+
+
+@pytest.fixture
+def new(make_scene: MakeScene) -> Content:
+    """The tree after a run that nothing disturbs."""
+    scene = make_scene()
+    assert not scene.machine.run(scene.inserted()).reason
+    assert scene.document == NEW_DOCUMENT
+    return scene.machine.content
