@@ -1459,7 +1459,7 @@ export const ProvisioningServiceService = {
    * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
    * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
-   * a call while one runs joins it. If it fails, the tree is as it was.
+   * a call while another caller's run is under way joins it. If it fails, the tree is as it was.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
    * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -1512,7 +1512,7 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
    * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
    * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
-   * a call while one runs joins it. If it fails, the tree is as it was.
+   * a call while another caller's run is under way joins it. If it fails, the tree is as it was.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
    * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -1537,7 +1537,7 @@ export interface ProvisioningServiceClient extends Client {
    * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
    * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
-   * a call while one runs joins it. If it fails, the tree is as it was.
+   * a call while another caller's run is under way joins it. If it fails, the tree is as it was.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
    * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
