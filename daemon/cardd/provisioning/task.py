@@ -1,0 +1,39 @@
+"""What a run is to do, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cardd.tree import ManagementTree
+from cardd.tree.device import DeviceInfo
+
+from .ports import CardPort
+
+__all__ = ["Settings", "Task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration says about provisioning; empty URLs are found by TS 23.003."""
+
+    device: DeviceInfo
+    retry_floor: int = 2
+    bsf_url: str = ""
+    dm_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done.
+
+    ``connect``: talk to every account that the card brings, not only to those whose data says so
+    (M11). ``only_server``: talk to this account and no other, whoever brought it.
+    ``cards_present``: names of all inserted cards; what other cards brought is dropped (M12).
+    """
+
+    name: str
+    base: ManagementTree
+    card: CardPort | None
+    cards_present: frozenset[str]
+    connect: bool = False
+    only_server: str | None = None
