@@ -127,6 +127,9 @@ fi
 # The lock file of the packages names their content; npm checks it.
 if ! stamp npm clients/typescript/package-lock.json || [ ! -d clients/typescript/node_modules ]; then
     say "installing the TypeScript client's packages"
+    # Node brings its own list of authorities; here it is to trust those of the system too.
+    system=/etc/ssl/certs/ca-certificates.crt
+    [ ! -e "$system" ] || export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$system}
     (cd clients/typescript && PATH="$OLDPWD/.venv/bin:$PATH" npm ci --no-audit --no-fund) \
         >.build/npm.log 2>&1 || fail_with "npm failed" .build/npm.log
     keep npm
