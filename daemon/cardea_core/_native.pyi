@@ -30,6 +30,7 @@ __all__ = [
     "Tlv",
     "TlvError",
     "TreeError",
+    "Tuak",
     "canonical_path",
     "dm_hmac",
     "dm_hmac_verify",
@@ -237,6 +238,60 @@ class Milenage:
 
     @property
     def opc(self) -> Secret: ...
+    def vector(self, rand: Buffer, sqn: Buffer, amf: Buffer) -> AuthVector:
+        """AUTN = SQN xor AK ‖ AMF ‖ MAC-A; `rand` 16 bytes, `sqn` 6, `amf` 2."""
+
+    def open_autn(self, rand: Buffer, autn: Buffer) -> bytes:
+        """The SQN in a token, its MAC-A checked: what a card does. BadMac."""
+
+    def auts(self, rand: Buffer, sqn_ms: Buffer) -> bytes:
+        """The resynchronisation token of a card at `sqn_ms` (TS 33.102 §6.3.3)."""
+
+    def resync(self, rand: Buffer, auts: Buffer) -> bytes:
+        """SQN_MS from a resynchronisation token (TS 33.102 §6.3.5). BadMac."""
+
+    def f1(self, rand: Buffer, sqn: Buffer, amf: Buffer) -> bytes: ...
+    def f1_star(self, rand: Buffer, sqn: Buffer, amf: Buffer) -> bytes: ...
+    def f2(self, rand: Buffer) -> Secret: ...
+    def f3(self, rand: Buffer) -> Secret: ...
+    def f4(self, rand: Buffer) -> Secret: ...
+    def f5(self, rand: Buffer) -> bytes: ...
+    def f5_star(self, rand: Buffer) -> bytes: ...
+
+@final
+class Tuak:
+    """TUAK (TS 35.231): `k` has 16 or 32 bytes, `topc` 32. CryptoError wrong_length, bad_input.
+
+    Lengths are in bytes: MAC 8, 16, 32; RES 4, 8, 16, 32; CK and IK 16, 32. `iterations` of Keccak
+    are at most a million.
+    """
+
+    def __new__(
+        cls,
+        k: _Key,
+        topc: _Key,
+        *,
+        mac_length: int = 8,
+        res_length: int = 8,
+        ck_length: int = 16,
+        ik_length: int = 16,
+        iterations: int = 1,
+    ) -> Self: ...
+    @staticmethod
+    def from_top(
+        k: _Key,
+        top: _Key,
+        *,
+        mac_length: int = 8,
+        res_length: int = 8,
+        ck_length: int = 16,
+        ik_length: int = 16,
+        iterations: int = 1,
+    ) -> Tuak:
+        """From the operator's common value, which is bound to the key first (§7.1)."""
+
+    @property
+    def topc(self) -> Secret: ...
     def vector(self, rand: Buffer, sqn: Buffer, amf: Buffer) -> AuthVector:
         """AUTN = SQN xor AK ‖ AMF ‖ MAC-A; `rand` 16 bytes, `sqn` 6, `amf` 2."""
 

@@ -13,6 +13,7 @@ mod secret;
 mod snapshot;
 mod tlv;
 mod tree;
+mod tuak;
 
 use pyo3::prelude::*;
 
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tlv::register(module)?;
     element::register(module)?;
     milenage::register(module)?;
+    tuak::register(module)?;
     crypto::register(module)?;
     scp03::register(module)?;
     acceptor::register(module)?;

@@ -27,6 +27,25 @@ pub(crate) struct AuthVector {
     ik: Py<Secret>,
 }
 
+impl AuthVector {
+    /// XRES, CK and IK last.
+    pub(crate) fn new(
+        py: Python<'_>,
+        rand: &[u8],
+        autn: &[u8],
+        secrets: [session_crypto::Secret; 3],
+    ) -> PyResult<Self> {
+        let [xres, ck, ik] = secrets;
+        Ok(Self {
+            rand: PyBytes::new(py, rand).unbind(),
+            autn: PyBytes::new(py, autn).unbind(),
+            xres: Py::new(py, Secret::from(xres))?,
+            ck: Py::new(py, Secret::from(ck))?,
+            ik: Py::new(py, Secret::from(ik))?,
+        })
+    }
+}
+
 #[pymethods]
 impl AuthVector {
     fn __repr__(&self) -> &'static str {
@@ -66,13 +85,8 @@ impl Milenage {
             .0
             .vector(rand.as_slice(), sqn.as_slice(), amf.as_slice())
             .map_err(|e| failure(py, e))?;
-        Ok(AuthVector {
-            rand: PyBytes::new(py, &vector.rand).unbind(),
-            autn: PyBytes::new(py, &vector.autn).unbind(),
-            xres: Py::new(py, Secret::from(vector.xres))?,
-            ck: Py::new(py, Secret::from(vector.ck))?,
-            ik: Py::new(py, Secret::from(vector.ik))?,
-        })
+        let secrets = [vector.xres, vector.ck, vector.ik];
+        AuthVector::new(py, &vector.rand, &vector.autn, secrets)
     }
 
     fn open_autn<'py>(
@@ -162,7 +176,7 @@ fn inputs(py: Python<'_>, rand: &Data<'_>, sqn: &Data<'_>, amf: &Data<'_>) -> Py
     ))
 }
 
-fn array<const N: usize>(
+pub(crate) fn array<const N: usize>(
     py: Python<'_>,
     field: &'static str,
     data: &Data<'_>,

@@ -17,6 +17,7 @@ pub mod milenage;
 pub mod push;
 pub mod scp03;
 mod secret;
+pub mod tuak;
 
 pub use error::CryptoError;
 pub use secret::{Secret, equal};
