@@ -1,7 +1,7 @@
 """The Python examples and the configurations in README.md and docs/ are tried, each as it stands.
 
-A block marked ``python`` that begins with an import is a program and is run on the playground. Blocks
-marked ``toml`` and ``json`` are read by the program that they are for.
+A block marked ``python`` that begins with an import is a program and is run on the playground.
+Blocks marked ``toml`` and ``json`` are read by the program that they are for.
 """
 
 from __future__ import annotations
