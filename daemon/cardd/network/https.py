@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpcore
 
@@ -69,11 +69,12 @@ class HttpsClient:
         self._connect_timeout_s = connect_timeout_s
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
+        self._wire = _HostTable(hosts)
         self._pool = httpcore.ConnectionPool(
             ssl_context=trust,
             max_connections=4,
             keepalive_expiry=15.0,
-            network_backend=_HostTable(hosts),
+            network_backend=self._wire,
         )
 
     def request(
@@ -87,6 +88,7 @@ class HttpsClient:
         if not url.startswith("https://"):
             raise NetworkError(url, "only https is spoken")
         started = time.monotonic()
+        self._wire.ended_early = False
         try:
             return self._exchange(method, url, headers, body, started + self._timeout_s)
         except httpcore.ConnectError as error:
@@ -96,6 +98,9 @@ class HttpsClient:
         except (httpcore.NetworkError, httpcore.TimeoutException) as error:
             raise ServerUnreachableError(url, str(error) or type(error).__name__) from None
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+            if self._wire.ended_early:
+                detail = "the connection ended before the whole answer"
+                raise ServerUnreachableError(url, detail) from None
             raise NetworkError(url, f"not HTTP: {error}") from None
         finally:
             self.seconds_spent += time.monotonic() - started
@@ -148,9 +153,14 @@ def _header_table(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 class _HostTable(httpcore.NetworkBackend):
-    """Connects to the configured address of a name; other names go to the resolver."""
+    """Connects to the configured address of a name; other names go to the resolver.
+
+    ``ended_early`` tells a server that went away from one that talks nonsense: httpcore has one
+    error for both.
+    """
 
     def __init__(self, hosts: Mapping[str, str]) -> None:
+        self.ended_early = False
         self._hosts = dict(hosts)
         self._backend = httpcore.SyncBackend()
 
@@ -166,7 +176,40 @@ class _HostTable(httpcore.NetworkBackend):
         if address is not None:
             name, colon, number = address.rpartition(":")
             host, port = (name.strip("[]"), int(number)) if colon else (address, port)
-        return self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _Stream(stream, self)
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection that notes when the other side closes it."""
+
+    def __init__(self, stream: httpcore.NetworkStream, table: _HostTable) -> None:
+        self._stream = stream
+        self._table = table
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = self._stream.read(max_bytes, timeout)
+        if not data:
+            self._table.ended_early = True
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        secured = self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _Stream(secured, self._table)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
