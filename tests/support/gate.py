@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import Any, BinaryIO, Self, TypeAlias, cast
 
 from omadm import codec
 from omadm.messages import Alert, Message
 
-__all__ = ["Answer", "Gate", "Raw", "Request", "break_off", "is_report"]
+__all__ = ["Answer", "Gate", "Raw", "Request", "Rule", "break_off", "is_report"]
 
 _HOP = frozenset({"connection", "content-length", "transfer-encoding", "date", "server"})
 
@@ -72,13 +72,17 @@ class Gate:
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate, key)
+        self.present(certificate, key)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def present(self, certificate: Path, key: Path) -> None:
+        """Show this certificate from now on."""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -119,6 +123,8 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 10
+        # Head and body are two writes.
+        disable_nagle_algorithm = True
 
         def setup(self) -> None:
             # Here and not at accept(): a peer that breaks the handshake off must not stop others.
@@ -144,7 +150,7 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
             answer = gate.take(self)
             if not isinstance(answer, Answer):
                 self.close_connection = True
-                answer(self.wfile)
+                answer(cast(BinaryIO, self.wfile))
                 return
             self.send_response(answer.status)
             for name, value in answer.headers.items():

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -39,7 +40,9 @@ __all__ = [
     "MakeSite",
     "Site",
     "authority",
+    "failure",
     "make_site",
+    "open_site",
     "site",
 ]
 
@@ -89,6 +92,11 @@ class Site:
         self._operator = OperatorClient(config, now_ms=lambda: time.time_ns() // 1_000_000)
 
     # -- the operator's side
+
+    def ready(self) -> dict[str, str]:
+        """Where dmsd's parts listen: "dm" and "bsf"."""
+        told = json.loads(self.system.dmsd_ready.read_text())
+        return {part: f"{told[part]['address']}:{told[part]['port']}" for part in ("dm", "bsf")}
 
     def call(self, method: str, *segments: str, body: Any = None) -> Any:
         """A call of the operator API."""
@@ -207,6 +215,15 @@ def source(node: tree_pb2.Node) -> str:
     return kind if kind == "device" else f"{kind} {node.source.id}"
 
 
+def failure(call: Callable[[], object]) -> cardea.CardeaError | None:
+    """How a call fails, where it may."""
+    try:
+        call()
+    except cardea.CardeaError as error:
+        return error
+    return None
+
+
 MakeSite = Callable[..., Site]
 
 
@@ -221,40 +238,49 @@ def authority() -> Iterator[ca.CaFiles]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def make_site(
-    virtual_readers: VirtualReaders, authority: ca.CaFiles, tmp_path: Path
-) -> Iterator[MakeSite]:
-    """Makes systems: `make_site(settings="", network="", hosts={})`."""
-    folders: list[Path] = []
-    if not virtual_readers.pid:
-        virtual_readers.restart_pcscd()
-    with ExitStack() as stack:
-
-        def make(
-            settings: str = "", network: str = "", hosts: Mapping[str, str] | None = None
-        ) -> Site:
-            # Sockets lie in it: pytest's own folders have paths that are too long.
-            folder = Path(tempfile.mkdtemp(prefix="cardea-"))
-            folders.append(folder)
-            shutil.copytree(authority.directory, folder / "ca")
-            system = System(folder, virtual_readers, settings, network)
-            system.hosts.update(hosts or {})
-            made = Site(stack.enter_context(system), tmp_path)
-            stack.callback(made.close)
-            return made
-
-        try:
-            yield make
-        finally:
-            for index in range(len(virtual_readers.reader_names)):
-                virtual_readers.remove(index)
-    for folder in folders:
+@contextmanager
+def open_site(
+    readers: VirtualReaders,
+    authority: ca.CaFiles,
+    *,
+    settings: str = "",
+    network: str = "",
+    hosts: Mapping[str, str] | None = None,
+) -> Iterator[Site]:
+    """A system on these readers; afterwards they are empty."""
+    if not readers.pid:
+        readers.restart_pcscd()
+    # Sockets lie in it: pytest's own folders have paths that are too long.
+    folder = Path(tempfile.mkdtemp(prefix="cardea-"))
+    try:
+        shutil.copytree(authority.directory, folder / "ca")
+        system = System(folder, readers, settings, network)
+        system.hosts.update(hosts or {})
+        with system:
+            made = Site(system, folder)
+            try:
+                yield made
+            finally:
+                made.close()
+                for index in range(len(readers.reader_names)):
+                    readers.remove(index)
         for log in sorted(folder.glob("*.log")):
             lines = log.read_text().splitlines()
             kept = [each for each in lines if '"outcome": "OK"' not in each]
             print(f"--- {log.name}", *kept, sep="\n")
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def make_site(virtual_readers: VirtualReaders, authority: ca.CaFiles) -> Iterator[MakeSite]:
+    """Makes systems: `make_site(settings="", network="", hosts={})`."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Site:
+            return stack.enter_context(open_site(virtual_readers, authority, **options))
+
+        yield make
 
 
 @pytest.fixture

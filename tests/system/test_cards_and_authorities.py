@@ -8,8 +8,8 @@ import pytest
 from dmsd.ca import CaFiles
 from softcard import SoftCard
 from support.client import eventually
-from support.documents import BOOTSTRAP, CONFIG, DM_BOOTSTRAP, account, dm_bootstrap, network
-from support.gate import Gate, break_off, is_report
+from support.documents import BOOTSTRAP, CONFIG, account, dm_bootstrap, network
+from support.gate import Gate, Raw, Request, break_off, is_report
 from support.system import (
     CARDS,
     CONFIRMED,
@@ -203,7 +203,7 @@ def gated(make_site: MakeSite, authority: CaFiles) -> Iterator[tuple[Site, Gate]
     files = authority.server_certificate(SERVER_ID), authority.server_key(SERVER_ID)
     with Gate(*files) as gate:
         site = make_site(hosts={f"{DM_OPERATOR}:443": gate.address})
-        gate.upstream = site.system.hosts["dm.mnc001.mcc001.pub.3gppnetwork.org:443"]
+        gate.upstream = site.ready()["dm"]
         site.know("operator")
         yield site, gate
 
@@ -215,7 +215,7 @@ def test_a_confirmation_that_could_not_be_delivered_goes_out_later_and_once(
     site, gate = gated
     site.desire({NEWS: "https://news.example/1"})
 
-    def rule(request):  # type: ignore[no-untyped-def]
+    def rule(request: Request) -> Raw | None:
         if not is_report(request):
             return None
         if lost == "answer":

@@ -164,7 +164,11 @@ def test_sequence_numbers_out_of_step_are_resynchronised_by_the_card(make_site: 
 
     assert result.stage == CONFIRMED
     authentications = [each.response for each in card.trace if each.command[1] == 0x88]
-    answers = [each.response[:1] for each in card.trace if each.response[:1] in (b"\xdb", b"\xdc")]
+    answers = [
+        each.response[:1]
+        for each in card.trace
+        if each.response and each.response[:1] in (b"\xdb", b"\xdc")
+    ]
     assert len(authentications) == 2
     assert answers == [b"\xdc", b"\xdb"], "first AUTS, then RES (TS 31.102 §7.1.2.1)"
 
@@ -181,8 +185,7 @@ def test_the_configuration_names_the_servers_before_the_realm_does(
             network=f'bsf_url = "https://{own[0]}/"\ndm_url = "https://{own[1]}/dm"',
             hosts={own[0]: bsf.address, own[1]: dm.address},
         )
-        bsf.upstream = site.system.hosts[f"{BSF}:443"]
-        dm.upstream = site.system.hosts[f"{DM_HOME}:443"]
+        bsf.upstream, dm.upstream = site.ready()["bsf"], site.ready()["dm"]
         site.know()
         site.know_subscriber()
         site.desire({NEWS: "https://news.example/1"})
