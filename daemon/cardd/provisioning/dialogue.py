@@ -15,7 +15,7 @@ from gba.naf import USER_AGENT_TOKEN, NafClient
 from omadm.accounts import Account
 from omadm.status import is_success
 
-from cardd.dm.errors import CredentialsRefused, DmError, ServerNotAuthentic
+from cardd.dm.errors import CredentialsRefused, DmError, DmProtocolError, ServerNotAuthentic
 from cardd.dm.events import Outgoing, Report
 from cardd.dm.session import ClientSession
 from cardd.tree.authority import ExecOrder
@@ -30,6 +30,8 @@ __all__ = ["Conversation", "converse"]
 
 _USER_AGENT = "cardea"
 _NONCE_BYTES = 16
+# A server that always has one more message would keep every other run waiting.
+_SESSION_LIMIT_S = 120
 _READING = frozenset({"Get", "Alert"})
 
 
@@ -134,7 +136,10 @@ def _with_kept_nonces(account: Account, store: StorePort) -> Account:
 def _exchange(
     session: ClientSession, server: ServerPort, naf: NafClient | None, environment: Environment
 ) -> None:
+    began_s = environment.monotonic_s()
     while (outgoing := session.data_to_send()) is not None:
+        if environment.monotonic_s() - began_s > _SESSION_LIMIT_S:
+            raise DmProtocolError("session_without_end", seconds=_SESSION_LIMIT_S)
         answer = _post(outgoing, server, naf, environment)
         if answer.status == 401:
             raise CredentialsRefused("http_status", url=outgoing.url, status=401)

@@ -59,6 +59,8 @@ TRANSITIONS: dict[tuple[Stage, Found], Stage] = {
     (Stage.ADOPTING, Found.TRUST_FROM_KEY): Stage.BOOTSTRAPPING,
     (Stage.ADOPTING, Found.NO_SERVER_WANTED): Stage.COMMITTING,
     (Stage.BOOTSTRAPPING, Found.KEY_DERIVED): Stage.MANAGING,
+    # No key, but accounts that need none.
+    (Stage.BOOTSTRAPPING, Found.TRUST_IN_DOCUMENT): Stage.MANAGING,
     (Stage.MANAGING, Found.CARD_OBSOLETE): Stage.UPDATING_CARD,
     (Stage.MANAGING, Found.CARD_CURRENT): Stage.COMMITTING,
     # The card first, read back; only then the tree: a tree that claims what the card refused

@@ -16,6 +16,7 @@ from omadm.accounts import Account, accounts_in
 from cardd.card import provisioning_files
 from cardd.card.credentials import Rejections
 from cardd.card.directory import ApplicationKind
+from cardd.card.errors import CardError
 from cardd.card.provisioning_files import ProvisioningFile
 from cardd.dm.errors import DmError
 from cardd.tree import ManagementTree
@@ -103,9 +104,7 @@ class Run:
             try:
                 found = actions[self._stage]()
             except Exception as error:  # noqa: BLE001 - what a failure leads to is in the table
-                self.failure = error
-                self._tell_of_failure(error)
-                found = Found.FAILURE
+                found = self._failed(error)
             self._stage = follow(self._stage, found)
         result = self._result()
         self._say(1, 1, result.message or _LAST_WORDS[self._stage], result)
@@ -133,7 +132,7 @@ class Run:
         )
         self._content = interpret(card.identity.name, files, torn)
         documents = len(self._content.documents)
-        if not documents and not self._has_usim():
+        if not (documents or self._has_usim() or self._task.only_server):
             raise NoProvisioningDataError(card.identity.name)
         self._say(1, 1, f"documents: {documents}" if documents else "no documents, but a key")
         return Found.CARD_READ
@@ -176,7 +175,15 @@ class Run:
     def _bootstrap(self) -> Found:
         home = self._home()
         self._say(0, 1, f"bootstrapping with {home.bsf}")
-        self._keys = trust.bootstrap(self._card, self._server, home, self._environment)
+        try:
+            self._keys = trust.bootstrap(self._card, self._server, home, self._environment)
+        except (CardError, TransportError, DmError, ProvisioningError):
+            # One authority's trouble does not keep another's data out (S3).
+            self._accounts = [each for each in self._accounts if not _needs_key(each)]
+            if not self._accounts:
+                raise
+            self._say(0, 1, "no key; going on with the accounts that need none")
+            return Found.TRUST_IN_DOCUMENT
         self._say(1, 1, "card and network have authenticated each other")
         return Found.KEY_DERIVED
 
@@ -187,7 +194,6 @@ class Run:
             try:
                 self._talk(account)
             except (TransportError, DmError, ProvisioningError) as error:
-                # One authority's trouble does not keep another's data out (S3).
                 failures.append(error)
         if len(failures) == len(self._accounts):
             raise failures[0]
@@ -282,7 +288,7 @@ class Run:
         # A session that changed nothing has nothing to confirm.
         worth_telling = self._unconfirmed if changed or updated else ()
         reports = confirmation.installed(worth_telling, updated)
-        if reports or not _says_the_same(self._committed, self._tree):
+        if reports or not self._committed.claims_the_same(self._tree):
             self._commit_tree(self._tree, reports)
         self._committed, self._tree = self._tree, self._tree.fork()
         self._orders, self._unconfirmed = (), []
@@ -320,6 +326,14 @@ class Run:
             return False
 
     # -- the end
+
+    def _failed(self, error: Exception) -> Found:
+        if self._stage is Stage.CONFIRMING:
+            # It is installed, and the store still has what the server is to be told.
+            return Found.SERVER_SILENT
+        self.failure = error
+        self._tell_of_failure(error)
+        return Found.FAILURE
 
     def _tell_of_failure(self, error: Exception) -> None:
         """The server has been told "received"; now it is told "not installed" (M5)."""
@@ -366,13 +380,6 @@ class Run:
             nodes_ordered=sum(len(talk.ordered) for talk in self.conversations),
             nodes_refused=sum(len(talk.refused) for talk in self.conversations),
         )
-
-
-def _says_the_same(one: ManagementTree, other: ManagementTree) -> bool:
-    """Whether every source claims what it did, also where its claims are not in force."""
-    layers = zip(one.layers(), other.layers(), strict=False)
-    same_sources = len(one.layers()) == len(other.layers())
-    return same_sources and all(a is b for a, b in layers) and one.acls() == other.acls()
 
 
 def _needs_key(account: Account) -> bool:

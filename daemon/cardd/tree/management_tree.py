@@ -76,6 +76,15 @@ class ManagementTree:
         """As ``diff``, without interior nodes that merely have another source now."""
         return [change for change in self.diff(newer) if _is_of_content(change)]
 
+    def claims_the_same(self, other: ManagementTree) -> bool:
+        """Whether every source claims what it does there, also where that is not in force.
+
+        True only for trees that come from one another; False says that it is not certain.
+        """
+        mine, theirs = self.layers(), other.layers()
+        same = len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
+        return same and self.acls() == other.acls()
+
     # -- sources
 
     def layers(self) -> tuple[Layer, ...]:
