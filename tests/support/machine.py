@@ -192,6 +192,7 @@ class Machine:
     watch: Watch = lambda _when, _what: None
 
     def __post_init__(self) -> None:
+        self.revision = 0
         self.progress: list[Progress] = []
         self.failure: Exception | None = None
         self.rejections = Rejections()
