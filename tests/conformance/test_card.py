@@ -124,8 +124,19 @@ def test_the_directories_lead_to_whole_documents(card: Card) -> None:
     found = survey(card.transmit, card.identity.applications)
     assert not found.missing
     for file in found.files:
-        assert len(file.content) <= file.size
-        assert not file.data or len(file.data) == file.size
+        assert len(file.content) <= len(file.data) <= file.size
+        assert len(file.data) == file.size or file.data.endswith(b"\xff")
+
+
+def test_a_document_is_read_without_the_padding_behind_it(card: Card) -> None:
+    whole = survey(card.transmit, card.identity.applications)
+    documents = {file.content for file in whole.files if file.content}
+    short = survey(
+        card.transmit, card.identity.applications, is_whole=lambda content: content in documents
+    )
+    assert [file.content for file in short.files] == [file.content for file in whole.files]
+    assert [file.size for file in short.files] == [file.size for file in whole.files]
+    assert short.apdus <= whole.apdus
 
 
 def test_a_survey_says_the_same_with_and_without_the_directory(card: Card) -> None:

@@ -7,7 +7,7 @@ card to card and are never assumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cardd.card import apdu, pkcs15, status
@@ -47,9 +47,10 @@ _PAD = b"\xff"
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningFile:
-    """A document's file as it is on the card: `size` bytes from `offset`, padding included.
+    """A document's file as it is on the card: `size` bytes from `offset`.
 
-    `data` is b"" for a file that begins with FF, however much of it may follow.
+    `data` is what was read of it: all, or where the FF after a document were left, the document
+    and the first of them.
     `update_condition` is what the card says of it; "" where asking would have cost an APDU.
     """
 
@@ -91,23 +92,38 @@ class Update:
     apdus: int
 
 
+def _unknown(content: bytes) -> bool:
+    """Not knowing how a document ends, read every file to its own end."""
+    return False
+
+
 def find(
-    transmit: Transmit, applications: Sequence[Application] | None = None
+    transmit: Transmit,
+    applications: Sequence[Application] | None = None,
+    *,
+    is_whole: Callable[[bytes], bool] = _unknown,
 ) -> tuple[ProvisioningFile, ...]:
     """The documents on the card; () if it carries none. `survey` tells more."""
-    return survey(transmit, applications).files
+    return survey(transmit, applications, is_whole=is_whole).files
 
 
-def survey(transmit: Transmit, applications: Sequence[Application] | None = None) -> Survey:
+def survey(
+    transmit: Transmit,
+    applications: Sequence[Application] | None = None,
+    *,
+    is_whole: Callable[[bytes], bool] = _unknown,
+) -> Survey:
     """Walk the card's directories and read the documents they lead to.
 
     `applications` is the content of EF(DIR) where it is known, as it is after `identify`.
-    MalformedCardData if a directory on the way does not parse.
+    `is_whole` says whether bytes that FF follows are a document from beginning to end: then the
+    rest of the file, which can be long, is not read. MalformedCardData if a directory on the way
+    does not parse.
     """
     counted = CountedTransmit(transmit)
     with working_channel(counted) as channel:
         files = FileSystem(channel)
-        found = _Findings(files)
+        found = _Findings(files, is_whole)
         for root in _pkcs15_roots(files, applications):
             for entry in _data_objects(files, root):
                 found.take(entry)
@@ -162,8 +178,9 @@ def update(
 class _Findings:
     """Sorts data objects into documents, unknown and missing ones."""
 
-    def __init__(self, files: FileSystem) -> None:
+    def __init__(self, files: FileSystem, is_whole: Callable[[bytes], bool]) -> None:
         self._card = files
+        self._is_whole = is_whole
         self._seen: set[tuple[str, pkcs15.Location]] = set()
         self.files: list[ProvisioningFile] = []
         self.unknown: list[pkcs15.DataObject] = []
@@ -198,23 +215,21 @@ class _Findings:
         )
 
     def _read(self, where: pkcs15.Location) -> tuple[int, bytes]:
-        """Size and content. No document begins with FF: such a file is not read to its end."""
+        """Size and content; of the FF after a document no more than came along."""
         size = where.size
         if size is None:
             whole = self._card.select(where.path).size
             size = None if whole is None else max(whole - where.offset, 0)
-        if size is None:
-            data = self._card.read_transparent(where.path, offset=where.offset)
-            return len(data), data
-        head = self._card.read_transparent(
-            where.path, offset=where.offset, size=min(size, apdu.MAX_READ)
+        data = self._card.read_transparent(
+            where.path, offset=where.offset, size=size, enough=self._enough
         )
-        if head.startswith(_PAD) or len(head) < min(size, apdu.MAX_READ):
-            return (size, b"") if head.startswith(_PAD) else (len(head), head)
-        rest = self._card.read_transparent(
-            where.path, offset=where.offset + len(head), size=size - len(head)
-        )
-        return len(head) + len(rest), head + rest
+        complete = size is None or not self._enough(data)
+        return (len(data) if complete else size or 0), data
+
+    def _enough(self, data: bytes) -> bool:
+        content = data.rstrip(_PAD)
+        # No document begins with FF: such a file holds none.
+        return content != data and (not content or self._is_whole(content))
 
 
 def _pkcs15_roots(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from cardd.card import apdu, status
@@ -89,9 +89,15 @@ class FileSystem:
         return info
 
     def read_transparent(
-        self, path: FilePath, *, offset: int = 0, size: int | None = None
+        self,
+        path: FilePath,
+        *,
+        offset: int = 0,
+        size: int | None = None,
+        enough: Callable[[bytes], bool] = lambda _: False,
     ) -> bytes:
-        """The file from `offset`: `size` bytes, or to its end.
+        """The file from `offset`: `size` bytes, or to its end, or until `enough` says so of what
+        has been read.
 
         With a size no parameters are asked for. The end of the file may come earlier.
         """
@@ -104,7 +110,12 @@ class FileSystem:
             self._select(path, want_fcp=False)
         if offset + (size or 0) > MAX_FILE:
             raise MalformedCardData(f"file of {offset + (size or 0)} bytes", str(path))
-        return b"".join(self._chunks(path, offset, size))
+        data = b""
+        for chunk in self._chunks(path, offset, size):
+            data += chunk
+            if enough(data):
+                break
+        return data
 
     def read_records(self, path: FilePath) -> tuple[bytes, ...]:
         """Every record, in order."""

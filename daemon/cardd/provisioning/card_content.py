@@ -21,7 +21,7 @@ from cardd.tree import ManagementTree, Source, place
 from .errors import DocumentMalformedError
 from .progress import FoundDocument
 
-__all__ = ["CARD_MO", "CardContent", "card_path", "data_path", "interpret"]
+__all__ = ["CARD_MO", "CardContent", "card_path", "data_path", "interpret", "is_document"]
 
 CARD_MO = "org.cardea/1.0/Card"
 
@@ -64,6 +64,15 @@ def card_path(card_id: str) -> str:
 def data_path(card_id: str, index: int) -> str:
     """Where the content of the ``index``-th file (from 0) stands."""
     return f"{card_path(card_id)}/Files/{index + 1}/Data"
+
+
+def is_document(content: bytes) -> bool:
+    """Whether the bytes are a provisioning document from beginning to end."""
+    try:
+        parse_document(content)
+    except DocumentError:
+        return False
+    return True
 
 
 def interpret(

@@ -22,7 +22,7 @@ from cardd.dm.errors import DmError
 from cardd.tree import ManagementTree
 
 from . import card_update, confirmation, trust
-from .card_content import CardContent, interpret
+from .card_content import CardContent, interpret, is_document
 from .dialogue import Conversation, converse
 from .errors import (
     AccountNotFoundError,
@@ -125,8 +125,14 @@ class Run:
     def _read_card(self) -> Found:
         card = self._card
         self._say(0, 1, "looking for provisioning data")
+        # After a write that was cut short every byte counts, also behind a whole document.
+        cut_short = self._store.open_card_writes(card.identity.name)
         with card.lease("read provisioning data") as transmit:
-            files = provisioning_files.find(transmit, card.identity.applications)
+            files = provisioning_files.find(
+                transmit,
+                card.identity.applications,
+                is_whole=(lambda _: False) if cut_short else is_document,
+            )
         torn = card_update.settle_journal(
             self._store, card.identity.name, files, self._environment.now_ms()
         )
