@@ -70,7 +70,7 @@ class Gate:
         self.requests: list[Request] = []
         self.upstream = upstream
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.present(certificate, key)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -117,6 +117,11 @@ class Gate:
             request = Request(len(self.requests) + 1, handler.command, handler.path, headers, body)
             self.requests.append(request)
         return self.rule(request) or self.forward(request)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A handshake that the device broke off is what some tests want."""
 
 
 def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpcore
 
@@ -69,7 +70,7 @@ class HttpsClient:
         self._connect_timeout_s = connect_timeout_s
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
-        self._wire = _HostTable(hosts)
+        self._wire = _Wire(hosts)
         self._pool = httpcore.ConnectionPool(
             ssl_context=trust,
             max_connections=4,
@@ -85,12 +86,11 @@ class HttpsClient:
         Raises:
             ServerUnreachableError, CertificateInvalidError, ResponseTooLargeError, NetworkError
         """
-        if not url.startswith("https://"):
-            raise NetworkError(url, "only https is spoken")
+        target = _checked(url)
         started = time.monotonic()
-        self._wire.ended_early = False
+        self._wire.begin(started + self._timeout_s)
         try:
-            return self._exchange(method, url, headers, body, started + self._timeout_s)
+            return self._exchange(method, url, target, headers, body)
         except httpcore.ConnectError as error:
             if isinstance(error.__context__, ssl.SSLCertVerificationError):
                 raise CertificateInvalidError(url, error.__context__.verify_message) from None
@@ -115,32 +115,45 @@ class HttpsClient:
         self.close()
 
     def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, deadline: float
+        self, method: str, url: str, target: httpcore.URL, headers: Mapping[str, str], body: bytes
     ) -> Response:
         timeout = dict.fromkeys(("read", "write", "pool"), self._timeout_s)
         timeout["connect"] = self._connect_timeout_s
-        wire_headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        port = target.port or 443
+        host = target.host if port == 443 else target.host + b":%d" % port
+        wire_headers = [(b"Host", host), *_wire_headers(url, headers)]
         if body:
             wire_headers.append((b"Content-Length", str(len(body)).encode()))
-        parsed = httpcore.URL(url)
-        port = parsed.port or 443
-        host = parsed.host if port == 443 else parsed.host + b":%d" % port
         with self._pool.stream(
-            method,
-            parsed,
-            headers=[(b"Host", host), *wire_headers],
-            content=body,
-            extensions={"timeout": timeout},
+            method, target, headers=wire_headers, content=body, extensions={"timeout": timeout}
         ) as answer:
             received = bytearray()
             for chunk in answer.iter_stream():
                 received += chunk
                 if len(received) > self._max_body_bytes:
                     raise ResponseTooLargeError(url, f"more than {self._max_body_bytes} bytes")
-                # A server that drips one byte a second never trips the read timeout.
-                if time.monotonic() > deadline:
-                    raise ServerUnreachableError(url, f"no whole answer in {self._timeout_s:g} s")
             return Response(answer.status, _header_table(answer.headers), bytes(received))
+
+
+def _checked(url: str) -> httpcore.URL:
+    """An address that can be connected to; a server or a card may name any."""
+    if not url.startswith("https://"):
+        raise NetworkError(url, "only https is spoken")
+    try:
+        target = httpcore.URL(url)
+        port = urlsplit(url).port
+    except (ValueError, UnicodeError) as error:
+        raise NetworkError(url, f"not an address: {error}") from None
+    if not target.host or port == 0:
+        raise NetworkError(url, "not an address: no host or no port")
+    return target
+
+
+def _wire_headers(url: str, headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    try:
+        return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    except UnicodeEncodeError:
+        raise NetworkError(url, "a header has characters that HTTP cannot carry") from None
 
 
 def _header_table(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -152,17 +165,31 @@ def _header_table(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return table
 
 
-class _HostTable(httpcore.NetworkBackend):
+class _Wire(httpcore.NetworkBackend):
     """Connects to the configured address of a name; other names go to the resolver.
 
     ``ended_early`` tells a server that went away from one that talks nonsense: httpcore has one
-    error for both.
+    error for both. The deadline is held at every read and write, for httpcore's own limits begin
+    anew with each byte.
     """
 
     def __init__(self, hosts: Mapping[str, str]) -> None:
         self.ended_early = False
+        self._deadline_s = 0.0
         self._hosts = dict(hosts)
         self._backend = httpcore.SyncBackend()
+
+    def begin(self, deadline_s: float) -> None:
+        """An exchange begins, which has to be over by then."""
+        self.ended_early = False
+        self._deadline_s = deadline_s
+
+    def remaining_s(self, limit_s: float | None) -> float:
+        """Time that is left for a step. Raises httpcore.ReadTimeout if there is none."""
+        left = self._deadline_s - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("no whole answer in time")
+        return left if limit_s is None else min(left, limit_s)
 
     def connect_tcp(
         self,
@@ -176,7 +203,9 @@ class _HostTable(httpcore.NetworkBackend):
         if address is not None:
             name, colon, number = address.rpartition(":")
             host, port = (name.strip("[]"), int(number)) if colon else (address, port)
-        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        stream = self._backend.connect_tcp(
+            host, port, self.remaining_s(timeout), local_address, socket_options
+        )
         return _Stream(stream, self)
 
     def sleep(self, seconds: float) -> None:
@@ -184,20 +213,20 @@ class _HostTable(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection that notes when the other side closes it."""
+    """A connection that holds the deadline and notes when the other side closes it."""
 
-    def __init__(self, stream: httpcore.NetworkStream, table: _HostTable) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, wire: _Wire) -> None:
         self._stream = stream
-        self._table = table
+        self._wire = wire
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data = self._stream.read(max_bytes, timeout)
+        data = self._stream.read(max_bytes, self._wire.remaining_s(timeout))
         if not data:
-            self._table.ended_early = True
+            self._wire.ended_early = True
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
+        self._stream.write(buffer, self._wire.remaining_s(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -208,8 +237,8 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        secured = self._stream.start_tls(ssl_context, server_hostname, timeout)
-        return _Stream(secured, self._table)
+        limit_s = self._wire.remaining_s(timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, limit_s), self._wire)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
