@@ -1,0 +1,1 @@
+"""The promises about sharing and recovery, measured on a real pcscd with software cards."""

@@ -1,0 +1,266 @@
+"""The programs of the load, each a process of its own: `programs NAME DOOR SOCKET READER …`.
+
+They answer in lines of JSON; times are CLOCK_MONOTONIC, which all processes share.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from bench.chaos.apdus import IMSI, IMSI_SCRIPT, READ_ICCID, READ_IMSI, SELECT_ICCID, TRANSACTION
+from bench.chaos.doors import CardeaDoor, Door, LostError, PyscardDoor, Transmit, open_door
+
+__all__ = ["PROGRAMS"]
+
+
+def transactions(door: Door, seconds: str) -> None:
+    """Transactions of five APDUs without a pause; each as [asked, granted, done]."""
+    one(door)
+    say("ready")
+    listen()
+    done: list[tuple[float, float, float]] = []
+    end = time.monotonic() + float(seconds)
+    while time.monotonic() < end:
+        done.append(one(door))
+    say(done)
+
+
+def holder(door: Door, ending: str) -> None:
+    """Verifies the PIN, selects a file, and keeps the card: for ever, or until told to end."""
+    listen()
+    with door.hold() as transmit:
+        for command in IMSI_SCRIPT:
+            expect(transmit(command), b"\x90\x00")
+        expect(transmit(READ_IMSI), IMSI)
+        say(time.monotonic())
+        if ending == "ended":
+            listen()
+            before = time.monotonic()
+        else:
+            time.sleep(3600)
+    say(before)
+
+
+def follower(door: Door) -> None:
+    """Waits for the card; says when it had it, then stays until told."""
+    say("ready")
+    while listen():
+        with door.hold():
+            say(time.monotonic())
+            listen()
+        say("gave it back")
+
+
+def session(door: Door, pause_s: str) -> None:
+    """One APDU after the other within one hold; at each word the latencies since the last."""
+    taken: list[float] = []
+    with door.hold() as transmit:
+        transmit(SELECT_ICCID)
+        answer = transmit(READ_ICCID)
+        say("ready")
+        words = Words()
+        while not words.ended:
+            before = time.monotonic()
+            expect(transmit(READ_ICCID), answer)
+            taken.append(time.monotonic() - before)
+            if words.pending():
+                say(taken)
+                taken = []
+            time.sleep(float(pause_s))
+
+
+def calls(door: Door, what: str, pause_s: str) -> None:
+    """One call after the other: "list", "read", "transaction"; latencies at each word."""
+    call = _call(door, what)
+    call()
+    say("ready")
+    words = Words()
+    taken: list[float] = []
+    while not words.ended:
+        before = time.monotonic()
+        call()
+        taken.append(time.monotonic() - before)
+        if words.pending():
+            say(taken)
+            taken = []
+        time.sleep(float(pause_s))
+
+
+def stateful(door: Door, pause_s: str) -> None:
+    """Builds up a state that a reset takes away and relies on it until it is told of the loss.
+
+    For each word: how many answers, how many that came from a lost state, how the hold ended,
+    and after how long a new hold with a new state had its first right answer.
+    """
+    say("ready")
+    while listen():
+        right = wrong = 0
+        ended = ""
+        try:
+            keep = door.connected() if isinstance(door, PyscardDoor) else door.hold()
+            with keep as transmit:
+                build(transmit)
+                say("built")
+                give_up_at = time.monotonic() + 5.0
+                while time.monotonic() < give_up_at:
+                    if transmit(READ_IMSI) == IMSI:
+                        right += 1
+                    else:
+                        wrong += 1
+                    time.sleep(float(pause_s))
+        except LostError as error:
+            ended = str(error)
+        before = time.monotonic()
+        say([right, wrong, ended, rebuild(door, before)])
+
+
+def resetter(door: PyscardDoor) -> None:
+    """Resets the card at each word, as any program may: connect, reset, disconnect."""
+    door.disconnect()
+    say("ready")
+    while listen():
+        door.connect()
+        door.reset()
+        say(time.monotonic())
+        door.disconnect()
+
+
+def deadline(door: CardeaDoor, apdu: str) -> None:
+    """Calls a card that hangs with `apdu`, at each word with so many seconds; how long it took."""
+    say("ready")
+    while word := listen():
+        kind, _, limit = word.partition(" ")
+        before, reason = time.monotonic(), "answered"
+        try:
+            if kind == "deadline":
+                door.client._timeout_s = float(limit)
+                door.client.transmit(door.name, bytes.fromhex(apdu), max_wait_s=60)
+            elif kind == "wait":
+                door.client.transmit(door.name, bytes.fromhex(apdu), max_wait_s=float(limit))
+            else:
+                with door.client.session(door.name, max_wait_s=float(limit)) as leased:
+                    leased.transmit(bytes.fromhex(apdu))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is the answer
+            reason = getattr(error, "reason", repr(error))
+        say([time.monotonic() - before, reason])
+
+
+def hang(door: PyscardDoor) -> None:
+    """Sends one APDU and says when it is back, if ever."""
+    say("ready")
+    listen()
+    before = time.monotonic()
+    with suppress(LostError):
+        door.transmit(READ_ICCID)
+    say(time.monotonic() - before)
+
+
+def build(transmit: Transmit) -> None:
+    for command in IMSI_SCRIPT:
+        expect(transmit(command), b"\x90\x00")
+    expect(transmit(READ_IMSI), IMSI)
+
+
+def rebuild(door: Door, since: float) -> float | None:
+    """Seconds until a new hold works; None if it does not within five."""
+    while time.monotonic() - since < 5.0:
+        try:
+            if isinstance(door, PyscardDoor):
+                door.disconnect()
+                door.connect()
+            with door.hold() as transmit:
+                build(transmit)
+        except LostError:
+            time.sleep(0.01)
+            continue
+        return time.monotonic() - since
+    return None
+
+
+def one(door: Door) -> tuple[float, float, float]:
+    asked = time.monotonic()
+    with door.hold() as transmit:
+        granted = time.monotonic()
+        for command in TRANSACTION:
+            if transmit(command)[-2:] != b"\x90\x00":
+                raise LostError("a wrong answer")
+    return asked, granted, time.monotonic()
+
+
+def expect(answer: bytes, right: bytes) -> None:
+    if answer != right:
+        raise LostError(f"{answer.hex()} instead of {right.hex()}")
+
+
+def say(thing: object) -> None:
+    print(json.dumps(thing), flush=True)
+
+
+def listen() -> str:
+    """The next word; "" at the end."""
+    return sys.stdin.readline().strip()
+
+
+class Words:
+    """Words that come while there is work to do."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(sys.stdin, selectors.EVENT_READ)
+
+    def pending(self) -> bool:
+        """Whether one has come since."""
+        if not self._selector.select(0):
+            return False
+        word = listen()
+        self.ended = not word
+        return bool(word)
+
+
+def _call(door: Door, what: str) -> Callable[[], object]:
+    if what == "transaction":
+        return lambda: one(door)
+    if isinstance(door, PyscardDoor):
+        return lambda: _read_bare(door)
+    assert isinstance(door, CardeaDoor)
+    if what == "list":
+        return door.client.readers
+    return lambda: door.client.read(door.name, "EF.ICCID")
+
+
+def _read_bare(door: PyscardDoor) -> None:
+    with door.hold() as transmit:
+        transmit(SELECT_ICCID)
+        transmit(READ_ICCID)
+
+
+PROGRAMS: dict[str, Callable[..., Any]] = {
+    program.__name__: program
+    for program in (
+        transactions,
+        holder,
+        follower,
+        session,
+        calls,
+        stateful,
+        resetter,
+        deadline,
+        hang,
+    )
+}
+
+
+def main() -> None:
+    name, kind, socket, reader, *arguments = sys.argv[1:]
+    PROGRAMS[name](open_door(kind, socket, reader), *arguments)
+
+
+if __name__ == "__main__":
+    main()
