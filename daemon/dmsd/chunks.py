@@ -11,7 +11,7 @@ from omadm.errors import FormatError
 from omadm.messages import Item
 from omadm.status import StatusCode
 
-__all__ = ["ChunkError", "Reassembly", "cut"]
+__all__ = ["ChunkError", "Reassembly", "base64_size", "cut"]
 
 
 class ChunkError(Exception):
@@ -30,6 +30,13 @@ class _Unfinished:
     data: bytearray
     # Base64 that did not end on a group of four: it goes on in the next piece.
     rest: str = ""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """What Size may say: the object's own size, or that of its base64 (see Exchange)."""
+        form = None if self.item.meta is None else self.item.meta.format
+        own = len(self.data)
+        return (own, base64_size(own)) if form in ("b64", "bin") else (own,)
 
     def add(self, item: Item) -> None:
         if not self.rest and isinstance(item.data, bytes):
@@ -88,9 +95,14 @@ class Reassembly:
         if item.more_data:
             return None
         self._unfinished = None
-        if current.size is not None and current.size != len(current.data):
+        if current.size is not None and current.size not in current.sizes:
             raise ChunkError(StatusCode.SIZE_MISMATCH)
         return replace(current.item, data=bytes(current.data), more_data=False)
+
+
+def base64_size(size: int) -> int:
+    """How many characters so many bytes take in base64."""
+    return 4 * ((size + 2) // 3)
 
 
 def _base64_text(item: Item) -> str:
@@ -102,7 +114,8 @@ def _base64_text(item: Item) -> str:
 def cut(value: bytes, start: int, room: int, fits: Callable[[bytes], bool], *, text: bool) -> bytes:
     """The longest piece from ``start`` that fits, found by shrinking; ``b""`` if none does.
 
-    Text is cut between characters only.
+    Text is cut between characters only. Bytes are cut in threes, so that the base64 of the pieces
+    joins to the base64 of the whole: some clients decode each piece, others the joined text.
     """
     length = min(room, len(value) - start)
     while length > 0:
@@ -110,6 +123,8 @@ def cut(value: bytes, start: int, room: int, fits: Callable[[bytes], bool], *, t
         if text:
             while end > start and end < len(value) and value[end] & 0xC0 == 0x80:
                 end -= 1
+        elif end < len(value):
+            end -= (end - start) % 3
         piece = value[start:end]
         if piece and fits(piece):
             return piece

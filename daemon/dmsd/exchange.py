@@ -23,7 +23,7 @@ from omadm.messages import (
 )
 from omadm.status import StatusCode
 
-from dmsd.chunks import cut
+from dmsd.chunks import base64_size, cut
 from dmsd.orders import UNANSWERED, Batch, Order, Outcome
 
 __all__ = ["Answered", "Exchange"]
@@ -55,10 +55,15 @@ class _Sent:
 
 
 class Exchange:
-    """Takes one batch after the other. ``cost`` says how many bytes a command adds to a message."""
+    """Takes one batch after the other. ``cost`` says how many bytes a command adds to a message,
+    ``in_base64`` whether bytes travel so: Size is that of the data as carried (DM TND 1.2 §7.7.4).
+    """
 
-    def __init__(self, cost: Callable[[Command], int]) -> None:
+    def __init__(
+        self, cost: Callable[[Command], int], in_base64: Callable[[], bool] = lambda: False
+    ) -> None:
         self._cost = cost
+        self._in_base64 = in_base64
         self._orders: tuple[Order, ...] = ()
         self._outcomes: list[Outcome | None] = []
         self._atomic = False
@@ -199,7 +204,7 @@ class Exchange:
 
         def build(piece: bytes) -> Command:
             more = offset + len(piece) < len(value)
-            size = len(value) if offset == 0 else None
+            size = self._carried_size(order) if offset == 0 else None
             return _command(order, cmd_id, piece=piece, more=more, size=size)
 
         piece = cut(
@@ -222,6 +227,10 @@ class Exchange:
             self._offset = None
             self._next += 1
         return (command,), last
+
+    def _carried_size(self, order: Order) -> int:
+        size = len(order.value or b"")
+        return base64_size(size) if order.format in _BINARY and self._in_base64() else size
 
     def _piece_status(self, index: int, code: int) -> None:
         sent = self._sent.pop(index)

@@ -86,7 +86,7 @@ class ServerSession:
         self._settings = settings
         self._resp_uri = resp_uri
         self._proof: ServerProof | None = None
-        self._exchange = Exchange(self._cost)
+        self._exchange = Exchange(self._cost, lambda: self._encoding == "xml")
         self._chunks = Reassembly(settings.limits.object)
         self._cards = SessionCards(settings.registry, id, first.source)
         self._commands = ClientCommands(settings.registry, id, first.source, self._cards)

@@ -240,7 +240,7 @@ def _claimed(message: Message, evidence: Evidence) -> tuple[str | None, str | No
     if cred is None:
         return message.header.source_name, None
     if cred.type == auth.BASIC:
-        return auth.basic_user(cred), cred.type
+        return auth.basic_user(cred, message.header.source_name), cred.type
     return message.header.source_name or "", cred.type
 
 

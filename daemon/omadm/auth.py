@@ -65,11 +65,15 @@ def basic_credential(user: str, password: Password) -> Cred:
     return Cred(BASIC, "b64", base64.b64encode(_pair(user, password)).decode("ascii"))
 
 
-def basic_user(cred: Cred) -> str:
-    """Who a basic credential claims to be; the name ends at the first colon."""
-    user, colon, _ = _decoded(cred).partition(b":")
+def basic_user(cred: Cred, loc_name: str | None = None) -> str:
+    """Who a basic credential claims to be. The name ends at the first colon, unless ``loc_name``
+    (Source/LocName) says that it goes on: ``IMEI:493005100592800`` is a usual name."""
+    pair = _decoded(cred)
+    user, colon, _ = pair.partition(b":")
     if cred.type != BASIC or not colon:
         raise AuthError("credential_malformed", type=cred.type)
+    if loc_name and pair.startswith(f"{loc_name}:".encode()):
+        return loc_name
     try:
         return user.decode()
     except UnicodeDecodeError as error:

@@ -40,6 +40,17 @@ class ParsedDocument:
         is_message = isinstance(self.body, Message)
         return "dm-bootstrap" if is_message else "client-provisioning"
 
+    @property
+    def server_ids(self) -> frozenset[str]:
+        """The servers that the document itself has accounts for; DocumentError."""
+        if isinstance(self.body, Message):
+            return frozenset(each.server_id for each in map_bootstrap(self.body).accounts)
+        return frozenset(
+            part.parm("PROVIDER-ID") or ""
+            for part in self.body.of_type("APPLICATION")
+            if (part.parm("APPID") or "").lower() == "w7"
+        )
+
 
 def trimmed(data: bytes) -> bytes:
     """Without the FF that fills the rest of a card file."""

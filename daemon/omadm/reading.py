@@ -50,6 +50,9 @@ _WITH_ITEMS: dict[str, type[Add | Replace | Delete | Get | Copy]] = {
     "Get": Get,
     "Copy": Copy,
 }
+_AUTH_TYPES = {
+    name.lower(): name for name in ("syncml:auth-basic", "syncml:auth-md5", "syncml:auth-MAC")
+}
 _NOT_DM = frozenset({"Put", "Search", "Map", "Sync", "Move"})
 _MAX_STATUS = 9999
 
@@ -100,14 +103,19 @@ def _cred(element: Element) -> Cred:
     if data is None:
         raise FormatError("missing_element", element="Data", parent="Cred")
     # SyncML Representation: without Type the credential is a basic one.
-    return Cred(meta.type or "syncml:auth-basic", meta.format or "b64", b64_text(data))
+    return Cred(_auth_type(meta.type or "syncml:auth-basic"), meta.format or "b64", b64_text(data))
 
 
 def _chal(element: Element) -> Chal:
     meta = _meta(element)
     if meta is None or not meta.type:
         raise FormatError("missing_element", element="Type", parent="Chal")
-    return Chal(meta.type, meta.format or "b64", meta.next_nonce)
+    return Chal(_auth_type(meta.type), meta.format or "b64", meta.next_nonce)
+
+
+def _auth_type(text: str) -> str:
+    """The type as the standard writes it: peers write syncml:auth-MD5 and syncml:auth-mac too."""
+    return _AUTH_TYPES.get(text.lower(), text)
 
 
 def _commands(element: Element, binary: bool) -> tuple[Command, ...]:

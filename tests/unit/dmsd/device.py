@@ -4,6 +4,7 @@ It is told how to authenticate itself, how large its messages may be, and which 
 so that the server meets many kinds of devices.
 """
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -382,7 +383,8 @@ class Device:
             return None
         self._part = None
         assert first.meta is not None
-        assert first.meta.size == len(data)
+        in_base64 = self.encoding == "xml" and isinstance(first.data, bytes)
+        assert first.meta.size == len(base64.b64encode(data) if in_base64 else data)
         return replace(first, data=bytes(data), more_data=False)
 
     @staticmethod

@@ -58,6 +58,20 @@ def test_text_is_cut_between_characters(text: str, room: int) -> None:
     assert "".join(str(piece) for piece in pieces).encode() == value
 
 
+@given(st.binary(max_size=300), st.integers(4, 60))
+def test_the_base64_of_the_pieces_joins_to_that_of_the_whole(value: bytes, room: int) -> None:
+    pieces: list[bytes] = []
+    while (done := sum(map(len, pieces))) < len(value):
+        pieces.append(cut(value, done, room, lambda one: len(one) <= room, text=False))
+    joined = b"".join(base64.b64encode(piece) for piece in pieces)
+    assert joined == base64.b64encode(value)
+
+
+@pytest.mark.parametrize("size", [6, 8])
+def test_the_size_may_be_that_of_the_bytes_or_of_their_base64(size: int) -> None:
+    assert put_together(items([b"one", b"two"], "bin", size)) == b"onetwo"
+
+
 def test_nothing_is_cut_where_nothing_fits() -> None:
     assert cut(b"abc", 0, 100, lambda _: False, text=False) == b""
 

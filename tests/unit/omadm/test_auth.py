@@ -46,6 +46,12 @@ def test_a_password_may_hold_a_colon_but_the_user_ends_at_the_first() -> None:
     verify_basic(cred, user="user", password=Secret(b"pa:ss"))
 
 
+def test_a_user_with_a_colon_is_known_by_the_loc_name() -> None:
+    cred = basic_credential("IMEI:493005100592800", b"pa:ss")
+    assert basic_user(cred, "IMEI:493005100592800") == "IMEI:493005100592800"
+    assert basic_user(cred, "IMEI:4930") == "IMEI"
+
+
 @pytest.mark.parametrize(("user", "password"), [("Bruce2", b"ohbehave"), ("Bruce1", b"OhBehave")])
 def test_wrong_user_or_password_fails_both_ways(user: str, password: bytes) -> None:
     with pytest.raises(AuthError, match="credential_wrong"):
