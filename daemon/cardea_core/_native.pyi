@@ -25,7 +25,12 @@ __all__ = [
     "Scp03Host",
     "Scp03Opening",
     "Scp03Session",
+    "Scp80Command",
+    "Scp80Keys",
+    "Scp80Response",
+    "Scp80Spi",
     "Secret",
+    "SmsSegment",
     "Snapshot",
     "Tlv",
     "TlvError",
@@ -46,6 +51,8 @@ __all__ = [
     "push_mac_verify",
     "push_network_key",
     "scp03_card_challenge",
+    "sms_assemble",
+    "sms_cut",
     "tlv_decode",
     "tlv_encode",
     "wbxml_decode",
@@ -455,6 +462,169 @@ class Scp03Session:
 
 def scp03_card_challenge(enc: _Key, sequence_counter: Buffer, aid: Buffer, length: int) -> bytes:
     """The challenge of a card that draws none at random (Amendment D §6.2.2.1), 8 or 16 bytes."""
+
+# --- secured packets ---------------------------------------------------------------------------
+
+_Check = Literal["none", "rc", "cc", "ds"]
+_Counter = Literal["none", "unchecked", "higher", "next"]
+_Receipt = Literal["never", "always", "on_error"]
+_Packet = Literal["command", "response"]
+
+@final
+class Scp80Spi:
+    """How a command packet is secured and answered: SPI (TS 102 225 §5.1.1, TS 31.115 §4.2).
+
+    `check` is "none", "rc" (redundancy), "cc" (cryptographic) or "ds", for which the standard has
+    no algorithm. `bytes()` of it gives the two bytes of a packet. CryptoError bad_input.
+    """
+
+    def __new__(
+        cls,
+        *,
+        check: _Check = "none",
+        ciphered: bool = False,
+        counter: _Counter = "none",
+        receipt: _Receipt = "never",
+        receipt_check: _Check = "none",
+        receipt_ciphered: bool = False,
+        receipt_by_submit: bool = False,
+    ) -> Self: ...
+    @staticmethod
+    def from_bytes(data: Buffer) -> Scp80Spi: ...
+    @property
+    def check(self) -> _Check: ...
+    @property
+    def ciphered(self) -> bool: ...
+    @property
+    def counter(self) -> _Counter: ...
+    @property
+    def receipt(self) -> _Receipt: ...
+    @property
+    def receipt_check(self) -> _Check: ...
+    @property
+    def receipt_ciphered(self) -> bool: ...
+    @property
+    def receipt_by_submit(self) -> bool: ...
+    def advance(self, stored: int, received: int) -> int:
+        """The counter to store after a command whose check fits (TS 102 225 §5.1.4).
+
+        CryptoError counter_low, counter_high, counter_blocked: statuses 02, 03, 04 of a receipt.
+        """
+
+    def __bytes__(self) -> bytes: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Scp80Keys:
+    """The keys of one card for secured packets (TS 102 225 §5.1.2, §5.1.3), at either end.
+
+    The lower half of `kic` and `kid` is the algorithm: 1 DES, 5 and 9 triple DES with two and
+    three keys, 2 AES; the upper half is the key version. An empty key means that there is none.
+    `code_length` of a checksum is 8 or 4. CryptoError wrong_length, bad_input.
+    """
+
+    def __new__(
+        cls, kic: int, cipher_key: _Key, kid: int, checksum_key: _Key, *, code_length: int = 8
+    ) -> Self: ...
+    @property
+    def kic(self) -> int: ...
+    @property
+    def kid(self) -> int: ...
+    def build_command(self, data: Buffer, *, spi: Scp80Spi, tar: Buffer, counter: int = 0) -> bytes:
+        """A command packet from CPL on. CryptoError too_long, wrong_length, bad_input."""
+
+    def open_command(self, packet: Buffer, *, least: Scp80Spi) -> Scp80Command:
+        """Verify and decrypt a command packet, secured at least as `least` says.
+
+        BadMac for a check or padding that does not fit; CryptoError bad_input for a packet that is
+        malformed, names other keys or is secured too little.
+        """
+
+    def build_response(
+        self, data: Buffer, *, spi: Scp80Spi, tar: Buffer, status: int, counter: int = 0
+    ) -> bytes:
+        """A response packet from RPL on, secured as the command's `spi` asks for."""
+
+    def open_response(self, packet: Buffer, *, spi: Scp80Spi) -> Scp80Response:
+        """Verify and decrypt the answer to a command sent with `spi`. BadMac, CryptoError.
+
+        A card that could not use its keys answers without security, as anybody could: to read
+        such an answer, pass an indicator that asks for none.
+        """
+
+    def __reduce__(self) -> Never: ...
+
+@final
+class Scp80Command:
+    """A command packet (TS 102 225 §5.1)."""
+
+    @staticmethod
+    def peek(packet: Buffer) -> Scp80Command:
+        """What can be read without keys; nothing of it is verified."""
+
+    @property
+    def spi(self) -> Scp80Spi: ...
+    @property
+    def kic(self) -> int: ...
+    @property
+    def kid(self) -> int: ...
+    @property
+    def tar(self) -> bytes: ...
+    @property
+    def counter(self) -> int | None:
+        """To be checked with Scp80Spi.advance; None in a packet that is not opened."""
+
+    @property
+    def data(self) -> bytes | None:
+        """What the application shall do; None in a packet that is not opened."""
+
+@final
+class Scp80Response:
+    """A response packet: a proof of receipt (TS 102 225 §5.2)."""
+
+    @property
+    def tar(self) -> bytes: ...
+    @property
+    def counter(self) -> int: ...
+    @property
+    def status(self) -> int:
+        """0 for received; the others are in TS 102 225 table 5 and TS 31.115 §7."""
+
+    @property
+    def data(self) -> bytes: ...
+
+@final
+class SmsSegment:
+    """The user data of one message of a packet, its header included (TS 23.040 §9.2.3.24)."""
+
+    def __new__(cls, user_data: Buffer, /) -> Self: ...
+    @property
+    def kind(self) -> _Packet | None:
+        """What the packet is: in its first message only."""
+
+    @property
+    def reference(self) -> int | None:
+        """What tells this packet's messages from those of another; None for a whole packet."""
+
+    @property
+    def total(self) -> int: ...
+    @property
+    def index(self) -> int:
+        """From 1 to `total`."""
+
+    @property
+    def data(self) -> bytes: ...
+
+def sms_cut(packet: Buffer, *, kind: _Packet, reference: int) -> list[bytes]:
+    """The user data of as many messages as the packet needs (TS 31.115 §4). CryptoError too_long.
+
+    `reference` shall differ between packets that are under way to one card at a time.
+    """
+
+def sms_assemble(messages: Sequence[Buffer]) -> tuple[_Packet, bytes]:
+    """The packet from the user data of all its messages, in any order. CryptoError bad_input."""
 
 # --- management tree -------------------------------------------------------------------------
 

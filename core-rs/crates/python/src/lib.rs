@@ -9,7 +9,9 @@ mod element;
 mod error;
 mod milenage;
 mod scp03;
+mod scp80;
 mod secret;
+mod sms;
 mod snapshot;
 mod tlv;
 mod tree;
@@ -28,6 +30,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tuak::register(module)?;
     crypto::register(module)?;
     scp03::register(module)?;
+    scp80::register(module)?;
+    sms::register(module)?;
     acceptor::register(module)?;
     tree::register(module)?;
     snapshot::register(module)?;

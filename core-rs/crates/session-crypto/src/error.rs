@@ -55,6 +55,15 @@ pub enum CryptoError {
         /// The status word.
         status: u16,
     },
+    /// A counter that is not higher than the last one: a message played again, or out of order.
+    #[error("the counter is too low")]
+    CounterLow,
+    /// A counter that has left out values which must not be left out.
+    #[error("the counter is too high")]
+    CounterHigh,
+    /// A counter that has reached its end: nothing is accepted any more.
+    #[error("the counter is blocked")]
+    CounterBlocked,
 }
 
 impl CryptoError {
@@ -68,6 +77,9 @@ impl CryptoError {
             Self::TooLong { .. } => "too_long",
             Self::WrongState { .. } => "wrong_state",
             Self::Refused { .. } => "card_refused",
+            Self::CounterLow => "counter_low",
+            Self::CounterHigh => "counter_high",
+            Self::CounterBlocked => "counter_blocked",
         }
     }
 }

@@ -8,6 +8,8 @@
 mod apdu;
 pub mod chains;
 pub mod cmac;
+pub mod crc;
+pub mod des;
 pub mod dm_auth;
 mod error;
 pub mod gba;
@@ -16,7 +18,9 @@ pub mod http_digest;
 pub mod milenage;
 pub mod push;
 pub mod scp03;
+pub mod scp80;
 mod secret;
+pub mod sms;
 pub mod tuak;
 
 pub use error::CryptoError;

@@ -1,0 +1,98 @@
+//! DES against RustCrypto's, which is another implementation, and against numbers of the standards.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
+use des::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use proptest::prelude::*;
+use session_crypto::des::{Block, Des, RetailMac};
+
+fn other(key: &[u8], mut block: Block, encrypts: bool) -> Block {
+    let wide = match *key.as_chunks::<8>().0 {
+        [one] => [one, one, one],
+        [one, two] => [one, two, one],
+        [one, two, three] => [one, two, three],
+        _ => unreachable!(),
+    };
+    let cipher = des::TdesEde3::new_from_slice(wide.as_flattened()).unwrap();
+    if encrypts {
+        cipher.encrypt_block(Array::cast_from_core_mut(&mut block));
+    } else {
+        cipher.decrypt_block(Array::cast_from_core_mut(&mut block));
+    }
+    block
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![Just(8_usize), Just(16), Just(24)]
+        .prop_flat_map(|length| prop::collection::vec(any::<u8>(), length))
+}
+
+#[test]
+fn the_example_of_the_standard_comes_out() {
+    // SP 800-17, table A.1, first line: the key of parity bits alone
+    let cipher = Des::new("key", &[1; 8]).unwrap();
+    let mut block = [0x80, 0, 0, 0, 0, 0, 0, 0];
+    cipher.encrypt(&mut block);
+    assert_eq!(block, [0x95, 0xF8, 0xA5, 0xE5, 0xDD, 0x31, 0xD9, 0x00]);
+}
+
+#[test]
+fn a_key_of_another_length_is_refused() {
+    for length in [0, 7, 9, 15, 17, 23, 25, 32] {
+        let fault = Des::new("K", &vec![0; length]).err().unwrap();
+        assert_eq!(fault.code(), "wrong_length");
+    }
+    for length in [0, 8, 15, 17, 24] {
+        let fault = RetailMac::new("K", &vec![0; length]).err().unwrap();
+        assert_eq!(fault.code(), "wrong_length");
+    }
+}
+
+proptest! {
+    #[test]
+    fn blocks_are_those_of_the_other_implementation(key in key(), block: Block) {
+        let cipher = Des::new("key", &key).unwrap();
+        let mut made = block;
+        cipher.encrypt(&mut made);
+        prop_assert_eq!(made, other(&key, block, true));
+        cipher.decrypt(&mut made);
+        prop_assert_eq!(made, block);
+        cipher.decrypt(&mut made);
+        prop_assert_eq!(made, other(&key, block, false));
+    }
+
+    #[test]
+    fn chains_are_made_of_single_blocks(key in key(), iv: Block, blocks: Vec<Block>) {
+        let cipher = Des::new("key", &key).unwrap();
+        let mut expected = Vec::new();
+        let mut chain = iv;
+        for block in &blocks {
+            chain = std::array::from_fn(|at| chain[at] ^ block[at]);
+            chain = other(&key, chain, true);
+            expected.push(chain);
+        }
+        let mut made = blocks.clone();
+        cipher.cbc_encrypt(&iv, &mut made);
+        prop_assert_eq!(&made, &expected);
+        let mut state = iv;
+        cipher.mac(&mut state, &blocks);
+        prop_assert_eq!(state, chain);
+        cipher.cbc_decrypt(&iv, &mut made);
+        prop_assert_eq!(made, blocks);
+    }
+
+    #[test]
+    fn a_retail_mac_ends_in_triple_des(key: [u8; 16], iv: Block, message: Vec<u8>) {
+        let mut padded = message.clone();
+        padded.push(0x80);
+        padded.resize(padded.len().next_multiple_of(8), 0);
+        let (last, before) = padded.as_chunks::<8>().0.split_last().unwrap();
+        let mut state = iv;
+        for block in before {
+            state = std::array::from_fn(|at| state[at] ^ block[at]);
+            state = other(&key[..8], state, true);
+        }
+        state = std::array::from_fn(|at| state[at] ^ last[at]);
+        let expected = other(&key, state, true);
+        prop_assert_eq!(RetailMac::new("K", &key).unwrap().tag(&iv, &message), expected);
+    }
+}
