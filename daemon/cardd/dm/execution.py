@@ -62,7 +62,8 @@ class _Outcome:
 class Execution:
     """One server's commands on one tree. ``log`` and ``orders`` grow as they are carried out.
 
-    ``fits`` says whether a Results can be sent at all; FormatError: not in that form.
+    ``fits`` says whether a Results can be sent at all; FormatError: not in that form. ``card``: see
+    Authority.
     """
 
     def __init__(
@@ -72,11 +73,12 @@ class Execution:
         *,
         max_object_bytes: int,
         fits: Callable[[Results], bool],
+        card: str | None = None,
     ) -> None:
         self.log: list[CommandDone] = []
         self.orders: list[ExecOrder] = []
         self._tree = tree
-        self._authority = Authority(tree, server_id)
+        self._authority = Authority(tree, server_id, card=card)
         self._chunks = Chunks(max_object_bytes)
         self._fits = fits
 

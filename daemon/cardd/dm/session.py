@@ -66,6 +66,7 @@ class ClientSession:
         reports: generic alerts to send in package 1.
         new_nonce: makes the nonces that the server has to use; 16 random bytes each.
         transport_authenticated: TLS, or HTTP digest with a derived key, has proved the server.
+        card: the one card whose files may be rewritten in this session; "" for none, None for any.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class ClientSession:
         server_initiated: bool = False,
         reports: tuple[Report, ...] = (),
         encoding: Encoding = "wbxml",
+        card: str | None = None,
     ) -> None:
         self.finished = False
         self.session_id = session_id
@@ -100,6 +102,7 @@ class ClientSession:
                 account.server_id,
                 max_object_bytes=device.max_obj_bytes,
                 fits=self._can_be_sent,
+                card=card,
             )
         except Refused as refusal:
             raise DmError("server_id_not_usable", detail=refusal.reason) from None
@@ -332,8 +335,12 @@ class ClientSession:
             self._url = self._resp_url(header.resp_uri)
 
     def _resp_url(self, uri: str) -> str:
-        url = urljoin(self._url, uri)
-        if urlsplit(url).scheme != urlsplit(self._account.address).scheme:
+        try:
+            url = urljoin(self._url, uri)
+            usable = urlsplit(url).scheme == urlsplit(self._account.address).scheme
+        except ValueError:
+            usable = False
+        if not usable:
             raise DmProtocolError("resp_uri", uri=uri[:80])
         return url
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from omadm.document import ParsedDocument, map_documents, parse_document
 from omadm.errors import DocumentError
@@ -28,13 +28,19 @@ CARD_MO = "org.cardea/1.0/Card"
 
 @dataclass(frozen=True, slots=True)
 class CardContent:
-    """The documents of one card, interpreted. ``files`` and ``documents`` may be empty."""
+    """The documents of one card, interpreted. ``files`` and ``documents`` may be empty.
+
+    ``named`` are the servers that each file's own document has accounts for; ``unfinished`` as
+    `interpret` got it.
+    """
 
     card_id: str
     files: tuple[ProvisioningFile, ...]
     documents: tuple[FoundDocument, ...]
     nodes: tuple[TreeNode, ...]
     accounts: tuple[MappedAccount, ...]
+    named: tuple[frozenset[str], ...]
+    unfinished: Mapping[str, bytes] = field(repr=False)
 
     def with_account(self, account: MappedAccount, nodes: Iterable[TreeNode]) -> CardContent:
         """The same with one account more."""
@@ -49,11 +55,15 @@ class CardContent:
         return replace(self, nodes=placement.nodes, accounts=accounts)
 
     def claims(self) -> Iterator[TreeNode]:
-        """All that the card claims in the tree. The servers of its accounts may read and replace
-        its files."""
+        """All that the card claims in the tree.
+
+        The servers of its accounts may read and replace its files. A document with accounts holds
+        their secrets: that file is for the servers it names alone (S2).
+        """
         yield from self.nodes
         servers = {account.server_id for account in self.accounts}
-        yield from _card_object(self.card_id, self.files, sorted(servers))
+        holders = [sorted(named & servers) for named in self.named]
+        yield from _card_object(self.card_id, self.files, sorted(servers), holders)
 
 
 def card_path(card_id: str) -> str:
@@ -92,19 +102,30 @@ def interpret(
     documents: list[FoundDocument] = []
     parsed: list[ParsedDocument] = []
     full: list[ProvisioningFile] = []
+    named: list[frozenset[str]] = []
     for file in files:
         content = unfinished.get(file.oid, file.content)
         if not content:
+            named.append(frozenset())
             continue
         full.append(file)
         with _blaming(card_id, file):
             parsed.append(parse_document(content))
+            named.append(parsed[-1].server_ids)
         documents.append(FoundDocument(file.oid, str(file.path), len(content), parsed[-1].format))
     # One mapping for all files: nodes are numbered through, and an account in one file may name an
     # access point that another file defines.
     with _blaming(card_id, *full):
         mapped = map_documents(parsed)
-    return CardContent(card_id, tuple(files), tuple(documents), mapped.nodes, mapped.accounts)
+    return CardContent(
+        card_id,
+        tuple(files),
+        tuple(documents),
+        mapped.nodes,
+        mapped.accounts,
+        tuple(named),
+        unfinished,
+    )
 
 
 @contextmanager
@@ -119,17 +140,21 @@ def _blaming(card_id: str, *files: ProvisioningFile) -> Iterator[None]:
 
 
 def _card_object(
-    card_id: str, files: Sequence[ProvisioningFile], servers: Sequence[str]
+    card_id: str,
+    files: Sequence[ProvisioningFile],
+    servers: Sequence[str],
+    holders: Sequence[Sequence[str]],
 ) -> Iterator[TreeNode]:
-    holders = "+".join(servers)
-    acl = f"Exec={holders}&Get={holders}&Replace={holders}" if servers else None
+    everyone = "+".join(servers)
+    acl = f"Exec={everyone}&Get={everyone}&Replace={everyone}" if servers else None
     root = card_path(card_id)
     yield interior(root, mime=CARD_MO, acl=acl)
     yield leaf(f"{root}/ICCID", card_id)
     yield interior(f"{root}/Files")
     for index, file in enumerate(files):
         path = data_path(card_id, index).rpartition("/")[0]
-        yield interior(path)
+        own = "+".join(holders[index])
+        yield interior(path, acl=f"Get={own}&Replace={own}" if own else None)
         yield leaf(f"{path}/OID", file.oid)
         yield leaf(f"{path}/Size", str(file.size), format="int")
         yield leaf(f"{path}/Data", file.content)

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from cardd.card import provisioning_files
 from cardd.card.channel import Transmit
 from cardd.card.credentials import ADM1, Credential, Rejections
+from cardd.card.errors import ContentTooLong
 from cardd.card.provisioning_files import ProvisioningFile, Update
 from cardd.tree.authority import ExecOrder
 from cardd.tree.management_tree import ManagementTree
 
-from .card_content import CardContent, data_path
+from .card_content import CardContent, card_path, data_path, interpret
 from .ports import JournalPort
 
-__all__ = ["FileOrder", "orders_in", "settle_journal", "withdraw", "write"]
+__all__ = [
+    "FileOrder",
+    "orders_in",
+    "settle_journal",
+    "with_orders",
+    "withdraw_claims",
+    "write",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,8 @@ class FileOrder:
     file: ProvisioningFile
     path: str
     server_id: str
-    content: bytes
+    # A document holds secrets.
+    content: bytes = field(repr=False)
     credential: Credential | None
     correlator: str | None
 
@@ -38,26 +47,46 @@ class FileOrder:
 def orders_in(
     tree: ManagementTree, content: CardContent, execs: Sequence[ExecOrder]
 ) -> tuple[FileOrder, ...]:
-    """The files whose content in force is not the card's own."""
+    """The files that a server claims other content for, and has ordered to be rewritten.
+
+    A claim without an order for this very card is none: its key would be another card's.
+    """
+    update = f"{card_path(content.card_id)}/Update"
+    ordered = {each.server_id: each for each in execs if each.path == update}
     found = []
     for index, file in enumerate(content.files):
         path = data_path(content.card_id, index)
         node = tree.snapshot.get(path)
         if node is None or node.kind != "server" or node.value is None:
             continue
-        order = next((each for each in execs if each.server_id == node.id), None)
-        key = order.data if order is not None else None
+        order = ordered.get(node.id)
+        if order is None:
+            continue
         found.append(
             FileOrder(
                 file=file,
                 path=path,
                 server_id=node.id,
                 content=node.value,
-                credential=Credential(ADM1, key) if key is not None else None,
-                correlator=order.correlator if order is not None else None,
+                credential=Credential(ADM1, order.data) if order.data is not None else None,
+                correlator=order.correlator,
             )
         )
     return tuple(found)
+
+
+def with_orders(content: CardContent, orders: Sequence[FileOrder]) -> CardContent:
+    """What the card is to carry: checked as a whole before the first byte is written.
+
+    Raises: ContentTooLong, DocumentMalformedError.
+    """
+    wanted, unfinished = list(content.files), dict(content.unfinished)
+    for order in orders:
+        if len(order.content) > order.file.size:
+            raise ContentTooLong(str(order.file.path), order.file.size, len(order.content))
+        wanted[content.files.index(order.file)] = replace(order.file, data=order.content)
+        unfinished.pop(order.file.oid, None)
+    return interpret(content.card_id, wanted, unfinished)
 
 
 def write(
@@ -120,9 +149,19 @@ def settle_journal(
     return torn
 
 
-def withdraw(tree: ManagementTree, order: FileOrder) -> None:
-    """Take the claim back once it is carried out or refused: the card speaks for itself again."""
-    tree.forget("server", order.server_id, order.path)
+def withdraw_claims(
+    tree: ManagementTree, content: CardContent, *, but: Sequence[FileOrder] = ()
+) -> None:
+    """Take back what servers claim of the card's files, but for the orders that are open: the
+    card speaks for itself. What a server claims and does not order would else be in force for
+    ever, and stand in the way of whoever orders next."""
+    kept = {(order.server_id, order.path) for order in but}
+    paths = [data_path(content.card_id, index) for index in range(len(content.files))]
+    for layer in tree.layers():
+        for path in paths:
+            claimed = layer.kind == "server" and layer.get(path) is not None
+            if claimed and (layer.id, path) not in kept:
+                tree.forget("server", layer.id, path)
 
 
 def _digest(content: bytes) -> bytes:

@@ -68,9 +68,11 @@ def converse(
     server: ServerPort,
     store: StorePort,
     environment: Environment,
+    card: str,
 ) -> Conversation:
     """Hold one session on ``tree`` and note in the store what outlives it whatever becomes of the
-    tree: nonces, the session's log, reports that arrived.
+    tree: nonces, the session's log, reports that arrived. ``card`` is the one that a server may
+    have rewritten, "" for none.
 
     Raises: TransportError, DmError, ServerAnswerError, StoreError. Drop ``tree`` then.
     """
@@ -85,6 +87,7 @@ def converse(
         # The network layer speaks to nobody whose certificate it has not checked.
         transport_authenticated=True,
         reports=tuple(reports.values()),
+        card=card,
     )
     failure: Exception | None = None
     try:
@@ -108,9 +111,12 @@ def converse(
     store.end_session(record, session.nonces, confirmed)
     if failure is not None:
         raise failure
-    # A server may try again: Add where Replace met nothing. The last word on a node counts.
+    # A server may try again: Add where Replace met nothing. The last word on a node counts. What is
+    # refused of a card that is not at hand is no part of what was to be installed here.
     last_status = {
-        done.path: done.status for done in session.commands_done if done.verb not in _READING
+        done.path: done.status
+        for done in session.commands_done
+        if done.verb not in _READING and not _of_another_card(done.path, card)
     }
     return Conversation(
         server_id=account.server_id,
@@ -121,6 +127,11 @@ def converse(
         execs=session.execs,
         confirmed=len(confirmed) == len(reports),
     )
+
+
+def _of_another_card(path: str, card: str) -> bool:
+    segments = path.split("/")
+    return len(segments) > 2 and segments[1] == "Card" and segments[2] != card
 
 
 def _with_kept_nonces(account: Account, store: StorePort) -> Account:
@@ -175,7 +186,10 @@ def _post_with_digest(
     # At most twice: without (or with a stale) challenge, then with the one just received.
     for _ in range(2):
         cnonce = environment.random_bytes(_NONCE_BYTES).hex()
-        proof = naf.authorize(method="POST", uri=uri, cnonce=cnonce, body=outgoing.body)
+        try:
+            proof = naf.authorize(method="POST", uri=uri, cnonce=cnonce, body=outgoing.body)
+        except NafError as error:
+            raise CredentialsRefused("http_digest", url=outgoing.url, cause=str(error)) from None
         extra = {"authorization": proof} if proof is not None else {}
         answer = server.request("POST", outgoing.url, {**headers, **extra}, outgoing.body)
         if answer.status != 401:

@@ -40,8 +40,6 @@ __all__ = ["Run"]
 
 # A server that orders something new after every confirmation is not followed for ever.
 _MAX_ROUNDS = 4
-# AAuthTypes whose secret is not in the tree but is derived from the card's key.
-_KEY_TYPES = frozenset({"HTTP-DIGEST", "TRANSPORT"})
 
 
 class Run:
@@ -154,7 +152,7 @@ class Run:
         self._say(1, 1, f"{changes} nodes differ from what was in force")
         if not self._accounts:
             return Found.NO_SERVER_WANTED
-        needs_key = any(_needs_key(account) for account in self._accounts)
+        needs_key = any(trust.needs_key(account) for account in self._accounts)
         return Found.TRUST_FROM_KEY if needs_key else Found.TRUST_IN_DOCUMENT
 
     def _adopt_card(self, content: CardContent) -> None:
@@ -185,7 +183,7 @@ class Run:
             self._keys = trust.bootstrap(self._card, self._server, home, self._environment)
         except (CardError, TransportError, DmError, ProvisioningError):
             # One authority's trouble does not keep another's data out (S3).
-            self._accounts = [each for each in self._accounts if not _needs_key(each)]
+            self._accounts = [each for each in self._accounts if not trust.needs_key(each)]
             if not self._accounts:
                 raise
             self._say(0, 1, "no key; going on with the accounts that need none")
@@ -222,6 +220,7 @@ class Run:
             server=self._server,
             environment=self._environment,
             store=self._store,
+            card=self._task.card.identity.name if self._task.card is not None else "",
         )
         self._tree.become(working)
         self.conversations.append(talk)
@@ -232,10 +231,11 @@ class Run:
         if self._content is not None:
             execs = [order for talk in self._unconfirmed for order in talk.execs]
             self._orders = card_update.orders_in(self._tree, self._content, execs)
+            card_update.withdraw_claims(self._tree, self._content, but=self._orders)
         return Found.CARD_OBSOLETE if self._orders else Found.CARD_CURRENT
 
     def _naf(self, account: Account) -> NafClient | None:
-        if self._keys is None or not _needs_key(account):
+        if self._keys is None or not trust.needs_key(account):
             return None
         return trust.naf_client(self._keys, account.address)
 
@@ -260,14 +260,16 @@ class Run:
     def _update_card(self) -> Found:
         content = self._content
         assert content is not None, "orders are found in a card's content only"
-        files = {file.oid: file for file in content.files}
+        # A card that carries what nobody can read would never be provisioned from again.
+        wanted = card_update.with_orders(content, self._orders)
+        files = list(content.files)
         for index, order in enumerate(self._orders):
             self._say(index, len(self._orders), f"writing file {order.file.path}")
-            files[order.file.oid] = self._write(order)
-            card_update.withdraw(self._tree, order)
+            files[content.files.index(order.file)] = self._write(order)
             self._files_updated += 1
+        card_update.withdraw_claims(self._tree, content)
         # What the card says now is adopted as at an insertion: from what was read back.
-        self._content = interpret(content.card_id, tuple(files.values()), {})
+        self._content = interpret(content.card_id, files, wanted.unfinished)
         self._adopt_card(self._content)
         self._say(len(self._orders), len(self._orders), "read back, equal")
         return Found.CARD_UPDATED
@@ -386,10 +388,6 @@ class Run:
             nodes_ordered=sum(len(talk.ordered) for talk in self.conversations),
             nodes_refused=sum(len(talk.refused) for talk in self.conversations),
         )
-
-
-def _needs_key(account: Account) -> bool:
-    return account.auth_type in _KEY_TYPES and account.client_secret is None
 
 
 _LAST_WORDS = {

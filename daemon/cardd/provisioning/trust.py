@@ -14,6 +14,7 @@ from gba import realm
 from gba.client import Ask, BootstrapClient, Bootstrapped, Response
 from gba.errors import GbaError
 from gba.naf import NafClient, ks_naf, naf_password
+from omadm.accounts import Account
 from omadm.mapping import MappedAccount
 from omadm.names import DMACC_MO
 from omadm.nodes import TreeNode, interior, leaf
@@ -27,9 +28,17 @@ from cardd.dm.errors import ServerNotAuthentic
 from .errors import BootstrappingError
 from .ports import CardPort, Environment, ServerPort
 
-__all__ = ["Subscriber", "bootstrap", "home_account", "naf_client", "read_subscriber"]
+__all__ = [
+    "Subscriber",
+    "bootstrap",
+    "home_account",
+    "naf_client",
+    "needs_key",
+    "read_subscriber",
+]
 
 _CNONCE_BYTES = 16
+_KEY_TYPES = frozenset({"HTTP-DIGEST", "TRANSPORT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +106,23 @@ def bootstrap(
 
 
 def naf_client(keys: Bootstrapped, url: str) -> NafClient:
-    """HTTP digest credentials for the server of ``url``, whose name is part of the key."""
-    fqdn = urlsplit(url).hostname or ""
+    """HTTP digest credentials for the server of ``url``, whose name is part of the key.
+
+    Raises BootstrappingError where it has none.
+    """
+    try:
+        fqdn = urlsplit(url).hostname or ""
+    except ValueError:
+        fqdn = ""
+    if not fqdn:
+        raise BootstrappingError(url[:80], "not an address")
     key = ks_naf(ck=keys.ck, ik=keys.ik, rand=keys.rand, impi=keys.impi, fqdn=fqdn)
     return NafClient(keys.btid, fqdn, naf_password(key))
+
+
+def needs_key(account: Account) -> bool:
+    """Whether the account's secret is not in the tree but is derived from the card's key."""
+    return account.auth_type in _KEY_TYPES and account.client_secret is None
 
 
 def home_account(subscriber: Subscriber) -> tuple[MappedAccount, Iterator[TreeNode]]:

@@ -39,19 +39,21 @@ class ExecOrder:
 class Authority:
     """One server's hands on a tree. Every method raises Refused, and then nothing has changed.
 
-    ``uri`` is a target as it stands in a command; ``at_ms`` Unix milliseconds.
+    ``uri`` is a target as it stands in a command; ``at_ms`` Unix milliseconds. ``card`` names the
+    one card whose files may be rewritten now; "" for none, None for any.
     """
 
-    def __init__(self, tree: ManagementTree, server_id: str) -> None:
+    def __init__(self, tree: ManagementTree, server_id: str, *, card: str | None = None) -> None:
         if server_id in ("", NOBODY, ANY):
             raise Refused(StatusCode.FORBIDDEN, ROOT, "not a server identifier")
         self.tree = tree
         self.server_id = server_id
+        self.card = card
         self._source = Source("server", server_id)
 
     def on(self, tree: ManagementTree) -> Authority:
         """The same server's hands on a fork of the tree."""
-        return Authority(tree, self.server_id)
+        return Authority(tree, self.server_id, card=self.card)
 
     # -- reading
 
@@ -174,7 +176,15 @@ class Authority:
     def _permitted(self, verb: Verb, path: str) -> None:
         if verb not in rule_for(path).access:
             raise Refused(StatusCode.NOT_ALLOWED, path, f"the node takes no {verb}")
+        if verb is not Verb.GET and not self._at_hand(path):
+            raise Refused(StatusCode.NOT_ALLOWED, path, "that card is not at hand")
         self._granted(verb, path)
+
+    def _at_hand(self, path: str) -> bool:
+        """Whether what is ordered here can be done: nobody keeps orders for other cards."""
+        segments = path.split("/")
+        of_a_card = len(segments) > 2 and segments[1] == "Card"
+        return self.card is None or not of_a_card or segments[2] == self.card
 
     def _granted(self, verb: Verb, path: str) -> None:
         if not self.tree.allows(self.server_id, verb, path):

@@ -1,0 +1,163 @@
+"""Whose orders a card's files follow: of this card, with this card's key, for a whole document."""
+
+from __future__ import annotations
+
+import pytest
+from cardd.card.errors import ContentTooLong
+from cardd.card.provisioning_files import ProvisioningFile
+from cardd.card.uicc import FilePath
+from cardd.provisioning import card_update
+from cardd.provisioning.card_content import CardContent, card_path, data_path, interpret
+from cardd.provisioning.errors import DocumentMalformedError
+from cardd.tree import Authority, ExecOrder, ManagementTree, Refused
+from cardea_core import Secret
+from omadm.builder import Credentials, dm_account
+from omadm.clientprov import build_document
+from omadm.nodes import leaf
+from omadm.status import StatusCode
+from support.documents import BOOTSTRAP, CONFIG, account
+
+CARD, OTHER_CARD = "8900101000000000019", "8900101000000000027"
+SERVER, LATER = "dm.example.org", "later.example"
+OLD, NEW = account(), account(access_point="newer.example")
+
+
+def file(oid: str, content: bytes, fid: int = 0x6431) -> ProvisioningFile:
+    return ProvisioningFile(oid, FilePath((0x7F50, fid)), 2048, content.ljust(2048, b"\xff"))
+
+
+def tree_of(*cards: CardContent) -> ManagementTree:
+    tree = ManagementTree()
+    for card in cards:
+        tree.adopt("card", card.card_id, card.claims(), 1)
+    return tree
+
+
+def claim(tree: ManagementTree, server: str, value: bytes, at_ms: int) -> None:
+    tree.adopt("server", server, [leaf(data_path(CARD, 0), value, format="bin")], at_ms)
+
+
+def order(card: str, server: str, key: bytes) -> ExecOrder:
+    return ExecOrder(f"{card_path(card)}/Update", server, Secret(key), "c-1")
+
+
+@pytest.fixture
+def content() -> CardContent:
+    return interpret(CARD, [file(BOOTSTRAP, OLD)], {})
+
+
+def test_the_key_of_another_card_is_never_presented_to_this_one(content: CardContent) -> None:
+    tree = tree_of(content)
+    claim(tree, SERVER, NEW, 2)
+    execs = [order(OTHER_CARD, SERVER, b"OTHERKEY"), order(CARD, SERVER, b"THIS-KEY")]
+    (found,) = card_update.orders_in(tree, content, execs)
+    assert found.credential is not None
+    assert found.credential.value.expose() == b"THIS-KEY"
+    assert card_update.orders_in(tree, content, execs[:1]) == ()
+
+
+def test_a_claim_that_nobody_ordered_is_taken_back(content: CardContent) -> None:
+    tree = tree_of(content)
+    claim(tree, SERVER, NEW, 2)
+    orders = card_update.orders_in(tree, content, [])
+    assert orders == ()
+    card_update.withdraw_claims(tree, content, but=orders)
+    node = tree.snapshot.get(data_path(CARD, 0))
+    assert node is not None
+    assert (node.kind, node.value) == ("card", OLD)
+
+
+def test_what_a_later_order_overtook_is_not_in_force_after_it(content: CardContent) -> None:
+    tree = tree_of(content)
+    claim(tree, SERVER, NEW, 2)
+    claim(tree, LATER, account(access_point="latest.example"), 3)
+    execs = [order(CARD, SERVER, b"THIS-KEY"), order(CARD, LATER, b"THIS-KEY")]
+    (found,) = card_update.orders_in(tree, content, execs)
+    assert found.server_id == LATER
+    card_update.withdraw_claims(tree, content)
+    node = tree.snapshot.get(data_path(CARD, 0))
+    assert node is not None
+    assert node.kind == "card"
+
+
+def test_a_server_orders_nothing_of_a_card_that_is_not_at_hand(content: CardContent) -> None:
+    other = interpret(OTHER_CARD, [file(BOOTSTRAP, OLD)], {})
+    tree = tree_of(content, other)
+    authority = Authority(tree, SERVER, card=CARD)
+    for act in (
+        lambda: authority.execute(f"{card_path(OTHER_CARD)}/Update", b"OTHERKEY", None),
+        lambda: authority.replace(data_path(OTHER_CARD, 0), leaf(".", NEW, format="bin"), 2),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.status == StatusCode.NOT_ALLOWED
+    authority.replace(data_path(CARD, 0), leaf(".", NEW, format="bin"), 2)
+    assert authority.execute(f"{card_path(CARD)}/Update", b"THIS-KEY", None).server_id == SERVER
+    assert authority.get(data_path(OTHER_CARD, 0))[0].value == OLD
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error"),
+    [
+        (b"\x03\x0b\x6a nonsense", DocumentMalformedError),
+        (NEW + bytes(2048), ContentTooLong),
+    ],
+)
+def test_what_could_not_be_read_again_is_refused_before_the_first_byte(
+    content: CardContent, wanted: bytes, error: type[Exception]
+) -> None:
+    tree = tree_of(content)
+    claim(tree, SERVER, wanted, 2)
+    orders = card_update.orders_in(tree, content, [order(CARD, SERVER, b"THIS-KEY")])
+    with pytest.raises(error):
+        card_update.with_orders(content, orders)
+
+
+def test_an_order_replaces_what_an_interrupted_write_was_to_become() -> None:
+    torn = file(BOOTSTRAP, NEW[:100] + OLD[100:])
+    content = interpret(CARD, [torn], {BOOTSTRAP: NEW})
+    tree = tree_of(content)
+    latest = account(access_point="latest.example")
+    claim(tree, SERVER, latest, 2)
+    orders = card_update.orders_in(tree, content, [order(CARD, SERVER, b"THIS-KEY")])
+    wanted = card_update.with_orders(content, orders)
+    assert {n.value for n in wanted.nodes if n.path == "./NAP/1/Addr"} == {b"latest.example"}
+    assert wanted.unfinished == {}
+
+
+def test_a_document_with_accounts_is_for_the_servers_that_it_names_alone() -> None:
+    """It holds their secrets."""
+    credentials = Credentials("device-0002", b"not-a-secret", b"Nonce", "DIGEST")
+    second = build_document(
+        dm_account(
+            server_id=LATER,
+            address=f"https://{LATER}/dm",
+            name="Second",
+            client=credentials,
+            server=None,
+            naps=(),
+            start_session=True,
+        )
+    )
+    content = interpret(
+        CARD,
+        [
+            file(BOOTSTRAP, account()),
+            file(CONFIG, second, 0x6432),
+            file("2.23.43.5.3", b"", 0x6433),
+        ],
+        {},
+    )
+    tree = tree_of(content)
+    mine, theirs = Authority(tree, SERVER), Authority(tree, LATER)
+    assert mine.get(data_path(CARD, 0))[0].value == account()
+    for act in (
+        lambda: mine.get(data_path(CARD, 1)),
+        lambda: mine.replace(data_path(CARD, 1), leaf(".", NEW, format="bin"), 2),
+        lambda: theirs.get(data_path(CARD, 0)),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.status == StatusCode.PERMISSION_DENIED
+    for authority in (mine, theirs):
+        assert authority.get(data_path(CARD, 2))[0].value == b""
