@@ -76,10 +76,11 @@ def address_url(address: str, address_type: str = "URI", port: str = "") -> str:
     if address_type.upper() == "IPV6" and not address.startswith("["):
         address = f"[{address}]"
     url = address if "://" in address else f"https://{address}"
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         stated = parts.port
     except ValueError:
+        # Whoever connects to it says what is wrong; nobody else is kept from their accounts.
         return url
     if port.isdigit() and stated is None and int(port) != _DEFAULT_PORTS.get(parts.scheme):
         parts = parts._replace(netloc=f"{parts.netloc}:{port}")

@@ -142,7 +142,7 @@ def _checked(url: str) -> httpcore.URL:
     try:
         target = httpcore.URL(url)
         port = urlsplit(url).port
-    except (ValueError, UnicodeError) as error:
+    except (TypeError, ValueError) as error:  # TypeError: httpcore takes ASCII only
         raise NetworkError(url, f"not an address: {error}") from None
     if not target.host or port == 0:
         raise NetworkError(url, "not an address: no host or no port")

@@ -281,6 +281,16 @@ def test_session_does_not_leave_tls_for_another_address() -> None:
     assert caught.value.reason == "resp_uri"
 
 
+def test_resp_uri_that_is_no_address_is_an_error_of_the_protocol() -> None:
+    from dataclasses import replace
+
+    peer = Peer(session(device_tree()))
+    peer.hear()
+    with pytest.raises(DmProtocolError) as caught:
+        peer.say(header=lambda h: replace(h, resp_uri="https://[::1"))
+    assert caught.value.reason == "resp_uri"
+
+
 def test_abort_by_the_server_ends_the_session_with_an_error() -> None:
     client = session(device_tree())
     peer = Peer(client)

@@ -165,7 +165,10 @@ def test_only_https_is_spoken(connected: HttpsClient, server: Gate, url: str) ->
     assert server.requests == []
 
 
-@pytest.mark.parametrize("url", ["https://", "https:///x", f"https://{NAME}:port/", "https://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://", "https:///x", f"https://{NAME}:port/", "https://[::1", "https://\xe9.example/"],
+)
 def test_an_address_that_is_none_is_an_error_of_this_layer(
     connected: HttpsClient, url: str
 ) -> None:

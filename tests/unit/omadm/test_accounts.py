@@ -86,6 +86,14 @@ def test_incomplete_accounts_are_left_out() -> None:
     assert accounts_in(snapshot((leaf("./DMAcc/1/AppAddr/1/Addr", "https://a"),))) == ()
 
 
+@pytest.mark.parametrize("address", ["https://[::1", "https://h:port/", "https://[x]/"])
+def test_an_address_that_is_none_keeps_nobody_from_their_accounts(address: str) -> None:
+    broken = leaf("./DMAcc/9/ServerID", "broken"), leaf("./DMAcc/9/AppAddr/1/Addr", address)
+    found = accounts_in(snapshot((), *broken))
+    assert [(each.server_id, each.address) for each in found] == [("broken", address)]
+    assert account("DIGEST", *broken[:1]).server_id == "dm.example.com"
+
+
 def test_instances_come_in_numerical_order() -> None:
     nodes = tuple(
         leaf(f"./DMAcc/{name}/{path}", value)
