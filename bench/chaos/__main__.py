@@ -1,6 +1,7 @@
 """Measure, print, and write bench/results/<promise>.json and .svg; ONLY="P1 P2" selects.
 
-SHORT=1 bounds the whole run to about a minute and writes to .build/chaos instead. Ends with 1 if a promise does not hold.
+SHORT=1 bounds the whole run to about a minute and writes to .build/chaos instead. Ends with 1
+if a promise does not hold.
 """
 
 from __future__ import annotations

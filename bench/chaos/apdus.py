@@ -8,6 +8,7 @@ __all__ = [
     "PIN_STATE",
     "READ_ICCID",
     "READ_IMSI",
+    "SCRIPT",
     "SELECT_ICCID",
     "SELECT_MF",
     "TRANSACTION",
@@ -31,3 +32,10 @@ IMSI = bytes.fromhex("0809101000000000109000")
 
 PIN_STATE = bytes.fromhex("00200001")
 """Answered 9000 while PIN1 is verified."""
+
+SCRIPT = (
+    *(SELECT_MF, SELECT_ICCID, READ_ICCID),
+    *(SELECT_MF, SELECT_ICCID, READ_ICCID),
+    *(SELECT_ICCID, READ_ICCID),
+)
+"""Eight APDUs; each READ_ICCID tells which card it was."""

@@ -5,7 +5,9 @@ They answer in lines of JSON; times are CLOCK_MONOTONIC, which all processes sha
 
 from __future__ import annotations
 
+import asyncio
 import json
+import queue
 import selectors
 import sys
 import time
@@ -13,7 +15,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from bench.chaos.apdus import IMSI, IMSI_SCRIPT, READ_ICCID, READ_IMSI, SELECT_ICCID, TRANSACTION
+import grpc
+from cardea.v1 import cards_pb2, cards_pb2_grpc, readers_pb2, readers_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from bench.chaos.apdus import (
+    IMSI,
+    IMSI_SCRIPT,
+    READ_ICCID,
+    READ_IMSI,
+    SCRIPT,
+    SELECT_ICCID,
+    TRANSACTION,
+)
 from bench.chaos.doors import CardeaDoor, Door, LostError, PyscardDoor, Transmit, open_door
 
 __all__ = ["PROGRAMS"]
@@ -161,6 +175,131 @@ def hang(door: PyscardDoor) -> None:
     say(time.monotonic() - before)
 
 
+def monitor(door: PyscardDoor) -> None:
+    """Watches for cards in the way that pyscard offers."""
+    from smartcard.CardMonitoring import CardMonitor, CardObserver
+
+    door.disconnect()
+    CardMonitor().addObserver(CardObserver())
+    say("ready")
+    listen()
+
+
+def beside(door: CardeaDoor, other: str, rounds: str, calls: str) -> None:
+    """An APDU on a session, one through pyscard on the reader `other`, an empty message: in turn,
+    so many `calls` each, `rounds` times."""
+    requests: queue.SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = queue.SimpleQueue()
+    with (
+        grpc.insecure_channel(door.client.target) as channel,
+        door.hold() as transmit,
+        PyscardDoor(other).hold() as bare,
+    ):
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        echoes = stub.ServerReflectionInfo(iter(requests.get, None))
+        empty = reflection_pb2.ServerReflectionRequest()
+
+        def echo() -> None:
+            requests.put(empty)
+            next(echoes)
+
+        contenders = {
+            "session": lambda: transmit(READ_ICCID),
+            "pyscard": lambda: bare(READ_ICCID),
+            "empty": echo,
+        }
+        for each in (transmit, bare):
+            each(SELECT_ICCID)
+        taken: dict[str, list[float]] = {name: [] for name in contenders}
+        for _ in range(int(rounds) + 1):
+            for name, call in contenders.items():
+                for _ in range(int(calls)):
+                    before = time.perf_counter()
+                    call()
+                    taken[name].append(time.perf_counter() - before)
+        requests.put(None)
+    # The first round warmed up.
+    say({name: times[int(calls) :] for name, times in taken.items()})
+
+
+def script(door: Door, give_up_s: str) -> None:
+    """`run ICCID`: the script once, and how many answers were those of another card, and the end.
+    `until ICCID`: again and again until that card answers; when that was, or null."""
+    say("ready")
+    while word := listen():
+        kind, _, iccid = word.partition(" ")
+        right = bytes.fromhex(iccid) + b"\x90\x00"
+        if kind == "run":
+            say(_run(door, right))
+            continue
+        give_up_at = time.monotonic() + float(give_up_s)
+        while True:
+            wrong, ended = _run(door, right)
+            if not ended:
+                break
+            if time.monotonic() > give_up_at:
+                break
+            time.sleep(0.005)
+            if isinstance(door, PyscardDoor):
+                with suppress(LostError):
+                    door.disconnect()
+                    door.connect()
+        say(None if ended else time.monotonic())
+
+
+def _run(door: Door, right: bytes) -> tuple[int, str]:
+    wrong = 0
+    try:
+        with door.hold() as transmit:
+            for command in SCRIPT:
+                answer = transmit(command)
+                if answer[-2:] != b"\x90\x00":
+                    raise LostError(f"status {answer[-2:].hex()}")
+                wrong += command == READ_ICCID and answer != right
+    except LostError as error:
+        return wrong, str(error)
+    return wrong, "another card" if wrong else ""
+
+
+def hostile(door: CardeaDoor, streams: str, connections: str) -> None:
+    """Keeps so many streams open, or opens them again at once, until it is told to end."""
+    asyncio.run(_flood(door, int(streams), int(connections)))
+
+
+async def _flood(door: CardeaDoor, streams: int, connections: int) -> None:
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.default_authority", "cardd")]
+    channels = [
+        grpc.aio.insecure_channel(door.client.target, options=options) for _ in range(connections)
+    ]
+    attempts = 0
+
+    async def again_and_again(number: int) -> None:
+        nonlocal attempts
+        channel = channels[number % connections]
+        while True:
+            attempts += 1
+            with suppress(grpc.RpcError):
+                if number % 2:
+                    watch = readers_pb2_grpc.ReaderServiceStub(channel).WatchReaders(
+                        readers_pb2.WatchReadersRequest()
+                    )
+                    async for _ in watch:
+                        pass
+                else:
+                    opening = cards_pb2.SessionRequest(open=cards_pb2.SessionOpen(name=door.name))
+                    stream = cards_pb2_grpc.CardServiceStub(channel).Session()
+                    await stream.write(opening)
+                    async for _ in stream:
+                        pass
+
+    tasks = [asyncio.ensure_future(again_and_again(number)) for number in range(streams)]
+    await asyncio.sleep(1.0)
+    say("ready")
+    await asyncio.to_thread(listen)
+    say(attempts)
+    for task in tasks:
+        task.cancel()
+
+
 def build(transmit: Transmit) -> None:
     for command in IMSI_SCRIPT:
         expect(transmit(command), b"\x90\x00")
@@ -253,6 +392,10 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
         resetter,
         deadline,
         hang,
+        monitor,
+        beside,
+        script,
+        hostile,
     )
 }
 
