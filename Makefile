@@ -30,6 +30,9 @@ test: setup
 check: setup
 	@tools/check.sh
 
+bench: setup
+	@tools/bench.sh
+
 gen: setup
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m tools.gen
 

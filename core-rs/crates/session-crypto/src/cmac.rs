@@ -43,25 +43,44 @@ impl Cmac {
     ///
     /// `rest` may be empty only if the whole message is.
     #[must_use]
-    pub(crate) fn continue_from(&self, mut state: Block, rest: &[u8]) -> Block {
-        // The last block is treated apart even if it is whole
+    pub(crate) fn continue_from(&self, state: Block, rest: &[u8]) -> Block {
+        self.finish(state, &[], rest)
+    }
+
+    /// As [`Cmac::continue_from`], with whole blocks before the rest.
+    #[must_use]
+    pub(crate) fn finish(&self, mut state: Block, blocks: &[Block], rest: &[u8]) -> Block {
+        // The last block is treated apart even if it is whole, and made before the chain runs: what
+        // has just been put together byte by byte cannot be read as a block at once
         let before = rest.len().saturating_sub(1) / 16 * 16;
         let (whole, last) = rest.split_at(before);
+        let last = self.last_block(last);
+        self.cipher.mac(&mut state, blocks);
         self.cipher.mac(&mut state, whole.as_chunks().0);
-        let [for_whole, for_padded] = &**self.subkeys;
-        let mut block = [0; 16];
-        let subkey = if last.len() == 16 {
-            for_whole
-        } else {
-            block[last.len()] = 0x80;
-            for_padded
-        };
-        block[..last.len()].copy_from_slice(last);
-        for (byte, key) in block.iter_mut().zip(subkey) {
-            *byte ^= key;
-        }
-        self.cipher.mac(&mut state, &[block]);
+        self.cipher.mac(&mut state, &[last]);
         state
+    }
+
+    /// What a rest of at most 16 bytes is to be added to: the subkey, and the padding it will need.
+    #[must_use]
+    pub(crate) fn ending(&self, length: usize) -> Block {
+        let [for_whole, for_padded] = &**self.subkeys;
+        match length {
+            16 => *for_whole,
+            _ => {
+                let mut ending = *for_padded;
+                ending[length] ^= 0x80;
+                ending
+            }
+        }
+    }
+
+    fn last_block(&self, last: &[u8]) -> Block {
+        let mut block = self.ending(last.len());
+        for (byte, other) in block.iter_mut().zip(last) {
+            *byte ^= other;
+        }
+        block
     }
 }
 

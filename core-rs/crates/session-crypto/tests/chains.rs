@@ -93,18 +93,49 @@ proptest! {
         (encryption, authentication) in (key(), key()),
         iv: [u8; 16],
         state: [u8; 16],
-        message in vec(any::<u8>(), 0..400),
-        clear in 0..24_usize,
+        ending: [u8; 16],
+        blocks in 1..20_usize,
+        clear in 1..16_usize,
+        filler: u8,
     ) {
+        let plain: Vec<u8> = (0..clear + 16 * blocks).map(|at| at as u8 ^ filler).collect();
         let mut results = Vec::new();
         for new in [Aes::new, Aes::portable] {
             let encryption = new("key", &encryption).unwrap();
             let authentication = new("key", &authentication).unwrap();
-            let (mut state, mut message) = (state, message.clone());
-            encrypt_and_mac(&encryption, &iv, &authentication, &mut state, &mut message, clear);
+            let (mut state, mut message) = (state, plain.clone());
+            let (left, right) = ((&encryption, &iv), (&authentication, &mut state));
+            prop_assert!(encrypt_and_mac(left, right, &mut message, clear, &ending));
+            let mut apart = plain[clear..].to_vec();
+            encryption.cbc_encrypt(&iv, apart.as_chunks_mut().0);
+            prop_assert_eq!(&message[clear..], &apart);
             results.push((state, message));
         }
         prop_assert_eq!(&results[0], &results[1]);
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_both_chains_are_refused(
+        length in 0..80_usize,
+        clear in 0..80_usize,
+    ) {
+        let aes = Aes::new("key", &[7; 16]).unwrap();
+        let (mut state, mut message) = ([1; 16], vec![3; length]);
+        let right = (&aes, &mut state);
+        let done = encrypt_and_mac((&aes, &[2; 16]), right, &mut message, clear, &[0; 16]);
+        let fits = (1..16).contains(&clear) && length > clear && (length - clear) % 16 == 0;
+        prop_assert_eq!(done, fits);
+        prop_assert!(fits || (state == [1; 16] && message == vec![3; length]));
+    }
+
+    #[test]
+    fn a_number_is_encrypted_as_a_block(key in key(), number: u128) {
+        for new in [Aes::new, Aes::portable] {
+            let aes = new("key", &key).unwrap();
+            let mut block = number.to_be_bytes();
+            aes.encrypt(&mut block);
+            prop_assert_eq!(aes.encrypt_number(number), block);
+        }
     }
 }
 

@@ -82,6 +82,20 @@ impl Aes {
         }
     }
 
+    /// The encrypted counter: a number as a big-endian block.
+    #[must_use]
+    pub fn encrypt_number(&self, number: u128) -> Block {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Schedule::Ni(schedule) => schedule.encrypt_number(number),
+            Schedule::Portable(schedule) => {
+                let mut block = number.to_be_bytes();
+                schedule.encrypt(&mut block);
+                block
+            }
+        }
+    }
+
     /// Takes blocks into a CBC-MAC state: `state = E(state xor block)` for each.
     pub fn mac(&self, state: &mut Block, blocks: &[Block]) {
         match &self.0 {
@@ -92,35 +106,41 @@ impl Aes {
     }
 }
 
-/// Encrypts all of `message` behind its first `clear` bytes in CBC mode, and takes all whole blocks of
-/// the result, the clear bytes included, into a CBC-MAC state.
+/// Encrypts `message` behind its first `clear` bytes in CBC mode, and takes the result, the clear bytes
+/// included, into a CBC-MAC state. What is left over at the end (the length modulo 16, filled with
+/// zeros) is added to `ending` and taken in as the last block.
 ///
-/// What is left over at the end (the message's length modulo 16) is for the caller, who knows how
-/// his code ends. Bytes that do not fill a last block of the encrypted part stay as they are.
+/// `clear` is 1 to 15, so that something is left over, and the rest whole blocks, at least one; the
+/// header of a command is like that. Otherwise nothing happens, and the answer is `false`.
+#[must_use]
 pub fn encrypt_and_mac(
-    encryption: &Aes,
-    iv: &Block,
-    authentication: &Aes,
-    state: &mut Block,
+    (encryption, iv): (&Aes, &Block),
+    (authentication, state): (&Aes, &mut Block),
     message: &mut [u8],
     clear: usize,
-) {
+    ending: &Block,
+) -> bool {
+    let blocks = message.len().saturating_sub(clear) / 16;
+    if !(1..16).contains(&clear) || blocks == 0 || message.len() != clear + 16 * blocks {
+        return false;
+    }
     #[cfg(target_arch = "x86_64")]
     if let (Schedule::Ni(encryption), Schedule::Ni(authentication)) =
         (&encryption.0, &authentication.0)
+        && let Some(pair) = ni::Pair::new(encryption, authentication)
     {
-        let chains = ni::Pair {
-            encryption,
-            authentication,
-        };
-        if chains.run(iv, state, message, clear) {
-            return;
-        }
+        pair.run(iv, state, message, clear, ending);
+        return true;
     }
-    if let Some(secret) = message.get_mut(clear..) {
-        encryption.cbc_encrypt(iv, secret.as_chunks_mut().0);
+    encryption.cbc_encrypt(iv, message[clear..].as_chunks_mut().0);
+    let (whole, rest) = message.as_chunks();
+    authentication.mac(state, whole);
+    let mut last = *ending;
+    for (byte, other) in last.iter_mut().zip(rest) {
+        *byte ^= other;
     }
-    authentication.mac(state, message.as_chunks().0);
+    authentication.mac(state, &[last]);
+    true
 }
 
 fn nearest_key_length(length: usize) -> usize {

@@ -2,9 +2,9 @@
 //!
 //! Why this is sound. `unsafe` does two things here, and each block says which:
 //!
-//! 1. It calls a function that is compiled for AES instructions. A [`Schedule`] exists only if
-//!    `is_x86_feature_detected!("aes")` has said yes: `new` is its only constructor, its fields are
-//!    private, and every such call is made by a method of a `Schedule` or of a [`Pair`] of two.
+//! 1. It calls a function that is compiled for the features `aes` and `ssse3`. A [`Schedule`] exists
+//!    only if `is_x86_feature_detected!` has said yes to both: `new` is its only constructor, its
+//!    fields are private, and every such call is made by a method of a `Schedule` or of a [`Pair`].
 //! 2. It reads or writes 16 bytes through a reference to an array of exactly 16 bytes, with the
 //!    instructions that need no alignment.
 //!
@@ -16,9 +16,11 @@
 
 use std::arch::x86_64::{
     __m128i, _mm_aesdec_si128, _mm_aesdeclast_si128, _mm_aesenc_si128, _mm_aesenclast_si128,
-    _mm_aesimc_si128, _mm_cvtsi32_si128, _mm_cvtsi128_si32, _mm_loadu_si128, _mm_setzero_si128,
-    _mm_shuffle_epi32, _mm_storeu_si128, _mm_xor_si128,
+    _mm_aesimc_si128, _mm_cvtsi32_si128, _mm_cvtsi128_si32, _mm_loadu_si128, _mm_or_si128,
+    _mm_set_epi64x, _mm_setzero_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_storeu_si128,
+    _mm_xor_si128,
 };
+use std::hint::black_box;
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -46,8 +48,8 @@ enum Rounds {
 
 /// Two keys of the same length, whose chains advance together.
 pub(super) struct Pair<'a> {
-    pub(super) encryption: &'a Schedule,
-    pub(super) authentication: &'a Schedule,
+    encryption: &'a Schedule,
+    authentication: &'a Schedule,
 }
 
 impl Drop for Schedule {
@@ -74,7 +76,7 @@ macro_rules! for_rounds {
 impl Schedule {
     /// `None` without AES instructions, and for a length that is none of an AES key.
     pub(super) fn new(key: &[u8]) -> Option<Box<Self>> {
-        if !std::arch::is_x86_feature_detected!("aes") {
+        if !(is_x86_feature_detected!("aes") && is_x86_feature_detected!("ssse3")) {
             return None;
         }
         let rounds = match key.len() {
@@ -94,7 +96,7 @@ impl Schedule {
             decryption,
             ..
         } = &mut *schedule;
-        // SAFETY: reason 1: the feature was detected above
+        // SAFETY: reason 1: the features were detected above
         unsafe { expand(key, encryption) };
         for_rounds!(rounds, invert(encryption, decryption));
         Some(schedule)
@@ -102,6 +104,10 @@ impl Schedule {
 
     pub(super) fn encrypt(&self, block: &mut Block) {
         for_rounds!(self.rounds, encrypt(&self.encryption, block));
+    }
+
+    pub(super) fn encrypt_number(&self, number: u128) -> Block {
+        for_rounds!(self.rounds, encrypt_number(&self.encryption, number))
     }
 
     pub(super) fn cbc_encrypt(&self, iv: &Block, blocks: &mut [Block]) {
@@ -117,25 +123,28 @@ impl Schedule {
     }
 }
 
-impl Pair<'_> {
-    /// Whether it was done: not for keys of two lengths, nor without whole blocks to encrypt.
+impl<'a> Pair<'a> {
+    /// `None` for keys of different lengths.
+    pub(super) fn new(encryption: &'a Schedule, authentication: &'a Schedule) -> Option<Self> {
+        (encryption.rounds == authentication.rounds).then_some(Self {
+            encryption,
+            authentication,
+        })
+    }
+
     pub(super) fn run(
         &self,
         iv: &Block,
         state: &mut Block,
         message: &mut [u8],
         clear: usize,
-    ) -> bool {
-        let blocks = message.len().saturating_sub(clear) / 16;
-        if self.encryption.rounds != self.authentication.rounds || clear > 16 || blocks == 0 {
-            return false;
-        }
+        ending: &Block,
+    ) {
         let keys = (&self.encryption.encryption, &self.authentication.encryption);
         for_rounds!(
             self.encryption.rounds,
-            encrypt_and_mac(keys, iv, state, message, clear)
+            encrypt_and_mac(keys, (iv, state), message, clear, ending)
         );
-        true
     }
 }
 
@@ -155,7 +164,7 @@ fn store(block: &mut Block, value: __m128i) {
 }
 
 /// The key expansion (FIPS 197 §5.2), word by word; the last words of long schedules stay unused.
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
 fn expand(key: &[u8], keys: &mut RoundKeys) {
     let length = key.len() / 4;
     let mut words = Zeroizing::new([0_u32; 60]);
@@ -185,14 +194,14 @@ fn expand(key: &[u8], keys: &mut RoundKeys) {
 
 /// SubWord. Four equal columns come out of ShiftRows as they went in, so that the last round with a
 /// zero key is SubBytes alone.
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
 fn substitute(word: u32) -> u32 {
     let columns = _mm_shuffle_epi32::<0>(_mm_cvtsi32_si128(word.cast_signed()));
     _mm_cvtsi128_si32(_mm_aesenclast_si128(columns, _mm_setzero_si128())).cast_unsigned()
 }
 
 /// The keys of the equivalent inverse cipher (FIPS 197 §5.3.5), in the order they are used.
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
 fn invert<const ROUNDS: usize>(encryption: &RoundKeys, decryption: &mut RoundKeys) {
     decryption[0] = encryption[ROUNDS];
     for round in 1..ROUNDS {
@@ -201,30 +210,50 @@ fn invert<const ROUNDS: usize>(encryption: &RoundKeys, decryption: &mut RoundKey
     decryption[ROUNDS] = encryption[0];
 }
 
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
 fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, block: &mut Block) {
-    store(block, rounds::<ROUNDS>(keys, load(block)));
+    store(
+        block,
+        rounds::<ROUNDS>(keys, _mm_xor_si128(load(block), keys[0])),
+    );
 }
 
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
+fn encrypt_number<const ROUNDS: usize>(keys: &RoundKeys, number: u128) -> Block {
+    // Through registers: two halves stored apart would have to arrive before they are read as one
+    let [low, high] = [number as u64, (number >> 64) as u64];
+    let (low, high) = (low.swap_bytes(), high.swap_bytes());
+    let input = _mm_set_epi64x(low.cast_signed(), high.cast_signed());
+    let mut block = [0; 16];
+    store(
+        &mut block,
+        rounds::<ROUNDS>(keys, _mm_xor_si128(input, keys[0])),
+    );
+    block
+}
+
+#[target_feature(enable = "aes,ssse3")]
 fn cbc_encrypt<const ROUNDS: usize>(keys: &RoundKeys, iv: &Block, blocks: &mut [Block]) {
     let mut chain = load(iv);
     for block in blocks {
-        chain = rounds::<ROUNDS>(keys, _mm_xor_si128(chain, load(block)));
+        // First what does not wait for the chain
+        let whitened = _mm_xor_si128(load(block), keys[0]);
+        chain = rounds::<ROUNDS>(keys, _mm_xor_si128(chain, whitened));
         store(block, chain);
     }
 }
 
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
 fn mac<const ROUNDS: usize>(keys: &RoundKeys, state: &mut Block, blocks: &[Block]) {
     let mut chain = load(state);
     for block in blocks {
-        chain = rounds::<ROUNDS>(keys, _mm_xor_si128(chain, load(block)));
+        let whitened = _mm_xor_si128(load(block), keys[0]);
+        chain = rounds::<ROUNDS>(keys, _mm_xor_si128(chain, whitened));
     }
     store(state, chain);
 }
 
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
 fn cbc_decrypt<const ROUNDS: usize>(keys: &RoundKeys, iv: &Block, blocks: &mut [Block]) {
     let mut previous = load(iv);
     let (groups, rest) = blocks.as_chunks_mut::<LANES>();
@@ -257,63 +286,109 @@ fn cbc_decrypt<const ROUNDS: usize>(keys: &RoundKeys, iv: &Block, blocks: &mut [
     }
 }
 
-/// CBC over the message behind `clear` bytes (at most 16, and at least a block behind them) and
-/// CBC-MAC over its whole blocks. The block that goes into the code ends at or before the end of the
-/// block encrypted one step earlier, so that both can run in the same step.
-#[target_feature(enable = "aes")]
+/// CBC over the message behind `clear` bytes, and CBC-MAC over all of it, the last bytes of which are
+/// added to `ending`; `super::encrypt_and_mac` has seen to the lengths. A block goes into the code one
+/// step after it was encrypted.
+///
+/// The blocks of the code straddle those of the cipher by the clear bytes. They are put together in
+/// registers: a load that straddles two stores under way would stop both chains.
+#[target_feature(enable = "aes,ssse3")]
 fn encrypt_and_mac<const ROUNDS: usize>(
     (encryption, authentication): (&RoundKeys, &RoundKeys),
-    iv: &Block,
-    state: &mut Block,
+    (iv, state): (&Block, &mut Block),
     message: &mut [u8],
     clear: usize,
+    ending: &Block,
 ) {
-    let steps = (message.len() - clear) / 16;
-    let (mut chain, mut code) = (load(iv), load(state));
-    if let Some(block) = block_at(message, clear) {
-        chain = rounds::<ROUNDS>(encryption, _mm_xor_si128(chain, load(block)));
+    let (Some(head), Some(straddle)) = (message.first_chunk(), Straddle::new(clear)) else {
+        return;
+    };
+    let mut before = _mm_shuffle_epi8(load(head), straddle.to_end);
+    let ([first, blocks @ ..], _) = message[clear..].as_chunks_mut() else {
+        return;
+    };
+    let ending = _mm_xor_si128(load(ending), authentication[0]);
+    let whitened = _mm_xor_si128(load(first), encryption[0]);
+    let mut chain = rounds::<ROUNDS>(encryption, _mm_xor_si128(load(iv), whitened));
+    let mut code = load(state);
+    store(first, chain);
+    for block in blocks {
+        // Keys are read where they lie: else the compiler copies them all to the stack first, where
+        // nothing would wipe them
+        let (encryption, authentication) = black_box((encryption, authentication));
+        let whitened = _mm_xor_si128(load(block), encryption[0]);
+        let ready = _mm_xor_si128(straddle.join(before, chain), authentication[0]);
+        before = chain;
+        (chain, code) = pair_of_rounds::<ROUNDS>(
+            (encryption, _mm_xor_si128(chain, whitened)),
+            (authentication, _mm_xor_si128(code, ready)),
+        );
         store(block, chain);
     }
-    for step in 1..steps {
-        let Some(ready) = block_at(message, 16 * (step - 1)).map(|block| load(block)) else {
-            break;
-        };
-        let Some(block) = block_at(message, clear + 16 * step) else {
-            break;
-        };
-        let input = _mm_xor_si128(chain, load(block));
-        let ready = _mm_xor_si128(code, ready);
-        (chain, code) = pair_of_rounds::<ROUNDS>((encryption, input), (authentication, ready));
-        store(block, chain);
-    }
-    for block in message.as_chunks().0.iter().skip(steps - 1) {
-        code = rounds::<ROUNDS>(authentication, _mm_xor_si128(code, load(block)));
-    }
+    let ready = _mm_xor_si128(straddle.join(before, chain), authentication[0]);
+    code = rounds::<ROUNDS>(authentication, _mm_xor_si128(code, ready));
+    let rest = _mm_shuffle_epi8(chain, straddle.from_before);
+    let ready = _mm_xor_si128(rest, ending);
+    code = rounds::<ROUNDS>(authentication, _mm_xor_si128(code, ready));
     store(state, code);
 }
 
-fn block_at(message: &mut [u8], at: usize) -> Option<&mut Block> {
-    message.get_mut(at..)?.first_chunk_mut()
+/// Blocks of the code from blocks of the cipher: the last bytes of one and the first of the next.
+struct Straddle {
+    from_before: __m128i,
+    from_after: __m128i,
+    to_end: __m128i,
 }
 
-#[target_feature(enable = "aes")]
+/// A window of 16 bytes on this selects bytes for a shuffle; 80 selects a zero.
+static SELECTORS: [u8; 48] = {
+    let mut selectors = [0x80; 48];
+    let mut at = 0;
+    while at < 16 {
+        selectors[16 + at as usize] = at;
+        at += 1;
+    }
+    selectors
+};
+
+impl Straddle {
+    /// `None` for more than 16 clear bytes.
+    fn new(clear: usize) -> Option<Self> {
+        let window = |at: usize| SELECTORS.get(at..)?.first_chunk().map(load);
+        Some(Self {
+            from_before: window(32_usize.checked_sub(clear)?)?,
+            from_after: window(16_usize.checked_sub(clear)?)?,
+            to_end: window(clear)?,
+        })
+    }
+
+    #[target_feature(enable = "aes,ssse3")]
+    #[inline]
+    fn join(&self, before: __m128i, after: __m128i) -> __m128i {
+        _mm_or_si128(
+            _mm_shuffle_epi8(before, self.from_before),
+            _mm_shuffle_epi8(after, self.from_after),
+        )
+    }
+}
+
+/// The rounds after the first key has been added.
+#[target_feature(enable = "aes,ssse3")]
 #[inline]
-fn rounds<const ROUNDS: usize>(keys: &RoundKeys, block: __m128i) -> __m128i {
-    let mut block = _mm_xor_si128(block, keys[0]);
+fn rounds<const ROUNDS: usize>(keys: &RoundKeys, whitened: __m128i) -> __m128i {
+    let mut block = whitened;
     for key in &keys[1..ROUNDS] {
         block = _mm_aesenc_si128(block, *key);
     }
     _mm_aesenclast_si128(block, keys[ROUNDS])
 }
 
-#[target_feature(enable = "aes")]
+#[target_feature(enable = "aes,ssse3")]
 #[inline]
 fn pair_of_rounds<const ROUNDS: usize>(
-    (left_keys, left): (&RoundKeys, __m128i),
-    (right_keys, right): (&RoundKeys, __m128i),
+    (left_keys, mut left): (&RoundKeys, __m128i),
+    (right_keys, mut right): (&RoundKeys, __m128i),
 ) -> (__m128i, __m128i) {
-    let mut left = _mm_xor_si128(left, left_keys[0]);
-    let mut right = _mm_xor_si128(right, right_keys[0]);
     for (left_key, right_key) in left_keys[1..ROUNDS].iter().zip(&right_keys[1..ROUNDS]) {
         left = _mm_aesenc_si128(left, *left_key);
         right = _mm_aesenc_si128(right, *right_key);

@@ -1,6 +1,6 @@
 //! Secure messaging (Amendment D §6.2.4 to §6.2.7).
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{DataLessCounter, Level};
 use crate::apdu::{self, Command};
@@ -30,9 +30,22 @@ pub struct Session {
     /// The last command's code, whole: every code covers the one before it.
     chain: Block,
     counter: u128,
+    ahead: Zeroizing<Ahead>,
     state: State,
     /// Where results are made, so that an APDU costs no allocation.
     buffer: Zeroizing<Vec<u8>>,
+}
+
+/// What follows from a command and is needed by what comes after it. Computed beside it, where the
+/// processor does it in passing.
+#[derive(Default, Zeroize)]
+struct Ahead {
+    /// The states of both codes after their first block, which is the code before (§6.2.4, §6.2.5).
+    command_code: Block,
+    response_code: Block,
+    /// The initial vectors of the next command and of this one's response (§6.2.6, §6.2.7).
+    command_iv: Block,
+    response_iv: Block,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,6 +69,7 @@ impl Session {
             data_less_counter,
             chain: [0; 16],
             counter: 0,
+            ahead: Zeroizing::default(),
             state: State::Idle,
             buffer: Zeroizing::new(vec![0; SHORT]),
         }
@@ -85,7 +99,11 @@ impl Session {
         let mut command = vec![0x84, 0x82, self.level as u8, 0];
         command.extend(u8::try_from(length));
         command.extend(cryptogram);
-        self.chain = self.keys.mac.continue_from(self.first_state(), &command);
+        let mut state = self.chain;
+        self.keys.mac.cipher().encrypt(&mut state);
+        self.chain = self.keys.mac.continue_from(state, &command);
+        self.look_ahead_to_codes();
+        self.look_ahead_to_vectors();
         command.extend(&self.chain[..self.code_length]);
         command
     }
@@ -113,36 +131,34 @@ impl Session {
             self.counter += 1;
         }
 
-        let first = self.first_state();
+        let iv = self.ahead.command_iv;
+        self.look_ahead_to_vectors();
+        let mut code = self.ahead.command_code;
         let buffer = &mut self.buffer[..total];
         write_header(buffer, &command, body + self.code_length);
         buffer[clear..clear + data].copy_from_slice(command.data);
-        self.chain = if encrypts {
+        let mac = &self.keys.mac;
+        if encrypts {
             buffer[clear + data..end].fill(0);
             buffer[clear + data] = 0x80;
-            let mut iv = self.counter.to_be_bytes();
-            self.keys.enc.encrypt(&mut iv);
-            let (mac, mut state) = (&self.keys.mac, first);
-            let message = &mut buffer[..end];
-            encrypt_and_mac(
-                &self.keys.enc,
-                &iv,
-                mac.cipher(),
-                &mut state,
-                message,
-                clear,
-            );
-            // The clear bytes make the last block a partial one, always
-            mac.continue_from(state, &message[end / 16 * 16..])
+            let ending = mac.ending(clear);
+            let (left, right) = ((&self.keys.enc, &iv), (mac.cipher(), &mut code));
+            if !encrypt_and_mac(left, right, &mut buffer[..end], clear, &ending) {
+                // Not with a header of 5 or 7 bytes before whole blocks; else nothing may be sent
+                self.state = State::Closed;
+                return Err(closed("wrap"));
+            }
+            self.chain = code;
         } else {
-            self.keys.mac.continue_from(first, &buffer[..end])
-        };
+            self.chain = mac.continue_from(code, &buffer[..end]);
+        }
         buffer[0] = command.secured_class();
         let (code, expected) = buffer[end..].split_at_mut(self.code_length);
         code.copy_from_slice(&self.chain[..self.code_length]);
         expected.copy_from_slice(command.expected);
         self.state = State::Awaiting;
-        Ok(buffer)
+        self.look_ahead_to_codes();
+        Ok(&self.buffer[..total])
     }
 
     /// Opens the response to the last command: what the card has said, with its status word. The code
@@ -199,22 +215,17 @@ impl Session {
 
     /// R-MAC: over the command's code, the response's data and its status word (§6.2.5).
     fn response_code(&self, body: &[u8], status: [u8; 2]) -> Block {
-        let mut state = self.chain;
-        let cipher = self.keys.rmac.cipher();
-        cipher.encrypt(&mut state);
         let (blocks, rest) = body.as_chunks();
-        cipher.mac(&mut state, blocks);
         let mut last = [0; 17];
         last[..rest.len()].copy_from_slice(rest);
         last[rest.len()..rest.len() + 2].copy_from_slice(&status);
-        self.keys.rmac.continue_from(state, &last[..rest.len() + 2])
+        let (state, last) = (self.ahead.response_code, &last[..rest.len() + 2]);
+        self.keys.rmac.finish(state, blocks, last)
     }
 
     /// Decrypts the buffer's first bytes; how many of them are no padding.
     fn decrypt(&mut self, length: usize) -> Option<usize> {
-        // The command's counter, its first bit set (§6.2.7)
-        let mut iv = (self.counter | 1 << 127).to_be_bytes();
-        self.keys.enc.encrypt(&mut iv);
+        let iv = self.ahead.response_iv;
         let plain = &mut self.buffer[..length];
         let (blocks, rest) = plain.as_chunks_mut();
         if !rest.is_empty() {
@@ -226,11 +237,24 @@ impl Session {
         (plain[end] == 0x80 && padding <= 16).then_some(end)
     }
 
-    /// The code's state after its first block, which is the code before it (§6.2.4).
-    fn first_state(&self) -> Block {
-        let mut state = self.chain;
-        self.keys.mac.cipher().encrypt(&mut state);
-        state
+    fn look_ahead_to_vectors(&mut self) {
+        if self.level.encrypts_commands() {
+            self.ahead.command_iv = self.keys.enc.encrypt_number(self.counter + 1);
+        }
+        if self.level.encrypts_responses() {
+            // The command's counter, its first bit set
+            self.ahead.response_iv = self.keys.enc.encrypt_number(self.counter | 1 << 127);
+        }
+    }
+
+    fn look_ahead_to_codes(&mut self) {
+        let ahead = &mut *self.ahead;
+        ahead.command_code = self.chain;
+        self.keys.mac.cipher().encrypt(&mut ahead.command_code);
+        if self.level.authenticates_responses() {
+            ahead.response_code = self.chain;
+            self.keys.rmac.cipher().encrypt(&mut ahead.response_code);
+        }
     }
 
     fn check_length(&self, command: &Command<'_>, body: usize) -> Result<(), CryptoError> {
