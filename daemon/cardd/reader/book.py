@@ -46,6 +46,8 @@ class LeaseBook:
         self._waits: dict[int, Future[Lease]] = {}
         self._opening: tuple[Future[Lease], float] | None = None
         self._identifying: Ticket | None = None
+        # Commands under way, also of leases that have ended meanwhile.
+        self._unanswered: dict[Future[bytes], Lease] = {}
         self.lease: Lease | None = None
 
     @property
@@ -112,9 +114,19 @@ class LeaseBook:
         """The last command under way is answered."""
         self._arbiter.touch(lease.ticket, now)
 
+    def promise(self, lease: Lease, future: Future[bytes]) -> None:
+        """A command is on its way: its caller will get an answer."""
+        lease.pending.append(future)
+        self._unanswered[future] = lease
+
+    def break_promises(self, error: Exception) -> None:
+        """No command under way will be answered any more."""
+        for future, lease in list(self._unanswered.items()):
+            self.answer(lease, future, error)
+
     def answer(self, lease: Lease, future: Future[bytes], answer: bytes | Exception) -> None:
         """Tell the caller; nothing if the command was given up before."""
-        if future not in lease.pending:
+        if self._unanswered.pop(future, None) is None:
             return
         lease.pending.remove(future)
         if isinstance(answer, bytes):

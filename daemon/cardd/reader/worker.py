@@ -109,7 +109,7 @@ class Worker:
             elif not self._book.working(lease):
                 future.set_exception(lease.error or LeaseEnded(self.name, EndReason.RELEASED))
             else:
-                lease.pending.append(future)
+                self._book.promise(lease, future)
                 self._submit(lambda link: self._transmit(link, lease, command, future))
         return future
 
@@ -137,6 +137,7 @@ class Worker:
             self._closed = True
             gone = ReaderUnavailable(self.name, "the reader is gone")
             self._apply(self._presence.stop("closed")[:-1], gone)
+            self._book.break_promises(gone)
             self._executor.stop()
             return self._executor
 
@@ -244,8 +245,12 @@ class Worker:
                 self._apply(events, failure)
 
     def _executor_ended(self, executor: Executor) -> None:
-        """The thread is through: told to, or back from a call that hung, or by a defect."""
+        """The thread is through: told to, or back from a call that hung, or by a defect.
+
+        What it had still to do is forgotten with it.
+        """
         with self._locked():
+            self._book.break_promises(CardLost("the reader's thread ended"))
             if executor is self._executor and not self._closed:
                 self._executor = Executor(self.name, self._settings, on_end=self._executor_ended)
                 here = self._presence
@@ -309,12 +314,9 @@ class Worker:
         """The driver hangs: nobody waits for it any longer. Its thread ends when it returns."""
         cause = f"a call has not returned for {self._settings.call_limit_s:g} s"
         error = ReaderUnavailable(self.name, cause)
-        lease = self._book.lease
         self._executor.stop()
         self._apply(self._presence.stop(cause), error)
-        if lease is not None:
-            for future in list(lease.pending):
-                self._book.answer(lease, future, error)
+        self._book.break_promises(error)
 
     def _refusal(self, insertion: int | None) -> Exception | None:
         here = self._presence

@@ -10,7 +10,7 @@ import time
 import pytest
 from cardd.card.errors import CardError, CardLost, CardMute
 from cardd.card.provisioning_files import find
-from cardd.reader.errors import CardBusy, PcscUnavailable, ReaderUnavailable
+from cardd.reader.errors import CardBusy, LeaseEnded, PcscUnavailable, ReaderUnavailable
 from cardd.reader.events import (
     CardInserted,
     CardReady,
@@ -24,7 +24,7 @@ from cardd.reader.events import (
 from cardd.reader.lease import Lease
 from support.stack import Pcsc
 
-from .conftest import Watched, wait_until
+from .conftest import QUICK, Watched, wait_until
 
 SELECT_MF = bytes.fromhex("00A4000C023F00")
 VERIFY_PIN1 = bytes.fromhex("002000010831323334FFFFFFFF")
@@ -169,6 +169,25 @@ def test_a_mute_card_quarantines_its_reader_and_no_other(watched: Watched, pcsc:
     pcsc.remove(0)
     watched.wait_for(ReaderBack, seen)
     assert watched.ready(pcsc).insertion > other.insertion
+
+
+def test_a_command_that_hangs_is_answered_also_when_its_lease_has_ended_before(
+    watched: Watched, pcsc: Pcsc
+) -> None:
+    ready = watched.ready(pcsc)
+    card = pcsc.readers.card(0)
+    assert card is not None
+    lease = watched.supervisor.lease(ready.reader, "a", "work", 1)
+    began = time.monotonic()
+    while time.monotonic() - began < QUICK.max_hold_s - 0.5:
+        lease.transmit(SELECT_MF)
+        time.sleep(0.1)
+    card.faults.mute()
+    answer = lease.submit(SELECT_MF)
+    assert isinstance(lease.over.result(2), LeaseEnded)
+    assert not answer.done()
+    with pytest.raises(ReaderUnavailable):
+        answer.result(2)
 
 
 def test_a_card_that_does_not_power_up_is_mute(watched: Watched, pcsc: Pcsc) -> None:
