@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,12 +67,12 @@ class Program:
         return self._process.pid if self._process is not None else 0
 
     def start(self, ready: Path) -> None:
-        """Start it and wait until it has made the file ``ready``."""
+        """Start it and wait until it has made the file ``ready``, or listens on that socket."""
         ready.unlink(missing_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         deadline = time.monotonic() + _READY_S
-        while not ready.exists():
+        while not _is_there(ready):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop(signal.SIGKILL)
                 raise CommandFailedError(self._command, -1, self.log())
@@ -239,6 +240,14 @@ ca_file = "{self.folder / "ca" / "ca.pem"}"
 {lines}
 {self._settings}
 """
+
+
+def _is_there(ready: Path) -> bool:
+    if not ready.is_socket():
+        return ready.exists()
+    # A socket is in its place a little before anybody listens on it.
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(ready)) == 0
 
 
 def _run(module: Sequence[str], stdin: str | None, folder: Path | None = None) -> str:
