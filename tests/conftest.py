@@ -1,3 +1,3 @@
 """Fixtures that every test can ask for."""
 
-pytest_plugins = ("support.stack", "support.system", "support.scene")
+pytest_plugins = ("support.stack", "support.system", "support.scene", "support.gated")

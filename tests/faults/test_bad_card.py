@@ -99,12 +99,22 @@ def test_a_card_with_neither_data_nor_key(quiet: Site) -> None:
     lives_on(quiet)
 
 
-def test_documents_of_an_unknown_kind_are_passed_over(quiet: Site) -> None:
-    """An unknown OID is not an error: cards carry files for others (here LwM2M's)."""
-    card = quiet.card("operator")
-    card.write_file("Bootstrap", b"")
-    quiet.know_subscriber()
-    assert quiet.inserted(card).reason == "CREDENTIALS_REFUSED_BY_SERVER"  # of another subscriber
+def test_a_file_of_an_unknown_kind_is_passed_over(quiet: Site) -> None:
+    """An unknown OID is not an error: cards carry files for others, here LwM2M's."""
+    open_to_all = {"pin1": {"value": "1234", "puk": "12345678", "enabled": False}}
+    card = quiet.card("dialects", pins=open_to_all)
+    assert quiet.inserted(card).stage == CONFIRMED
+    oids = {value for path, (value, _) in quiet.tree().items() if path.endswith("/OID")}
+    assert oids == {BOOTSTRAP.encode()}
+
+
+def test_a_card_whose_files_are_all_of_unknown_kinds(quiet: Site) -> None:
+    file = {"name": "Bootstrap", "oid": "2.23.43.9.1", "fid": "6431", "size": 2048}
+    card = quiet.card("token", pkcs15={"dodf": [{"file": [file]}]})
+    card.write_file("Bootstrap", account())
+    quiet.insert(card)
+    eventually(lambda: "NO_PROVISIONING_DATA" in quiet.log(), 5)
+    refused(quiet, "NO_PROVISIONING_DATA")
     lives_on(quiet)
 
 

@@ -3,96 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-import cardea
 import pytest
 from dmsd import ca
 from omadm import codec
 from omadm.messages import Alert, Header, Item, Message, Meta, Status
 from omadm.messages import Replace as ReplaceCommand
-from softcard import SoftCard
-from softcard.stack import VirtualReaders
-from support.gate import Answer, Gate, Request, Rule, break_off
-from support.system import (
-    CARDS,
-    CONFIRMED,
-    SECRETS,
-    SERVER_ID,
-    Site,
-    failure,
-    open_site,
-)
+from support.gate import Answer, Request, Rule, break_off
+from support.gated import EXCHANGE_S, NEWS, Gated
+from support.system import failure
 
 from demo.system import BSF, DM_HOME, DM_OPERATOR
 
-OPERATOR = CARDS["operator"]["iccid"]
-NEWS = "./Service/News/URL"
 WBXML = "application/vnd.syncml.dm+wbxml"
-_EXCHANGE_S = 2
-
-
-@dataclass
-class Gated:
-    """A provisioned system whose servers are reached through gates."""
-
-    site: Site
-    dm: Gate
-    bsf: Gate
-    card: SoftCard
-    wanted: int = 1
-
-    def refused(self, reason: str) -> cardea.CardeaError:
-        """A run fails for this reason; nothing has changed; the next one goes well."""
-        site = self.site
-        self.wanted += 1
-        site.desire({NEWS: f"https://news.example/{self.wanted}"})
-        before, revision = site.tree(), site.revision()
-        with pytest.raises(cardea.CardeaError) as caught:
-            site.provision()
-        assert caught.value.reason == reason, caught.value
-        assert (site.tree(), site.revision()) == (before, revision)
-        self.dm.rule = self.bsf.rule = lambda _: None
-        return caught.value
-
-    def recovers(self) -> None:
-        """The next run brings what was wanted; nothing secret was logged meanwhile."""
-        assert self.site.provision().stage == CONFIRMED
-        assert self.site.value(NEWS)[0] == f"https://news.example/{self.wanted}"
-        log = self.site.log()
-        assert not [each for each in (*SECRETS, '"INTERNAL"', "Traceback") if each in log]
-
-
-@pytest.fixture(scope="module")
-def shared(virtual_readers: VirtualReaders, authority: ca.CaFiles) -> Iterator[Gated]:
-    """One for all tests of this module: none of them is to leave a trace."""
-    dm_files = authority.server_certificate(SERVER_ID), authority.server_key(SERVER_ID)
-    bsf_files = authority.server_certificate(BSF), authority.server_key(BSF)
-    with Gate(*dm_files) as dm, Gate(*bsf_files) as bsf:
-        hosts = {
-            f"{DM_OPERATOR}:443": dm.address,
-            f"{DM_HOME}:443": dm.address,
-            f"{BSF}:443": bsf.address,
-        }
-        network = f"exchange_timeout_s = {_EXCHANGE_S}.0\nmax_response_bytes = 65536"
-        with open_site(virtual_readers, authority, network=network, hosts=hosts) as site:
-            ready = site.ready()
-            dm.upstream, bsf.upstream = ready["dm"], ready["bsf"]
-            site.know("operator")
-            site.know_subscriber()
-            site.desire({NEWS: "https://news.example/1"})
-            card = site.card()
-            assert site.inserted(card).stage == CONFIRMED
-            yield Gated(site, dm, bsf, card)
-
-
-@pytest.fixture
-def gated(shared: Gated) -> Gated:
-    shared.dm.rule = shared.bsf.rule = lambda _: None
-    return shared
 
 
 # -- no connection
@@ -106,7 +33,7 @@ def test_a_server_that_breaks_every_connection_off(gated: Gated) -> None:
 
 def test_a_server_that_does_not_answer_in_time(gated: Gated) -> None:
     def wait(_: BinaryIO) -> None:
-        time.sleep(_EXCHANGE_S + 1)
+        time.sleep(EXCHANGE_S + 1)
 
     gated.dm.rule = lambda _: wait
     gated.refused("SERVER_UNREACHABLE")
@@ -124,7 +51,7 @@ def test_a_server_that_drips_its_answer_byte_by_byte(gated: Gated) -> None:
     gated.dm.rule = lambda _: drip
     began = time.monotonic()
     gated.refused("SERVER_UNREACHABLE")
-    assert time.monotonic() - began < _EXCHANGE_S + 3
+    assert time.monotonic() - began < EXCHANGE_S + 3
     gated.recovers()
 
 
@@ -361,76 +288,3 @@ def test_a_certificate_of_the_right_authority_for_another_name(
     finally:
         gated.dm.context = kept
     gated.recovers()
-
-
-# -- bootstrapping
-
-
-@pytest.fixture
-def key_card(gated: Gated) -> Iterator[Gated]:
-    """The card with only a key in the second reader."""
-    card = gated.site.card("key-only")
-    assert gated.site.inserted(card, 1).stage == CONFIRMED
-    yield gated
-    gated.site.know_subscriber()
-    gated.site.remove(1)
-
-
-def bootstrapping_fails(gated: Gated, reason: str) -> None:
-    name = f"cards/{CARDS['key-only']['iccid']}"
-    before, revision = gated.site.tree(), gated.site.revision()
-    with pytest.raises(cardea.CardeaError) as caught:
-        gated.site.provision(name)
-    assert caught.value.reason == reason, caught.value
-    assert (gated.site.tree(), gated.site.revision()) == (before, revision)
-    gated.bsf.rule = gated.dm.rule = lambda _: None
-    gated.site.know_subscriber()
-    assert gated.site.provision(name).stage == CONFIRMED
-
-
-def test_a_network_that_does_not_know_the_cards_key(key_card: Gated) -> None:
-    key_card.site.know_subscriber(k="FF" * 16)
-    bootstrapping_fails(key_card, "SERVER_NOT_AUTHENTIC")
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (Answer(500), "SERVER_PROTOCOL_ERROR"),
-        (Answer(403), "CREDENTIALS_REFUSED_BY_SERVER"),
-        (Answer(200, {"content-type": "text/html"}, b"<html/>"), "SERVER_PROTOCOL_ERROR"),
-        (Answer(401), "SERVER_PROTOCOL_ERROR"),
-        (Answer(401, {"www-authenticate": "Digest nonsense"}), "SERVER_PROTOCOL_ERROR"),
-        (Answer(401, {"www-authenticate": 'Digest realm="x", nonce="AAAA"'}), ""),
-    ],
-    ids=["500", "403", "200-html", "401", "401-nonsense", "401-short-nonce"],
-)
-def test_a_bootstrapping_server_that_answers_nonsense(
-    key_card: Gated, answer: Answer, reason: str
-) -> None:
-    key_card.bsf.rule = lambda _: answer
-    bootstrapping_fails(key_card, reason or "SERVER_PROTOCOL_ERROR")
-
-
-def test_a_bootstrapping_server_that_is_away(key_card: Gated) -> None:
-    key_card.bsf.rule = lambda _: break_off
-    bootstrapping_fails(key_card, "SERVER_UNREACHABLE")
-
-
-def test_an_answer_changed_after_the_server_has_signed_it(key_card: Gated) -> None:
-    """HTTP Digest with the card's key covers the body (qop auth-int) both ways."""
-
-    def rule(request: Request) -> Answer:
-        answer = key_card.dm.forward(request)
-        if answer.status != 200:
-            return answer
-        return replace(answer, body=answer.body.replace(b"news.example", b"evil.example"))
-
-    key_card.site.desire({NEWS: "https://news.example/signed"})
-    key_card.dm.rule = rule
-    name = f"cards/{CARDS['key-only']['iccid']}"
-    with pytest.raises(cardea.CardeaError) as caught:
-        key_card.site.provision(name)
-    assert caught.value.reason == "SERVER_NOT_AUTHENTIC"
-    key_card.dm.rule = lambda _: None
-    assert key_card.site.provision(name).stage == CONFIRMED
