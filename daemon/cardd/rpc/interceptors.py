@@ -18,6 +18,7 @@ from grpc.aio import AbortError
 from .access import RIGHTS, Policy
 from .call import Call, serving
 from .errors import failure_of, where_raised
+from .patience import Patience
 from .peer import Caller, PeerTable, identify
 from .refusals import AccessDeniedError, LimitReachedError
 
@@ -26,6 +27,8 @@ __all__ = ["CallGuard", "Limits"]
 _log = structlog.get_logger("cardd.rpc")
 
 _QUIET = frozenset({"health.check"})
+_REFUSALS = (AccessDeniedError, LimitReachedError)
+_MOST_HELD_BACK = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
         self._limits = limits
         self._calls: Counter[int] = Counter()
         self._streams: Counter[int] = Counter()
+        self._patience = Patience()
+        self._held_back: Counter[int] = Counter()
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def end_watches(self) -> None:
@@ -121,6 +126,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
             outcome = failure.reason_name
             if failure.internal:
                 _log.error("rpc.defect", error_id=failure.error_id, where=where_raised(error))
+            if isinstance(error, _REFUSALS) and "uid" in facts:
+                await self._hold_back(facts["uid"])
             await context.abort_with_status(failure.status())
         finally:
             report = _log.debug if RIGHTS.get(method) in _QUIET else _log.info
@@ -137,6 +144,20 @@ class CallGuard(grpc.aio.ServerInterceptor):
             return task.result()
         finally:
             task.cancel()
+
+    async def _hold_back(self, uid: int) -> None:
+        """Let a user who is refused again and again wait. Only so many calls at once, for
+        each that waits takes memory."""
+        delay_s = self._patience.delay_s(uid, time.monotonic())
+        if not delay_s or self._held_back[uid] >= _MOST_HELD_BACK:
+            return
+        self._held_back[uid] += 1
+        try:
+            await asyncio.wait((self._stopping,), timeout=delay_s)
+        finally:
+            self._held_back[uid] -= 1
+            if not self._held_back[uid]:
+                del self._held_back[uid]
 
     def _admit(self, call_id: str, method: str, caller: Caller) -> Call:
         right = RIGHTS.get(method)

@@ -1,0 +1,63 @@
+"""Refusals are held back from whoever asks again and again, and from nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import grpc
+import pytest
+from cardd.rpc.access import Policy
+from cardd.rpc.patience import Patience
+from unit.rpc.conftest import Serve
+
+Ask = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+
+
+def test_a_users_first_refusals_come_at_once() -> None:
+    patience = Patience(burst=3, per_second=2.0)
+    assert [patience.delay_s(7, 0.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+def test_beyond_the_burst_refusals_come_at_the_rate_and_no_later_than_the_most() -> None:
+    patience = Patience(burst=1, per_second=2.0, most_s=1.0)
+    assert [patience.delay_s(7, 0.0) for _ in range(5)] == [0.0, 0.5, 1.0, 1.0, 1.0]
+
+
+def test_who_pauses_is_answered_at_once_again() -> None:
+    patience = Patience(burst=1, per_second=2.0)
+    for _ in range(4):
+        patience.delay_s(7, 0.0)
+    assert patience.delay_s(7, 2.0) == 0.0
+
+
+def test_one_users_refusals_do_not_delay_anothers() -> None:
+    patience = Patience(burst=1, per_second=1.0)
+    for _ in range(9):
+        patience.delay_s(7, 0.0)
+    assert patience.delay_s(8, 0.0) == 0.0
+
+
+def test_no_number_of_users_makes_it_grow_without_end() -> None:
+    patience = Patience()
+    for uid in range(20_000):
+        patience.delay_s(uid, uid / 1000)
+    assert len(patience._accounts) <= 4096
+
+
+async def test_a_flood_of_refused_calls_is_slowed_down_but_answered(serve: Serve) -> None:
+    served = await serve(policy=Policy(()))
+    async with served.channel() as channel:
+        check: Ask = channel.unary_unary("/grpc.health.v1.Health/Check")
+
+        async def ask() -> None:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await check(b"")
+            assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+        before = time.monotonic()
+        await asyncio.gather(*(ask() for _ in range(64)))
+        assert time.monotonic() - before < 1.0
+        before = time.monotonic()
+        await asyncio.gather(*(ask() for _ in range(64)))
+        assert time.monotonic() - before > 1.0
