@@ -22,6 +22,9 @@ __all__ = [
     "Milenage",
     "Node",
     "Peer",
+    "Scp02Host",
+    "Scp02Opening",
+    "Scp02Session",
     "Scp03Host",
     "Scp03Opening",
     "Scp03Session",
@@ -46,6 +49,7 @@ __all__ = [
     "gba_ks_naf",
     "http_digest",
     "merge",
+    "milenage_vectors",
     "naf_id",
     "push_mac",
     "push_mac_verify",
@@ -319,6 +323,16 @@ class Tuak:
     def f5(self, rand: Buffer) -> bytes: ...
     def f5_star(self, rand: Buffer) -> bytes: ...
 
+def milenage_vectors(
+    subscribers: _Key, rands: Buffer, sqns: Buffer, amf: Buffer, vectors: Buffer, /
+) -> None:
+    """Vectors for many subscribers, on all processors, while the interpreter is free.
+
+    Everything lies one after the other: K ‖ OPc (32 bytes) of each subscriber, RAND (16), SQN (6);
+    `amf` is everyone's. AUTN ‖ XRES ‖ CK ‖ IK (56) of each go into the writable buffer `vectors`,
+    which the caller can wipe. CryptoError wrong_length names the buffer; BufferError read-only.
+    """
+
 def gba_ks_naf(ck: _Key, ik: _Key, rand: Buffer, impi: str, naf_id: Buffer) -> Secret:
     """Ks_NAF of GBA_ME, 32 bytes (TS 33.220 B.3)."""
 
@@ -462,6 +476,83 @@ class Scp03Session:
 
 def scp03_card_challenge(enc: _Key, sequence_counter: Buffer, aid: Buffer, length: int) -> bytes:
     """The challenge of a card that draws none at random (Amendment D §6.2.2.1), 8 or 16 bytes."""
+
+# --- SCP02 -------------------------------------------------------------------------------------
+
+@final
+class Scp02Host:
+    """The host's end of SCP02 (GPCS 2.3 appendix E, "i" = 15 and 55) before the card has answered.
+
+    Keys have 16 bytes. `challenge` is fresh and random, 8 bytes. `level` is 0x01 (C-MAC), 0x03 (and
+    C-ENC), 0x10 (R-MAC), 0x11 or 0x13. With `aid`, the challenge of a card of the form 55 is
+    recomputed and must fit. CryptoError wrong_length, bad_input.
+    """
+
+    def __new__(
+        cls,
+        enc: _Key,
+        mac: _Key,
+        *,
+        challenge: Buffer,
+        level: int = 0x13,
+        key_version: int = 0,
+        aid: Buffer | None = None,
+    ) -> Self: ...
+    def initialize_update(self) -> bytes:
+        """The command to send."""
+
+    def receive(self, response: Buffer) -> Scp02Opening:
+        """Check the card's answer to it, status word included. Once: the challenge is spent.
+
+        BadMac for another key; CryptoError card_refused, wrong_length, bad_input, wrong_state.
+        """
+
+    def __reduce__(self) -> Never: ...
+
+@final
+class Scp02Opening:
+    """A card that has proved itself to the host, which has yet to do the same."""
+
+    @property
+    def external_authenticate(self) -> bytes:
+        """The command to send."""
+
+    @property
+    def diversification(self) -> bytes:
+        """Ten bytes that tell the card's keys from another's."""
+
+    @property
+    def key_version(self) -> int: ...
+    @property
+    def sequence_counter(self) -> int: ...
+    def confirm(self, response: Buffer) -> Scp02Session:
+        """Take the card's answer. Once. CryptoError card_refused, wrong_state."""
+
+    def __reduce__(self) -> Never: ...
+
+@final
+class Scp02Session:
+    """An open channel: a command, then its response. A check that fails closes it."""
+
+    @property
+    def level(self) -> int: ...
+    @property
+    def closed(self) -> bool: ...
+    def wrap(self, command: Buffer, /) -> bytes:
+        """Protect a short command APDU.
+
+        CryptoError too_long (247 bytes fit, 239 with C-ENC), bad_input, wrong_state; the session
+        is then as it was.
+        """
+
+    def unwrap(self, response: Buffer, /) -> bytes:
+        """The data and status word that the card has sent in answer to the last command.
+
+        An error status comes back as it is: cards do not protect it. BadMac for a code that does
+        not fit; CryptoError wrong_state.
+        """
+
+    def __reduce__(self) -> Never: ...
 
 # --- secured packets ---------------------------------------------------------------------------
 

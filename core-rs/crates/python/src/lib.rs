@@ -3,11 +3,13 @@
 //! One file per subject; each has a `register` that puts its names into the module.
 
 mod acceptor;
+mod batch;
 mod buffer;
 mod crypto;
 mod element;
 mod error;
 mod milenage;
+mod scp02;
 mod scp03;
 mod scp80;
 mod secret;
@@ -27,8 +29,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tlv::register(module)?;
     element::register(module)?;
     milenage::register(module)?;
+    batch::register(module)?;
     tuak::register(module)?;
     crypto::register(module)?;
+    scp02::register(module)?;
     scp03::register(module)?;
     scp80::register(module)?;
     sms::register(module)?;

@@ -6,6 +6,7 @@
 //! written in `chains::ni` and nowhere else.
 
 mod apdu;
+pub mod batch;
 pub mod chains;
 pub mod cmac;
 pub mod crc;
@@ -17,6 +18,7 @@ mod hash;
 pub mod http_digest;
 pub mod milenage;
 pub mod push;
+pub mod scp02;
 pub mod scp03;
 pub mod scp80;
 mod secret;

@@ -149,6 +149,12 @@ impl RetailMac {
         self.triple.mac(&mut state, &[last]);
         state
     }
+
+    /// Single DES under the left half of the key.
+    #[must_use]
+    pub(crate) const fn single(&self) -> &Des {
+        &self.single
+    }
 }
 
 const fn wrong_retail_key(field: &'static str, key: &[u8]) -> CryptoError {
