@@ -71,7 +71,7 @@ def _account(tree: Collector, path: str, part: Characteristic, known: References
     tree.leaf(f"{path}/ServerID", server_id)
     tree.leaf(f"{path}/Name", part.parm("NAME"))
     links = [known.proxy(name, part) for name in part.values("TO-PROXY")]
-    links += [known.nap(name, part) for name in _naps(part)]
+    links += [known.nap(name, part) for name in _naps(part, known)]
     if links:
         tree.leaf(f"{path}/PrefConRef", links[0])
     for number, link in enumerate(links, 1):
@@ -183,9 +183,11 @@ def _auth(tree: Collector, path: str, auth: _Auth) -> None:
     tree.leaf(f"{path}/AAuthData", auth.data)
 
 
-def _naps(part: Characteristic) -> list[str]:
-    # Provisioning Content §4.6.5: INTERNET stands for any NAP with the INTERNET parm.
-    return [name for name in part.values("TO-NAPID") if name.upper() != "INTERNET"]
+def _naps(part: Characteristic, known: References) -> list[str]:
+    # Provisioning Content §4.6.5: INTERNET stands for any NAP with the INTERNET parm, unless one
+    # is really called so.
+    names = part.values("TO-NAPID")
+    return [name for name in names if name in known.naps or name != "INTERNET"]
 
 
 def _check_distinct(accounts: list[MappedAccount]) -> None:

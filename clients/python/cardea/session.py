@@ -42,7 +42,11 @@ class Session:
 
     def __enter__(self) -> Self:
         self._answers = self._stub.Session(iter(self._requests.get, _ABORT))
-        self._granted = self._next().granted
+        try:
+            self._granted = self._next().granted
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -51,12 +55,12 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._requests.put(cards_pb2.SessionRequest(end=cards_pb2.SessionEnd()))
-            self._next()
-        self._requests.put(_ABORT)
-        if kind is not None:
-            self._answers.cancel()
+        try:
+            if kind is None:
+                self._requests.put(cards_pb2.SessionRequest(end=cards_pb2.SessionEnd()))
+                self._next()
+        finally:
+            self._close()
 
     @property
     def granted(self) -> cards_pb2.SessionGranted:
@@ -69,6 +73,12 @@ class Session:
         """One command APDU; the response with its status word, whatever it says."""
         self._requests.put(cards_pb2.SessionRequest(command=command))
         return self._next().response
+
+    def _close(self) -> None:
+        """Let go of the stream, and of the thread that waits for our next message. After the
+        answer to End there is nothing left to cancel."""
+        self._requests.put(_ABORT)
+        self._answers.cancel()
 
     def _next(self) -> cards_pb2.SessionResponse:
         with readable_errors(self._target):

@@ -54,6 +54,9 @@ class CardLink:
         self._handle: Handle | None = None
         self._in_transaction = False
         self._leased = False
+        self.keeps_rights = False
+        """The lease has verified a PIN, or done what nobody can judge: another program must not
+        use the card before it is cleaned, so the transaction is not let go when idle."""
         self._used_at = 0.0
         self.card_time_s = 0.0
         """Time spent in SCardTransmit since the link was made."""
@@ -91,7 +94,7 @@ class CardLink:
 
     def clean(self, cleaning: Cleaning, commands: tuple[bytes, ...]) -> None:
         """Take away what a lease left behind, then let others in."""
-        self._leased = False
+        self._leased = self.keeps_rights = False
         if self._handle is None:
             return
         if cleaning is not Cleaning.NOTHING and not self._in_transaction:
@@ -109,7 +112,7 @@ class CardLink:
 
     def leave(self) -> None:
         """The lease is over and there is nothing to clean."""
-        self._leased = False
+        self._leased = self.keeps_rights = False
 
     def let_go(self) -> None:
         """End the PC/SC transaction; the handle stays, and with it the card's power."""
@@ -136,6 +139,8 @@ class CardLink:
 
     def next_rest_s(self) -> float | None:
         """Seconds of idleness after which `rest` has something to do; None for nothing."""
+        if self._in_transaction and self.keeps_rights:
+            return None  # until the lease is over
         if self._in_transaction:
             limit = self._settings.let_go_s
         elif self._handle is not None and not self._leased:

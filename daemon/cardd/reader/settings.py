@@ -12,7 +12,8 @@ class ReaderSettings:
     """`call_limit_s` is how long one PC/SC call may take before its reader is set aside.
 
     `let_go_s`: a lease without work gives up the PC/SC transaction after this, so that other
-    programs get in. `park_s`: without a lease the card's handle is given up after this.
+    programs get in; but not while they could use what it has been granted (a verified PIN).
+    `park_s`: without a lease the card's handle is given up after this.
     """
 
     idle_limit_s: float = 5.0

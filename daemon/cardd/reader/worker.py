@@ -14,6 +14,7 @@ from typing import Protocol
 
 from cardd.card.errors import CardError, CardLost, CardMute
 from cardd.card.identify import identify
+from cardd.card.residue import Cleaning
 from cardd.reader.book import LeaseBook, as_loss
 from cardd.reader.errors import (
     CardAbsent,
@@ -197,6 +198,7 @@ class Worker:
                 self._failed(lease, epoch, error)
             return
         lease.residue.note(command, response)
+        link.keeps_rights = lease.residue.cleaning is Cleaning.RESET
         with self._locked():
             lease.apdus += 1
             lease.card_time_s += link.card_time_s - before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -75,11 +76,21 @@ class Foreign:
         self.order("hello")
 
     def order(self, text: str) -> None:
+        self.begin(text)
+        self.await_done()
+
+    def begin(self, text: str) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(text + "\n")
         self._process.stdin.flush()
+
+    def await_done(self) -> None:
+        assert self._process.stdout is not None
         assert self._process.stdout.readline() == "done\n"
+
+    def done_within(self, seconds: float) -> bool:
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
     def __enter__(self) -> Foreign:
         return self
@@ -256,7 +267,7 @@ def test_a_reset_by_another_program_ends_the_lease_cleanly(watched: Watched, pcs
     reader = watched.ready(pcsc, "dialects").reader
     with Foreign(reader) as foreign:
         lease = watched.supervisor.lease(reader, "a", "work", 1)
-        assert lease.transmit(VERIFY_PIN1) == OK
+        assert lease.transmit(SELECT_MF) == OK
         time.sleep(0.2)  # the transaction is let go
         foreign.order("reset")
         with pytest.raises(CardLost) as caught:
@@ -267,6 +278,16 @@ def test_a_reset_by_another_program_ends_the_lease_cleanly(watched: Watched, pcs
         with watched.supervisor.lease(reader, "b", "work", 1) as lease:
             assert imsi_status(lease) == NOT_SATISFIED
     assert not [event for event in watched.events if isinstance(event, CardRemoved)]
+
+
+def test_a_verified_pin_is_not_lent_to_another_program(watched: Watched, pcsc: Pcsc) -> None:
+    reader = watched.ready(pcsc, "dialects").reader
+    with Foreign(reader) as foreign:
+        with watched.supervisor.lease(reader, "a", "work", 1) as lease:
+            assert lease.transmit(VERIFY_PIN1) == OK
+            time.sleep(0.2)  # longer than an idle lease keeps the transaction otherwise
+            foreign.begin("begin")
+            assert not foreign.done_within(0.2)
 
 
 def test_a_reset_between_leases_costs_nothing(watched: Watched, pcsc: Pcsc) -> None:
