@@ -106,7 +106,7 @@ class PcscConfig:
 
     socket: str = key("", "Socket of pcscd; empty: pcscd's own default (or PCSCLITE_CSOCK_NAME).")
     apdu_deadline_s: float = key(
-        10.0, "A card that has not answered an APDU for this long is given up.", minimum=0.1
+        8.0, "A card that has not answered an APDU for this long is given up.", minimum=0.1
     )
 
 

@@ -95,11 +95,12 @@ class CardService(pb_grpc.CardServiceServicer):
         call.require(reader=status.name, application="*")
         purpose = opening.open.purpose or "Session"
         async with self._desk.lease(status, call, purpose, _wait(opening.open)) as lease:
-            status = await self._desk.ready(self._desk.find(reader_name(lease.reader), call), call)
+            # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
+            status = self._desk.find(reader_name(lease.reader), call)
             yield pb.SessionResponse(granted=_granted_message(call, status, lease))
-            over = asyncio.wrap_future(lease.over)
+            messages = _Messages(requests, lease)
             while True:
-                request = await _next_request(requests, over, lease)
+                request = await messages.next()
                 if request.HasField("end"):
                     break
                 if not request.HasField("command"):
@@ -112,22 +113,43 @@ class CardService(pb_grpc.CardServiceServicer):
         return await self._writer.write(request, current_call())
 
 
-async def _next_request(
-    requests: AsyncIterator[pb.SessionRequest], over: asyncio.Future[Exception], lease: Lease
-) -> pb.SessionRequest:
-    """The client's next message. Raises if the lease ends first, or the stream without End."""
-    coming: asyncio.Future[pb.SessionRequest | None] = asyncio.ensure_future(anext(requests, None))
-    try:
-        await asyncio.wait((coming, over), return_when=asyncio.FIRST_COMPLETED)
-        if not coming.done():
-            raise over.result()
-        request = coming.result()
-    finally:
-        coming.cancel()
-    if request is None:
-        # A client that was killed looks just like one that is done: hence End.
-        raise LeaseEnded(lease.reader, EndReason.ABORTED)
-    return request
+class _Messages:
+    """What the client sends within a session.
+
+    Every APDU passes here, so there is no task and no further future for each: the one that
+    serves the call waits itself, and is woken by cancelling it when the lease ends.
+    """
+
+    def __init__(self, requests: AsyncIterator[pb.SessionRequest], lease: Lease) -> None:
+        self._requests = requests
+        self._reader = lease.reader
+        self._over = asyncio.wrap_future(lease.over)
+        self._over.add_done_callback(self._interrupt)
+        self._waiting: asyncio.Task[object] | None = None
+        self._interrupted = False
+
+    async def next(self) -> pb.SessionRequest:
+        """The next message. Raises if the lease ends first, or the stream without End."""
+        if self._over.done():
+            raise self._over.result()
+        self._waiting = task = asyncio.current_task()
+        try:
+            request = await anext(self._requests, None)
+        except asyncio.CancelledError:
+            if not self._interrupted or task is None or task.uncancel():
+                raise  # by the client, or by the end of the daemon
+            raise self._over.result() from None
+        finally:
+            self._waiting = None
+        if request is None:
+            # A client that was killed looks just like one that is done: hence End.
+            raise LeaseEnded(self._reader, EndReason.ABORTED)
+        return request
+
+    def _interrupt(self, _: object) -> None:
+        if self._waiting is not None:
+            self._interrupted = True
+            self._waiting.cancel()
 
 
 def _read(lease: Lease, file: pb.FileRef) -> FileContent:
