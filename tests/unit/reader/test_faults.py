@@ -282,12 +282,11 @@ def test_a_reset_by_another_program_ends_the_lease_cleanly(watched: Watched, pcs
 
 def test_a_verified_pin_is_not_lent_to_another_program(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc, "dialects").reader
-    with Foreign(reader) as foreign:
-        with watched.supervisor.lease(reader, "a", "work", 1) as lease:
-            assert lease.transmit(VERIFY_PIN1) == OK
-            time.sleep(0.2)  # longer than an idle lease keeps the transaction otherwise
-            foreign.begin("begin")
-            assert not foreign.done_within(0.2)
+    with Foreign(reader) as foreign, watched.supervisor.lease(reader, "a", "work", 1) as lease:
+        assert lease.transmit(VERIFY_PIN1) == OK
+        time.sleep(0.2)  # longer than an idle lease keeps the transaction otherwise
+        foreign.begin("begin")
+        assert not foreign.done_within(0.2)
 
 
 def test_a_reset_between_leases_costs_nothing(watched: Watched, pcsc: Pcsc) -> None:
