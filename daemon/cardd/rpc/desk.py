@@ -40,7 +40,12 @@ class ReaderPort(Protocol):
         """Raises CardNotFound, PcscUnavailable."""
 
     def submit_lease(
-        self, reader: str, caller: str, purpose: str, max_wait_s: float
+        self,
+        reader: str,
+        caller: str,
+        purpose: str,
+        max_wait_s: float,
+        insertion: int | None = None,
     ) -> Future[Lease]: ...
 
 
@@ -106,11 +111,21 @@ class Desk:
     async def lease(
         self, status: ReaderStatus, call: Call, purpose: str, max_wait: Duration | None
     ) -> AsyncIterator[Lease]:
-        """Hold the card: given back at a normal end, aborted by an exception or cancellation."""
+        """Hold the card: given back at a normal end, aborted by an exception or cancellation.
+
+        A card that was identified is the one that was meant: no other in its place will do.
+        """
         wait_s = self._max_wait_s if max_wait is None else _wait_s(max_wait)
-        lease = await asyncio.wrap_future(
-            self._readers.submit_lease(status.name, str(call.caller), purpose, wait_s)
+        meant = status.insertion if status.state is ReaderState.CARD_READY else None
+        coming = self._readers.submit_lease(
+            status.name, str(call.caller), purpose, wait_s, insertion=meant
         )
+        try:
+            lease = await asyncio.wrap_future(coming)
+        except BaseException:
+            # It may have been granted at the moment the caller left.
+            coming.add_done_callback(_give_back)
+            raise
         with lease:
             yield lease
 
@@ -152,6 +167,11 @@ def reader_name(pcsc_name: str) -> str:
 def card_name(name: str) -> str:
     """cards/{card}; empty for no card."""
     return CARDS + name if name else ""
+
+
+def _give_back(granted: Future[Lease]) -> None:
+    if not granted.cancelled() and granted.exception() is None:
+        granted.result().abort()
 
 
 def _wait_s(max_wait: Duration) -> float:
