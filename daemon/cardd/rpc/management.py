@@ -28,9 +28,9 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
     async def ListAccounts(
         self, request: pb.ListAccountsRequest, context: Any
     ) -> pb.ListAccountsResponse:
-        return pb.ListAccountsResponse(
-            accounts=map(convert.account_message, self._provisioner.accounts())
-        )
+        call = current_call()
+        seen = (each for each in self._provisioner.accounts() if call.may(node=each.path))
+        return pb.ListAccountsResponse(accounts=map(convert.account_message, seen))
 
     async def StartSession(
         self, request: pb.StartSessionRequest, context: Any

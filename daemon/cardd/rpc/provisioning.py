@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from cardea.v1 import provisioning_pb2 as pb
@@ -47,8 +48,10 @@ class ProvisioningService(pb_grpc.ProvisioningServiceServicer):
     async def PreviewProvisioning(
         self, request: pb.PreviewProvisioningRequest, context: Any
     ) -> pb.PreviewProvisioningResponse:
-        status = await self._card(request.name)
-        return convert.preview_message(await self._provisioner.preview(status))
+        call = current_call()
+        preview = await self._provisioner.preview(await self._card(request.name))
+        seen = tuple(change for change in preview.changes if call.may(node=change.path))
+        return convert.preview_message(replace(preview, changes=seen))
 
     async def GetProvisioningStatus(
         self, request: pb.GetProvisioningStatusRequest, context: Any

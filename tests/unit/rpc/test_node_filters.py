@@ -1,0 +1,117 @@
+"""What a grant's nodes leave out is left out of every answer that speaks of nodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from cardd.card.identify import CardIdentity
+from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
+from cardd.reader.events import ReaderState, ReaderStatus
+from cardd.reader.lease import Lease
+from cardd.rpc.access import Grant, Policy
+from cardd.rpc.desk import Desk
+from cardd.rpc.management import ManagementService
+from cardd.rpc.provisioning import ProvisioningService
+from cardd.rpc.server import Service
+from cardd.tree import ManagementTree
+from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
+from omadm.nodes import leaf
+
+Serve = Callable[..., Awaitable[Any]]
+ONLY_NAPS = Policy(
+    (Grant(uids=frozenset({os.geteuid()}), rights=("*",), nodes=("./NAP/*", "./DMAcc/1")),)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    path: str
+    server_id: str
+    address: str = "https://x/"
+    display_name: str = ""
+    source: str = ""
+    auth_type: str = ""
+    last_session_at_ms: int = 0
+    last_session_outcome: str = ""
+
+
+class Provisioner:
+    """Answers with what it was made with."""
+
+    def provision(self, status: ReaderStatus) -> AsyncIterator[Progress]:
+        raise AssertionError("not asked for")
+
+    async def preview(self, status: ReaderStatus) -> Preview:
+        before, after = ManagementTree(), ManagementTree()
+        nodes = [leaf("./NAP/1/Addr", "mine"), leaf("./Private/Addr", "theirs")]
+        after.adopt("card", "8949", nodes, 1)
+        return Preview((), tuple(before.content_diff(after)))
+
+    def statuses(self) -> Sequence[CardStatus]:
+        return ()
+
+    async def start_session(self, server_id: str) -> SessionOutcome:
+        raise AssertionError("not asked for")
+
+    def accounts(self) -> Sequence[Account]:
+        return (Account("./DMAcc/1", "mine.example"), Account("./DMAcc/2", "theirs.example"))
+
+
+class Readers:
+    """One reader with one card."""
+
+    pcsc_available = True
+    _status = ReaderStatus(
+        name="R",
+        state=ReaderState.CARD_READY,
+        atr=b"",
+        card="8949",
+        insertion=1,
+        holder="",
+        holder_purpose="",
+        waiting=0,
+        waiters=(),
+        identity=CardIdentity("8949", "8949", "", b"", ()),
+    )
+
+    def readers(self) -> Sequence[ReaderStatus]:
+        return (self._status,)
+
+    def reader(self, name: str) -> ReaderStatus:
+        return self._status
+
+    def find_card(self, card: str) -> ReaderStatus:
+        return self._status
+
+    def submit_lease(
+        self,
+        reader: str,
+        caller: str,
+        purpose: str,
+        max_wait_s: float,
+        insertion: int | None = None,
+    ) -> Future[Lease]:
+        raise AssertionError("not asked for")
+
+
+async def test_a_preview_shows_the_changes_of_nodes_that_the_caller_may_see(serve: Serve) -> None:
+    service = ProvisioningService(Desk(Readers(), max_wait_s=1.0), Provisioner())
+    add = provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server
+    served = await serve(Service("s", service, add), policy=ONLY_NAPS)
+    async with served.channel() as channel:
+        stub = provisioning_pb2_grpc.ProvisioningServiceStub(channel)
+        answer = await stub.PreviewProvisioning(provisioning_pb2.PreviewProvisioningRequest())
+    assert [change.path for change in answer.changes] == ["./NAP/1", "./NAP/1/Addr"]
+
+
+async def test_accounts_are_nodes_too(serve: Serve) -> None:
+    add = management_pb2_grpc.add_ManagementServiceServicer_to_server
+    served = await serve(Service("s", ManagementService(Provisioner()), add), policy=ONLY_NAPS)
+    async with served.channel() as channel:
+        stub = management_pb2_grpc.ManagementServiceStub(channel)
+        answer = await stub.ListAccounts(management_pb2.ListAccountsRequest())
+    assert [account.server_id for account in answer.accounts] == ["mine.example"]
