@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -33,6 +32,9 @@ from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.errors import failure_of, where_raised
 from cardd.store import Store, StoreError
 from cardd.tree import ManagementTree, TreeHolder
+
+from .lane import Lane
+from .story import Story
 
 __all__ = ["AccountInfo", "Provisioner"]
 
@@ -72,40 +74,6 @@ class _Wish:
     only_server: str | None = None
 
 
-class _Story:
-    """The progress of one run, told from its beginning to everybody who asks."""
-
-    def __init__(self) -> None:
-        self._told: list[Progress] = []
-        self._more = asyncio.Event()
-
-    @property
-    def stage(self) -> Stage | None:
-        return self._told[-1].stage if self._told else None
-
-    def add(self, progress: Progress) -> None:
-        self._told.append(progress)
-        self._more.set()
-        self._more = asyncio.Event()
-
-    async def tell(self) -> AsyncIterator[Progress]:
-        at = 0
-        while True:
-            more = self._more
-            for progress in self._told[at:]:
-                yield progress
-            at = len(self._told)
-            if at and self._told[-1].result is not None:
-                return
-            await more.wait()
-
-    async def result(self) -> ProvisioningResult:
-        async for progress in self.tell():
-            if progress.result is not None:
-                return progress.result
-        raise AssertionError("a story ends with a result")
-
-
 class Provisioner:
     """Runs the use case on a thread of its own; every method belongs to the event loop.
 
@@ -138,9 +106,9 @@ class Provisioner:
         self._connect = connect
         self._rejections = rejections
         # One at a time: two runs would fork the same tree, and one commit undo the other.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="provisioning")
+        self._thread = Lane("provisioning")
         # By card and by whether the run talks to servers that the card's data does not ask for.
-        self._running: dict[tuple[str, bool], _Story] = {}
+        self._running: dict[tuple[str, bool], Story] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._closed = False
@@ -151,7 +119,7 @@ class Provisioner:
         self._closed = True
         for timer in self._retries.values():
             timer.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown()
 
     # -- what rpc needs
 
@@ -245,10 +213,11 @@ class Provisioner:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _see_to_it(self, story: _Story, reader: str, insertion: int, retry_s: float) -> None:
+    async def _see_to_it(self, story: Story, reader: str, insertion: int, retry_s: float) -> None:
         """Try again later what failed for want of a server, also a confirmation."""
         result = await story.result()
-        undelivered = result.stage is Stage.INSTALLED and self._store.pending_confirmations()
+        due = (self._store.pending_confirmations(server) for server in result.servers)
+        undelivered = result.stage is Stage.INSTALLED and any(due)
         if result.reason in _WORTH_REPEATING or undelivered:
             following_s = min(2 * retry_s, _LAST_RETRY_S)
             self._retries[reader] = asyncio.get_running_loop().call_later(
@@ -257,25 +226,35 @@ class Provisioner:
 
     # -- runs
 
-    def _begin(self, status: ReaderStatus, *, connect: bool) -> _Story:
+    def _begin(self, status: ReaderStatus, *, connect: bool) -> Story:
         card = self._card(status)
         key = (card.identity.name, connect)
         if key in self._running:
             return self._running[key]
-        story = self._running[key] = _Story()
+        story = self._running[key] = Story()
         loop = asyncio.get_running_loop()
 
         def told(progress: Progress) -> None:
             if progress.result is not None:
-                del self._running[key]
+                self._running.pop(key, None)
             story.add(progress)
 
         def report(progress: Progress) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(told, progress)
 
-        self._thread.submit(self._execute, _Wish(card, connect), report)
+        self._thread.submit(self._tell, _Wish(card, connect), report)
         return story
+
+    def _tell(self, wish: _Wish, report: Callable[[Progress], None]) -> None:
+        """On the thread: a run whose story ends with a result, whatever happens."""
+        try:
+            self._execute(wish, report)
+        except Exception as error:  # noqa: BLE001 - a defect: else who listens would wait for ever
+            reason, message = _reason_of(error)
+            _log.error("provisioning.defect", message=message, where=where_raised(error))
+            card = wish.card.identity.name if wish.card is not None else ""
+            report(Progress(Stage.FAILED, 1, 1, message, 0.0, _broken_off(card, reason, message)))
 
     def _execute(
         self, wish: _Wish, report: Callable[[Progress], None]
@@ -296,6 +275,7 @@ class Provisioner:
                 run=result.name,
                 card=result.card,
                 reason=result.reason,
+                message=result.message,  # a defect's has the id that the caller was given
                 where=where_raised(run.failure),
             )
         else:
@@ -328,7 +308,9 @@ class Provisioner:
             store=self._store,
             commit=self._commit,
             environment=_ENVIRONMENT,
-            rejections=self._rejections.of(card.reader, card.insertion) if card else None,
+            rejections=(
+                self._rejections.of(card.identity, card.reader, card.insertion) if card else None
+            ),
             report=report,
             reason_of=_reason_of,
         )
@@ -370,3 +352,22 @@ class Provisioner:
 def _reason_of(error: Exception) -> tuple[str, str]:
     failure = failure_of(error)
     return failure.reason_name, failure.message
+
+
+def _broken_off(card: str, reason: str, message: str) -> ProvisioningResult:
+    return ProvisioningResult(
+        name=f"provisionings/{secrets.token_hex(8)}",
+        card=card,
+        stage=Stage.FAILED,
+        servers=(),
+        trust=(),
+        nodes_changed=0,
+        card_files_updated=0,
+        apdus=0,
+        card_time_s=0.0,
+        network_time_s=0.0,
+        total_time_s=0.0,
+        ended_at_ms=_ENVIRONMENT.now_ms(),
+        reason=reason,
+        message=message,
+    )

@@ -122,9 +122,7 @@ def tries_query(reference: int) -> Command:
 
 
 def verify(reference: int, value: Secret) -> Command:
-    """VERIFY; values shorter than 8 bytes are padded with FF (TS 102 221 §9.5.1)."""
-    if len(value) < 8:
-        value = Secret(value.expose().ljust(8, b"\xff"))
+    """VERIFY with a value of the length that the card takes (TS 102 221 §11.1.9)."""
     return Command(f"VERIFY {reference:02X}", 0x20, 0x00, reference, value)
 
 

@@ -27,9 +27,14 @@ class Credential:
     reference: int
     value: Secret
 
+    @property
+    def presented(self) -> Secret:
+        """The value as the card gets it: padded with FF to 8 bytes (TS 102 221 §9.5.1)."""
+        return Secret(self.value.expose().ljust(8, b"\xff"))
+
 
 class Rejections:
-    """Credentials that a card has refused. Keep it as long as the card stays inserted."""
+    """Credentials that one card has refused."""
 
     def __init__(self) -> None:
         self._refused: list[tuple[Credential, int]] = []
@@ -41,7 +46,7 @@ class Rejections:
         """CredentialRejected if the card has refused this very value before."""
         for refused, tries_left in self._refused:
             same_reference = refused.reference == credential.reference
-            if same_reference and refused.value == credential.value:
+            if same_reference and refused.presented == credential.presented:
                 raise CredentialRejected(credential.reference, tries_left)
 
 
@@ -76,8 +81,13 @@ class Presenter:
             return
         if left <= self._floor:
             raise RetryFloor(credential.reference, left, self._floor)
-        command = apdu.verify(credential.reference, credential.value)
-        response = self._channel.send(command, accept=_COUNTERS)
+        command = apdu.verify(credential.reference, credential.presented)
+        try:
+            response = self._channel.send(command, accept=_COUNTERS)
+        except status.StatusError:
+            # Whatever the card means by it, it has not taken this value.
+            self._rejections.remember(credential, left)
+            raise
         refused = status.tries_left(response.sw)
         if refused is not None:
             self._rejections.remember(credential, refused)

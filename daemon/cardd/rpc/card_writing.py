@@ -8,7 +8,7 @@ import time
 from cardea.v1 import cards_pb2 as pb
 from cardea_core import Secret
 
-from cardd.card.credentials import ADM1, Credential, Rejections
+from cardd.card.credentials import ADM1, Credential
 from cardd.card.errors import ContentTooLong
 from cardd.card.provisioning_files import ProvisioningFile, survey
 from cardd.provisioning import card_update
@@ -48,7 +48,8 @@ class CardWriter:
             raise ArgumentInvalidError("writes", f"must be 1 to {_MAX_WRITES}")
         status = self._desk.find(request.name, call)
         call.require(reader=status.name, application="pkcs15")
-        key = (call.caller.uid, request.request_id)
+        # Also without an id it runs to its end: who hangs up would else leave half a document.
+        key = (call.caller.uid, request.request_id or f"call {call.id}")
         return await self._repeats.once(
             key, _fingerprint(request), lambda: self._write(request, status, call)
         )
@@ -60,8 +61,7 @@ class CardWriter:
         writes = [(write.oid, write.data) for write in request.writes]
 
         def job(lease: Lease) -> pb.WriteCardResponse:
-            rejections = self._rejections.of(lease.reader, lease.insertion)
-            return self._write_all(lease, writes, credential, rejections)
+            return self._write_all(lease, writes, credential)
 
         return await self._desk.work(status, call, "WriteCard", None, job)
 
@@ -70,10 +70,10 @@ class CardWriter:
         lease: Lease,
         writes: list[tuple[str, bytes]],
         credential: Credential,
-        rejections: Rejections,
     ) -> pb.WriteCardResponse:
         if lease.identity is None:
             raise CardAbsent(lease.reader)
+        rejections = self._rejections.of(lease.identity, lease.reader, lease.insertion)
         found = survey(lease.transmit, lease.identity.applications)
         by_oid = {file.oid: file for file in reversed(found.files)}
         for oid, data in writes:

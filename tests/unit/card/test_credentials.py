@@ -4,7 +4,7 @@ import pytest
 from cardd.card.channel import Channel
 from cardd.card.credentials import ADM1, Credential, Presenter, Rejections
 from cardd.card.errors import CredentialRejected, RetryFloor
-from cardd.card.status import NotFoundOnCard
+from cardd.card.status import NotFoundOnCard, StatusError
 from cardea_core import Secret
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +51,24 @@ def test_a_rejected_value_is_not_sent_again_though_tries_are_left() -> None:
     with pytest.raises(CredentialRejected) as caught:
         Presenter(Channel(card), known).present(Credential(ADM1, Secret(b"12345678")))
     assert caught.value.tries_left == 8
+    assert card.finished
+
+
+def test_a_rejected_value_is_known_again_with_its_padding() -> None:
+    """On the card the two are one."""
+    known = Rejections()
+    known.remember(Credential(0x01, Secret(b"1234")), 2)
+    with pytest.raises(CredentialRejected):
+        known.raise_if_known(Credential(0x01, Secret(b"1234\xff\xff\xff\xff")))
+
+
+def test_a_value_that_the_card_refuses_without_a_counter_is_not_sent_again() -> None:
+    card = ScriptedCard("0020000a -> 63c5\n0020000a08 3132333435363738 -> 6982")
+    known = Rejections()
+    with pytest.raises(StatusError):
+        Presenter(Channel(card), known).present(KEY)
+    with pytest.raises(CredentialRejected):
+        Presenter(Channel(card), known).present(KEY)
     assert card.finished
 
 

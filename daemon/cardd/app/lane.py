@@ -1,0 +1,58 @@
+"""One thread for work that must not overlap, and that nobody waits for when the daemon ends."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+
+__all__ = ["Lane"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Lane(Executor):
+    """Runs what is submitted, in order.
+
+    Unlike those of a ThreadPoolExecutor its thread does not keep the process alive: what it does
+    may be cut short at any point, and a server that is slow to answer would hold up the end.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """A future of ``work``; cancelled, if it has not begun when the lane is closed."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if self._closed:
+                future.cancel()
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = work(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the future has it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        if self._closed:
+            raise RuntimeError("the lane is closed")
+        self._jobs.put(job)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Begin nothing more. Returns at once, whatever ``wait`` says."""
+        self._closed = True
+        self._jobs.put(None)
+
+    def _run(self) -> Any:
+        while (job := self._jobs.get()) is not None:
+            job()

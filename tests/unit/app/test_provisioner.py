@@ -1,0 +1,59 @@
+"""A run's story ends with a result, also where the daemon itself is at fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+from cardd.app.provisioner import Provisioner
+from cardd.card.identify import CardIdentity
+from cardd.network.https import HttpsClient
+from cardd.provisioning.progress import Stage
+from cardd.provisioning.task import Settings
+from cardd.reader.events import ReaderState, ReaderStatus
+from cardd.reader.rejections import RejectionBook
+from cardd.reader.supervisor import ReaderSupervisor
+from cardd.store import Store
+from cardd.tree import DeviceInfo, ManagementTree, TreeHolder
+
+STATUS = ReaderStatus(
+    name="R",
+    state=ReaderState.CARD_READY,
+    atr=b"",
+    card="8949",
+    insertion=1,
+    holder="",
+    holder_purpose="",
+    waiting=0,
+    waiters=(),
+    identity=CardIdentity("8949", "8949", "", b"", ()),
+)
+
+
+def defect() -> HttpsClient:
+    raise AssertionError("canary")
+
+
+async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Path) -> None:
+    with Store(tmp_path / "s" / "store.sqlite") as store:
+        provisioner = Provisioner(
+            ReaderSupervisor(lambda _: None),
+            store,
+            TreeHolder(ManagementTree(), 1),
+            Settings(DeviceInfo("urn:x", "m", "d")),
+            on_insert=False,
+            max_wait_s=1.0,
+            connect=defect,
+            rejections=RejectionBook(),
+        )
+        with structlog.testing.capture_logs() as log:
+            told = [each async for each in provisioner.provision(STATUS)]
+        # And the card is not taken for one that is being provisioned.
+        again = [each async for each in provisioner.provision(STATUS)]
+        provisioner.close()
+    result = told[-1].result
+    assert result is not None
+    assert (result.stage, result.reason, result.card) == (Stage.FAILED, "INTERNAL", "8949")
+    assert "canary" not in result.message
+    assert [entry["message"] for entry in log] == [result.message]
+    assert again[-1].result is not result
