@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import time
@@ -194,11 +195,15 @@ def _provisioner(
     rejections: RejectionBook,
 ) -> Provisioner:
     network = config.network
-    trust = trust_context(Path(network.ca_file) if network.ca_file else None)
+    ca_file = Path(network.ca_file) if network.ca_file else None
+    # Reading the system's many takes a tenth of the start; a file that is named is wanted whole.
+    trust = functools.cache(lambda: trust_context(ca_file))
+    if ca_file is not None:
+        trust()
 
     def connect() -> HttpsClient:
         return HttpsClient(
-            trust=trust,
+            trust=trust(),
             hosts=network.hosts,
             connect_timeout_s=network.connect_timeout_s,
             timeout_s=network.exchange_timeout_s,
