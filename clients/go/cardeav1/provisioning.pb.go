@@ -270,8 +270,11 @@ type ProvisioningResult struct {
 	Reason  string `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
 	Message string `protobuf:"bytes,14,opt,name=message,proto3" json:"message,omitempty"`
 	// Nodes that servers wanted to change, and those of them where they were refused.
-	NodesOrdered  uint32 `protobuf:"varint,15,opt,name=nodes_ordered,json=nodesOrdered,proto3" json:"nodes_ordered,omitempty"`
-	NodesRefused  uint32 `protobuf:"varint,16,opt,name=nodes_refused,json=nodesRefused,proto3" json:"nodes_refused,omitempty"`
+	NodesOrdered uint32 `protobuf:"varint,15,opt,name=nodes_ordered,json=nodesOrdered,proto3" json:"nodes_ordered,omitempty"`
+	NodesRefused uint32 `protobuf:"varint,16,opt,name=nodes_refused,json=nodesRefused,proto3" json:"nodes_refused,omitempty"`
+	// Servers with which there was no session, though others took part, and
+	// the reason without prefix.
+	LeftOut       map[string]string `protobuf:"bytes,17,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,6 +419,13 @@ func (x *ProvisioningResult) GetNodesRefused() uint32 {
 		return x.NodesRefused
 	}
 	return 0
+}
+
+func (x *ProvisioningResult) GetLeftOut() map[string]string {
+	if x != nil {
+		return x.LeftOut
+	}
+	return nil
 }
 
 type PreviewProvisioningRequest struct {
@@ -812,7 +822,7 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x05total\x18\x03 \x01(\rR\x05total\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\tR\x06detail\x123\n" +
 	"\aelapsed\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\aelapsed\x125\n" +
-	"\x06result\x18\x06 \x01(\v2\x1d.cardea.v1.ProvisioningResultR\x06result\"\xe0\x04\n" +
+	"\x06result\x18\x06 \x01(\v2\x1d.cardea.v1.ProvisioningResultR\x06result\"\xe3\x05\n" +
 	"\x12ProvisioningResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04card\x18\x02 \x01(\tR\x04card\x12&\n" +
@@ -831,7 +841,11 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x06reason\x18\r \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x0e \x01(\tR\amessage\x12#\n" +
 	"\rnodes_ordered\x18\x0f \x01(\rR\fnodesOrdered\x12#\n" +
-	"\rnodes_refused\x18\x10 \x01(\rR\fnodesRefused\"0\n" +
+	"\rnodes_refused\x18\x10 \x01(\rR\fnodesRefused\x12E\n" +
+	"\bleft_out\x18\x11 \x03(\v2*.cardea.v1.ProvisioningResult.LeftOutEntryR\aleftOut\x1a:\n" +
+	"\fLeftOutEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"0\n" +
 	"\x1aPreviewProvisioningRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x86\x01\n" +
 	"\x1bPreviewProvisioningResponse\x126\n" +
@@ -888,7 +902,7 @@ func file_cardea_v1_provisioning_proto_rawDescGZIP() []byte {
 }
 
 var file_cardea_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cardea_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_cardea_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_cardea_v1_provisioning_proto_goTypes = []any{
 	(Stage)(0),                            // 0: cardea.v1.Stage
 	(*ProvisionRequest)(nil),              // 1: cardea.v1.ProvisionRequest
@@ -901,37 +915,39 @@ var file_cardea_v1_provisioning_proto_goTypes = []any{
 	(*GetProvisioningStatusRequest)(nil),  // 8: cardea.v1.GetProvisioningStatusRequest
 	(*GetProvisioningStatusResponse)(nil), // 9: cardea.v1.GetProvisioningStatusResponse
 	(*ProvisioningStatus)(nil),            // 10: cardea.v1.ProvisioningStatus
-	(*durationpb.Duration)(nil),           // 11: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),         // 12: google.protobuf.Timestamp
-	(*Node)(nil),                          // 13: cardea.v1.Node
+	nil,                                   // 11: cardea.v1.ProvisioningResult.LeftOutEntry
+	(*durationpb.Duration)(nil),           // 12: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),         // 13: google.protobuf.Timestamp
+	(*Node)(nil),                          // 14: cardea.v1.Node
 }
 var file_cardea_v1_provisioning_proto_depIdxs = []int32{
 	0,  // 0: cardea.v1.ProvisionResponse.stage:type_name -> cardea.v1.Stage
-	11, // 1: cardea.v1.ProvisionResponse.elapsed:type_name -> google.protobuf.Duration
+	12, // 1: cardea.v1.ProvisionResponse.elapsed:type_name -> google.protobuf.Duration
 	3,  // 2: cardea.v1.ProvisionResponse.result:type_name -> cardea.v1.ProvisioningResult
 	0,  // 3: cardea.v1.ProvisioningResult.stage:type_name -> cardea.v1.Stage
-	11, // 4: cardea.v1.ProvisioningResult.card_time:type_name -> google.protobuf.Duration
-	11, // 5: cardea.v1.ProvisioningResult.network_time:type_name -> google.protobuf.Duration
-	11, // 6: cardea.v1.ProvisioningResult.total_time:type_name -> google.protobuf.Duration
-	12, // 7: cardea.v1.ProvisioningResult.ended_at:type_name -> google.protobuf.Timestamp
-	6,  // 8: cardea.v1.PreviewProvisioningResponse.documents:type_name -> cardea.v1.FoundDocument
-	7,  // 9: cardea.v1.PreviewProvisioningResponse.changes:type_name -> cardea.v1.NodeChange
-	13, // 10: cardea.v1.NodeChange.before:type_name -> cardea.v1.Node
-	13, // 11: cardea.v1.NodeChange.after:type_name -> cardea.v1.Node
-	10, // 12: cardea.v1.GetProvisioningStatusResponse.statuses:type_name -> cardea.v1.ProvisioningStatus
-	0,  // 13: cardea.v1.ProvisioningStatus.stage:type_name -> cardea.v1.Stage
-	3,  // 14: cardea.v1.ProvisioningStatus.last_result:type_name -> cardea.v1.ProvisioningResult
-	1,  // 15: cardea.v1.ProvisioningService.Provision:input_type -> cardea.v1.ProvisionRequest
-	4,  // 16: cardea.v1.ProvisioningService.PreviewProvisioning:input_type -> cardea.v1.PreviewProvisioningRequest
-	8,  // 17: cardea.v1.ProvisioningService.GetProvisioningStatus:input_type -> cardea.v1.GetProvisioningStatusRequest
-	2,  // 18: cardea.v1.ProvisioningService.Provision:output_type -> cardea.v1.ProvisionResponse
-	5,  // 19: cardea.v1.ProvisioningService.PreviewProvisioning:output_type -> cardea.v1.PreviewProvisioningResponse
-	9,  // 20: cardea.v1.ProvisioningService.GetProvisioningStatus:output_type -> cardea.v1.GetProvisioningStatusResponse
-	18, // [18:21] is the sub-list for method output_type
-	15, // [15:18] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	12, // 4: cardea.v1.ProvisioningResult.card_time:type_name -> google.protobuf.Duration
+	12, // 5: cardea.v1.ProvisioningResult.network_time:type_name -> google.protobuf.Duration
+	12, // 6: cardea.v1.ProvisioningResult.total_time:type_name -> google.protobuf.Duration
+	13, // 7: cardea.v1.ProvisioningResult.ended_at:type_name -> google.protobuf.Timestamp
+	11, // 8: cardea.v1.ProvisioningResult.left_out:type_name -> cardea.v1.ProvisioningResult.LeftOutEntry
+	6,  // 9: cardea.v1.PreviewProvisioningResponse.documents:type_name -> cardea.v1.FoundDocument
+	7,  // 10: cardea.v1.PreviewProvisioningResponse.changes:type_name -> cardea.v1.NodeChange
+	14, // 11: cardea.v1.NodeChange.before:type_name -> cardea.v1.Node
+	14, // 12: cardea.v1.NodeChange.after:type_name -> cardea.v1.Node
+	10, // 13: cardea.v1.GetProvisioningStatusResponse.statuses:type_name -> cardea.v1.ProvisioningStatus
+	0,  // 14: cardea.v1.ProvisioningStatus.stage:type_name -> cardea.v1.Stage
+	3,  // 15: cardea.v1.ProvisioningStatus.last_result:type_name -> cardea.v1.ProvisioningResult
+	1,  // 16: cardea.v1.ProvisioningService.Provision:input_type -> cardea.v1.ProvisionRequest
+	4,  // 17: cardea.v1.ProvisioningService.PreviewProvisioning:input_type -> cardea.v1.PreviewProvisioningRequest
+	8,  // 18: cardea.v1.ProvisioningService.GetProvisioningStatus:input_type -> cardea.v1.GetProvisioningStatusRequest
+	2,  // 19: cardea.v1.ProvisioningService.Provision:output_type -> cardea.v1.ProvisionResponse
+	5,  // 20: cardea.v1.ProvisioningService.PreviewProvisioning:output_type -> cardea.v1.PreviewProvisioningResponse
+	9,  // 21: cardea.v1.ProvisioningService.GetProvisioningStatus:output_type -> cardea.v1.GetProvisioningStatusResponse
+	19, // [19:22] is the sub-list for method output_type
+	16, // [16:19] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_provisioning_proto_init() }
@@ -946,7 +962,7 @@ func file_cardea_v1_provisioning_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_provisioning_proto_rawDesc), len(file_cardea_v1_provisioning_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -206,6 +206,8 @@ def status_table(statuses: Sequence[provisioning_pb2.ProvisioningStatus]) -> Ren
     for status in statuses:
         last = status.last_result
         remarks = [f"{last.reason}: {last.message}"] if last.reason else []
+        remarks += [f"refused nodes: {last.nodes_refused}"] if last.nodes_refused else []
+        remarks += [f"{server}: {reason}" for server, reason in sorted(last.left_out.items())]
         remarks += ["confirmation pending"] if status.confirmation_pending else []
         table.add_row(
             status.card,

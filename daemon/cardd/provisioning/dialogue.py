@@ -6,7 +6,7 @@ every exchange is authenticated both ways by HTTP digest (TS 24.109 §5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -32,7 +32,7 @@ _USER_AGENT = "cardea"
 _NONCE_BYTES = 16
 # A server that always has one more message would keep every other run waiting.
 _SESSION_LIMIT_S = 120
-_READING = frozenset({"Get", "Alert"})
+_CHANGING = frozenset({"Add", "Copy", "Delete", "Exec", "Replace"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ def converse(
     server: ServerPort,
     store: StorePort,
     environment: Environment,
+    reason_of: Callable[[Exception], tuple[str, str]],
     card: str,
 ) -> Conversation:
     """Hold one session on ``tree`` and note in the store what outlives it whatever becomes of the
@@ -98,7 +99,7 @@ def converse(
     # By identity: two reports to one server may well say the same.
     confirmed = [id for id, each in reports.items() if any(each is done for done in acknowledged)]
     how = "GBA_ME" if naf is not None else session.client_trust.upper()
-    outcome = "ok" if failure is None else type(failure).__name__
+    outcome = "ok" if failure is None else reason_of(failure)[0]
     record = SessionRecord(
         session_id=session_id,
         server_id=account.server_id,
@@ -116,7 +117,7 @@ def converse(
     last_status = {
         done.path: done.status
         for done in session.commands_done
-        if done.verb not in _READING and not _of_another_card(done.path, card)
+        if done.verb in _CHANGING and not _of_another_card(done.path, card)
     }
     return Conversation(
         server_id=account.server_id,

@@ -45,7 +45,8 @@ class ProvisioningResult:
     """The end of a run. ``reason`` and ``message`` are empty unless it failed.
 
     ``nodes_ordered`` counts the nodes that servers wanted to change, ``nodes_refused`` those of
-    them where the last word was no (an ACL, a missing parent, …).
+    them where the last word was no (an ACL, a missing parent, …). ``left_out`` names the servers
+    with which there was no session, though others took part, and the reason.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ProvisioningResult:
     message: str = ""
     nodes_ordered: int = 0
     nodes_refused: int = 0
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class Run:
         self._nodes_changed = 0
         self._rounds = 0
         self._unconfirmed: list[Conversation] = []
+        self._left_out: list[tuple[Account, Exception]] = []
         self.conversations: list[Conversation] = []
         self.failure: Exception | None = None
 
@@ -142,9 +143,11 @@ class Run:
         return Found.CARD_READ
 
     def _adopt(self) -> Found:
-        for layer in self._tree.layers():
-            if layer.kind == "card" and layer.id not in self._task.cards_present:
-                self._tree.drop("card", layer.id)
+        if self._task.only_server is None:
+            # Another card has taken the place; a session alone says nothing about cards (M12).
+            for layer in self._tree.layers():
+                if layer.kind == "card" and layer.id not in self._task.cards_present:
+                    self._tree.drop("card", layer.id)
         if self._content is not None:
             self._adopt_card(self._content)
         self._accounts = list(self._accounts_to_use())
@@ -181,26 +184,29 @@ class Run:
         self._say(0, 1, f"bootstrapping with {home.bsf}")
         try:
             self._keys = trust.bootstrap(self._card, self._server, home, self._environment)
-        except (CardError, TransportError, DmError, ProvisioningError):
+        except (CardError, TransportError, DmError, ProvisioningError) as error:
             # One authority's trouble does not keep another's data out (S3).
-            self._accounts = [each for each in self._accounts if not trust.needs_key(each)]
-            if not self._accounts:
+            keyless = [each for each in self._accounts if not trust.needs_key(each)]
+            if not keyless:
                 raise
+            self._left_out += [(each, error) for each in self._accounts if each not in keyless]
+            self._accounts = keyless
             self._say(0, 1, "no key; going on with the accounts that need none")
             return Found.TRUST_IN_DOCUMENT
         self._say(1, 1, "card and network have authenticated each other")
         return Found.KEY_DERIVED
 
     def _manage(self) -> Found:
-        failures: list[Exception] = []
+        failed: list[tuple[Account, Exception]] = []
         for index, account in enumerate(self._accounts):
             self._say(index, len(self._accounts), f"talking to {account.server_id}")
             try:
                 self._talk(account)
             except (TransportError, DmError, ProvisioningError) as error:
-                failures.append(error)
-        if len(failures) == len(self._accounts):
-            raise failures[0]
+                failed.append((account, error))
+        if len(failed) == len(self._accounts):
+            raise failed[0][1]
+        self._left_out += failed
         ordered = sum(len(each.ordered) for each in self.conversations)
         self._say(len(self._accounts), len(self._accounts), f"nodes ordered: {ordered}")
         return self._what_is_ordered()
@@ -220,6 +226,7 @@ class Run:
             server=self._server,
             environment=self._environment,
             store=self._store,
+            reason_of=self._reason_of,
             card=self._task.card.identity.name if self._task.card is not None else "",
         )
         self._tree.become(working)
@@ -370,6 +377,9 @@ class Run:
         card = self._task.card
         failed = self._stage is Stage.FAILED
         reason, message = self._reason_of(self.failure) if failed and self.failure else ("", "")
+        left_out = tuple(
+            (account.server_id, self._reason_of(error)[0]) for account, error in self._left_out
+        )
         return ProvisioningResult(
             name=self._task.name,
             card=card.identity.name if card is not None else "",
@@ -387,6 +397,7 @@ class Run:
             message=message,
             nodes_ordered=sum(len(talk.ordered) for talk in self.conversations),
             nodes_refused=sum(len(talk.refused) for talk in self.conversations),
+            left_out=left_out,
         )
 
 

@@ -187,4 +187,5 @@ def _result(result: ProvisioningResult | None) -> provisioning_pb2.ProvisioningR
         message=result.message,
         nodes_ordered=result.nodes_ordered,
         nodes_refused=result.nodes_refused,
+        left_out=dict(result.left_out),
     )

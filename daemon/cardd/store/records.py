@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cardea_core import Layer
 
 from cardd.tree import AclClaim, ManagementTree
 
-__all__ = [
-    "CardSeen",
-    "StoredTree",
-]
+__all__ = ["StoredTree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +21,3 @@ class StoredTree:
 
     def tree(self) -> ManagementTree:
         return ManagementTree(self.layers, self.acls)
-
-
-@dataclass(frozen=True, slots=True)
-class CardSeen:
-    """When a card was last read, where, and the SHA-256 of its files by OID."""
-
-    iccid: str
-    reader: str
-    seen_ms: int
-    digests: Mapping[str, bytes]

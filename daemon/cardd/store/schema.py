@@ -60,20 +60,6 @@ CREATE TABLE card_write (
 ) STRICT;
 CREATE INDEX card_write_open ON card_write (iccid) WHERE state = 'open';
 
-CREATE TABLE card (
-    iccid TEXT PRIMARY KEY,
-    reader TEXT NOT NULL,
-    seen_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX card_by_reader ON card (reader, seen_ms);
-
-CREATE TABLE card_file (
-    iccid TEXT NOT NULL REFERENCES card ON DELETE CASCADE,
-    oid TEXT NOT NULL,
-    sha256 BLOB NOT NULL,
-    PRIMARY KEY (iccid, oid)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE confirmation (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     server_id TEXT NOT NULL,

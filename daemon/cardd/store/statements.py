@@ -13,7 +13,6 @@ from cardea_core import Layer
 from cardd.dm.events import CommandDone
 from cardd.provisioning.progress import ProvisioningResult, Stage
 from cardd.provisioning.records import NewConfirmation, SessionRecord
-from cardd.store.records import CardSeen
 from cardd.tree import AclClaim, Source, SourceKind
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "row_id",
     "sha256",
     "write_acls",
-    "write_card",
     "write_confirmation",
     "write_layer",
     "write_nonce",
@@ -85,6 +83,7 @@ def read_result(text: str) -> ProvisioningResult:
     fields["stage"] = Stage(fields["stage"])
     fields["servers"] = tuple(fields["servers"])
     fields["trust"] = tuple(fields["trust"])
+    fields["left_out"] = tuple((server, reason) for server, reason in fields["left_out"])
     return ProvisioningResult(**fields)
 
 
@@ -114,15 +113,6 @@ def end_write(
         "UPDATE card_write SET state = ?, ended_ms = ?, new_data = NULL"
         " WHERE id = ? AND state = 'open'",
         (state, now_ms, id),
-    )
-
-
-def write_card(db: sqlite3.Connection, card: CardSeen) -> None:
-    db.execute("DELETE FROM card WHERE iccid = ?", (card.iccid,))
-    db.execute("INSERT INTO card VALUES (?, ?, ?)", (card.iccid, card.reader, card.seen_ms))
-    db.executemany(
-        "INSERT INTO card_file VALUES (?, ?, ?)",
-        ((card.iccid, oid, digest) for oid, digest in card.digests.items()),
     )
 
 

@@ -5,10 +5,9 @@ Thread-safe. Methods raise StoreError; a method that writes is durable when it r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
 
 from cardea_core import Layer, TreeError
 
@@ -22,10 +21,7 @@ from cardd.provisioning.records import (
 )
 from cardd.store.database import Database
 from cardd.store.errors import StoreError
-from cardd.store.records import (
-    CardSeen,
-    StoredTree,
-)
+from cardd.store.records import StoredTree
 from cardd.store.statements import (
     Direction,
     confirm,
@@ -36,7 +32,6 @@ from cardd.store.statements import (
     row_id,
     sha256,
     write_acls,
-    write_card,
     write_confirmation,
     write_layer,
     write_nonce,
@@ -104,15 +99,9 @@ class Store:
         tree: ManagementTree,
         now_ms: int,
         *,
-        result: ProvisioningResult | None = None,
         confirmations: Iterable[NewConfirmation] = (),
-        confirmed: Iterable[int] = (),
-        nonces: Mapping[tuple[str, Direction], bytes] | None = None,
-        finished_writes: Iterable[int] = (),
-        cards: Iterable[CardSeen] = (),
-        sessions: Iterable[SessionRecord] = (),
     ) -> int:
-        """Put a tree in force, with all that belongs to it, in one transaction (P5).
+        """Put a tree in force, with what servers are to be told of it, in one transaction (P5).
 
         Returns the new revision. Only sources that have changed are rewritten.
         """
@@ -130,20 +119,8 @@ class Store:
                     write_acls(db, acls)
                 db.execute("UPDATE tree_state SET revision = revision + 1")
                 revision: int = db.execute("SELECT revision FROM tree_state").fetchone()[0]
-                if result is not None:
-                    write_result(db, result)
                 for confirmation in confirmations:
                     write_confirmation(db, confirmation, now_ms)
-                for number in confirmed:
-                    confirm(db, number, now_ms)
-                for (server_id, direction), value in (nonces or {}).items():
-                    write_nonce(db, server_id, direction, value)
-                for number in finished_writes:
-                    end_write(db, number, "finished", now_ms)
-                for card in cards:
-                    write_card(db, card)
-                for session in sessions:
-                    write_session(db, session)
             self._written, self._written_acls = layers, acls
         return revision
 
@@ -182,21 +159,6 @@ class Store:
             )
             return tuple(CardWrite(*row) for row in rows)
 
-    # -- cards
-
-    def card_seen(self, iccid: str, reader: str, digests: Mapping[str, bytes], now_ms: int) -> None:
-        """Note that a card was read: SHA-256 of each provisioning file by its OID."""
-        with self._database.transaction() as db:
-            write_card(db, CardSeen(iccid, reader, now_ms, digests))
-
-    def card(self, iccid: str) -> CardSeen | None:
-        """What is known of a card."""
-        return self._card("iccid = ?", iccid)
-
-    def last_card(self, reader: str) -> CardSeen | None:
-        """The card that was last read in a reader."""
-        return self._card("reader = ?", reader)
-
     # -- what is still to be said to servers
 
     def add_confirmation(self, confirmation: NewConfirmation, now_ms: int) -> int:
@@ -215,11 +177,6 @@ class Store:
             )
             return tuple(PendingConfirmation(*row) for row in rows)
 
-    def confirmation_done(self, id: int, now_ms: int) -> None:
-        """The server has acknowledged it. Doing so twice changes nothing."""
-        with self._database.transaction() as db:
-            confirm(db, id, now_ms)
-
     def nonce(self, server_id: str, direction: Direction) -> bytes | None:
         """The nonce for the next session: "client": for our credentials, "server": for theirs."""
         with self._database.reading() as db:
@@ -228,10 +185,6 @@ class Store:
                 (server_id, direction),
             ).fetchone()
             return None if row is None else bytes(row[0])
-
-    def set_nonce(self, server_id: str, direction: Direction, value: bytes) -> None:
-        with self._database.transaction() as db:
-            write_nonce(db, server_id, direction, value)
 
     # -- history
 
@@ -284,16 +237,3 @@ class Store:
                 (card, limit),
             )
             return tuple(read_result(row[0]) for row in rows)
-
-    def _card(self, condition: Literal["iccid = ?", "reader = ?"], value: str) -> CardSeen | None:
-        with self._database.reading() as db:
-            row = db.execute(
-                f"SELECT iccid, reader, seen_ms FROM card WHERE {condition}"  # noqa: S608 - literal
-                " ORDER BY seen_ms DESC LIMIT 1",
-                (value,),
-            ).fetchone()
-            if row is None:
-                return None
-            files = db.execute("SELECT oid, sha256 FROM card_file WHERE iccid = ?", (row[0],))
-            iccid, reader, seen_ms = row
-            return CardSeen(iccid, reader, seen_ms, dict(files.fetchall()))

@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from cardd.provisioning.records import NewConfirmation
 from cardd.store import Store, StoreError
 from cardd.store.schema import MIGRATIONS
 from cardd.tree import ManagementTree
@@ -119,7 +120,8 @@ def test_second_daemon_on_the_same_store_is_refused(tmp_path: Path) -> None:
 def test_errors_show_no_values(tmp_path: Path) -> None:
     path = _private(tmp_path) / "cardd.db"
     with Store(path) as store, pytest.raises(StoreError) as caught:
-        store.set_nonce("a", "canary-4711", b"canary-4711")  # type: ignore[arg-type]
+        bad = NewConfirmation("canary-4711", "canary-4711", None)  # type: ignore[arg-type]
+        store.add_confirmation(bad, 1)
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
 

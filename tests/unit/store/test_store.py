@@ -8,14 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cardd.dm.events import CommandDone
+from cardd.dm.events import CommandDone, Nonces
 from cardd.provisioning.progress import ProvisioningResult, Stage
 from cardd.provisioning.records import NewConfirmation, SessionRecord
-from cardd.store import (
-    CardSeen,
-    Store,
-    StoreError,
-)
+from cardd.store import Store, StoreError
 from cardd.tree import Authority, DeviceInfo, ManagementTree, device_nodes
 from omadm.nodes import TreeNode, interior, leaf
 
@@ -132,51 +128,35 @@ def test_commit_without_a_load_before_leaves_nothing_of_the_old_tree(
         assert claims(again.load().tree()) == claims(small)
 
 
-def test_commit_takes_everything_of_a_provisioning_or_nothing(store: Store) -> None:
-    write = store.begin_card_write("8949", "2.23.43.5.1", "6431", b"o" * 32, b"new", 1)
-    old = store.add_confirmation(NewConfirmation("a", "8949", "200"), 1)
-    session = SessionRecord("1F", "a", 1, 2, "ok", "md5", (CommandDone("Get", "./X", 404),))
-    seen = CardSeen("8949", "Reader 0", 9, {"2.23.43.5.1": b"d" * 32})
+def test_commit_takes_the_tree_and_what_is_to_be_told_of_it_or_nothing(store: Store) -> None:
+    bad = NewConfirmation("a", "8949", None)  # type: ignore[arg-type] # no such row
     with pytest.raises(StoreError) as caught:
-        store.commit(
-            full_tree(),
-            10,
-            result=result(),
-            confirmed=[old],
-            finished_writes=[write],
-            nonces={("a", "sideways"): b"n"},  # type: ignore[dict-item]
-        )
+        store.commit(full_tree(), 10, confirmations=[NewConfirmation("a", "", "200"), bad])
     assert caught.value.reason == "failed"
     assert store.load().revision == 0
-    assert store.results() == ()
-    assert [w.id for w in store.open_card_writes("8949")] == [write]
-    assert [c.id for c in store.pending_confirmations()] == [old]
-
-    store.commit(
-        full_tree(),
-        10,
-        result=result(),
-        confirmations=[NewConfirmation("a", "8949", "200", "c-7")],
-        confirmed=[old],
-        finished_writes=[write],
-        nonces={("a", "client"): b"n1", ("a", "server"): b"n2"},
-        cards=[seen],
-        sessions=[session],
-    )
+    assert store.pending_confirmations() == ()
+    store.commit(full_tree(), 10, confirmations=[NewConfirmation("a", "8949", "200", "c-7")])
     assert store.load().revision == 1
-    assert store.results("cards/8949") == (result(),)
-    assert store.open_card_writes("8949") == ()
     (pending,) = store.pending_confirmations("a")
     assert (pending.payload, pending.correlator, pending.card) == ("200", "c-7", "8949")
-    assert (store.nonce("a", "client"), store.nonce("a", "server")) == (b"n1", b"n2")
-    assert store.last_card("Reader 0") == seen
+
+
+def test_a_session_is_kept_with_its_nonces_and_what_it_confirmed(store: Store) -> None:
+    old = store.add_confirmation(NewConfirmation("a", "8949", "200"), 1)
+    session = SessionRecord("1F", "a", 1, 2, "ok", "md5", (CommandDone("Get", "./X", 404),))
+    store.end_session(session, Nonces(b"n1", b"n2"), [old])
     assert store.sessions("a") == (session,)
+    assert (store.nonce("a", "client"), store.nonce("a", "server")) == (b"n1", b"n2")
+    assert store.pending_confirmations() == ()
+    store.end_session(session, Nonces(b"n3", None))
+    assert (store.nonce("a", "client"), store.nonce("a", "server")) == (b"n3", b"n2")
 
 
 def test_failed_commit_is_repeated_in_full(store: Store) -> None:
     tree = full_tree()
+    bad = NewConfirmation("a", "8949", None)  # type: ignore[arg-type] # no such row
     with pytest.raises(StoreError):
-        store.commit(tree, 10, nonces={("a", "sideways"): b"n"})  # type: ignore[dict-item]
+        store.commit(tree, 10, confirmations=[bad])
     store.commit(tree, 11)
     assert claims(store.load().tree()) == claims(tree)
 
@@ -201,22 +181,10 @@ def test_card_write_is_open_until_it_ends_and_forgets_its_data(store: Store) -> 
     assert digests[first] == hashlib.sha256(b"secret document").digest()
 
 
-def test_last_card_of_a_reader_is_the_one_seen_last(store: Store) -> None:
-    store.card_seen("A", "Reader 0", {"oid": b"1"}, 1)
-    store.card_seen("B", "Reader 0", {}, 2)
-    store.card_seen("C", "Reader 1", {}, 3)
-    assert store.last_card("Reader 0") == CardSeen("B", "Reader 0", 2, {})
-    store.card_seen("A", "Reader 0", {"oid": b"2"}, 4)
-    assert store.last_card("Reader 0") == CardSeen("A", "Reader 0", 4, {"oid": b"2"})
-    assert store.card("C") == CardSeen("C", "Reader 1", 3, {})
-    assert store.card("D") is None
-    assert store.last_card("Reader 9") is None
-
-
 def test_confirmation_done_twice_is_done_once(store: Store) -> None:
     number = store.add_confirmation(NewConfirmation("a", "8949", "500 CARD_LOST"), 1)
-    store.confirmation_done(number, 2)
-    store.confirmation_done(number, 3)
+    for at in (2, 3):
+        store.end_session(SessionRecord("1F", "a", at, at, "ok", "md5", ()), confirmed=[number])
     assert store.pending_confirmations() == ()
     assert _rows(store, "SELECT id, done_ms FROM confirmation") == {number: 2}
 

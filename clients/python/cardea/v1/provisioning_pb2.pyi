@@ -149,6 +149,26 @@ Global___ProvisionResponse: _TypeAlias = ProvisionResponse  # noqa: Y015
 class ProvisioningResult(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LeftOutEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     CARD_FIELD_NUMBER: _builtins.int
     STAGE_FIELD_NUMBER: _builtins.int
@@ -165,6 +185,7 @@ class ProvisioningResult(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     NODES_ORDERED_FIELD_NUMBER: _builtins.int
     NODES_REFUSED_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """provisionings/{id}"""
     card: _builtins.str
@@ -194,6 +215,12 @@ class ProvisioningResult(_message.Message):
 
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def left_out(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Servers with which there was no session, though others took part, and
+        the reason without prefix.
+        """
+
     def __init__(
         self,
         *,
@@ -213,10 +240,11 @@ class ProvisioningResult(_message.Message):
         message: _builtins.str = ...,
         nodes_ordered: _builtins.int = ...,
         nodes_refused: _builtins.int = ...,
+        left_out: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["card_time", b"card_time", "ended_at", b"ended_at", "network_time", b"network_time", "total_time", b"total_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["apdus", b"apdus", "card", b"card", "card_files_updated", b"card_files_updated", "card_time", b"card_time", "ended_at", b"ended_at", "message", b"message", "name", b"name", "network_time", b"network_time", "nodes_changed", b"nodes_changed", "nodes_ordered", b"nodes_ordered", "nodes_refused", b"nodes_refused", "reason", b"reason", "servers", b"servers", "stage", b"stage", "total_time", b"total_time", "trust", b"trust"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apdus", b"apdus", "card", b"card", "card_files_updated", b"card_files_updated", "card_time", b"card_time", "ended_at", b"ended_at", "left_out", b"left_out", "message", b"message", "name", b"name", "network_time", b"network_time", "nodes_changed", b"nodes_changed", "nodes_ordered", b"nodes_ordered", "nodes_refused", b"nodes_refused", "reason", b"reason", "servers", b"servers", "stage", b"stage", "total_time", b"total_time", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

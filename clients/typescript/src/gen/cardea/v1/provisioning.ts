@@ -168,6 +168,16 @@ export interface ProvisioningResult {
   /** Nodes that servers wanted to change, and those of them where they were refused. */
   nodesOrdered: number;
   nodesRefused: number;
+  /**
+   * Servers with which there was no session, though others took part, and
+   * the reason without prefix.
+   */
+  leftOut: { [key: string]: string };
+}
+
+export interface ProvisioningResult_LeftOutEntry {
+  key: string;
+  value: string;
 }
 
 export interface PreviewProvisioningRequest {
@@ -477,6 +487,7 @@ function createBaseProvisioningResult(): ProvisioningResult {
     message: "",
     nodesOrdered: 0,
     nodesRefused: 0,
+    leftOut: {},
   };
 }
 
@@ -530,6 +541,9 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
     if (message.nodesRefused !== 0) {
       writer.uint32(128).uint32(message.nodesRefused);
     }
+    globalThis.Object.entries(message.leftOut).forEach(([key, value]: [string, string]) => {
+      ProvisioningResult_LeftOutEntry.encode({ key: key as any, value }, writer.uint32(138).fork()).join();
+    });
     return writer;
   },
 
@@ -674,6 +688,17 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
             message.nodesRefused = reader.uint32();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            const entry17 = ProvisioningResult_LeftOutEntry.decode(reader, reader.uint32());
+            if (entry17.value !== undefined) {
+              message.leftOut[entry17.key] = entry17.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -738,6 +763,33 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
         : isSet(object.nodes_refused)
         ? globalThis.Number(object.nodes_refused)
         : 0,
+      leftOut: isObject(object.leftOut)
+        ? (globalThis.Object.entries(object.leftOut) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.left_out)
+        ? (globalThis.Object.entries(object.left_out) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -791,6 +843,15 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
     if (message.nodesRefused !== 0) {
       obj.nodesRefused = Math.round(message.nodesRefused);
     }
+    if (message.leftOut) {
+      const entries = globalThis.Object.entries(message.leftOut) as [string, string][];
+      if (entries.length > 0) {
+        obj.leftOut = {};
+        entries.forEach(([k, v]) => {
+          obj.leftOut[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -821,6 +882,102 @@ export const ProvisioningResult: MessageFns<ProvisioningResult> = {
     message.message = object.message ?? "";
     message.nodesOrdered = object.nodesOrdered ?? 0;
     message.nodesRefused = object.nodesRefused ?? 0;
+    message.leftOut = (globalThis.Object.entries(object.leftOut ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseProvisioningResult_LeftOutEntry(): ProvisioningResult_LeftOutEntry {
+  return { key: "", value: "" };
+}
+
+export const ProvisioningResult_LeftOutEntry: MessageFns<ProvisioningResult_LeftOutEntry> = {
+  encode(message: ProvisioningResult_LeftOutEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProvisioningResult_LeftOutEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProvisioningResult_LeftOutEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProvisioningResult_LeftOutEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ProvisioningResult_LeftOutEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProvisioningResult_LeftOutEntry>, I>>(base?: I): ProvisioningResult_LeftOutEntry {
+    return ProvisioningResult_LeftOutEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProvisioningResult_LeftOutEntry>, I>>(
+    object: I,
+  ): ProvisioningResult_LeftOutEntry {
+    const message = createBaseProvisioningResult_LeftOutEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1631,6 +1788,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {
