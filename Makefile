@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 
-.PHONY: help demo play test check gen clean setup
+.PHONY: help demo play test check chaos gen clean setup
 
 help:
 	@echo "make demo    the main job, end to end, in half a minute"
 	@echo "make play    a machine with a provisioned card in its reader, to try things on"
 	@echo "make test    all tests, against a real pcscd"
 	@echo "make check   everything else that has to hold: format, lint, types, contracts, stubs, …"
+	@echo "make chaos   cards pulled, pcscd killed, hostile users: what is promised for such moments"
 	@echo "make gen     writes what is generated: stubs, configuration and API reference"
 	@echo "make setup   installs what the others need, as each of them does by itself"
 	@echo "make clean   removes everything that is built"
@@ -32,6 +33,10 @@ check: setup
 
 bench: setup
 	@tools/bench.sh
+
+# ONLY="P1 P2" selects; SHORT=1 takes about a minute and leaves the quoted figures alone.
+chaos: setup
+	@PYTHONPATH=tests $(PY) -m bench.chaos
 
 gen: setup
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m tools.gen

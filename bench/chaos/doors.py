@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import cardea
@@ -113,6 +113,6 @@ def _check(code: int) -> None:
         raise LostError(scard.SCardGetErrorMessage(code))
 
 
-def _checked(result: list[object]) -> object:
-    _check(result[0])  # type: ignore[arg-type]  # pyscard has no types
+def _checked(result: Sequence[Any]) -> Any:
+    _check(result[0])
     return result[1]

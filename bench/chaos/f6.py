@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import median
 
 import grpc
-from cardea.v1 import readers_pb2, readers_pb2_grpc
 
 from bench.chaos.figure import Figure, at_most
 from bench.chaos.stage import SHORT, Stage
@@ -23,6 +22,9 @@ _WATCH_S = 4.0 if SHORT else 30.0
 _STARTS = 3 if SHORT else 7
 # Until the daemon has let the card go after identifying it.
 _SETTLE_S = 4.0
+_BARE = "an empty grpc.aio server"
+_METHOD = "/cardea.v1.ReaderService/WatchReaders"
+_GRPC_THREADS = ("grpc_global", "event_engine", "lifeguard")
 _IMPORTS = "import grpc, smartcard.scard"
 _LIMITS = f"[limits]\nstreams_per_user = {2 * _WATCHERS}\n"
 
@@ -32,27 +34,25 @@ def rows() -> Iterator[Figure]:
     with Stage(settings=_LIMITS) as stage:
         stage.wait_ready()
         stage.client.close()
-        bare = stage.program("monitor", "pyscard")
+        bare_socket = stage.daemon.folder / "bare.sock"
+        bare = stage.program("empty_server", "pyscard", str(bare_socket))
         bare.hear()
+        yield from _start()
         time.sleep(_SETTLE_S)
-        idle_mb = _rss_mb(stage.daemon.pid)
-        yield at_most(
-            80, "resident memory", idle_mb, "MB", "pyscard's card monitor", _rss_mb(bare.pid)
-        )
+        idle_mb, bare_mb = _rss_mb(stage.daemon.pid), _rss_mb(bare.pid)
+        yield at_most(80, "resident memory", idle_mb, "MB", _BARE, bare_mb)
         before = [_wake_ups(pid) for pid in (stage.daemon.pid, bare.pid)]
         time.sleep(_WATCH_S)
         after = [_wake_ups(pid) for pid in (stage.daemon.pid, bare.pid)]
-        ours, others = ((b - a) / _WATCH_S for a, b in zip(before, after, strict=True))
-        yield at_most(1, "wake-ups a second", ours, "1/s", "pyscard's card monitor", others)
-        yield at_most(
-            60,
-            f"{_WATCHERS} watchers, memory on top",
-            _with_watchers_mb(stage) - idle_mb,
-            "MB",
-            "",
-            None,
-        )
-    yield from _start()
+        for which, threads in enumerate(("all threads", "all but grpc's own")):
+            ours, others = (
+                (b[which] - a[which]) / _WATCH_S for a, b in zip(before, after, strict=True)
+            )
+            yield at_most(1, f"wake-ups a second, {threads}", ours, "1/s", _BARE, others)
+        more_mb = _watched_mb(stage.daemon.socket, _METHOD, stage.daemon.pid) - idle_mb
+        bare_more_mb = _watched_mb(bare_socket, "/Empty/Watch", bare.pid) - bare_mb
+        name = f"{_WATCHERS} watchers, memory on top"
+        yield at_most(60, name, more_mb, "MB", _BARE, bare_more_mb)
 
 
 def _start() -> Iterator[Figure]:
@@ -76,15 +76,17 @@ def _start() -> Iterator[Figure]:
     )
 
 
-def _with_watchers_mb(stage: Stage) -> float:
-    with grpc.insecure_channel(f"unix:{stage.daemon.socket}") as channel:
-        stub = readers_pb2_grpc.ReaderServiceStub(channel)
-        watches = [stub.WatchReaders(readers_pb2.WatchReadersRequest()) for _ in range(_WATCHERS)]
-        for watch in watches:
-            next(watch)
-        taken_mb = _rss_mb(stage.daemon.pid)
-        for watch in watches:
-            watch.cancel()
+def _watched_mb(socket: Path, method: str, pid: int) -> float:
+    """Memory of the server while each of the watchers has had its first message."""
+    options = [("grpc.default_authority", "cardd")]
+    with grpc.insecure_channel(f"unix:{socket}", options=options) as channel:
+        watch: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(method)
+        watches = [watch(b"") for _ in range(_WATCHERS)]
+        for each in watches:
+            next(each)
+        taken_mb = _rss_mb(pid)
+        for each in watches:
+            each.cancel()
     return taken_mb
 
 
@@ -93,11 +95,14 @@ def _rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _wake_ups(pid: int) -> int:
-    """How often any of its threads was put on a processor after having waited."""
-    count = 0
+def _wake_ups(pid: int) -> tuple[int, int]:
+    """How often its threads were put on a processor after having waited: all, without grpc's."""
+    everything = own = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         for line in (task / "status").read_text().splitlines():
             if line.startswith("voluntary_ctxt_switches"):
-                count += int(line.split()[1])
-    return count
+                count = int(line.split()[1])
+                everything += count
+                if not (task / "comm").read_text().startswith(_GRPC_THREADS):
+                    own += count
+    return everything, own

@@ -39,13 +39,8 @@ def rows() -> Iterator[Figure]:
         for program in others.values():
             program.hear()
         before = _p99(others)
-        half = _STREAMS // _PROCESSES
-        flood = [
-            stage.program(
-                "hostile", "cardea", str(half), str(_CONNECTIONS // _PROCESSES), uid=_HOSTILE
-            )
-            for _ in range(_PROCESSES)
-        ]
+        shares = [str(_HOSTILE), str(_STREAMS // _PROCESSES), str(_CONNECTIONS // _PROCESSES)]
+        flood = [stage.program("hostile", "cardea", *shares) for _ in range(_PROCESSES)]
         for program in flood:
             program.hear()
         during = _p99(others)

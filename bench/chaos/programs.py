@@ -5,30 +5,16 @@ They answer in lines of JSON; times are CLOCK_MONOTONIC, which all processes sha
 
 from __future__ import annotations
 
-import asyncio
-import json
-import queue
-import selectors
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import grpc
-from cardea.v1 import cards_pb2, cards_pb2_grpc, readers_pb2, readers_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-
-from bench.chaos.apdus import (
-    IMSI,
-    IMSI_SCRIPT,
-    READ_ICCID,
-    READ_IMSI,
-    SCRIPT,
-    SELECT_ICCID,
-    TRANSACTION,
-)
+from bench.chaos.apdus import IMSI, IMSI_SCRIPT, READ_ICCID, READ_IMSI, SCRIPT, SELECT_ICCID
 from bench.chaos.doors import CardeaDoor, Door, LostError, PyscardDoor, Transmit, open_door
+from bench.chaos.streams import beside, empty_server, hostile
+from bench.chaos.talk import Words, expect, listen, one, say
 
 __all__ = ["PROGRAMS"]
 
@@ -175,52 +161,6 @@ def hang(door: PyscardDoor) -> None:
     say(time.monotonic() - before)
 
 
-def monitor(door: PyscardDoor) -> None:
-    """Watches for cards in the way that pyscard offers."""
-    from smartcard.CardMonitoring import CardMonitor, CardObserver
-
-    door.disconnect()
-    CardMonitor().addObserver(CardObserver())
-    say("ready")
-    listen()
-
-
-def beside(door: CardeaDoor, other: str, rounds: str, calls: str) -> None:
-    """An APDU on a session, one through pyscard on the reader `other`, an empty message: in turn,
-    so many `calls` each, `rounds` times."""
-    requests: queue.SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = queue.SimpleQueue()
-    with (
-        grpc.insecure_channel(door.client.target) as channel,
-        door.hold() as transmit,
-        PyscardDoor(other).hold() as bare,
-    ):
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-        echoes = stub.ServerReflectionInfo(iter(requests.get, None))
-        empty = reflection_pb2.ServerReflectionRequest()
-
-        def echo() -> None:
-            requests.put(empty)
-            next(echoes)
-
-        contenders = {
-            "session": lambda: transmit(READ_ICCID),
-            "pyscard": lambda: bare(READ_ICCID),
-            "empty": echo,
-        }
-        for each in (transmit, bare):
-            each(SELECT_ICCID)
-        taken: dict[str, list[float]] = {name: [] for name in contenders}
-        for _ in range(int(rounds) + 1):
-            for name, call in contenders.items():
-                for _ in range(int(calls)):
-                    before = time.perf_counter()
-                    call()
-                    taken[name].append(time.perf_counter() - before)
-        requests.put(None)
-    # The first round warmed up.
-    say({name: times[int(calls) :] for name, times in taken.items()})
-
-
 def script(door: Door, give_up_s: str) -> None:
     """`run ICCID`: the script once, and how many answers were those of another card, and the end.
     `until ICCID`: again and again until that card answers; when that was, or null."""
@@ -233,10 +173,8 @@ def script(door: Door, give_up_s: str) -> None:
             continue
         give_up_at = time.monotonic() + float(give_up_s)
         while True:
-            wrong, ended = _run(door, right)
-            if not ended:
-                break
-            if time.monotonic() > give_up_at:
+            _, ended = _run(door, right)
+            if not ended or time.monotonic() > give_up_at:
                 break
             time.sleep(0.005)
             if isinstance(door, PyscardDoor):
@@ -260,46 +198,6 @@ def _run(door: Door, right: bytes) -> tuple[int, str]:
     return wrong, "another card" if wrong else ""
 
 
-def hostile(door: CardeaDoor, streams: str, connections: str) -> None:
-    """Keeps so many streams open, or opens them again at once, until it is told to end."""
-    asyncio.run(_flood(door, int(streams), int(connections)))
-
-
-async def _flood(door: CardeaDoor, streams: int, connections: int) -> None:
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.default_authority", "cardd")]
-    channels = [
-        grpc.aio.insecure_channel(door.client.target, options=options) for _ in range(connections)
-    ]
-    attempts = 0
-
-    async def again_and_again(number: int) -> None:
-        nonlocal attempts
-        channel = channels[number % connections]
-        while True:
-            attempts += 1
-            with suppress(grpc.RpcError):
-                if number % 2:
-                    watch = readers_pb2_grpc.ReaderServiceStub(channel).WatchReaders(
-                        readers_pb2.WatchReadersRequest()
-                    )
-                    async for _ in watch:
-                        pass
-                else:
-                    opening = cards_pb2.SessionRequest(open=cards_pb2.SessionOpen(name=door.name))
-                    stream = cards_pb2_grpc.CardServiceStub(channel).Session()
-                    await stream.write(opening)
-                    async for _ in stream:
-                        pass
-
-    tasks = [asyncio.ensure_future(again_and_again(number)) for number in range(streams)]
-    await asyncio.sleep(1.0)
-    say("ready")
-    await asyncio.to_thread(listen)
-    say(attempts)
-    for task in tasks:
-        task.cancel()
-
-
 def build(transmit: Transmit) -> None:
     for command in IMSI_SCRIPT:
         expect(transmit(command), b"\x90\x00")
@@ -320,47 +218,6 @@ def rebuild(door: Door, since: float) -> float | None:
             continue
         return time.monotonic() - since
     return None
-
-
-def one(door: Door) -> tuple[float, float, float]:
-    asked = time.monotonic()
-    with door.hold() as transmit:
-        granted = time.monotonic()
-        for command in TRANSACTION:
-            if transmit(command)[-2:] != b"\x90\x00":
-                raise LostError("a wrong answer")
-    return asked, granted, time.monotonic()
-
-
-def expect(answer: bytes, right: bytes) -> None:
-    if answer != right:
-        raise LostError(f"{answer.hex()} instead of {right.hex()}")
-
-
-def say(thing: object) -> None:
-    print(json.dumps(thing), flush=True)
-
-
-def listen() -> str:
-    """The next word; "" at the end."""
-    return sys.stdin.readline().strip()
-
-
-class Words:
-    """Words that come while there is work to do."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(sys.stdin, selectors.EVENT_READ)
-
-    def pending(self) -> bool:
-        """Whether one has come since."""
-        if not self._selector.select(0):
-            return False
-        word = listen()
-        self.ended = not word
-        return bool(word)
 
 
 def _call(door: Door, what: str) -> Callable[[], object]:
@@ -392,8 +249,8 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
         resetter,
         deadline,
         hang,
-        monitor,
         beside,
+        empty_server,
         script,
         hostile,
     )

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,7 +43,7 @@ class ProgramFailedError(Exception):
 class Program:
     """One program of `bench.chaos.programs` as a process of its own, spoken to in lines of JSON."""
 
-    def __init__(self, arguments: Sequence[str], pcsc_socket: Path, uid: int | None = None) -> None:
+    def __init__(self, arguments: Sequence[str], pcsc_socket: Path) -> None:
         paths = [str(_ROOT), *sys.path]
         environment = os.environ | {
             "PCSCLITE_CSOCK_NAME": str(pcsc_socket),
@@ -56,8 +56,6 @@ class Program:
             stdout=subprocess.PIPE,
             env=environment,
             text=True,
-            user=uid,
-            cwd="/" if uid is not None else None,
         )
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -103,7 +101,8 @@ class Program:
             self._process.kill()
         self._process.wait()
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -137,7 +136,9 @@ class Stage:
             if self._with_cards:
                 for index in range(self._count):
                     self.insert(index, self.card())
-            self.daemon = guard.enter_context(RunningDaemon(self.readers.socket, self._settings))
+            self.daemon = RunningDaemon(self.readers.socket, self._settings).__enter__()
+            # Told of no error: it would print a log that may be endless.
+            guard.callback(self.daemon.__exit__, None, None, None)
             self.client = guard.enter_context(self.daemon.client())
             self._resources = guard.pop_all()
         return self
@@ -179,17 +180,10 @@ class Stage:
         assert card is not None
         return card
 
-    def program(
-        self,
-        name: str,
-        door: str = "cardea",
-        *arguments: str,
-        index: int = 0,
-        uid: int | None = None,
-    ) -> Program:
+    def program(self, name: str, door: str = "cardea", *arguments: str, index: int = 0) -> Program:
         """Start a program at the door "cardea" or "pyscard" of a reader."""
         words = [name, door, str(self.daemon.socket), self.readers.reader_names[index], *arguments]
-        program = Program(words, self.readers.socket, uid)
+        program = Program(words, self.readers.socket)
         self._resources.callback(program.end)
         return program
 

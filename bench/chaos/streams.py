@@ -1,0 +1,121 @@
+"""Programs of the load that know gRPC: a flood, an empty server, an empty message."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import grpc
+from cardea.v1 import cards_pb2, cards_pb2_grpc, readers_pb2, readers_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from bench.chaos.apdus import READ_ICCID, SELECT_ICCID
+from bench.chaos.doors import CardeaDoor, PyscardDoor
+from bench.chaos.talk import listen, say
+
+__all__ = ["beside", "empty_server", "hostile"]
+
+
+def empty_server(door: PyscardDoor, path: str) -> None:
+    """A grpc.aio server whose one method sends a message and then waits for ever."""
+    door.disconnect()
+    asyncio.run(_serve(path))
+
+
+async def _serve(path: str) -> None:
+    async def watch(_request: bytes, _context: object) -> AsyncIterator[bytes]:
+        yield b""
+        await asyncio.Event().wait()
+
+    server = grpc.aio.server()
+    handlers: dict[str, Any] = {"Watch": grpc.unary_stream_rpc_method_handler(watch)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("Empty", handlers),))
+    server.add_insecure_port(f"unix:{path}")
+    await server.start()
+    say("ready")
+    await asyncio.to_thread(listen)
+    await server.stop(0)
+
+
+def beside(door: CardeaDoor, other: str, rounds: str, calls: str) -> None:
+    """An APDU on a session, one through pyscard on the reader `other`, an empty message: in turn,
+    so many `calls` each, `rounds` times."""
+    requests: queue.SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = queue.SimpleQueue()
+    with (
+        grpc.insecure_channel(door.client.target) as channel,
+        door.hold() as transmit,
+        PyscardDoor(other).hold() as bare,
+    ):
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # untyped
+        echoes = stub.ServerReflectionInfo(iter(requests.get, None))
+        empty = reflection_pb2.ServerReflectionRequest()
+
+        def echo() -> None:
+            requests.put(empty)
+            next(echoes)
+
+        contenders = {
+            "session": lambda: transmit(READ_ICCID),
+            "pyscard": lambda: bare(READ_ICCID),
+            "empty": echo,
+        }
+        for each in (transmit, bare):
+            each(SELECT_ICCID)
+        taken: dict[str, list[float]] = {name: [] for name in contenders}
+        for _ in range(int(rounds) + 1):
+            for name, call in contenders.items():
+                for _ in range(int(calls)):
+                    before = time.perf_counter()
+                    call()
+                    taken[name].append(time.perf_counter() - before)
+        requests.put(None)
+    # The first round warmed up.
+    say({name: times[int(calls) :] for name, times in taken.items()})
+
+
+def hostile(door: CardeaDoor, uid: str, streams: str, connections: str) -> None:
+    """As user `uid`, keeps so many streams open, or opens them again at once, until told to end."""
+    asyncio.run(_flood(door, int(uid), int(streams), int(connections)))
+
+
+async def _flood(door: CardeaDoor, uid: int, streams: int, connections: int) -> None:
+    await asyncio.to_thread(os.setgroups, [])  # what is to be imported is imported by that
+    os.setgid(uid)
+    os.setuid(uid)
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.default_authority", "cardd")]
+    channels = [
+        grpc.aio.insecure_channel(door.client.target, options=options) for _ in range(connections)
+    ]
+    attempts = 0
+
+    async def again_and_again(number: int) -> None:
+        nonlocal attempts
+        channel = channels[number % connections]
+        while True:
+            attempts += 1
+            with suppress(grpc.RpcError):
+                if number % 2:
+                    watch = readers_pb2_grpc.ReaderServiceStub(channel).WatchReaders(
+                        readers_pb2.WatchReadersRequest()
+                    )
+                    async for _ in watch:
+                        pass
+                else:
+                    opening = cards_pb2.SessionRequest(open=cards_pb2.SessionOpen(name=door.name))
+                    stream = cards_pb2_grpc.CardServiceStub(channel).Session()
+                    await stream.write(opening)
+                    async for _ in stream:
+                        pass
+
+    tasks = [asyncio.ensure_future(again_and_again(number)) for number in range(streams)]
+    await asyncio.sleep(1.0)
+    say("ready")
+    await asyncio.to_thread(listen)
+    say(attempts)
+    for task in tasks:
+        task.cancel()
