@@ -119,8 +119,8 @@ def test_second_daemon_on_the_same_store_is_refused(tmp_path: Path) -> None:
 
 def test_errors_show_no_values(tmp_path: Path) -> None:
     path = _private(tmp_path) / "cardd.db"
+    bad = NewConfirmation("canary-4711", "canary-4711", None)  # type: ignore[arg-type] # no row
     with Store(path) as store, pytest.raises(StoreError) as caught:
-        bad = NewConfirmation("canary-4711", "canary-4711", None)  # type: ignore[arg-type]
         store.add_confirmation(bad, 1)
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
