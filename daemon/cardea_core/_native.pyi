@@ -49,6 +49,7 @@ __all__ = [
     "gba_ks_naf",
     "http_digest",
     "merge",
+    "milenage_vectors",
     "naf_id",
     "push_mac",
     "push_mac_verify",
@@ -321,6 +322,16 @@ class Tuak:
     def f4(self, rand: Buffer) -> Secret: ...
     def f5(self, rand: Buffer) -> bytes: ...
     def f5_star(self, rand: Buffer) -> bytes: ...
+
+def milenage_vectors(
+    subscribers: _Key, rands: Buffer, sqns: Buffer, amf: Buffer, vectors: Buffer, /
+) -> None:
+    """Vectors for many subscribers, on all processors, while the interpreter is free.
+
+    Everything lies one after the other: K ‖ OPc (32 bytes) of each subscriber, RAND (16), SQN (6);
+    `amf` is everyone's. AUTN ‖ XRES ‖ CK ‖ IK (56) of each go into the writable buffer `vectors`,
+    which the caller can wipe. CryptoError wrong_length names the buffer; BufferError read-only.
+    """
 
 def gba_ks_naf(ck: _Key, ik: _Key, rand: Buffer, impi: str, naf_id: Buffer) -> Secret:
     """Ks_NAF of GBA_ME, 32 bytes (TS 33.220 B.3)."""

@@ -3,6 +3,7 @@
 //! One file per subject; each has a `register` that puts its names into the module.
 
 mod acceptor;
+mod batch;
 mod buffer;
 mod crypto;
 mod element;
@@ -28,6 +29,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tlv::register(module)?;
     element::register(module)?;
     milenage::register(module)?;
+    batch::register(module)?;
     tuak::register(module)?;
     crypto::register(module)?;
     scp02::register(module)?;

@@ -6,6 +6,7 @@
 //! written in `chains::ni` and nowhere else.
 
 mod apdu;
+pub mod batch;
 pub mod chains;
 pub mod cmac;
 pub mod crc;

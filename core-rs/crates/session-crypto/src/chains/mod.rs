@@ -82,18 +82,41 @@ impl Aes {
         }
     }
 
-    /// The encrypted counter: a number as a big-endian block.
+    /// An encrypted counter: a number as a big-endian block.
     #[must_use]
     pub fn encrypt_number(&self, number: u128) -> Block {
+        let [number] = self.encrypt_numbers([number]);
+        number.to_be_bytes()
+    }
+
+    /// Encrypts numbers as big-endian blocks, all at once.
+    #[must_use]
+    pub fn encrypt_numbers<const N: usize>(&self, numbers: [u128; N]) -> [u128; N] {
         match &self.0 {
             #[cfg(target_arch = "x86_64")]
-            Schedule::Ni(schedule) => schedule.encrypt_number(number),
-            Schedule::Portable(schedule) => {
+            Schedule::Ni(schedule) => schedule.encrypt_numbers(numbers),
+            Schedule::Portable(schedule) => numbers.map(|number| {
                 let mut block = number.to_be_bytes();
                 schedule.encrypt(&mut block);
-                block
-            }
+                u128::from_be_bytes(block)
+            }),
         }
+    }
+
+    /// Takes another key of 16 bytes in place of one, for encryption only: for work with many keys,
+    /// each used once.
+    ///
+    /// # Errors
+    /// None in practice: the key has its length.
+    pub(crate) fn rekey(&mut self, key: &Block) -> Result<(), CryptoError> {
+        #[cfg(target_arch = "x86_64")]
+        if let Schedule::Ni(schedule) = &mut self.0
+            && schedule.rekey(key)
+        {
+            return Ok(());
+        }
+        *self = Self::portable("key", key)?;
+        Ok(())
     }
 
     /// Takes blocks into a CBC-MAC state: `state = E(state xor block)` for each.

@@ -14,17 +14,19 @@
 // The only module of this crate that may: see above.
 #![allow(unsafe_code)]
 
+mod keys;
+
 use std::arch::x86_64::{
     __m128i, _mm_aesdec_si128, _mm_aesdeclast_si128, _mm_aesenc_si128, _mm_aesenclast_si128,
-    _mm_aesimc_si128, _mm_cvtsi32_si128, _mm_cvtsi128_si32, _mm_loadu_si128, _mm_or_si128,
-    _mm_set_epi64x, _mm_setzero_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_storeu_si128,
-    _mm_xor_si128,
+    _mm_cvtsi128_si64, _mm_loadu_si128, _mm_or_si128, _mm_set_epi64x, _mm_setzero_si128,
+    _mm_shuffle_epi8, _mm_storeu_si128, _mm_unpackhi_epi64, _mm_xor_si128,
 };
 use std::hint::black_box;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use super::Block;
+use keys::{expand, expand_short, invert};
 
 /// Round keys for AES-256, of which shorter keys use the first 11 or 13.
 type RoundKeys = [__m128i; 15];
@@ -61,14 +63,14 @@ impl Drop for Schedule {
 
 /// Calls a kernel compiled for the number of rounds.
 macro_rules! for_rounds {
-    ($rounds:expr, $kernel:ident($($argument:expr),*)) => {
+    ($rounds:expr, $kernel:ident $([$lanes:ident])? ($($argument:expr),*)) => {
         match $rounds {
             // SAFETY: reason 1 of this module
-            Rounds::Ten => unsafe { $kernel::<10>($($argument),*) },
+            Rounds::Ten => unsafe { $kernel::<10 $(, $lanes)?>($($argument),*) },
             // SAFETY: reason 1 of this module
-            Rounds::Twelve => unsafe { $kernel::<12>($($argument),*) },
+            Rounds::Twelve => unsafe { $kernel::<12 $(, $lanes)?>($($argument),*) },
             // SAFETY: reason 1 of this module
-            Rounds::Fourteen => unsafe { $kernel::<14>($($argument),*) },
+            Rounds::Fourteen => unsafe { $kernel::<14 $(, $lanes)?>($($argument),*) },
         }
     };
 }
@@ -102,12 +104,23 @@ impl Schedule {
         Some(schedule)
     }
 
-    pub(super) fn encrypt(&self, block: &mut Block) {
-        for_rounds!(self.rounds, encrypt(&self.encryption, block));
+    /// Takes another key of 16 bytes, for encryption only. `false`, and nothing done, if the key
+    /// before was of another length.
+    pub(super) fn rekey(&mut self, key: &Block) -> bool {
+        if self.rounds != Rounds::Ten {
+            return false;
+        }
+        // SAFETY: reason 1 of this module
+        unsafe { expand_short(key, &mut self.encryption) };
+        true
     }
 
-    pub(super) fn encrypt_number(&self, number: u128) -> Block {
-        for_rounds!(self.rounds, encrypt_number(&self.encryption, number))
+    pub(super) fn encrypt_numbers<const N: usize>(&self, numbers: [u128; N]) -> [u128; N] {
+        for_rounds!(self.rounds, encrypt_numbers[N](&self.encryption, numbers))
+    }
+
+    pub(super) fn encrypt(&self, block: &mut Block) {
+        for_rounds!(self.rounds, encrypt(&self.encryption, block));
     }
 
     pub(super) fn cbc_encrypt(&self, iv: &Block, blocks: &mut [Block]) {
@@ -163,53 +176,6 @@ fn store(block: &mut Block, value: __m128i) {
     unsafe { _mm_storeu_si128(block.as_mut_ptr().cast(), value) }
 }
 
-/// The key expansion (FIPS 197 §5.2), word by word; the last words of long schedules stay unused.
-#[target_feature(enable = "aes,ssse3")]
-fn expand(key: &[u8], keys: &mut RoundKeys) {
-    let length = key.len() / 4;
-    let mut words = Zeroizing::new([0_u32; 60]);
-    for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
-        *word = u32::from_le_bytes(*bytes);
-    }
-    let mut constant = 1_u32;
-    for at in length..60 {
-        let mut word = words[at - 1];
-        if at % length == 0 {
-            // Words are little-endian here: RotWord turns right
-            word = substitute(word).rotate_right(8) ^ constant;
-            constant = (constant << 1) ^ (0x11B * (constant >> 7));
-        } else if length > 6 && at % length == 4 {
-            word = substitute(word);
-        }
-        words[at] = words[at - length] ^ word;
-    }
-    for (key, words) in keys.iter_mut().zip(words.as_chunks::<4>().0) {
-        let mut block = Zeroizing::new([0; 16]);
-        for (bytes, word) in block.as_chunks_mut().0.iter_mut().zip(words) {
-            *bytes = word.to_le_bytes();
-        }
-        *key = load(&block);
-    }
-}
-
-/// SubWord. Four equal columns come out of ShiftRows as they went in, so that the last round with a
-/// zero key is SubBytes alone.
-#[target_feature(enable = "aes,ssse3")]
-fn substitute(word: u32) -> u32 {
-    let columns = _mm_shuffle_epi32::<0>(_mm_cvtsi32_si128(word.cast_signed()));
-    _mm_cvtsi128_si32(_mm_aesenclast_si128(columns, _mm_setzero_si128())).cast_unsigned()
-}
-
-/// The keys of the equivalent inverse cipher (FIPS 197 §5.3.5), in the order they are used.
-#[target_feature(enable = "aes,ssse3")]
-fn invert<const ROUNDS: usize>(encryption: &RoundKeys, decryption: &mut RoundKeys) {
-    decryption[0] = encryption[ROUNDS];
-    for round in 1..ROUNDS {
-        decryption[round] = _mm_aesimc_si128(encryption[ROUNDS - round]);
-    }
-    decryption[ROUNDS] = encryption[0];
-}
-
 #[target_feature(enable = "aes,ssse3")]
 fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, block: &mut Block) {
     store(
@@ -218,18 +184,27 @@ fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, block: &mut Block) {
     );
 }
 
+/// Numbers as big-endian blocks, side by side. They go through registers: two halves stored apart
+/// would have to arrive before they could be read as one.
 #[target_feature(enable = "aes,ssse3")]
-fn encrypt_number<const ROUNDS: usize>(keys: &RoundKeys, number: u128) -> Block {
-    // Through registers: two halves stored apart would have to arrive before they are read as one
-    let [low, high] = [number as u64, (number >> 64) as u64];
-    let (low, high) = (low.swap_bytes(), high.swap_bytes());
-    let input = _mm_set_epi64x(low.cast_signed(), high.cast_signed());
-    let mut block = [0; 16];
-    store(
-        &mut block,
-        rounds::<ROUNDS>(keys, _mm_xor_si128(input, keys[0])),
-    );
-    block
+fn encrypt_numbers<const ROUNDS: usize, const N: usize>(
+    keys: &RoundKeys,
+    numbers: [u128; N],
+) -> [u128; N] {
+    let mut lanes = numbers.map(|number| {
+        let (low, high) = ((number as u64).swap_bytes(), (number >> 64) as u64);
+        let block = _mm_set_epi64x(low.cast_signed(), high.swap_bytes().cast_signed());
+        _mm_xor_si128(block, keys[0])
+    });
+    for key in &keys[1..ROUNDS] {
+        lanes = lanes.map(|lane| _mm_aesenc_si128(lane, *key));
+    }
+    lanes.map(|lane| {
+        let block = _mm_aesenclast_si128(lane, keys[ROUNDS]);
+        let high = _mm_cvtsi128_si64(block).cast_unsigned().swap_bytes();
+        let low = _mm_cvtsi128_si64(_mm_unpackhi_epi64(block, block));
+        u128::from(high) << 64 | u128::from(low.cast_unsigned().swap_bytes())
+    })
 }
 
 #[target_feature(enable = "aes,ssse3")]
