@@ -75,6 +75,18 @@ def test_a_pulled_card_leaves_everything_in_force(provisioned: tuple[Site, SoftC
     assert (site.tree(), site.revision()) == (before, revision)
 
 
+def test_a_session_without_the_card_keeps_its_settings(
+    provisioned: tuple[Site, SoftCard],
+) -> None:
+    site, _ = provisioned
+    before = site.value("./NAP/1/Addr")
+    site.remove()
+    site.desire({NEWS: "https://news.example/2"})
+    assert site.client.sync(SERVER_ID).confirmed
+    assert site.value(NEWS) == ("https://news.example/2", SERVER)
+    assert site.value("./NAP/1/Addr") == before
+
+
 def test_the_same_card_back_again_changes_nothing(provisioned: tuple[Site, SoftCard]) -> None:
     site, card = provisioned
     before, reports = site.tree(), site.reports()

@@ -159,7 +159,9 @@ class Provisioner:
     def statuses(self) -> tuple[CardStatus, ...]:
         """Every card that was ever provisioned or is being so."""
         pending = {each.server_id for each in self._store.pending_confirmations()}
-        last = {result.card: result for result in reversed(self._store.results())}
+        # A session that was held without a card is in the log of sessions.
+        results = reversed(self._store.results())
+        last = {result.card: result for result in results if result.card}
         running: dict[str, Stage | None] = {}
         for (card, _), story in self._running.items():
             # Of two, only the one that has begun has something to tell.
@@ -218,7 +220,8 @@ class Provisioner:
         result = await story.result()
         due = (self._store.pending_confirmations(server) for server in result.servers)
         undelivered = result.stage is Stage.INSTALLED and any(due)
-        if result.reason in _WORTH_REPEATING or undelivered:
+        reasons = {result.reason, *(reason for _, reason in result.left_out)}
+        if not reasons.isdisjoint(_WORTH_REPEATING) or undelivered:
             following_s = min(2 * retry_s, _LAST_RETRY_S)
             self._retries[reader] = asyncio.get_running_loop().call_later(
                 retry_s, self._attempt, reader, insertion, following_s
@@ -288,6 +291,8 @@ class Provisioner:
                 card_files_updated=result.card_files_updated,
                 apdus=result.apdus,
             )
+        for server, reason in result.left_out:
+            _log.warning("provisioning.left_out", run=result.name, server=server, reason=reason)
         return run, result
 
     def _run(self, wish: _Wish, server: HttpsClient, report: Callable[[Progress], None]) -> Run:
