@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -32,7 +32,8 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    # An account's secrets and a card's key come in it.
+    body: bytes = field(repr=False)
 
     @property
     def content_type(self) -> str:

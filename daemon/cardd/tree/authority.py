@@ -26,6 +26,10 @@ from cardd.tree.values import checked_value
 __all__ = ["Authority", "ExecOrder"]
 
 
+# Keys of UICCs have 8 bytes (TS 102 221 §9.5.1), those of other cards up to 16.
+_KEY_BYTES = range(4, 17)
+
+
 @dataclass(frozen=True, slots=True)
 class ExecOrder:
     """A process that a server asked for. Kept in memory only: ``data`` may be a key."""
@@ -162,6 +166,9 @@ class Authority:
         if not is_update:
             raise Refused(StatusCode.NOT_SUPPORTED, path, "nothing to execute here")
         self._permitted(Verb.EXEC, path)
+        if data and len(data) not in _KEY_BYTES:
+            # A card might take even that for an attempt.
+            raise Refused(StatusCode.UNSUPPORTED_FORMAT, path, "no administrative key")
         secret = Secret(data) if data else None
         return ExecOrder(path, self.server_id, secret, correlator)
 

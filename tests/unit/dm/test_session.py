@@ -162,7 +162,7 @@ def test_what_is_not_permitted_is_refused_command_by_command() -> None:
 def test_exec_of_a_card_update_is_an_order_kept_in_memory() -> None:
     client = session(device_tree())
     peer = Peer(client)
-    update = Item(target="./Card/8949/Update", data=b"\x11\x22", meta=Meta(format="bin"))
+    update = Item(target="./Card/8949/Update", data=b"\x11\x22345678", meta=Meta(format="bin"))
     assert peer.codes(
         Exec(1, (update,), correlator="c-7"),
         Exec(2, (item("./Vendor/Name"),)),
@@ -171,7 +171,7 @@ def test_exec_of_a_card_update_is_an_order_kept_in_memory() -> None:
     (order,) = client.execs
     assert (order.path, order.server_id, order.correlator) == ("./Card/8949/Update", SERVER, "c-7")
     assert order.data is not None
-    assert order.data.expose() == b"\x11\x22"
+    assert order.data.expose() == b"\x11\x22345678"
     assert "\\x11" not in repr(order)
     assert "1122" not in repr(order)
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from cardd.card.errors import ContentTooLong
-from cardd.card.provisioning_files import ProvisioningFile
+from cardd.card.credentials import ADM1, Credential
+from cardd.card.errors import CardLost, ContentTooLong
+from cardd.card.provisioning_files import ProvisioningFile, find
 from cardd.card.uicc import FilePath
 from cardd.provisioning import card_update
 from cardd.provisioning.card_content import CardContent, card_path, data_path, interpret
 from cardd.provisioning.errors import DocumentMalformedError
+from cardd.store import Store
 from cardd.tree import Authority, ExecOrder, ManagementTree, Refused
 from cardea_core import Secret
 from omadm.builder import Credentials, dm_account
 from omadm.clientprov import build_document
 from omadm.nodes import leaf
 from omadm.status import StatusCode
+from softcard import SoftCard
 from support.documents import BOOTSTRAP, CONFIG, account
 
 CARD, OTHER_CARD = "8900101000000000019", "8900101000000000027"
@@ -161,3 +166,34 @@ def test_a_document_with_accounts_is_for_the_servers_that_it_names_alone() -> No
         assert refused.value.status == StatusCode.PERMISSION_DENIED
     for authority in (mine, theirs):
         assert authority.get(data_path(CARD, 2))[0].value == b""
+
+
+def test_a_file_that_was_to_be_emptied_is_settled_by_what_is_read_back(tmp_path: Path) -> None:
+    """FF at the end of a file cannot be told from its padding."""
+    card = SoftCard.from_profile("operator")
+    card.write_file("Bootstrap", OLD)
+    with Store(tmp_path / "s" / "store.sqlite") as store:
+        found = find(card.transmit)[0]
+        card.reset()
+        card.observer = _pull_at_update
+        with pytest.raises(CardLost):
+            card_update.write(
+                card.transmit,
+                CARD,
+                store,
+                found,
+                b"\xff" * 40,
+                Credential(ADM1, Secret(b"CARDEA01")),
+                rejections=None,
+                floor=2,
+                now_ms=1,
+            )
+        assert len(store.open_card_writes(CARD)) == 1
+        emptied = file(BOOTSTRAP, b"")
+        assert card_update.settle_journal(store, CARD, [emptied], 2) == {}
+        assert store.open_card_writes(CARD) == ()
+
+
+def _pull_at_update(exchange: object) -> None:
+    if getattr(exchange, "command", b"\0\0")[1] == 0xD6:
+        raise CardLost("pulled")

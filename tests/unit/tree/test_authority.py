@@ -258,12 +258,18 @@ def test_copy_that_cannot_be_is_refused(
 
 
 def test_update_of_a_card_is_ordered_by_whom_its_acl_names(a: Authority, b: Authority) -> None:
-    order = a.execute("./Card/8949/Update", b"\x01\x02", "c")
+    order = a.execute("./Card/8949/Update", b"12345678", "c")
     assert (order.path, order.server_id, order.correlator) == ("./Card/8949/Update", A, "c")
     assert order.data is not None
-    assert order.data.expose() == b"\x01\x02"
+    assert order.data.expose() == b"12345678"
     assert a.execute("./Card/8949/Update", None, None).data is None
     assert code(lambda: b.execute("./Card/8949/Update", None, None)) == 425
+
+
+@pytest.mark.parametrize("data", [b"abc", bytes(17), b"0102030405060708 "])
+def test_an_update_with_what_cannot_be_a_key_is_refused(a: Authority, data: bytes) -> None:
+    """A card might take even that for an attempt."""
+    assert code(lambda: a.execute("./Card/8949/Update", data, None)) == 415
 
 
 @pytest.mark.parametrize(
