@@ -55,10 +55,12 @@ __all__ = [
     "push_mac_verify",
     "push_network_key",
     "scp03_card_challenge",
+    "scp80_commands",
     "sms_assemble",
     "sms_cut",
     "tlv_decode",
     "tlv_encode",
+    "tuak_vectors",
     "wbxml_decode",
     "wbxml_encode",
     "xml_decode",
@@ -331,6 +333,28 @@ def milenage_vectors(
     Everything lies one after the other: K ‖ OPc (32 bytes) of each subscriber, RAND (16), SQN (6);
     `amf` is everyone's. AUTN ‖ XRES ‖ CK ‖ IK (56) of each go into the writable buffer `vectors`,
     which the caller can wipe. CryptoError wrong_length names the buffer; BufferError read-only.
+    """
+
+def tuak_vectors(
+    subscribers: _Key,
+    rands: Buffer,
+    sqns: Buffer,
+    amf: Buffer,
+    vectors: Buffer,
+    /,
+    *,
+    key_length: int = 16,
+    mac_length: int = 8,
+    res_length: int = 8,
+    ck_length: int = 16,
+    ik_length: int = 16,
+    iterations: int = 1,
+) -> None:
+    """TUAK vectors for many subscribers, on all processors, while the interpreter is free.
+
+    Everything lies one after the other: K ‖ TOPc of each subscriber, RAND (16), SQN (6); `amf` is
+    everyone's. AUTN ‖ XRES ‖ CK ‖ IK of each go into the writable buffer `vectors`, which the
+    caller can wipe. CryptoError wrong_length names the buffer; BufferError read-only.
     """
 
 def gba_ks_naf(ck: _Key, ik: _Key, rand: Buffer, impi: str, naf_id: Buffer) -> Secret:
@@ -707,6 +731,26 @@ class SmsSegment:
 
     @property
     def data(self) -> bytes: ...
+
+def scp80_commands(
+    kic: int,
+    cipher_keys: _Key,
+    kid: int,
+    checksum_keys: _Key,
+    *,
+    counters: Buffer,
+    data: Buffer,
+    spi: Scp80Spi,
+    tar: Buffer,
+    own_data: bool = False,
+    code_length: int = 8,
+) -> bytearray:
+    """Command packets for many cards, on all processors, while the interpreter is free.
+
+    Everything lies one after the other: the keys, the counters (5 bytes each, as many as there are
+    cards), the packets. `data` is everyone's, or with `own_data` as much for each card. CryptoError
+    as for Scp80Keys; wrong_length names the buffer.
+    """
 
 def sms_cut(packet: Buffer, *, kind: _Packet, reference: int) -> list[bytes]:
     """The user data of as many messages as the packet needs (TS 31.115 §4). CryptoError too_long.

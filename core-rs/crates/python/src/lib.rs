@@ -5,6 +5,7 @@
 mod acceptor;
 mod batch;
 mod buffer;
+mod campaign;
 mod crypto;
 mod element;
 mod error;
@@ -35,6 +36,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     scp02::register(module)?;
     scp03::register(module)?;
     scp80::register(module)?;
+    campaign::register(module)?;
     sms::register(module)?;
     acceptor::register(module)?;
     tree::register(module)?;
