@@ -291,8 +291,8 @@ class Provisioner:
                 card_files_updated=result.card_files_updated,
                 apdus=result.apdus,
             )
-        for server, reason in result.left_out:
-            _log.warning("provisioning.left_out", run=result.name, server=server, reason=reason)
+        for server_id, reason in result.left_out:
+            _log.warning("provisioning.left_out", run=result.name, server=server_id, reason=reason)
         return run, result
 
     def _run(self, wish: _Wish, server: HttpsClient, report: Callable[[Progress], None]) -> Run:
