@@ -18,7 +18,7 @@ from omadm.messages import (
     Results,
     Status,
 )
-from omadm.status import AlertCode, StatusCode
+from omadm.status import AlertCode, StatusCode, is_success
 
 from dmsd.chunks import ChunkError, Reassembly
 from dmsd.client_commands import ClientCommands
@@ -117,7 +117,7 @@ class ServerSession:
         header = self._header_status(message, verdict)
         if self._received > self._settings.limits.messages_per_session:
             return self._abort(header, "too_many_messages")
-        return self._proceed(message, header)
+        return self._proceed(message, header, shown=known)
 
     def expire(self, now_ms: int) -> None:
         """The client has gone silent."""
@@ -126,11 +126,11 @@ class ServerSession:
 
     # --- the way of a message ---------------------------------------------------------------
 
-    def _proceed(self, message: Message, header: Status) -> Reply:
+    def _proceed(self, message: Message, header: Status, *, shown: bool) -> Reply:
         statuses: list[Command] = [header]
         # Whether the client only lets us go on with a package of our own.
         ours = bool(self._owed) or self._exchange.in_chunks
-        unknown = self._unknown_to_client(message)
+        unknown = self._unknown_to_client(message, shown=shown)
         if unknown and (self._proof is None or not self._proof.retry()):
             return self._abort(header, "server_not_accepted")
         if unknown:
@@ -184,11 +184,16 @@ class ServerSession:
                 replies.append(status_for(message, command, StatusCode.BAD_REQUEST))
         return replies
 
-    def _unknown_to_client(self, message: Message) -> bool:
-        """Whether the client refused our credentials, in its status for our header."""
+    def _unknown_to_client(self, message: Message, *, shown: bool) -> bool:
+        """Whether the client refused our credentials, in its status for our header.
+
+        ``shown``: whether that header had any; if not, a success says nothing of them.
+        """
         unknown = False
         for command in message.commands:
             if isinstance(command, Status) and command.cmd_ref == 0 and self._proof is not None:
+                if not shown and command.chal is None and is_success(command.code):
+                    continue
                 unknown = not self._proof.answered(command.code, command.chal)
         return unknown
 

@@ -60,7 +60,7 @@ class Chunks:
                 return StatusCode.TOO_LARGE
             pending = self._pending = _Pending(verb, item, size, [], 0)
         pending.parts.append(b"" if item.data is None else item.data)
-        pending.received += len(item.payload)
+        pending.received += _bytes_of(item)
         # More than was announced: base64 is at most what was announced too.
         if pending.received > pending.size:
             self._pending = None
@@ -69,6 +69,13 @@ class Chunks:
             return StatusCode.CHUNK_ACCEPTED
         self._pending = None
         return _whole(pending)
+
+
+def _bytes_of(item: Item) -> int:
+    """How much a chunk adds; of base64 that was cut inside a group of four, as much as is sure."""
+    if isinstance(item.data, str) and item.meta is not None and item.meta.format == "b64":
+        return len(item.data) * 3 // 4
+    return len(item.payload)
 
 
 def _whole(pending: _Pending) -> Item | StatusCode:

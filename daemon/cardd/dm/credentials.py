@@ -173,12 +173,20 @@ class ServerProof:
             return Verdict.WRONG
         return Verdict.AUTHENTIC
 
-    def answer(self, verdict: Verdict) -> tuple[StatusCode, Chal | None]:
+    def answer(
+        self, verdict: Verdict, *, bare_challenge: bool = False
+    ) -> tuple[StatusCode, Chal | None]:
         """The status for the server's header, and the challenge that goes with it.
+
+        ``bare_challenge``: the message only asks for our credentials. A server that does not show
+        its own with that is not challenged in turn yet: it will with its commands (package 2),
+        by the nonce that it has.
 
         Raises ServerNotAuthentic when the server has had its second chance (§9.2).
         """
         if self._account.server_secret is None:
+            return StatusCode.OK, None
+        if bare_challenge and verdict is Verdict.MISSING:
             return StatusCode.OK, None
         if verdict is Verdict.AUTHENTIC:
             self._challenged = False

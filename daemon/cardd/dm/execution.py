@@ -256,14 +256,15 @@ class Execution:
         for outcome in outcomes:
             code = outcome.status
             try:
-                results = [_results(command, outcome.item, r, msg_ref) for r in outcome.readings]
-                if not all(self._fits(result) for result in results):
-                    code, results = StatusCode.TOO_LARGE, []
+                results = _results(command, outcome, msg_ref)
+                if results is not None and not self._fits(results):
+                    code, results = StatusCode.TOO_LARGE, None
             except FormatError:
                 # A value of a card that is not what its format says.
-                code, results = StatusCode.UNSUPPORTED_FORMAT, []
+                code, results = StatusCode.UNSUPPORTED_FORMAT, None
             yield self._said(_status(command, msg_ref, code, outcome.item, several=several))
-            yield from results
+            if results is not None:
+                yield results
 
     def _said(self, status: Answer) -> Answer:
         if isinstance(status, Status) and status.code != StatusCode.CHUNK_ACCEPTED:
@@ -290,20 +291,27 @@ def _node(item: Item, format: str, mime: str) -> TreeNode:
     return TreeNode("", item.payload, format, meta.type or mime)
 
 
-def _results(command: Command, item: Item | None, reading: Reading, msg_ref: int) -> Results:
+def _results(command: Command, outcome: _Outcome, msg_ref: int) -> Results | None:
+    """DM TND 1.2 §8: a listing is one Results with an item for each node."""
+    if not outcome.readings:
+        return None
+    asked = "" if outcome.item is None else outcome.item.target or ""
+    items = tuple(_found(asked, reading) for reading in outcome.readings)
+    return Results(0, msg_ref, command.cmd_id, items)
+
+
+def _found(asked: str, reading: Reading) -> Item:
     meta = Meta(format=reading.format, type=reading.mime)
     data: str | bytes | None = None
     element = None
     if reading.nodes is not None:
-        base = (item.target or "") if item is not None else ""
-        element = tnds.write(reading.nodes, base=base.partition("?")[0])
+        element = tnds.write(reading.nodes, base=asked.partition("?")[0])
         meta = replace(meta, type=TNDS_XML_TYPE)
     elif reading.value is not None:
         data = reading.value if reading.format == "bin" else _text(reading.value)
         if isinstance(data, bytes):
             meta = replace(meta, format="bin")
-    found = Item(source=reading.uri, meta=meta, data=data, element=element)
-    return Results(0, msg_ref, command.cmd_id, (found,))
+    return Item(source=reading.uri, meta=meta, data=data, element=element)
 
 
 def _text(value: bytes) -> str | bytes:

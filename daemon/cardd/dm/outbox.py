@@ -78,11 +78,34 @@ class Outbox:
             return len(build(commands, final=False).body) <= limit
 
         taken = list(first)
-        while self._waiting and not self._chunk_sent and fits([*taken, self._waiting[0]]):
+        while self._waiting and not self._chunk_sent:
+            if not fits([*taken, self._waiting[0]]) and not self._split(
+                lambda part: fits([*taken, part])
+            ):
+                break
             taken.append(self._waiting.popleft())
         if self._waiting and (len(taken) == len(first) or self._chunk_sent):
             taken.append(self._chunk(lambda piece: fits([*taken, piece]), encoding, limit))
         return build(taken, final=may_end and not self._waiting)
+
+    def _split(self, fits: Callable[[Sendable], bool]) -> bool:
+        """Divide a Results of several items so that its first part fits, if any part does.
+
+        Where not even one item fits it is put in front by itself, to be cut.
+        """
+        whole = self._waiting[0]
+        if not isinstance(whole, Results) or len(whole.items) < 2:
+            return False
+        low, high = 0, len(whole.items) - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            if fits(replace(whole, items=whole.items[:middle])):
+                low = middle
+            else:
+                high = middle - 1
+        self._waiting[0] = replace(whole, items=whole.items[max(low, 1) :])
+        self._waiting.appendleft(replace(whole, items=whole.items[: max(low, 1)]))
+        return low > 0
 
     def _chunk(self, fits: Callable[[Sendable], bool], encoding: Encoding, limit: int) -> Results:
         """The next piece of a Results that fits no message (§7, large objects)."""

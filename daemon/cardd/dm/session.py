@@ -215,7 +215,7 @@ class ClientSession:
         if challenged := self._take_header_status(statuses):
             # §9: the answer to refused credentials carries no commands, and package 1 is repeated.
             events.append(ServerChallenged(challenged))
-            self._answer_header(message, verdict, events)
+            self._answer_header(message, verdict, events, challenged=True)
             self._introduce()
             return tuple(events)
         if verdict is Verdict.AUTHENTIC:
@@ -288,9 +288,11 @@ class ClientSession:
             max_obj_size=self._device.max_obj_bytes,
         )
 
-    def _answer_header(self, message: Message, verdict: Verdict, events: list[Event]) -> None:
-        code, chal = self._server.answer(verdict)
-        if verdict is not Verdict.AUTHENTIC:
+    def _answer_header(
+        self, message: Message, verdict: Verdict, events: list[Event], *, challenged: bool = False
+    ) -> None:
+        code, chal = self._server.answer(verdict, bare_challenge=challenged)
+        if verdict is not Verdict.AUTHENTIC and chal is not None:
             events.append(ClientChallenged(code))
         header = message.header
         status = Status(
@@ -300,11 +302,10 @@ class ClientSession:
         self._to_send = True
 
     def _can_be_sent(self, results: Results) -> bool:
-        item = results.items[0]
-        size = len(item.payload)
+        size = max(len(item.payload) for item in results.items)
         if self._server_max_obj is not None and size > self._server_max_obj:
             return False
-        if item.element is None:
+        if all(item.element is None for item in results.items):
             return True
         # A document is not cut: it has to fit a message of its own.
         alone = encode(Message(self._header(), (results,), final=False), encoding=self._encoding)
