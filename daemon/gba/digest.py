@@ -144,9 +144,8 @@ def parse_authorization(value: str) -> Authorization:
     if scheme.lower() != "digest":
         raise DigestError("not_digest", scheme=scheme[:20])
     found = parse_parameters(rest)
-    missing = [
-        name for name in ("username", "realm", "nonce", "uri", "response") if name not in found
-    ]
+    # TS 24.109 §4.3: in a device's first request nonce and response are empty; some leave them out.
+    missing = [name for name in ("username", "realm", "uri") if name not in found]
     if missing:
         raise DigestError("missing_parameter", parameter=missing[0])
     nc = found.get("nc")
@@ -156,9 +155,9 @@ def parse_authorization(value: str) -> Authorization:
     return Authorization(
         username=found["username"],
         realm=found["realm"],
-        nonce=found["nonce"],
+        nonce=found.get("nonce", ""),
         uri=found["uri"],
-        response=found["response"],
+        response=found.get("response", ""),
         algorithm=found.get("algorithm"),
         qop=found.get("qop"),
         nc=nc,

@@ -53,11 +53,12 @@ def naf_realm(fqdn: str) -> str:
 
 def fqdn_of_realm(realm: str) -> str:
     """The server named in a realm; NafError when bootstrapping is not what it asks for."""
-    # One realm may list a second one for GBA_U: "3GPP-bootstrapping@a;3GPP-bootstrapping-uicc@a".
-    first = realm.partition(";")[0]
-    if not first.startswith(REALM_PREFIX) or len(first) == len(REALM_PREFIX):
-        raise NafError("realm_asks_for_no_bootstrapping", realm=realm[:80])
-    return first.removeprefix(REALM_PREFIX)
+    # TS 24.109 §5.2.4: one realm may list another beside it, for GBA_U, in whichever order:
+    # "3GPP-bootstrapping@a;3GPP-bootstrapping-uicc@a".
+    for part in realm.split(";"):
+        if part.startswith(REALM_PREFIX) and len(part) > len(REALM_PREFIX):
+            return part.removeprefix(REALM_PREFIX)
+    raise NafError("realm_asks_for_no_bootstrapping", realm=realm[:80])
 
 
 def ks_naf(

@@ -213,7 +213,7 @@ def test_bad_challenges_are_named(headers: list[str], reason: str) -> None:
     [
         ("Basic QWxhZGRpbjpvcGVu", "not_digest"),
         ("Digest", "missing_parameter"),
-        ('Digest username="u", realm="r", nonce="n", uri="/"', "missing_parameter"),
+        ('Digest username="u", realm="r", nonce="n"', "missing_parameter"),
         (
             'Digest username="u", realm="r", nonce="n", uri="/", response="x", nc=1',
             "bad_nonce_count",
@@ -227,6 +227,11 @@ def test_bad_authorizations_are_named(header: str, reason: str) -> None:
     with pytest.raises(DigestError) as caught:
         parse_authorization(header)
     assert caught.value.reason == reason
+
+
+def test_nonce_and_response_may_be_left_out_before_there_is_a_challenge() -> None:
+    given = parse_authorization('Digest username="u", realm="r", uri="/"')
+    assert (given.nonce, given.response) == ("", "")
 
 
 def test_an_unknown_qop_is_refused_on_both_sides() -> None:
