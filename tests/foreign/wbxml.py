@@ -7,26 +7,26 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-_PAGES = {
-    0: (
-        "Add Alert Archive Atomic Chal Cmd CmdID CmdRef Copy Cred Data Delete Exec Final Get Item "
-        "Lang LocName LocURI Map MapItem Meta MsgID MsgRef NoResp NoResults Put Replace RespURI "
-        "Results Search Sequence SessionID SftDel Source SourceRef Status Sync SyncBody SyncHdr "
-        "SyncML Target TargetRef _ VerDTD VerProto NumberOfChanges MoreData Field Filter Record "
-        "FilterType SourceParent TargetParent Move Correlator"
-    ).split(),
-    1: (
-        "Anchor EMI Format FreeID FreeMem Last Mark MaxMsgSize Mem MetInf Next NextNonce "
-        "SharedMem Size Type Version MaxObjSize FieldLevel"
-    ).split(),
-    2: (
-        "AccessType ACL Add b64 bin bool chr CaseSense CIS Copy CS date DDFName DefaultValue "
-        "Delete Description DFFormat DFProperties DFTitle DFType Dynamic Exec float Format Get "
-        "int Man MgmtTree MIME Mod Name Node node NodeName null Occurrence One OneOrMore OneOrN "
-        "Path Permanent Replace RTProperties Scope Size time Title TStamp Type Value VerDTD VerNo "
-        "xml ZeroOrMore ZeroOrN ZeroOrOne"
-    ).split(),
-}
+# From token 5 on, in the order of the tables.
+_SYNCML = (
+    "Add Alert Archive Atomic Chal Cmd CmdID CmdRef Copy Cred Data Delete Exec Final Get Item "
+    "Lang LocName LocURI Map MapItem Meta MsgID MsgRef NoResp NoResults Put Replace RespURI "
+    "Results Search Sequence SessionID SftDel Source SourceRef Status Sync SyncBody SyncHdr "
+    "SyncML Target TargetRef _ VerDTD VerProto NumberOfChanges MoreData Field Filter Record "
+    "FilterType SourceParent TargetParent Move Correlator"
+)
+_METINF = (
+    "Anchor EMI Format FreeID FreeMem Last Mark MaxMsgSize Mem MetInf Next NextNonce "
+    "SharedMem Size Type Version MaxObjSize FieldLevel"
+)
+_DMDDF = (
+    "AccessType ACL Add b64 bin bool chr CaseSense CIS Copy CS date DDFName DefaultValue "
+    "Delete Description DFFormat DFProperties DFTitle DFType Dynamic Exec float Format Get "
+    "int Man MgmtTree MIME Mod Name Node node NodeName null Occurrence One OneOrMore OneOrN "
+    "Path Permanent Replace RTProperties Scope Size time Title TStamp Type Value VerDTD VerNo "
+    "xml ZeroOrMore ZeroOrN ZeroOrOne"
+)
+_PAGES = tuple(page.split() for page in (_SYNCML, _METINF, _DMDDF))
 _SWITCH, _END, _STR_I, _STR_T, _OPAQUE, _ENTITY = 0x00, 0x01, 0x03, 0x83, 0xC3, 0x02
 
 
