@@ -74,6 +74,8 @@ class CardLink:
             self._begin()
         except ForeignReset:
             self._call(self._connected().accept_reset)
+            # pcscd says "reset" also where a swap came before it: the last event counts there.
+            self._insist_on(counter)
             self._begin()
         self._leased = True
 
@@ -175,6 +177,9 @@ class CardLink:
                 if time.monotonic() >= deadline:
                     raise CardBusy(self._reader, FOREIGN, 0.0) from None
                 time.sleep(_RETRY_S)
+        self._insist_on(counter)
+
+    def _insist_on(self, counter: int | None) -> None:
         if counter is not None and not same_card(counter, self._counter()):
             self.drop()
             raise CardLost("another card was put in")
