@@ -23,17 +23,23 @@ _SETTINGS = """
 everyone = true
 rights = ["readers.list", "cards.get", "cards.read"]
 """
-_CALLS = {"session": "an APDU on an open session", "list": "a list of the readers"}
+_CALLS = {
+    "session": "an APDU on an open session",
+    "list": "a list of the readers",
+    "read": "a file read on the card",
+}
 
 
 def rows() -> Iterator[Figure]:
     """The same calls before and during the flood."""
     if os.geteuid() != 0:
         raise SystemExit("P10 needs a second user: run it as root")
-    with Stage(settings=_SETTINGS) as stage:
-        stage.wait_ready()
+    with Stage(2, settings=_SETTINGS) as stage:
+        stage.wait_ready(0)
+        stage.wait_ready(1)
         others = {
-            "session": stage.program("session", "cardea", "0.001"),
+            "session": stage.program("session", "cardea", "0.001", index=1),
+            "read": stage.program("calls", "cardea", "read", "0.001"),
             "list": stage.program("calls", "cardea", "list", "0.001"),
         }
         for program in others.values():

@@ -21,6 +21,26 @@ from bench.chaos.talk import listen, say
 __all__ = ["beside", "empty_server", "hostile"]
 
 
+async def _watch(channel: grpc.aio.Channel, _: str) -> None:
+    stub = readers_pb2_grpc.ReaderServiceStub(channel)
+    async for _event in stub.WatchReaders(readers_pb2.WatchReadersRequest()):
+        pass
+
+
+async def _hold(channel: grpc.aio.Channel, card: str) -> None:
+    stream = cards_pb2_grpc.CardServiceStub(channel).Session()
+    await stream.write(cards_pb2.SessionRequest(open=cards_pb2.SessionOpen(name=card)))
+    async for _answer in stream:
+        pass
+
+
+async def _read(channel: grpc.aio.Channel, card: str) -> None:
+    file = cards_pb2.FileRef(known="EF.ICCID")
+    await cards_pb2_grpc.CardServiceStub(channel).ReadFile(
+        cards_pb2.ReadFileRequest(name=card, file=file)
+    )
+
+
 def empty_server(door: PyscardDoor, path: str) -> None:
     """A grpc.aio server whose one method sends a message and then waits for ever."""
     door.disconnect()
@@ -92,6 +112,7 @@ async def _flood(door: CardeaDoor, uid: int, streams: int, connections: int) -> 
         grpc.aio.insecure_channel(door.client.target, options=options) for _ in range(connections)
     ]
     attempts = 0
+    attack = (_watch, _hold, _read)
 
     async def again_and_again(number: int) -> None:
         nonlocal attempts
@@ -99,18 +120,7 @@ async def _flood(door: CardeaDoor, uid: int, streams: int, connections: int) -> 
         while True:
             attempts += 1
             with suppress(grpc.RpcError):
-                if number % 2:
-                    watch = readers_pb2_grpc.ReaderServiceStub(channel).WatchReaders(
-                        readers_pb2.WatchReadersRequest()
-                    )
-                    async for _ in watch:
-                        pass
-                else:
-                    opening = cards_pb2.SessionRequest(open=cards_pb2.SessionOpen(name=door.name))
-                    stream = cards_pb2_grpc.CardServiceStub(channel).Session()
-                    await stream.write(opening)
-                    async for _ in stream:
-                        pass
+                await attack[number % len(attack)](channel, door.name)
 
     tasks = [asyncio.ensure_future(again_and_again(number)) for number in range(streams)]
     await asyncio.sleep(1.0)

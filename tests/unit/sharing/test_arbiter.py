@@ -5,7 +5,7 @@ from collections import deque
 import pytest
 from cardd.sharing.arbiter import Arbiter
 from cardd.sharing.ticket import EndReason, Ticket
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -250,3 +250,44 @@ def test_a_flood_from_one_caller_costs_another_one_turn() -> None:
             flood.append(ask(queue, "flood"))
         served += len(queue.grants(0))
     assert served == 2
+
+
+def test_a_flood_from_many_programs_of_one_user_costs_another_user_one_turn() -> None:
+    queue = arbiter()
+    for number in range(200):
+        ask(queue, f"uid 7, pid {number}")
+    calm = ask(queue, "uid 8, pid 1")
+    assert queue.waiting.index(calm) == 1
+
+
+def test_who_asks_while_a_busy_user_holds_the_card_is_next() -> None:
+    queue = arbiter()
+    for _ in range(3):
+        ask(queue, "busy")
+    queue.grants(0)
+    calm = ask(queue, "calm")
+    assert queue.waiting[0] == calm
+
+
+def test_the_programs_of_one_user_share_its_turns_evenly() -> None:
+    queue = arbiter()
+    for name in ("7, a", "7, a", "7, b", "8, c", "8, c", "8, c"):
+        ask(queue, name)
+    assert [t.caller for t in queue.waiting] == ["7, a", "8, c", "7, b", "8, c", "7, a", "8, c"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("78"), st.sampled_from("abc"), st.booleans())))
+def test_who_waits_is_served_in_the_order_that_is_told(
+    requests: list[tuple[str, str, bool]],
+) -> None:
+    queue = arbiter()
+    for user, program, stays in requests:
+        ticket = ask(queue, f"{user}, {program}")
+        if not stays:
+            assert queue.cancel(ticket) is not None
+    told, served = list(queue.waiting), []
+    while granted := queue.grants(0):
+        served += granted
+        finish(queue, granted[0])
+    assert served == told
+    assert queue.next_limit() is None
