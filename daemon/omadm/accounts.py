@@ -52,10 +52,6 @@ class Account:
     connections: tuple[str, ...] = ()
     entries: tuple[AuthEntry, ...] = ()
 
-    def client_entry(self, type: str) -> AuthEntry | None:
-        """Credentials of the client for an AAuthType."""
-        return _first(self.entries, "CLCRED", type) or _first(self.entries, "HTTP", type)
-
     def server_entry(self, type: str) -> AuthEntry | None:
         """Credentials that the server shows for an AAuthType."""
         return _first(self.entries, "SRVCRED", type)

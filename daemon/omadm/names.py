@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 __all__ = [
-    "BOOTSTRAP_CP_TYPE",
     "DEVDETAIL_MO",
     "DEVINFO_MO",
     "DMACC_MO",
@@ -25,7 +24,6 @@ DMDDF_NAMESPACE = "syncml:dmddf1.2"
 # type, whichever of the two stood there: the representation is the codec's matter.
 TNDS_XML_TYPE = "application/vnd.syncml.dmtnds+xml"
 TNDS_WBXML_TYPE = "application/vnd.syncml.dmtnds+wbxml"
-BOOTSTRAP_CP_TYPE = "application/vnd.wap.connectivity-wbxml"
 
 # DM Standardized Objects 1.2 §5; ConMO NAP and Proxy 1.0.
 DMACC_MO = "urn:oma:mo:oma-dm-dmacc:1.0"

@@ -28,7 +28,6 @@ __all__ = [
     "node_message",
     "preview_message",
     "progress_message",
-    "seconds",
     "session_message",
     "status_message",
     "timestamp",
@@ -52,10 +51,6 @@ def duration(value_s: float) -> Duration:
     message = Duration()
     message.FromMicroseconds(round(value_s * 1e6))
     return message
-
-
-def seconds(message: Duration) -> float:
-    return message.seconds + message.nanos / 1e9
 
 
 def timestamp(at_ms: int) -> Timestamp | None:

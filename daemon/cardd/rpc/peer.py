@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,11 +39,6 @@ class Caller:
 
     def __str__(self) -> str:
         return f"uid {self.uid}, pid {self.pid}"
-
-    @classmethod
-    def this_process(cls) -> Caller:
-        """The daemon itself, when it uses a card of its own accord."""
-        return cls(os.geteuid(), frozenset({os.getegid(), *os.getgroups()}), os.getpid())
 
 
 def identify(table: PeerTable, name: str) -> Caller:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from omadm.names import DEVDETAIL_MO, DEVINFO_MO, INBOX_MO
 from omadm.nodes import TreeNode, interior, leaf
 
 __all__ = ["LIMITS", "DeviceInfo", "Limits", "dev_info_nodes", "device_nodes"]
-
-_DEV_INFO = "urn:oma:mo:oma-dm-devinfo:1.0"
-_DEV_DETAIL = "urn:oma:mo:oma-dm-devdetail:1.0"
-_INBOX = "urn:oma:mo:oma-dm-inbox:1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ LIMITS = Limits()
 def dev_info_nodes(info: DeviceInfo) -> tuple[TreeNode, ...]:
     """./DevInfo; its leaves travel in package 1 of every session."""
     return (
-        interior("./DevInfo", mime=_DEV_INFO),
+        interior("./DevInfo", mime=DEVINFO_MO),
         leaf("./DevInfo/DevId", info.dev_id),
         leaf("./DevInfo/Man", info.man),
         leaf("./DevInfo/Mod", info.mod),
@@ -61,7 +58,7 @@ def device_nodes(info: DeviceInfo, limits: Limits = LIMITS) -> tuple[TreeNode, .
     """Every permanent node that the device itself brings, for the layer ("device", "local")."""
     return (
         *dev_info_nodes(info),
-        interior("./DevDetail", mime=_DEV_DETAIL),
+        interior("./DevDetail", mime=DEVDETAIL_MO),
         leaf("./DevDetail/DevTyp", info.dev_type),
         leaf("./DevDetail/OEM", info.oem),
         leaf("./DevDetail/FwV", info.fw_version),
@@ -73,7 +70,7 @@ def device_nodes(info: DeviceInfo, limits: Limits = LIMITS) -> tuple[TreeNode, .
         leaf("./DevDetail/URI/MaxTotLen", str(limits.total_bytes)),
         leaf("./DevDetail/URI/MaxSegLen", str(limits.segment_bytes)),
         interior("./DMAcc"),
-        interior("./Inbox", mime=_INBOX),
+        interior("./Inbox", mime=INBOX_MO),
         # What lies on cards is read and written by those the card's own documents name, and by
         # those the configuration names: no ServerID equals NOBODY, so nothing is inherited.
         interior("./Card", acl=f"Exec={NOBODY}&Get={NOBODY}&Replace={NOBODY}"),
