@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from bench.chaos.apdus import IMSI, IMSI_SCRIPT, READ_ICCID, READ_IMSI, SCRIPT, SELECT_ICCID
+from bench.chaos.apdus import (
+    IMSI,
+    IMSI_SCRIPT,
+    READ_ICCID,
+    READ_IMSI,
+    SCRIPT,
+    SELECT_ICCID,
+    VERIFY,
+)
 from bench.chaos.doors import CardeaDoor, Door, LostError, PyscardDoor, Transmit, open_door
 from bench.chaos.streams import beside, empty_server, hostile
 from bench.chaos.talk import Words, expect, listen, one, say
 
 __all__ = ["PROGRAMS"]
+
+_RELY_S = 3.0
 
 
 def transactions(door: Door, seconds: str) -> None:
@@ -92,32 +102,31 @@ def calls(door: Door, what: str, pause_s: str) -> None:
         time.sleep(float(pause_s))
 
 
-def stateful(door: Door, pause_s: str) -> None:
-    """Builds up a state that a reset takes away and relies on it until it is told of the loss.
+def stateful(door: Door, pause_s: str, state: str) -> None:
+    """Builds up a state that a reset takes away ("pin", "selection"), and relies on it for a
+    while or until it is told of the loss.
 
-    For each word: how many answers, how many that came from a lost state, how the hold ended,
-    and after how long a new hold with a new state had its first right answer.
+    For each word: how many answers came from a lost state, by what the hold ended and when, and
+    after how long a new hold with a new state had its first right answer.
     """
+    script = IMSI_SCRIPT if state == "pin" else tuple(c for c in IMSI_SCRIPT if c[1] != VERIFY)
     say("ready")
     while listen():
-        right = wrong = 0
-        ended = ""
+        wrong, ended = 0, ""
         try:
             keep = door.connected() if isinstance(door, PyscardDoor) else door.hold()
             with keep as transmit:
-                build(transmit)
+                build(transmit, script)
                 say("built")
-                give_up_at = time.monotonic() + 5.0
+                give_up_at = time.monotonic() + _RELY_S
                 while time.monotonic() < give_up_at:
-                    if transmit(READ_IMSI) == IMSI:
-                        right += 1
-                    else:
-                        wrong += 1
+                    wrong += transmit(READ_IMSI) != IMSI
+                    ended_at = time.monotonic()
                     time.sleep(float(pause_s))
         except LostError as error:
             ended = str(error)
-        before = time.monotonic()
-        say([right, wrong, ended, rebuild(door, before)])
+            ended_at = time.monotonic()
+        say([wrong, ended, ended_at, rebuild(door, script, time.monotonic())])
 
 
 def resetter(door: PyscardDoor) -> None:
@@ -198,13 +207,13 @@ def _run(door: Door, right: bytes) -> tuple[int, str]:
     return wrong, "another card" if wrong else ""
 
 
-def build(transmit: Transmit) -> None:
-    for command in IMSI_SCRIPT:
+def build(transmit: Transmit, script: Sequence[bytes]) -> None:
+    for command in script:
         expect(transmit(command), b"\x90\x00")
     expect(transmit(READ_IMSI), IMSI)
 
 
-def rebuild(door: Door, since: float) -> float | None:
+def rebuild(door: Door, script: Sequence[bytes], since: float) -> float | None:
     """Seconds until a new hold works; None if it does not within five."""
     while time.monotonic() - since < 5.0:
         try:
@@ -212,7 +221,7 @@ def rebuild(door: Door, since: float) -> float | None:
                 door.disconnect()
                 door.connect()
             with door.hold() as transmit:
-                build(transmit)
+                build(transmit, script)
         except LostError:
             time.sleep(0.01)
             continue
