@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 
 import cardea
 import pytest
+from cardea.v1 import cards_pb2
 from support.daemon import RunningDaemon
 from support.stack import Pcsc
 
@@ -51,6 +54,58 @@ def test_a_rejected_key_costs_one_try_however_often_it_is_given(
             assert caught.value.reason == "CREDENTIAL_REJECTED"
         assert card.tries(ADM_REFERENCE) == before - 1
     assert not card.read_file("Bootstrap").startswith(b"never")
+
+
+def test_a_card_that_was_put_back_is_not_shown_a_rejected_key_again(
+    daemon: RunningDaemon, pcsc: Pcsc
+) -> None:
+    card = pcsc.insert()
+    before = card.tries(ADM_REFERENCE)
+    with daemon.client() as client:
+        for _ in range(2):
+            client.card()  # waits until it is identified
+            with pytest.raises(cardea.CardeaError) as caught:
+                client.write_card("", WRONG, [(BOOTSTRAP, b"never")])
+            assert caught.value.reason == "CREDENTIAL_REJECTED"
+            pcsc.remove()
+            wait_until_empty(client)
+            pcsc.readers.insert(0, card)
+            wait_until_present(client)
+    assert card.tries(ADM_REFERENCE) == before - 1
+
+
+def test_a_write_is_finished_though_the_caller_has_left(daemon: RunningDaemon, pcsc: Pcsc) -> None:
+    """Half a document would be worse than either."""
+    card = pcsc.insert()
+    content = bytes(range(255)) * 6
+    card.faults.delay_ms = 40
+    request = cards_pb2.WriteCardRequest(
+        adm=ADM, writes=[cards_pb2.CardFileWrite(oid=BOOTSTRAP, data=content)]
+    )
+    with daemon.client() as client:
+        writing = client._cards.WriteCard.future(request)
+        while card.read_file("Bootstrap")[:1] != content[:1]:
+            time.sleep(0.005)
+        writing.cancel()
+        give_up_at = time.monotonic() + 10
+        while card.read_file("Bootstrap")[: len(content)] != content:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
+
+
+def wait_until_empty(client: cardea.Client) -> None:
+    _wait(client, lambda card: not card)
+
+
+def wait_until_present(client: cardea.Client) -> None:
+    _wait(client, bool)
+
+
+def _wait(client: cardea.Client, wanted: Callable[[str], bool]) -> None:
+    give_up_at = time.monotonic() + 10
+    while not wanted(client.readers()[0].card):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
 
 
 def test_the_last_tries_are_not_spent(pcsc: Pcsc) -> None:

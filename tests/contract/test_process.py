@@ -42,6 +42,12 @@ def test_sigterm_ends_calls_and_process_and_removes_the_socket(daemon: RunningDa
     assert not list(daemon.folder.glob("rpc-*"))
 
 
+def test_a_crash_writes_no_core_file_that_would_hold_keys(daemon: RunningDaemon) -> None:
+    limits = Path(f"/proc/{daemon.pid}/limits").read_text().splitlines()
+    (core,) = [line.split() for line in limits if line.startswith("Max core file size")]
+    assert core[4:6] == ["0", "0"]
+
+
 def test_a_crash_leaves_a_socket_that_the_next_daemon_replaces(daemon: RunningDaemon) -> None:
     daemon.stop(signal.SIGKILL)
     assert daemon.socket.exists()

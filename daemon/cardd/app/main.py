@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,8 @@ def _run(config: Config) -> int:
 
     gc.freeze()
     gc.enable()
+    # A core file would hold keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure_logging(config.logging.level, config.logging.format)
     try:
         asyncio.run(serve(config))

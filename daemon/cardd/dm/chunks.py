@@ -28,10 +28,6 @@ class Chunks:
         self._max_bytes = max_bytes
         self._pending: _Pending | None = None
 
-    @property
-    def under_way(self) -> bool:
-        return self._pending is not None
-
     def interrupted(self) -> Alert | None:
         """Give up an object whose end has not come; the alert that says so (1225)."""
         if self._pending is None:

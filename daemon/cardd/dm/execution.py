@@ -82,11 +82,6 @@ class Execution:
         self._chunks = Chunks(max_object_bytes)
         self._fits = fits
 
-    @property
-    def object_under_way(self) -> bool:
-        """Whether chunks of a large object are still to come."""
-        return self._chunks.under_way
-
     def carry_out(self, commands: tuple[Command, ...], msg_ref: int, at_ms: int) -> list[Answer]:
         """Statuses and results for the top-level commands of one message."""
         answers: list[Answer] = []
