@@ -2,13 +2,15 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 
-.PHONY: help demo play test check chaos gen clean setup
+.PHONY: help demo play test check bench fuzz chaos gen clean setup
 
 help:
 	@echo "make demo    the main job, end to end, in half a minute"
 	@echo "make play    a machine with a provisioned card in its reader, to try things on"
 	@echo "make test    all tests, against a real pcscd"
 	@echo "make check   everything else that has to hold: format, lint, types, contracts, stubs, …"
+	@echo "make bench   figures beside those of what one would use instead, as JSON and pictures"
+	@echo "make fuzz    arbitrary bytes for all that reads what others have sent, ten minutes"
 	@echo "make chaos   cards pulled, pcscd killed, hostile users: what is promised for such moments"
 	@echo "make gen     writes what is generated: stubs, configuration and API reference"
 	@echo "make setup   installs what the others need, as each of them does by itself"
@@ -31,8 +33,13 @@ test: setup
 check: setup
 	@tools/check.sh
 
+# ONLY="F1 F2" selects.
 bench: setup
 	@tools/bench.sh
+
+# FUZZ_S=60 makes it a minute.
+fuzz: setup
+	@tools/fuzz.sh
 
 # ONLY="P1 P2" selects; SHORT=1 takes about a minute and leaves the quoted figures alone.
 chaos: setup

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde::Deserialize;
 use session_crypto::CryptoError;
@@ -61,13 +63,14 @@ impl Recorded {
     }
 }
 
-fn sessions() -> Vec<Recorded> {
-    read::<File>("scp03").sessions
+fn sessions() -> &'static [Recorded] {
+    static FILE: LazyLock<File> = LazyLock::new(|| read("scp03"));
+    &FILE.sessions
 }
 
-fn full() -> Recorded {
-    let made = |session: &Recorded| session.source.contains("AES-128, S16, level 33");
-    sessions().into_iter().find(made).unwrap()
+fn full() -> &'static Recorded {
+    let made = |session: &&Recorded| session.source.contains("AES-128, S16, level 33");
+    sessions().iter().find(made).unwrap()
 }
 
 #[test]
@@ -116,7 +119,7 @@ fn a_challenge_from_a_counter_is_bound_to_key_and_application() {
         assert_eq!(expected.unwrap(), response[13..13 + length]);
         let other = Recorded {
             aid: Some("a0000000030000".into()),
-            ..recorded
+            ..recorded.clone()
         };
         let fault = other.host().receive(&response).err();
         assert_eq!(fault, Some(CryptoError::BadMac));
