@@ -35,6 +35,7 @@ __all__ = [
     "Secret",
     "SmsSegment",
     "Snapshot",
+    "SqnWindow",
     "Tlv",
     "TlvError",
     "TreeError",
@@ -47,17 +48,23 @@ __all__ = [
     "dm_notification_digest",
     "gba_ks_int_naf",
     "gba_ks_naf",
+    "hres_star",
     "http_digest",
+    "k_ausf",
+    "k_seaf",
     "merge",
     "milenage_vectors",
     "naf_id",
     "push_mac",
     "push_mac_verify",
     "push_network_key",
+    "res_star",
     "scp03_card_challenge",
     "scp80_commands",
     "sms_assemble",
     "sms_cut",
+    "sqn_after_resynchronisation",
+    "sqn_next",
     "tlv_decode",
     "tlv_encode",
     "tuak_vectors",
@@ -356,6 +363,54 @@ def tuak_vectors(
     everyone's. AUTN ‖ XRES ‖ CK ‖ IK of each go into the writable buffer `vectors`, which the
     caller can wipe. CryptoError wrong_length names the buffer; BufferError read-only.
     """
+
+def res_star(ck: _Key, ik: _Key, network: str, rand: Buffer, res: _Key) -> Secret:
+    """RES*, in the network XRES*: 16 bytes bound to the serving network (TS 33.501 A.4)."""
+
+def hres_star(rand: Buffer, res_star: _Key) -> bytes:
+    """HRES*, in the network HXRES*: what the serving network compares (TS 33.501 A.5)."""
+
+def k_ausf(ck: _Key, ik: _Key, network: str, concealed_sqn: Buffer) -> Secret:
+    """K_AUSF, 32 bytes, from the first six bytes of AUTN (TS 33.501 A.2)."""
+
+def k_seaf(k_ausf: _Key, network: str) -> Secret:
+    """K_SEAF, 32 bytes (TS 33.501 A.6)."""
+
+def sqn_next(last: Buffer, *, clock: int | None = None) -> bytes:
+    """The network's next sequence number, of the next index (TS 33.102 C.1). 5 bits are the index.
+
+    With a `clock` in tenths of a second the numbers follow it, without they are counted.
+    CryptoError counter_blocked at the end of all numbers.
+    """
+
+def sqn_after_resynchronisation(network: Buffer, card: Buffer) -> bytes:
+    """What the network continues from once a card has sent its number (TS 33.102 §6.3.5)."""
+
+@final
+class SqnWindow:
+    """The sequence numbers that a card has seen: the highest for each of 32 indices (C.2.2)."""
+
+    def __new__(cls, sqn: Buffer) -> Self: ...
+    @staticmethod
+    def from_seen(seen: Sequence[int]) -> SqnWindow:
+        """From what `seen` gave: 32 numbers of 43 bits. CryptoError bad_input."""
+
+    @property
+    def seen(self) -> list[int]: ...
+    @property
+    def highest(self) -> bytes:
+        """SQN_MS, for a resynchronisation token."""
+
+    def accept(self, sqn: Buffer, *, age_limit: int | None = None) -> SqnWindow:
+        """The window after a number whose token has been found right.
+
+        CryptoError counter_low (not fresh), counter_high (more than 2^28 ahead): the card answers
+        with a resynchronisation token.
+        """
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # compared, never looked up
 
 def gba_ks_naf(ck: _Key, ik: _Key, rand: Buffer, impi: str, naf_id: Buffer) -> Secret:
     """Ks_NAF of GBA_ME, 32 bytes (TS 33.220 B.3)."""

@@ -9,6 +9,7 @@ mod campaign;
 mod crypto;
 mod element;
 mod error;
+mod five_g;
 mod milenage;
 mod scp02;
 mod scp03;
@@ -32,6 +33,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     milenage::register(module)?;
     batch::register(module)?;
     tuak::register(module)?;
+    five_g::register(module)?;
     crypto::register(module)?;
     scp02::register(module)?;
     scp03::register(module)?;

@@ -1,10 +1,9 @@
 //! Keys of the generic bootstrapping architecture (TS 33.220 annex B.3).
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::{CryptoError, array, key_array};
+use crate::kdf;
 use crate::secret::Secret;
 
 /// Ks_NAF of GBA_ME, and Ks_ext_NAF of GBA_U.
@@ -64,25 +63,13 @@ fn derive(
     let mut ks = Zeroizing::new([0; 32]);
     ks[..16].copy_from_slice(&*ck);
     ks[16..].copy_from_slice(&*ik);
-    let mut kdf = Hmac::<Sha256>::new_from_slice(&*ks).map_err(|_| CryptoError::BadInput {
-        field: "Ks",
-        reason: "is not a key",
-    })?;
-    // Annex B.2: FC, then every parameter followed by its length in two bytes
-    kdf.update(&[0x01]);
-    for (field, parameter) in [
+    // Annex B.3: FC = 01
+    let parameters = [
         ("label", label),
         ("RAND", rand.as_slice()),
         ("IMPI", impi.as_bytes()),
         ("NAF_Id", naf_id),
-    ] {
-        let length = u16::try_from(parameter.len()).map_err(|_| CryptoError::BadInput {
-            field,
-            reason: "is longer than 65535 bytes",
-        })?;
-        kdf.update(parameter);
-        kdf.update(&length.to_be_bytes());
-    }
-    let derived: Zeroizing<[u8; 32]> = Zeroizing::new(kdf.finalize().into_bytes().into());
+    ];
+    let derived = kdf::derive(&*ks, 0x01, &parameters)?;
     Ok(Secret::new(&*derived))
 }
