@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,8 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in known]:
         print(f"chaos: no such promise: {' '.join(unknown)}; there are {' '.join(known)}")
         return 2
+    # So that what runs is ended, and not left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     kept = True
     for name in wanted:
         module = importlib.import_module(f"bench.chaos.{name.lower()}")

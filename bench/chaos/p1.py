@@ -12,7 +12,7 @@ from bench.chaos.stage import SHORT, Stage
 TITLE = "Four clients that never pause share one card"
 
 _CLIENTS = 4
-_SECONDS = 2.5 if SHORT else 10.0
+_SECONDS = 1.5 if SHORT else 10.0
 _BARE = "bare pyscard"
 
 

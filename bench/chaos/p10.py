@@ -16,7 +16,7 @@ _STREAMS = 1000
 _PROCESSES = 4
 _CONNECTIONS = 40
 # Twice this, and what lies between, is less than a lease may last.
-_WATCH_S = 3.0 if SHORT else 10.0
+_WATCH_S = 2.0 if SHORT else 10.0
 _HOSTILE = 65534
 # What every local user may have: nobody is asked for more to be hostile.
 _SETTINGS = """

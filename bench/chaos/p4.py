@@ -17,7 +17,7 @@ from bench.chaos.stage import SHORT, Program, Stage
 TITLE = "pcscd killed, reader unplugged, card pulled at every APDU"
 
 _CYCLES = (
-    {"pulled": 16, "killed": 3, "unplugged": 2}
+    {"pulled": 8, "killed": 2, "unplugged": 2}
     if SHORT
     else {
         "pulled": 704,

@@ -26,7 +26,7 @@ from bench.chaos.talk import Words, expect, listen, one, say
 
 __all__ = ["PROGRAMS"]
 
-_RELY_S = 3.0
+_RELY_S = 2.0
 
 
 def transactions(door: Door, seconds: str) -> None:

@@ -174,6 +174,11 @@ class Stage:
         found = (one.state for one in self.client.readers() if one.pcsc_name == name)
         return int(next(found, readers_pb2.READER_STATE_UNSPECIFIED))
 
+    def holder(self, index: int = 0) -> str:
+        """Who holds a reader's card; "" for nobody."""
+        name = self.readers.reader_names[index]
+        return next((one.holder for one in self.client.readers() if one.pcsc_name == name), "")
+
     def present(self, index: int = 0) -> SoftCard:
         """The card in a reader."""
         card = self.readers.card(index)

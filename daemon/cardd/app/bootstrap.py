@@ -132,7 +132,11 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
                 health_changes.add(task)  # else nobody holds it
                 task.add_done_callback(health_changes.discard)
 
-    desk = Desk(supervisor, max_wait_s=config.sharing.max_wait_s)
+    desk = Desk(
+        supervisor,
+        max_wait_s=config.sharing.max_wait_s,
+        waiting_per_uid=config.limits.waiting_per_user,
+    )
     cleanup.callback(desk.close)
     writer = CardWriter(desk, store, rejections, retry_floor=config.provisioning.retry_floor)
     server = RpcServer(public, policy_of(config.access), _server_options(config))

@@ -92,6 +92,7 @@ class LimitsConfig:
 
     streams_per_user: int = key(64, "Watches and sessions at once.", minimum=1)
     calls_per_user: int = key(256, "Other calls at once.", minimum=1)
+    waiting_per_user: int = key(64, "Calls that wait for a card at once.", minimum=1)
     events_kept: int = key(
         1024, "Reader events kept for watchers that resume.", minimum=16, maximum=1_000_000
     )

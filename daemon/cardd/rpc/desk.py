@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol, TypeVar
 from urllib.parse import quote, unquote
 
@@ -16,7 +17,7 @@ from cardd.reader.events import ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
 
 from .call import Call
-from .refusals import ArgumentInvalidError, CardNotFoundError
+from .refusals import ArgumentInvalidError, CardNotFoundError, LimitReachedError
 
 __all__ = ["CARDS", "READERS", "Desk", "ReaderPort", "card_name", "reader_name"]
 
@@ -52,9 +53,13 @@ class ReaderPort(Protocol):
 class Desk:
     """Finds cards by name and leases them."""
 
-    def __init__(self, readers: ReaderPort, *, max_wait_s: float) -> None:
+    def __init__(
+        self, readers: ReaderPort, *, max_wait_s: float, waiting_per_uid: int = 64
+    ) -> None:
         self._readers = readers
         self._max_wait_s = max_wait_s
+        self._waiting_per_uid = waiting_per_uid
+        self._waiting: Counter[int] = Counter()
         # One lease a reader at a time, and work only under a lease: few threads ever run.
         self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="card-work")
 
@@ -114,18 +119,20 @@ class Desk:
         """Hold the card: given back at a normal end, aborted by an exception or cancellation.
 
         A card that was identified is the one that was meant: no other in its place will do.
+        LimitReachedError if too many calls of the same user wait for cards already.
         """
         wait_s = self._max_wait_s if max_wait is None else _wait_s(max_wait)
         meant = status.insertion if status.state is ReaderState.CARD_READY else None
-        coming = self._readers.submit_lease(
-            status.name, str(call.caller), purpose, wait_s, insertion=meant
-        )
-        try:
-            lease = await asyncio.wrap_future(coming)
-        except BaseException:
-            # It may have been granted at the moment the caller left.
-            coming.add_done_callback(_give_back)
-            raise
+        with self._counted(call.caller.uid):
+            coming = self._readers.submit_lease(
+                status.name, str(call.caller), purpose, wait_s, insertion=meant
+            )
+            try:
+                lease = await asyncio.wrap_future(coming)
+            except BaseException:
+                # It may have been granted at the moment the caller left.
+                coming.add_done_callback(_give_back)
+                raise
         with lease:
             yield lease
 
@@ -144,6 +151,19 @@ class Desk:
         loop = asyncio.get_running_loop()
         async with self.lease(status, call, purpose, max_wait) as lease:
             return await loop.run_in_executor(self._threads, job, lease)
+
+    @contextmanager
+    def _counted(self, uid: int) -> Iterator[None]:
+        """One more call that waits."""
+        if self._waiting[uid] >= self._waiting_per_uid:
+            raise LimitReachedError("calls waiting for cards", self._waiting_per_uid)
+        self._waiting[uid] += 1
+        try:
+            yield
+        finally:
+            self._waiting[uid] -= 1
+            if not self._waiting[uid]:
+                del self._waiting[uid]
 
     def _only_card(self, call: Call) -> ReaderStatus:
         present = [
