@@ -1,5 +1,5 @@
-//! Session cryptography: secure channels to cards, MILENAGE, GBA key derivation, OMA DM and HTTP
-//! digest credentials.
+//! Session cryptography: secure channels and secured packets to cards, MILENAGE and TUAK, keys of GBA
+//! and 5G AKA, sequence numbers, OMA DM and HTTP digest credentials.
 //!
 //! One file per primitive. Keys live in types that are wiped on drop and have no `Debug`; tags are
 //! compared in constant time; nothing here reads a clock or draws random numbers. `unsafe` is
