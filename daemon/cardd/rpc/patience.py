@@ -21,11 +21,12 @@ class Patience:
     """A user's first refusals come at once; what goes on beyond the rate waits for its turn.
 
     A refused call costs the daemon as much as one that is served, and is not counted by any
-    limit: without this a program that asks again at once takes all the daemon's time. Seconds
+    limit: without this a program that asks again at once takes all the daemon's time. Turns are
+    spread evenly: a thousand refusals due at one moment would be a stall for everybody. Seconds
     on one monotonic clock. Not thread-safe.
     """
 
-    def __init__(self, *, burst: int = 64, per_second: float = 32.0, most_s: float = 5.0) -> None:
+    def __init__(self, *, burst: int = 64, per_second: float = 32.0, most_s: float = 64.0) -> None:
         self._burst = burst
         self._per_second = per_second
         self._most_s = most_s
