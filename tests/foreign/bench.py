@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ NAME, SERVER_ID = "dm.example.org", "foreign-dms.example"
 URL = f"https://{NAME}/mgmt/entry?tenant=7"
 CLIENT, SERVER = ("dev & <1>", "client pw"), (SERVER_ID, "server pw")
 NONCE = b"\x01first\x00nonce"
+
+Tell = Callable[..., DmServer]
 
 
 class Bench:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from dmsd import ca
+from softcard.stack import VirtualReaders
 
+from foreign.bench import Bench, Tell, bench
 from foreign.servers import Dmsd, running_dmsd
 
 
@@ -15,3 +17,14 @@ def dmsd(authority: ca.CaFiles) -> Iterator[Dmsd]:
     """Our DM and bootstrapping server."""
     with running_dmsd(authority.directory) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def there(virtual_readers: VirtualReaders, authority: ca.CaFiles) -> Iterator[Bench]:
+    with bench(virtual_readers, authority) as made:
+        yield made
+
+
+@pytest.fixture
+def tell(there: Bench) -> Tell:
+    return there.session

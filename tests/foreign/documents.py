@@ -51,3 +51,21 @@ def _auth(level: str, pair: tuple[str, str], nonce: bytes, kind: str) -> str:
       <parm name="AAUTHSECRET" value="{pair[1]}"/>
       <parm name="AAUTHDATA" value="{syncml.b64(nonce)}"/>
     </characteristic>"""
+
+
+def access_point(address: str) -> bytes:
+    """Client Provisioning: an access point and nothing else."""
+    return syncml.to_wbxml(
+        f"""<?xml version="1.0"?>
+<!DOCTYPE wap-provisioningdoc PUBLIC "-//WAPFORUM//DTD PROV 1.0//EN"
+  "http://www.wapforum.org/DTD/prov.dtd">
+<wap-provisioningdoc version="1.0">
+  <characteristic type="NAPDEF">
+    <parm name="NAPID" value="NAP1"/>
+    <parm name="BEARER" value="GSM-GPRS"/>
+    <parm name="NAME" value="By hand"/>
+    <parm name="NAP-ADDRESS" value="{address}"/>
+    <parm name="NAP-ADDRTYPE" value="APN"/>
+  </characteristic>
+</wap-provisioningdoc>""".encode()
+    )

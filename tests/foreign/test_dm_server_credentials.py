@@ -11,8 +11,11 @@ from foreign.bench import bench
 from foreign.dm_server import WBXML, XML, add, get
 
 
-@pytest.mark.parametrize("kind", ["HMAC", "BASIC"])
-@pytest.mark.parametrize("binary", [False, True], ids=["xml", "wbxml"])
+@pytest.mark.parametrize(
+    ("kind", "binary"),
+    [("HMAC", False), ("HMAC", True), ("BASIC", False)],
+    ids=["HMAC-xml", "HMAC-wbxml", "BASIC-xml"],
+)
 def test_other_ways_of_authentication_carry_a_whole_provisioning(
     virtual_readers: VirtualReaders,
     authority: ca.CaFiles,

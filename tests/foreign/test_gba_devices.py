@@ -135,9 +135,10 @@ def test_a_device_bootstraps_and_is_managed_however_it_writes_its_headers(
     assert dmsd.outcome(device) == "converged"
 
 
-@pytest.mark.parametrize("qop", ["auth", "auth-int"])
-@pytest.mark.parametrize("uri", ["/", "/bsf"])
-@pytest.mark.parametrize("count", ["00000001", "0000000A", "0000000f"])
+@pytest.mark.parametrize(
+    ("qop", "uri", "count"),
+    [("auth", "/", "00000001"), ("auth-int", "/bsf", "0000000A"), ("auth", "/bsf", "0000000f")],
+)
 def test_bootstrapping_takes_what_rfc_2617_allows(
     dmsd: Dmsd, ue: Ue, qop: str, uri: str, count: str
 ) -> None:
