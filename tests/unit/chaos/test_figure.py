@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from bench.chaos import picture
 from bench.chaos.figure import at_least, at_most, write
 from bench.chaos.percentile import p99_ms
