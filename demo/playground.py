@@ -31,7 +31,7 @@ def playground(folder: Path) -> Iterator[System]:
     with VirtualReaders(folder / "pcsc", readers=2) as readers, System(folder, readers) as system:
         for person in (ALICE, BOB):
             system.operator("subscriber", "add", "-", document=person.subscriber())
-        accounts = [ALICE.account(), {"impi": BOB.impi}]
+        accounts = [ALICE.account(), {"impi": ALICE.impi}, {"impi": BOB.impi}]
         document = {"device": DEVICE, "accounts": accounts}
         system.operator("device", "add", "-", document=document)
         with cardea.Client(str(system.socket)) as client:

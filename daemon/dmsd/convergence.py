@@ -33,7 +33,7 @@ class CardBook(Protocol):
     """What the plan asks about cards, and tells."""
 
     def adm1(self, iccid: str) -> Secret | None:
-        """The key that opens the card's files for writing."""
+        """The key that opens the card's files for writing; None: it is not for this device."""
 
     def candidates(self) -> Sequence[str]:
         """Cards that may be in the device, where it does not let us list them."""
@@ -280,7 +280,7 @@ def _rewrite(
     digest = document_digest({oid: documents[oid] for oid in stale})
     adm1 = cards.adm1(iccid)
     if adm1 is None:
-        return [Failure(base, 0, "no ADM1 for this card")]
+        return [Failure(base, 0, "no ADM1 for this card in this device")]
     refusal = cards.refusal(iccid, digest)
     if refusal is not None:
         return [Failure(base, 0, refusal)]

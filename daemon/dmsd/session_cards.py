@@ -5,7 +5,7 @@ from __future__ import annotations
 from cardea_core import Secret
 
 from dmsd.orders import Outcome
-from dmsd.registry import CardOrder, Devices, Registry
+from dmsd.registry import CardKey, CardOrder, Devices, Registry
 
 __all__ = ["SessionCards", "SettledValues"]
 
@@ -41,8 +41,20 @@ class SessionCards:
         self.impi = ""
 
     def adm1(self, iccid: str) -> Secret | None:
+        """The card's key, if the card may be in this device.
+
+        A device says by itself which card it holds. One that lies must not get the key of somebody
+        else's: the card's subscription has to be that of the session, or of an account that the
+        operator gave this device. A card that was registered without a subscription is anybody's.
+        """
         card = self._registry.subscribers.card(iccid)
-        return None if card is None else card.adm1
+        return card.adm1 if card is not None and self._may_hold(card) else None
+
+    def _may_hold(self, card: CardKey) -> bool:
+        if card.impi is None or card.impi == self.impi:
+            return True
+        account = self._registry.devices.account_of_impi(card.impi, self._device)
+        return account is not None and account.device == self._device
 
     def candidates(self) -> tuple[str, ...]:
         """The card of the account in use; else those we have keys for, as long as they are few."""

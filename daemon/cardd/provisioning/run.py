@@ -352,14 +352,18 @@ class Run:
 
     def _tell_of_failure(self, error: Exception) -> None:
         """The server has been told "received"; now it is told "not installed" (M5)."""
-        reports = confirmation.failed(self._unconfirmed, self._reason_of(error)[0])
+        reason = self._reason_of(error)[0]
+        reports = confirmation.failed(self._unconfirmed, reason)
         if not reports:
             return
         self._tree = self._committed.fork()
         try:
             self._keep(reports)
+            already = len(self._unconfirmed)
             for each in reports:
                 self._deliver(each.server_id)
+            # What was ordered in these sessions is not installed either.
+            self._keep(confirmation.failed(self._unconfirmed[already:], reason))
         except Exception as second:  # noqa: BLE001 - the first error is the one to be told
             error.add_note(f"and telling the server failed: {type(second).__name__}")
 

@@ -55,7 +55,9 @@ async def test_no_key_appears_in_the_log_of_a_whole_run(
     async with server as ready:
         site = Site(tmp_path, server, ready)
         await site.operate("POST", "/v1/subscribers", {**SUBSCRIBER, "iccid": iccid, "adm1": adm1})
-        await site.operate("POST", "/v1/devices", {"device": DEVICE, "accounts": [ACCOUNT]})
+        await site.operate(
+            "POST", "/v1/devices", {"device": DEVICE, "accounts": [ACCOUNT, {"impi": IMPI}]}
+        )
         await site.operate(
             "PUT",
             f"/v1/devices/{DEVICE}/desired",

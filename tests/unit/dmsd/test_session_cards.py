@@ -4,12 +4,14 @@ import base64
 
 import pytest
 from cardea_core import Secret
-from dmsd.registry import CardKey
+from dmsd.inputs import parse_subscriber
+from dmsd.registry import CardKey, NetworkAccount
 from omadm.messages import Alert, Exec, Item, Meta, Replace
 from omadm.status import AlertCode, StatusCode
 
 from .conftest import DEVICE, Bench
 from .device import Device, Node
+from .usim import IMPI, SUBSCRIBER
 
 ICCID = "8949000000000000017"
 OID = "2.23.43.5.1"
@@ -203,3 +205,17 @@ def test_the_key_of_the_card_is_in_no_record(bench: Bench, device: Device) -> No
     )
     assert ADM1.decode() not in everything
     assert ADM1.hex() not in everything
+
+
+def test_the_key_of_a_subscribers_card_goes_only_to_the_subscribers_devices(
+    bench: Bench, device: Device
+) -> None:
+    bench.registry.subscribers.put(parse_subscriber(SUBSCRIBER)[0])
+    bench.registry.subscribers.put_card(CardKey(ICCID, Secret(ADM1), IMPI))
+    device.run()
+    assert not device.executed
+    assert device.nodes[f"{BASE}/Files/2/Data"].value == OLD + b"\xff" * 10
+
+    bench.registry.devices.put_account(NetworkAccount(0, DEVICE, IMPI), 0)
+    device.run()
+    assert [path for path, _, _ in device.executed] == [f"{BASE}/Update"]
