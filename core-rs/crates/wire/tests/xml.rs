@@ -115,7 +115,7 @@ fn names_attributes_and_namespaces_are_checked() {
     assert_eq!(fault("<1/>"), CodecFault::BadName);
     assert_eq!(fault("<a 1=''/>"), CodecFault::BadName);
     assert_eq!(fault("<p:a/>"), CodecFault::BadNamespace);
-    assert_eq!(fault("<a xml:lang='en'/>"), CodecFault::BadNamespace);
+    assert_eq!(fault("<a p:b=''/>"), CodecFault::BadNamespace);
     assert_eq!(
         fault("<a xmlns='x'><b xmlns=''/></a>"),
         CodecFault::BadNamespace
@@ -124,6 +124,13 @@ fn names_attributes_and_namespaces_are_checked() {
     assert_eq!(fault(&format!("<a{many}/>")), CodecFault::TooManyAttributes);
     let spaces: String = (0..33).map(|n| format!("<b xmlns='{n}'/>")).collect();
     assert_eq!(fault(&format!("<a>{spaces}</a>")), CodecFault::BadNamespace);
+}
+
+#[test]
+fn attributes_of_other_namespaces_are_passed_over() {
+    let document = "<a xml:lang='en' xmlns:p='urn:x' p:schemaLocation='y' b='1'/>";
+    let root = xml::decode(document.as_bytes(), Limits::default()).unwrap();
+    assert_eq!(root, xml::decode(b"<a b='1'/>", Limits::default()).unwrap());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use quick_xml::XmlVersion;
 use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::escape::EscapeError;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::{QName, ResolveResult};
+use quick_xml::name::ResolveResult;
 
 use crate::builder::Builder;
 use crate::element::{Attribute, Element, Limits, MAX_ATTRIBUTES, is_xml_character};
@@ -100,7 +100,14 @@ fn open(
         if attributes.len() >= MAX_ATTRIBUTES {
             return Err(CodecFault::TooManyAttributes.at(offset));
         }
-        let name = attribute_name(attribute.key).map_err(|fault| fault.at(offset))?;
+        if attribute.key.prefix().is_some() {
+            // xml:lang, xsi:schemaLocation, …: nothing that a document here is about
+            match reader.resolver().resolve_attribute(attribute.key).0 {
+                ResolveResult::Bound(_) => continue,
+                _ => return Err(CodecFault::BadNamespace.at(offset)),
+            }
+        }
+        let name = attribute.key.local_name().as_ref().to_owned();
         builder.spend(name.len() + value.len(), offset)?;
         attributes.push(Attribute {
             name: Cow::Owned(name),
@@ -109,14 +116,6 @@ fn open(
     }
     let name = local.as_ref().to_owned();
     builder.open(Cow::Owned(name), namespace, attributes, offset)
-}
-
-/// Attributes have no namespace in any document here; a prefix would be lost in silence.
-fn attribute_name(key: QName<'_>) -> Result<String, CodecFault> {
-    match key.prefix() {
-        None => Ok(key.local_name().as_ref().to_owned()),
-        Some(_) => Err(CodecFault::BadNamespace),
-    }
 }
 
 fn characters(builder: &mut Builder, text: &str, offset: usize) -> Result<(), CodecError> {
