@@ -52,6 +52,9 @@ def main() -> int:
     console = Console(width=_WIDTH, highlight=False)
     try:
         played, last = _tell(console)
+    except KeyboardInterrupt:
+        console.print(Text("Ended. Nothing is left running.", style="bold"))
+        return 130
     except (SoftCardError, CommandFailedError, cardea.CardeaError, TimeoutError) as error:
         console.print(Text(f"The demonstration broke off: {error}", style="bold red"))
         return 1

@@ -46,23 +46,31 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="cardea-") as name, playground(Path(name)) as here:
             ENVIRONMENT.parent.mkdir(exist_ok=True)
-            ENVIRONMENT.write_text(
+            settings = (
                 f"export CARDEA_SOCKET={here.socket}\n"
                 f"export DMSD_CONFIG={here.dmsd_config}\n"
                 f"export DEVICE={DEVICE}\n"
                 'export PATH="$PWD/.venv/bin:$PATH"\n'
             )
+            ENVIRONMENT.write_text(settings)
+            # A shell that starts it in the background has it ignore Ctrl-C otherwise.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.default_int_handler)
+            port = here.readers.port(1)
             print(f"A card is in the reader. In another terminal: . {ENVIRONMENT}; cardctl readers")
+            print("Another card for the second reader:")
+            print(f"  softcard run --profile token --state .build/card.json --port {port}")
             print("Ctrl-C ends it.", flush=True)
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            signal.pause()
+            try:
+                signal.pause()
+            finally:
+                if ENVIRONMENT.exists() and ENVIRONMENT.read_text() == settings:
+                    ENVIRONMENT.unlink()
     except KeyboardInterrupt:
         return 0
     except (SoftCardError, CommandFailedError, cardea.CardeaError, TimeoutError) as error:
         print(f"The playground could not be set up: {error}", file=sys.stderr)
         return 1
-    finally:
-        ENVIRONMENT.unlink(missing_ok=True)
     return 0
 
 

@@ -181,6 +181,8 @@ def _enum(enum: EnumDescriptorProto, path: tuple[int, ...], comments: _Comments)
 
 
 def _field_type(field: FieldDescriptorProto) -> str:
+    if field.type_name.endswith("Entry") and field.label == FieldDescriptorProto.LABEL_REPEATED:
+        return "map of string to string"  # as protoc spells a map; we have no other kind
     if field.type_name:
         name = _type_link(field.type_name)
     else:

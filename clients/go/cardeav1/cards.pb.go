@@ -1475,7 +1475,10 @@ type WriteCardResponse struct {
 	// One for each write, in order: SHA-256 of what was read back.
 	Sha256 [][]byte `protobuf:"bytes,1,rep,name=sha256,proto3" json:"sha256,omitempty"`
 	// APDUs that it took.
-	Apdus         uint32 `protobuf:"varint,2,opt,name=apdus,proto3" json:"apdus,omitempty"`
+	Apdus uint32 `protobuf:"varint,2,opt,name=apdus,proto3" json:"apdus,omitempty"`
+	// One for each write, in order: whether anything was written. A file that
+	// has the content already is left alone, and the key is not presented.
+	Changed       []bool `protobuf:"varint,3,rep,packed,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1522,6 +1525,13 @@ func (x *WriteCardResponse) GetApdus() uint32 {
 		return x.Apdus
 	}
 	return 0
+}
+
+func (x *WriteCardResponse) GetChanged() []bool {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
 }
 
 var File_cardea_v1_cards_proto protoreflect.FileDescriptor
@@ -1611,10 +1621,11 @@ const file_cardea_v1_cards_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tR\trequestId\"5\n" +
 	"\rCardFileWrite\x12\x10\n" +
 	"\x03oid\x18\x01 \x01(\tR\x03oid\x12\x12\n" +
-	"\x04data\x18\x02 \x01(\fR\x04data\"A\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"[\n" +
 	"\x11WriteCardResponse\x12\x16\n" +
 	"\x06sha256\x18\x01 \x03(\fR\x06sha256\x12\x14\n" +
-	"\x05apdus\x18\x02 \x01(\rR\x05apdus*\xa2\x01\n" +
+	"\x05apdus\x18\x02 \x01(\rR\x05apdus\x12\x18\n" +
+	"\achanged\x18\x03 \x03(\bR\achanged*\xa2\x01\n" +
 	"\x0fApplicationKind\x12 \n" +
 	"\x1cAPPLICATION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16APPLICATION_KIND_OTHER\x10\x01\x12\x19\n" +

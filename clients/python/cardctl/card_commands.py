@@ -127,10 +127,13 @@ def write_card(output: Output, name: str, files: tuple[str, ...], adm_file: Path
     with output.connect() as client:
         done = client.write_card(name, adm, writes)
     rows = [
-        Text(f"{oid}  written and read back  SHA-256 {digest.hex()}")
-        for (oid, _), digest in zip(writes, done.sha256, strict=True)
+        Text(f"{oid}  {_WRITTEN[changed]}  SHA-256 {digest.hex()}")
+        for (oid, _), digest, changed in zip(writes, done.sha256, done.changed, strict=True)
     ]
     output.show({"written": plain(done)}, Group(*rows, Text(f"{done.apdus} APDUs", style="dim")))
+
+
+_WRITTEN = {True: "written and read back", False: "unchanged, the key was not used"}
 
 
 def _file_document(content: cardea.FileData | cards_pb2.FileError) -> Plain:

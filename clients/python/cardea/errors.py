@@ -110,12 +110,18 @@ class ConnectionFailedError(CardeaError):
     """The daemon does not answer at all."""
 
     def __init__(self, target: str, detail: str) -> None:
+        remedy = (
+            "Start the daemon (systemctl start cardd), or name its socket with --socket or "
+            "CARDEA_SOCKET."
+        )
+        # gRPC only says UNAVAILABLE; the cause decides what helps.
+        if "Permission denied" in detail:
+            remedy = "You may not reach this socket: ask for rights on it and on its folder."
         super().__init__(
             "DAEMON_UNREACHABLE",
             f"no answer from cardd at {target}",
             {"target": target, "detail": detail},
-            "Start the daemon (systemctl start cardd), or name its socket with --socket or "
-            "CARDEA_SOCKET.",
+            remedy,
             1.0,
         )
 

@@ -12,6 +12,7 @@ import structlog
 from omadm.accounts import accounts_in
 
 from cardd.network.https import HttpsClient
+from cardd.provisioning.errors import AccountNotFoundError
 from cardd.provisioning.ports import Environment
 from cardd.provisioning.progress import (
     CardStatus,
@@ -143,6 +144,9 @@ class Provisioner:
 
     async def start_session(self, server_id: str) -> SessionOutcome:
         """One session with a server, now. Raises what a run raises."""
+        known = accounts_in(self._holder.current.snapshot)
+        if server_id not in {account.server_id for account in known}:
+            raise AccountNotFoundError(server_id)
         wish = _Wish(self._card_of_account(server_id), only_server=server_id)
         loop = asyncio.get_running_loop()
         run, result = await loop.run_in_executor(self._thread, self._execute, wish, lambda _: None)

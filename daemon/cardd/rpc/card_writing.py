@@ -93,6 +93,7 @@ class CardWriter:
             )
             by_oid[oid] = done.file
             response.sha256.append(hashlib.sha256(done.file.data[: len(data)]).digest())
+            response.changed.append(done.changed)
             response.apdus += done.apdus
         return response
 

@@ -634,21 +634,29 @@ class WriteCardResponse(_message.Message):
 
     SHA256_FIELD_NUMBER: _builtins.int
     APDUS_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
     apdus: _builtins.int
     """APDUs that it took."""
     @_builtins.property
     def sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """One for each write, in order: SHA-256 of what was read back."""
 
+    @_builtins.property
+    def changed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """One for each write, in order: whether anything was written. A file that
+        has the content already is left alone, and the key is not presented.
+        """
+
     def __init__(
         self,
         *,
         sha256: _abc.Iterable[_builtins.bytes] | None = ...,
         apdus: _builtins.int = ...,
+        changed: _abc.Iterable[_builtins.bool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["apdus", b"apdus", "sha256", b"sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apdus", b"apdus", "changed", b"changed", "sha256", b"sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -254,6 +254,11 @@ export interface WriteCardResponse {
   sha256: Buffer[];
   /** APDUs that it took. */
   apdus: number;
+  /**
+   * One for each write, in order: whether anything was written. A file that
+   * has the content already is left alone, and the key is not presented.
+   */
+  changed: boolean[];
 }
 
 function createBaseCard(): Card {
@@ -2406,7 +2411,7 @@ export const CardFileWrite: MessageFns<CardFileWrite> = {
 };
 
 function createBaseWriteCardResponse(): WriteCardResponse {
-  return { sha256: [], apdus: 0 };
+  return { sha256: [], apdus: 0, changed: [] };
 }
 
 export const WriteCardResponse: MessageFns<WriteCardResponse> = {
@@ -2416,6 +2421,13 @@ export const WriteCardResponse: MessageFns<WriteCardResponse> = {
     }
     if (message.apdus !== 0) {
       writer.uint32(16).uint32(message.apdus);
+    }
+    if (message.changed.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.changed) {
+        writer.bool(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -2449,6 +2461,24 @@ export const WriteCardResponse: MessageFns<WriteCardResponse> = {
             message.apdus = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag === 24) {
+              message.changed.push(reader.bool());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.changed.push(reader.bool());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2467,6 +2497,7 @@ export const WriteCardResponse: MessageFns<WriteCardResponse> = {
         ? object.sha256.map((e: any) => Buffer.from(bytesFromBase64(e)))
         : [],
       apdus: isSet(object.apdus) ? globalThis.Number(object.apdus) : 0,
+      changed: globalThis.Array.isArray(object?.changed) ? object.changed.map((e: any) => globalThis.Boolean(e)) : [],
     };
   },
 
@@ -2478,6 +2509,9 @@ export const WriteCardResponse: MessageFns<WriteCardResponse> = {
     if (message.apdus !== 0) {
       obj.apdus = Math.round(message.apdus);
     }
+    if (message.changed?.length) {
+      obj.changed = message.changed;
+    }
     return obj;
   },
 
@@ -2488,6 +2522,7 @@ export const WriteCardResponse: MessageFns<WriteCardResponse> = {
     const message = createBaseWriteCardResponse();
     message.sha256 = object.sha256?.map((e) => e) || [];
     message.apdus = object.apdus ?? 0;
+    message.changed = object.changed?.map((e) => e) || [];
     return message;
   },
 };
