@@ -15,7 +15,8 @@ class TreeNode:
 
     ``format`` is a DM format word (chr, int, bool, bin, xml, node, …); for an interior node
     ``mime`` holds the management object identifier (``urn:oma:mo:…``) or "".
-    ``acl`` is the ACL property in its text form; None says that nothing was stated.
+    ``acl`` is the ACL property in its text form, ``title`` the Title; None says that nothing was
+    stated. ``t_stamp`` and ``ver_no`` are what a device tells of a node; nobody tells a device.
     """
 
     path: str
@@ -24,6 +25,9 @@ class TreeNode:
     format: str = "chr"
     mime: str = "text/plain"
     acl: str | None = None
+    title: str | None = None
+    t_stamp: str = ""
+    ver_no: int | None = None
 
     @property
     def interior(self) -> bool:

@@ -44,15 +44,20 @@ def read(tree: Element, *, base: str = ".") -> tuple[TreeNode, ...]:
     return tuple(found.values())
 
 
-def write(nodes: Iterable[TreeNode], *, base: str = ".") -> Element:
-    """A MgmtTree with the nodes at and below ``base``, nested."""
+def write(
+    nodes: Iterable[TreeNode], *, base: str = ".", without: frozenset[str] = frozenset()
+) -> Element:
+    """A MgmtTree with the nodes at and below ``base``, nested.
+
+    ``without`` may name Format and Value; of the other properties what is stated is written.
+    """
     base = canonical(base)
     known = {node.path: node for node in nodes}
     below: dict[str, list[TreeNode]] = {}
     for node in known.values():
         below.setdefault(_parent(node.path), []).append(node)
     tops = [node for node in known.values() if node.path == base or _parent(node.path) not in known]
-    parts = [_write_node(node, base, below, top=True) for node in tops]
+    parts = [_write_node(node, base, below, without, top=True) for node in tops]
     return _element("MgmtTree", _element("VerDTD", "1.2"), *parts)
 
 
@@ -77,14 +82,16 @@ def _read_node(node: Element, parent: str, found: dict[str, TreeNode], *, top: b
     if len(found) >= _MAX_NODES:
         raise FormatError("too_many_nodes", limit=_MAX_NODES)
     acl = None if properties is None else child_text(properties, "ACL")
+    title = None if properties is None else child_text(properties, "Title")
     mime = _type(properties)
     if inner or format_word == INTERIOR or (value is None and format_word is None):
-        found[path] = TreeNode(path, None, INTERIOR, mime, acl)
+        found[path] = TreeNode(path, None, INTERIOR, mime, acl, title)
         for part in inner:
             _read_node(part, path, found, top=False)
         return
     data, settled = _value(value, format_word or "chr", path)
-    found[path] = TreeNode(path, data, settled, mime or _default_mime(settled), acl)
+    mime = mime or _default_mime(settled)
+    found[path] = TreeNode(path, data, settled, mime, acl, title)
 
 
 def _path_of(node: Element, parent: str, *, top: bool) -> str:
@@ -149,17 +156,26 @@ def _default_mime(format_word: str) -> str:
 
 
 def _write_node(
-    node: TreeNode, base: str, below: Mapping[str, list[TreeNode]], *, top: bool
+    node: TreeNode,
+    base: str,
+    below: Mapping[str, list[TreeNode]],
+    without: frozenset[str],
+    *,
+    top: bool,
 ) -> Element:
     at_base = node.path == base
     name = _element("NodeName") if at_base else _element("NodeName", node.name)
     head: list[Element] = [name]
     if top and not at_base and _parent(node.path) != base:
         head.append(_element("Path", _relative(_parent(node.path), base)))
-    head.append(_properties(node))
+    head.append(_properties(node, without))
     if node.value is None:
-        inner = [_write_node(part, base, below, top=False) for part in below.get(node.path, [])]
+        inner = (
+            _write_node(part, base, below, without, top=False) for part in below.get(node.path, [])
+        )
         return _element("Node", *head, *inner)
+    if "Value" in without:
+        return _element("Node", *head)
     text = base64.b64encode(node.value).decode("ascii") if _is_binary(node) else None
     content = _utf8(node) if text is None else text
     return _element("Node", *head, _element("Value", content) if content else _element("Value"))
@@ -172,16 +188,23 @@ def _relative(path: str, base: str) -> str:
     return path.removeprefix(prefix)
 
 
-def _properties(node: TreeNode) -> Element:
+def _properties(node: TreeNode, without: frozenset[str]) -> Element:
     word = INTERIOR if node.value is None else "b64" if _is_binary(node) else node.format
     parts: list[Element] = []
     if node.acl:
         parts.append(_element("ACL", node.acl))
-    parts.append(_element("Format", _element(word)))
+    if "Format" not in without:
+        parts.append(_element("Format", _element(word)))
+    if node.title:
+        parts.append(_element("Title", node.title))
+    if node.t_stamp:
+        parts.append(_element("TStamp", node.t_stamp))
     if node.value is None:
         parts.append(_element("Type", _element("DDFName", node.mime) if node.mime else ""))
     else:
         parts.append(_element("Type", _element("MIME", node.mime or _default_mime(node.format))))
+    if node.ver_no is not None:
+        parts.append(_element("VerNo", str(node.ver_no)))
     return _element("RTProperties", *parts)
 
 

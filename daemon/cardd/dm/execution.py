@@ -78,7 +78,7 @@ class Execution:
         self.log: list[CommandDone] = []
         self.orders: list[ExecOrder] = []
         self._tree = tree
-        self._authority = Authority(tree, server_id, card=card)
+        self._authority = Authority.of_server(tree, server_id, card=card)
         self._chunks = Chunks(max_object_bytes)
         self._fits = fits
 
@@ -300,7 +300,8 @@ def _found(asked: str, reading: Reading) -> Item:
     data: str | bytes | None = None
     element = None
     if reading.nodes is not None:
-        element = tnds.write(reading.nodes, base=asked.partition("?")[0])
+        base = asked.partition("?")[0]
+        element = tnds.write(reading.nodes, base=base, without=reading.without)
         meta = replace(meta, type=TNDS_XML_TYPE)
     elif reading.value is not None:
         data = reading.value if reading.format == "bin" else _text(reading.value)

@@ -19,7 +19,7 @@ from cardd.card.directory import ApplicationKind
 from cardd.card.errors import CardError
 from cardd.card.provisioning_files import ProvisioningFile
 from cardd.dm.errors import DmError
-from cardd.tree import ManagementTree
+from cardd.tree import ManagementTree, purge_servers
 
 from . import card_update, confirmation, trust
 from .card_content import CardContent, interpret, is_document
@@ -229,6 +229,7 @@ class Run:
             reason_of=self._reason_of,
             card=self._task.card.identity.name if self._task.card is not None else "",
         )
+        purge_servers(working, self._tree)
         self._tree.become(working)
         self.conversations.append(talk)
         self._unconfirmed.append(talk)

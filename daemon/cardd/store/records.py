@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cardea_core import Layer
 
-from cardd.tree import AclClaim, ManagementTree
+from cardd.tree import AclClaim, ManagementTree, TitleClaim
 
 __all__ = ["StoredTree"]
 
@@ -18,6 +19,8 @@ class StoredTree:
     layers: tuple[Layer, ...]
     acls: tuple[AclClaim, ...]
     revision: int
+    titles: tuple[TitleClaim, ...] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
 
     def tree(self) -> ManagementTree:
-        return ManagementTree(self.layers, self.acls)
+        return ManagementTree(self.layers, self.acls, self.titles, self.versions)

@@ -107,4 +107,22 @@ CREATE TABLE provisioning (
 CREATE INDEX provisioning_by_card ON provisioning (card, ended_ms);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_PROPERTIES = """
+-- The title that one source gives a node.
+CREATE TABLE title (
+    path TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    value TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (path, kind, source)
+) STRICT, WITHOUT ROWID;
+
+-- VerNo of nodes that have changed since they came into being.
+CREATE TABLE node_version (
+    path TEXT PRIMARY KEY,
+    ver_no INTEGER NOT NULL CHECK (ver_no BETWEEN 0 AND 65535)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES)

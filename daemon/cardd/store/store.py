@@ -5,7 +5,7 @@ Thread-safe. Methods raise StoreError; a method that writes is durable when it r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +21,7 @@ from cardd.provisioning.records import (
 )
 from cardd.store.database import Database
 from cardd.store.errors import StoreError
+from cardd.store.properties import read_titles, read_versions, write_titles, write_versions
 from cardd.store.records import StoredTree
 from cardd.store.statements import (
     Direction,
@@ -38,7 +39,7 @@ from cardd.store.statements import (
     write_result,
     write_session,
 )
-from cardd.tree import Acl, AclClaim, AclError, ManagementTree, Source
+from cardd.tree import Acl, AclClaim, AclError, ManagementTree, Source, TitleClaim
 
 __all__ = ["Direction", "Store"]
 
@@ -53,6 +54,8 @@ class Store:
         # None: not known, as nothing was loaded yet.
         self._written: dict[Source, Layer] | None = None
         self._written_acls: tuple[AclClaim, ...] | None = None
+        self._written_titles: tuple[TitleClaim, ...] = ()
+        self._written_versions: Mapping[str, int] = {}
 
     def close(self) -> None:
         self._database.close()
@@ -92,7 +95,11 @@ class Store:
             )
             self._written = {Source(layer.kind, layer.id): layer for layer in layers}
             self._written_acls = acls
-        return StoredTree(tuple(layers), acls, revision)
+            self._written_titles = read_titles(db)
+            self._written_versions = read_versions(db)
+        return StoredTree(
+            tuple(layers), acls, revision, self._written_titles, self._written_versions
+        )
 
     def commit(
         self,
@@ -106,22 +113,26 @@ class Store:
         Returns the new revision. Only sources that have changed are rewritten.
         """
         layers = {Source(layer.kind, layer.id): layer for layer in tree.layers()}
-        acls = tree.acls()
+        acls, titles, versions = tree.acls(), tree.titles(), dict(tree.versions())
         with self._database.lock:
             with self._database.transaction() as db:
                 if self._written is None:
-                    db.execute("DELETE FROM layer")
+                    for table in ("layer", "title", "node_version"):
+                        db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
                 written = self._written or {}
                 for source in written.keys() | layers.keys():
                     if written.get(source) is not layers.get(source):
                         write_layer(db, source, layers.get(source))
                 if acls != self._written_acls:
                     write_acls(db, acls)
+                write_titles(db, self._written_titles, titles)
+                write_versions(db, self._written_versions, versions)
                 db.execute("UPDATE tree_state SET revision = revision + 1")
                 revision: int = db.execute("SELECT revision FROM tree_state").fetchone()[0]
                 for confirmation in confirmations:
                     write_confirmation(db, confirmation, now_ms)
             self._written, self._written_acls = layers, acls
+            self._written_titles, self._written_versions = titles, versions
         return revision
 
     # -- journal of card writes (P5)

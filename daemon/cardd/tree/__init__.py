@@ -3,6 +3,7 @@
 from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim
 from cardd.tree.authority import Authority, ExecOrder
+from cardd.tree.ddf import SECRET_LEAVES, is_secret
 from cardd.tree.device import (
     LIMITS,
     NOBODY,
@@ -15,13 +16,23 @@ from cardd.tree.errors import AclError, ManagementTreeError, Refused
 from cardd.tree.holder import Delta, TreeHolder
 from cardd.tree.management_tree import ManagementTree, Usage
 from cardd.tree.placement import Placement, place
+from cardd.tree.properties import TitleClaim
 from cardd.tree.readings import Reading
-from cardd.tree.rules import SECRET_LEAVES, is_secret
-from cardd.tree.sources import Source, SourceKind
+from cardd.tree.servers import purge_servers, server_ids
+from cardd.tree.sources import (
+    DEVICE,
+    PROGRAM_PREFIX,
+    Source,
+    SourceKind,
+    is_program,
+    source_of,
+)
 
 __all__ = [
+    "DEVICE",
     "LIMITS",
     "NOBODY",
+    "PROGRAM_PREFIX",
     "SECRET_LEAVES",
     "Acl",
     "AclClaim",
@@ -38,11 +49,16 @@ __all__ = [
     "Refused",
     "Source",
     "SourceKind",
+    "TitleClaim",
     "TreeHolder",
     "Usage",
     "Verb",
     "dev_info_nodes",
     "device_nodes",
+    "is_program",
     "is_secret",
     "place",
+    "purge_servers",
+    "server_ids",
+    "source_of",
 ]

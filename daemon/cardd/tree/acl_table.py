@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from cardd.tree.acl import INHERIT, ROOT_DEFAULT, Acl, Verb, root_without
-from cardd.tree.sources import ROOT, Source, precedence
+from cardd.tree.claims import ClaimTable, strength
+from cardd.tree.sources import ROOT, Source, is_program
 
 __all__ = ["AclClaim", "AclTable"]
 
@@ -21,86 +22,54 @@ class AclClaim:
     at_ms: int
 
 
-class AclTable:
-    """ACL claims by path. A copy shares them until one of the two changes."""
+class AclTable(ClaimTable[AclClaim]):
+    """ACL claims by path."""
 
-    def __init__(self, claims: Iterable[AclClaim] = ()) -> None:
-        self._claims: dict[str, tuple[AclClaim, ...]] = {}
-        self._shared = False
-        for claim in claims:
-            self.put(claim)
+    def value(self, path: str, is_on_a_card: Callable[[str], bool]) -> Acl:
+        """The node's own ACL value; falsy when it inherits."""
+        acl = INHERIT
+        for claim in self.counting(path, is_on_a_card):
+            acl = claim.acl
+        return acl or (ROOT_DEFAULT if path == ROOT else INHERIT)
 
-    def copy(self) -> AclTable:
-        twin = AclTable()
-        twin._claims = self._claims
-        twin._shared = self._shared = True
-        return twin
+    def counting(self, path: str, is_on_a_card: Callable[[str], bool]) -> Iterator[AclClaim]:
+        """The claims that count, each overriding the one before.
 
-    def __iter__(self) -> Iterator[AclClaim]:
-        for claims in self._claims.values():
-            yield from claims
-
-    def has(self, path: str) -> bool:
-        """Whether any source gives the node an ACL, even an empty one."""
-        return path in self._claims
-
-    def value(self, path: str) -> Acl:
-        """The node's own ACL value; falsy when it inherits.
-
-        The card's claim stands over the device's, a server's over both. A server's claim that is
-        older than theirs counts only if the value before it lets that server replace it: so nobody
-        takes a node over by claiming its place before the card is inserted.
+        The card's stands over the device's, a local program's over the device's too but never on
+        a node that a card claims, a server's over all of them. A program's or server's claim that
+        is older than what it would override counts only if that lets it replace: so nobody takes a
+        node over by claiming its place before the card is inserted.
         """
-        claims = self._claims.get(path, ())
-        given = [claim for claim in claims if claim.source.kind != "server" and claim.acl]
-        base = max(given, key=_strength, default=None)
+        claims = self.at(path)
+        stated = [c for c in claims if c.acl and c.source.kind != "server"]
+        base = max((c for c in stated if not is_program(c.source)), key=strength, default=None)
+        if base is not None:
+            yield base
         acl = base.acl if base is not None else INHERIT
-        for claim in sorted(claims, key=lambda claim: (claim.at_ms, claim.source.id)):
-            if claim.source.kind == "server" and (
+        programs = [claim for claim in claims if is_program(claim.source)]
+        if programs and is_on_a_card(path):
+            programs = []
+        servers = [claim for claim in claims if claim.source.kind == "server"]
+        for claim in (*_by_time(programs), *_by_time(servers)):
+            if (
                 base is None
                 or claim.at_ms > base.at_ms
                 or acl.allows(Verb.REPLACE, claim.source.id)
             ):
                 acl = claim.acl
-        return acl or (ROOT_DEFAULT if path == ROOT else INHERIT)
+                yield claim
 
-    def put(self, claim: AclClaim) -> None:
-        """State a claim; it replaces what its source said of the node before."""
-        self._write(claim.path, (*self._others(claim.path, claim.source), claim))
-
-    def forget(self, source: Source, path: str = ROOT) -> bool:
-        """Withdraw a source's claims at and below a path; False: there were none."""
-        below = path + "/"
-        gone = [
-            claim.path
-            for claim in self
-            if claim.source == source
-            and (path in (ROOT, claim.path) or claim.path.startswith(below))
-        ]
-        for where in gone:
-            self._write(where, self._others(where, source))
-        return bool(gone)
-
-    def purge(self, server_id: str) -> None:
-        """Take a server identifier out of every value (DM TND 1.2 §7.7.1.2)."""
+    def purge(self, identifier: str) -> set[str]:
+        """Take an identifier out of every value (DM TND 1.2 §7.7.1.2); where it was in one."""
+        changed = set()
         for claim in list(self):
             cut = root_without if claim.path == ROOT else Acl.without
-            acl = cut(claim.acl, server_id)
+            acl = cut(claim.acl, identifier)
             if acl != claim.acl:
                 self.put(replace(claim, acl=acl))
-
-    def _others(self, path: str, source: Source) -> tuple[AclClaim, ...]:
-        return tuple(c for c in self._claims.get(path, ()) if c.source != source)
-
-    def _write(self, path: str, claims: tuple[AclClaim, ...]) -> None:
-        if self._shared:
-            self._claims = dict(self._claims)
-            self._shared = False
-        if claims:
-            self._claims[path] = claims
-        else:
-            self._claims.pop(path, None)
+                changed.add(claim.path)
+        return changed
 
 
-def _strength(claim: AclClaim) -> tuple[int, int, str]:
-    return precedence(claim.source), claim.at_ms, claim.source.id
+def _by_time(claims: list[AclClaim]) -> list[AclClaim]:
+    return sorted(claims, key=lambda claim: (claim.at_ms, claim.source.id))

@@ -9,11 +9,13 @@ from omadm.status import StatusCode
 
 from cardd.tree.errors import Refused
 
-__all__ = ["PROPERTIES", "Address", "tnds_with_acl"]
+__all__ = ["PROPERTIES", "Address", "tnds_properties"]
 
-# DM TND 1.2 §7.2: Title and VerNo are optional and not supported, so they are not here.
-PROPERTIES = frozenset({"ACL", "Format", "Name", "Size", "TStamp", "Type"})
-_ALL_PROPERTIES = PROPERTIES | {"Title", "VerNo"}
+# DM TND 1.2 §7.2
+PROPERTIES = frozenset({"ACL", "Format", "Name", "Size", "TStamp", "Title", "Type", "VerNo"})
+# TNDS 1.2 §6.1; a document always has names and types.
+_TNDS_PROPERTIES = frozenset({"ACL", "Format", "TStamp", "Title", "Value", "VerNo"})
+_TNDS_ALWAYS = frozenset({"Name", "NodeName", "Type"})
 _TOO_LONG = frozenset({"path_too_long", "path_too_deep", "path_segment_too_long"})
 
 
@@ -48,20 +50,17 @@ class Address:
         return self.path.rsplit("/", 1)[-1]
 
 
-def tnds_with_acl(listing: str) -> bool | None:
-    """Whether ``TNDS``, ``TNDS+…`` or ``TNDS-…`` asks for ACLs; None: it asks for what we lack.
+def tnds_properties(listing: str) -> frozenset[str] | None:
+    """Which properties ``TNDS``, ``TNDS+…`` or ``TNDS-…`` asks for; None: for what is none.
 
-    DM TND 1.2 §8: ``+`` and ``-`` cannot be combined; names are those of RTProperties and Value.
+    DM TND 1.2 §8.1: ``+`` and ``-`` cannot be combined; names are those of RTProperties and Value.
     """
     rest = listing.removeprefix("TNDS")
     if not rest:
-        return True
-    sign, names = rest[0], rest[1:].split(rest[0])
-    if sign == "-":
-        # Everything but the ACL is what makes a node; leaving that out is not supported.
-        return False if names == ["ACL"] else None
-    needed = {"Format", "Type", "Value"}
-    given = set(names)
-    if sign != "+" or not given <= needed | {"ACL", "Name"} or not needed <= given:
+        return _TNDS_PROPERTIES
+    sign, names = rest[0], set(rest[1:].split(rest[0]))
+    if sign not in "+-" or not names <= _TNDS_PROPERTIES | _TNDS_ALWAYS:
         return None
-    return "ACL" in given
+    if sign == "+":
+        return _TNDS_PROPERTIES & names
+    return None if names & _TNDS_ALWAYS else _TNDS_PROPERTIES - names

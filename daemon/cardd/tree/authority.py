@@ -1,7 +1,7 @@
-"""What one server may do to the tree: the DM verbs with their status codes.
+"""What one authority may do to the tree: the DM verbs with their status codes.
 
-Every write lands in the layer of that server, so provenance needs no bookkeeping, and another
-server's values are at most hidden, never changed (DM Representation 1.2 §4.1.6; S2).
+Every write lands in the layer of that authority, so provenance needs no bookkeeping, and another's
+values are at most hidden, never changed (DM Representation 1.2 §4.1.6; S2).
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cardea_core import Node, Secret
-from omadm.nodes import TreeNode
+from omadm.nodes import TreeNode, interior
 from omadm.status import StatusCode
 
 from cardd.tree.acl import ANY, INHERIT, Acl, Verb
 from cardd.tree.addresses import Address
+from cardd.tree.ddf import Occurs, rule_for
 from cardd.tree.device import NOBODY
 from cardd.tree.errors import AclError, Refused
 from cardd.tree.management_tree import ManagementTree
+from cardd.tree.own_claims import OwnClaims
+from cardd.tree.properties import MAX_TITLE_BYTES
 from cardd.tree.readings import Reading, listing_of, property_of, value_of
-from cardd.tree.rules import rule_for
-from cardd.tree.sources import ROOT, Source, parent_of
-from cardd.tree.values import checked_value
+from cardd.tree.sources import ROOT, parent_of, source_of
+from cardd.tree.values import fitting
 
 __all__ = ["Authority", "ExecOrder"]
 
@@ -41,23 +43,36 @@ class ExecOrder:
 
 
 class Authority:
-    """One server's hands on a tree. Every method raises Refused, and then nothing has changed.
+    """One authority's hands on a tree: a DM server's, or a local program's.
 
-    ``uri`` is a target as it stands in a command; ``at_ms`` Unix milliseconds. ``card`` names the
-    one card whose files may be rewritten now; "" for none, None for any.
+    Every method raises Refused, and then nothing has changed; a local program, whom cards and
+    servers overrule, works on a fork that is dropped then.
+
+    ``identifier`` is a ServerID or, of a local program, ``local:…``. ``uri`` is a target as it
+    stands in a command; ``at_ms`` Unix milliseconds. ``card`` names the one card whose files may be
+    rewritten now; "" for none, None for any.
     """
 
-    def __init__(self, tree: ManagementTree, server_id: str, *, card: str | None = None) -> None:
-        if server_id in ("", NOBODY, ANY):
-            raise Refused(StatusCode.FORBIDDEN, ROOT, "not a server identifier")
+    def __init__(self, tree: ManagementTree, identifier: str, *, card: str | None = None) -> None:
+        if identifier in ("", NOBODY, ANY):
+            raise Refused(StatusCode.FORBIDDEN, ROOT, "not an identifier")
         self.tree = tree
-        self.server_id = server_id
+        self.identifier = identifier
         self.card = card
-        self._source = Source("server", server_id)
+        self._source = source_of(identifier)
+        self._own = OwnClaims(tree, self._source)
+
+    @classmethod
+    def of_server(cls, tree: ManagementTree, server_id: str, *, card: str | None) -> Authority:
+        """That of a DM server. One that called itself as local programs are called would have
+        their rights: ACLs know authorities by nothing but their identifiers."""
+        if source_of(server_id).kind != "server":
+            raise Refused(StatusCode.FORBIDDEN, ROOT, "not a server identifier")
+        return cls(tree, server_id, card=card)
 
     def on(self, tree: ManagementTree) -> Authority:
-        """The same server's hands on a fork of the tree."""
-        return Authority(tree, self.server_id, card=self.card)
+        """The same hands on a fork of the tree."""
+        return Authority(tree, self.identifier, card=self.card)
 
     # -- reading
 
@@ -70,7 +85,7 @@ class Authority:
             return (property_of(self.tree, uri, node, address.prop),)
         self._permitted(Verb.GET, node.path)
         if address.listing:
-            return listing_of(self.tree, address, uri, self.server_id)
+            return listing_of(self.tree, address, uri, self.identifier)
         return (value_of(self.tree, uri, node),)
 
     # -- writing
@@ -86,8 +101,10 @@ class Authority:
         with_all = self.on(self.tree.fork())
         stated = list(nodes)
         for node in stated:
+            if self.tree.snapshot.get(node.path) is not None:
+                raise Refused(StatusCode.ALREADY_EXISTS, node.path, "the node exists")
             with_all._create_stated(node, at_ms)
-        with_all._state_acls(stated, at_ms)
+        with_all._state_properties(stated, at_ms)
         self.tree.become(with_all.tree)
 
     def replace(self, uri: str, node: TreeNode, at_ms: int) -> None:
@@ -106,7 +123,7 @@ class Authority:
         if old.interior != node.interior:
             raise Refused(StatusCode.NOT_ALLOWED, old.path, "a leaf stays a leaf")
         format, mime = node.format or old.format, node.mime or old.mime
-        self._put(replace(node, path=old.path, format=format, mime=mime), at_ms)
+        self._own.put(replace(node, path=old.path, format=format, mime=mime), at_ms)
 
     def replace_tree(self, uri: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
         """Make the sub-tree what a TNDS document says: delete what is there, then create."""
@@ -116,13 +133,13 @@ class Authority:
             raise Refused(StatusCode.NOT_ALLOWED, target.path, "a leaf has no sub-tree")
         rebuilt = self.on(self.tree.fork())
         for name in self.tree.snapshot.children(target.path):
-            rebuilt.delete(f"{target.path}/{name}", at_ms)
+            rebuilt._delete(self._existing(f"{target.path}/{name}"), at_ms)
         stated = list(nodes)
         for node in stated:
             if node.path == target.path and not node.interior:
                 raise Refused(StatusCode.NOT_ALLOWED, target.path, "an interior node stays one")
             rebuilt._create_stated(node, at_ms)
-        rebuilt._state_acls(stated, at_ms)
+        rebuilt._state_properties(stated, at_ms)
         self.tree.become(rebuilt.tree)
 
     def delete(self, uri: str, at_ms: int) -> None:
@@ -132,12 +149,17 @@ class Authority:
         tombstone goes. A single node below that is permanent or another's keeps all of it.
         """
         node = self._existing(_plain(uri, StatusCode.NOT_ALLOWED).path)
+        if self._is_required(node):
+            raise Refused(StatusCode.NOT_ALLOWED, node.path, "what it stands in cannot be without")
+        self._delete(node, at_ms)
+
+    def _delete(self, node: Node, at_ms: int) -> None:
         for below in self.tree.snapshot.walk(node.path):
             rule = rule_for(below.path)
             if rule.permanent:
                 raise Refused(StatusCode.NOT_ALLOWED, below.path, "the node is permanent")
             self._granted(Verb.DELETE, below.path)
-        self._remove(node.path, at_ms)
+        self._own.remove(node.path, at_ms)
 
     def copy(self, source_uri: str, target_uri: str, at_ms: int) -> None:
         """Copy one leaf's value to another leaf, which need not exist (§4.1.6.4)."""
@@ -148,13 +170,19 @@ class Authority:
         target = _plain(target_uri, StatusCode.FORBIDDEN).path
         copied = TreeNode(target, node.value, node.format, node.mime)
         old = self.tree.snapshot.get(target)
-        if old is None:
-            self._create(copied, at_ms)
-            return
-        self._permitted(Verb.REPLACE, target)
-        if old.interior:
-            raise Refused(StatusCode.FORBIDDEN, target, "only a leaf can be overwritten")
-        self._put(copied, at_ms)
+        if old is not None:
+            self._permitted(Verb.REPLACE, target)
+            if old.interior:
+                raise Refused(StatusCode.FORBIDDEN, target, "only a leaf can be overwritten")
+        try:
+            if old is None:
+                self._create(copied, at_ms)
+            elif target != node.path:
+                self._own.put(copied, at_ms)
+        except Refused as refusal:
+            if refusal.status is not StatusCode.UNSUPPORTED_FORMAT:
+                raise
+            raise Refused(StatusCode.FORBIDDEN, target, refusal.reason) from None
 
     def execute(self, uri: str, data: bytes | None, correlator: str | None) -> ExecOrder:
         """Take an order (§4.1.6.6); the one process there is: ./Card/<iccid>/Update."""
@@ -170,7 +198,7 @@ class Authority:
             # A card might take even that for an attempt.
             raise Refused(StatusCode.UNSUPPORTED_FORMAT, path, "no administrative key")
         secret = Secret(data) if data else None
-        return ExecOrder(path, self.server_id, secret, correlator)
+        return ExecOrder(path, self.identifier, secret, correlator)
 
     # -- rights
 
@@ -194,21 +222,36 @@ class Authority:
         return self.card is None or not of_a_card or segments[2] == self.card
 
     def _granted(self, verb: Verb, path: str) -> None:
-        if not self.tree.allows(self.server_id, verb, path):
+        if not self.tree.allows(self.identifier, verb, path):
             raise Refused(StatusCode.PERMISSION_DENIED, path, f"no right to {verb}")
+
+    def _is_required(self, node: Node) -> bool:
+        """Whether the object that the node stands in has to have it (DM TND 1.2 §9.5)."""
+        occurs = rule_for(node.path).occurs
+        siblings = self.tree.snapshot.children(parent_of(node.path))
+        return occurs is Occurs.ONE or (occurs is Occurs.SOME and len(siblings) == 1)
 
     # -- properties
 
     def _replace_property(self, node: Node, prop: str, value: bytes, at_ms: int) -> None:
-        if prop not in ("ACL", "Name"):
+        changes = {"ACL": self._set_acl, "Name": self._rename, "Title": self._set_title}
+        if prop not in changes:
             raise Refused(StatusCode.NOT_ALLOWED, node.path, f"{prop} is read only")
         try:
             text = value.decode()
         except UnicodeDecodeError:
             raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"{prop} is text") from None
-        if prop == "Name":
-            self._rename(node, text, at_ms)
-            return
+        changes[prop](node, text, at_ms)
+
+    def _set_title(self, node: Node, title: str, at_ms: int) -> None:
+        self._permitted(Verb.REPLACE, node.path)
+        if len(title.encode()) > MAX_TITLE_BYTES:
+            raise Refused(StatusCode.TOO_LARGE, node.path, "Title")
+        if not title.isprintable():
+            raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, "Title is for people to read")
+        self._own.set_title(node.path, title, at_ms)
+
+    def _set_acl(self, node: Node, text: str, at_ms: int) -> None:
         try:
             acl = Acl.parse(text)
         except AclError as error:
@@ -217,11 +260,11 @@ class Authority:
         # §7.7.1.1: the root always has a value, and any server can extend the tree.
         if node.path == ROOT and acl.holders(Verb.ADD) != (ANY,):
             raise Refused(StatusCode.NOT_ALLOWED, ROOT, "the root keeps Add=*")
-        self.tree.set_acl(node.path, self._source, acl, self._stamp(at_ms))
+        self._own.set_acl(node.path, acl, at_ms)
 
     def _may_change_acl(self, node: Node) -> None:
         # §7.7.1.2: Replace on the parent, or on the node itself where that is interior.
-        if node.interior and self.tree.allows(self.server_id, Verb.REPLACE, node.path):
+        if node.interior and self.tree.allows(self.identifier, Verb.REPLACE, node.path):
             return
         if node.path == ROOT:
             raise Refused(StatusCode.PERMISSION_DENIED, ROOT, "no right to change the ACL")
@@ -229,7 +272,7 @@ class Authority:
 
     def _rename(self, node: Node, name: str, at_ms: int) -> None:
         rule = rule_for(node.path)
-        if rule.permanent or Verb.GET not in rule.access:
+        if rule.permanent or Verb.GET not in rule.access or self._is_required(node):
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "the node keeps its name")
         self._granted(Verb.REPLACE, node.path)
         target = Address.parse(f"{parent_of(node.path)}/{name}").path
@@ -241,17 +284,22 @@ class Authority:
         if any((below.kind, below.id) != self._source for below in moved):
             # The claims of others are theirs: they cannot be made to say another name.
             raise Refused(StatusCode.NOT_SUPPORTED, node.path, "others claim part of it")
-        stamp = self._stamp(at_ms)
+        stamp = self._own.stamp(at_ms)
         renamed = self.tree.fork()
         for below in moved:
             self._granted(Verb.REPLACE, below.path)
-            path = target + below.path[len(node.path) :]
-            Address.parse(path)
-            renamed.put(self._source, TreeNode(path, below.value, below.format, below.mime), stamp)
-            acl = self.tree.acl(below.path)
+            path = Address.parse(target + below.path[len(node.path) :]).path
+            moving = TreeNode(path, below.value, below.format, below.mime)
+            renamed.put(self._source, fitting(moving, rule_for(path).formats), stamp)
+            acl, title = self.tree.acl(below.path), self.tree.title(below.path)
             if acl or renamed.has_acl_claims(path):
                 renamed.set_acl(path, self._source, acl, stamp)
-        self.on(renamed)._remove(node.path, at_ms)
+            if title or renamed.has_title_claims(path):
+                renamed.set_title(path, self._source, title, stamp)
+        self.on(renamed)._own.remove(node.path, at_ms)
+        for below in moved:
+            path = target + below.path[len(node.path) :]
+            renamed.set_version(path, self.tree.version(below.path) + (below.path == node.path))
         self.tree.become(renamed)
 
     # -- claims
@@ -270,18 +318,21 @@ class Authority:
         if any(rule_for(path).permanent for path in missing):
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "permanent nodes are not created")
         self._granted(Verb.ADD, ground.path)
+        for path in missing[1:]:
+            fitting(interior(path), rule_for(path).formats)
         # §7.7.1.2: whoever could not control the new interior node otherwise is made its owner;
         # what is created below that inherits.
-        owner = not self.tree.allows(self.server_id, Verb.REPLACE, ground.path)
-        self._put(node, at_ms)
+        owner = not self.tree.allows(self.identifier, Verb.REPLACE, ground.path)
+        self._own.put(node, at_ms)
         for path in reversed(missing):
             is_interior = path != node.path or node.interior
             if is_interior and owner:
-                acl = Acl.for_owner(self.server_id)
-                self.tree.set_acl(path, self._source, acl, self._stamp(at_ms))
+                self._own.set_acl(path, Acl.for_owner(self.identifier), at_ms)
                 owner = False
             elif self.tree.has_acl_claims(path):
-                self.tree.set_acl(path, self._source, INHERIT, self._stamp(at_ms))
+                self._own.set_acl(path, INHERIT, at_ms)
+            if self.tree.has_title_claims(path):
+                self._own.set_title(path, "", at_ms)
 
     def _create_stated(self, node: TreeNode, at_ms: int) -> None:
         old = self.tree.snapshot.get(node.path)
@@ -289,60 +340,16 @@ class Authority:
         if old is None or not (old.interior and node.interior):
             self._create(node, at_ms)
         else:
-            self._put(node, at_ms)
+            self._own.put(replace(node, mime=node.mime or old.mime), at_ms)
 
-    def _state_acls(self, nodes: list[TreeNode], at_ms: int) -> None:
+    def _state_properties(self, nodes: list[TreeNode], at_ms: int) -> None:
         # From the bottom up: a value may take away the right to set those below it.
         for node in reversed(nodes):
+            created = self._existing(node.path)
+            if node.title is not None:
+                self._set_title(created, node.title, at_ms)
             if node.acl is not None:
-                created = self._existing(node.path)
-                self._replace_property(created, "ACL", node.acl.encode(), at_ms)
-
-    def _put(self, node: TreeNode, at_ms: int) -> None:
-        checked = checked_value(node, self.tree.limits)
-        usage, limits = self.tree.usage(self._source), self.tree.limits
-        grown = usage.value_bytes + len(checked.value or b"")
-        if usage.claims >= limits.nodes_per_server or grown > limits.bytes_per_server:
-            raise Refused(StatusCode.DEVICE_FULL, node.path, "this server's share is used up")
-        buried = self._own_tombstone(node.path)
-        there = {n.path for n in self.tree.snapshot.walk(buried)} if buried else set()
-        self.tree.put(self._source, checked, self._stamp(at_ms))
-        if buried:
-            self._bury_again(buried, there, at_ms)
-
-    def _own_tombstone(self, path: str) -> str:
-        """Where this server once deleted the node or a parent of it; "": nowhere."""
-        layer = self.tree.layer(*self._source)
-        while layer is not None and path != ROOT:
-            entry = layer.get(path)
-            if entry is not None and entry.absent:
-                return path
-            path = parent_of(path)
-        return ""
-
-    def _bury_again(self, path: str, there: set[str], at_ms: int) -> None:
-        """Keep deleted what a put below an own tombstone would let reappear."""
-        layer = self.tree.layer(*self._source)
-        back: list[str] = []
-        for node in self.tree.snapshot.walk(path):
-            under_last = bool(back) and node.path.startswith(back[-1] + "/")
-            claimed = layer is not None and layer.get(node.path) is not None
-            if node.path not in there and not claimed and not under_last:
-                back.append(node.path)
-        for gone in back:
-            self.tree.bury(self._source, gone, self._stamp(at_ms))
-
-    def _remove(self, path: str, at_ms: int) -> None:
-        self.tree.withdraw(self._source, path)
-        if self.tree.snapshot.get(path) is not None:
-            self.tree.bury(self._source, path, self._stamp(at_ms))
-
-    def _stamp(self, at_ms: int) -> int:
-        """A time that makes this write count against what others wrote before it.
-
-        Equal precedence is decided by time, and clocks go back.
-        """
-        return max(at_ms, self.tree.latest_ms_of_others(self._source) + 1)
+                self._set_acl(created, node.acl, at_ms)
 
 
 def _plain(uri: str, otherwise: StatusCode) -> Address:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from cardea_core import Change, Layer, Snapshot, canonical_path, merge
 from omadm.nodes import TreeNode
@@ -11,6 +12,7 @@ from omadm.nodes import TreeNode
 from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim, AclTable
 from cardd.tree.device import LIMITS, Limits
+from cardd.tree.properties import TitleClaim, Titles, Versions
 from cardd.tree.sources import ROOT, Source, SourceKind, parent_of, parents_of
 
 __all__ = ["ManagementTree", "Usage"]
@@ -26,7 +28,7 @@ class Usage:
 
 
 class ManagementTree:
-    """Layers of claims and ACLs. Precedence for both: device < card < server (S1).
+    """Layers of claims, ACLs and titles. Precedence for all: device < card < server (S1).
 
     Not thread-safe: share it through TreeHolder, change it on a ``fork()``.
     """
@@ -35,6 +37,8 @@ class ManagementTree:
         self,
         layers: Iterable[Layer] = (),
         acls: Iterable[AclClaim] = (),
+        titles: Iterable[TitleClaim] = (),
+        versions: Mapping[str, int] = MappingProxyType({}),
         *,
         limits: Limits = LIMITS,
     ) -> None:
@@ -42,8 +46,12 @@ class ManagementTree:
         # Layers that nobody else can see, so that they may be written to.
         self._own: set[Source] = set()
         self._acls = AclTable(acls)
+        self._titles = Titles(titles)
+        self._versions = Versions(versions)
         self._usage: dict[Source, Usage] = {}
         self._snapshot: Snapshot | None = None
+        # Up to here changes are counted in the versions.
+        self._counted: Snapshot | None = None
         self.limits = limits
 
     def fork(self) -> ManagementTree:
@@ -58,14 +66,20 @@ class ManagementTree:
         self._own = set()
         self._layers = dict(other._layers)
         self._acls = other._acls.copy()
+        self._titles = other._titles.copy()
+        self._versions = other._versions.copy()
         self._usage = dict(other._usage)
         self._snapshot = other._snapshot
+        self._counted = other._counted
 
     @property
     def snapshot(self) -> Snapshot:
         """The merged tree, immutable."""
         if self._snapshot is None:
             self._snapshot = merge(list(self._layers.values()))
+            if self._counted is not None:
+                self._versions.take(self._counted.diff(self._snapshot))
+            self._counted = self._snapshot
         return self._snapshot
 
     def diff(self, newer: ManagementTree) -> list[Change]:
@@ -83,7 +97,7 @@ class ManagementTree:
         """
         mine, theirs = self.layers(), other.layers()
         same = len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
-        return same and self.acls() == other.acls()
+        return same and self.acls() == other.acls() and self.titles() == other.titles()
 
     # -- sources
 
@@ -102,7 +116,16 @@ class ManagementTree:
 
     def acls(self) -> tuple[AclClaim, ...]:
         """Every ACL claim, in the order of paths and sources."""
-        return tuple(sorted(self._acls, key=lambda claim: (claim.path, claim.source)))
+        return self._acls.ordered()
+
+    def titles(self) -> tuple[TitleClaim, ...]:
+        """Every title claim, in the order of paths and sources."""
+        return self._titles.ordered()
+
+    def versions(self) -> Mapping[str, int]:
+        """VerNo of every node that has changed since it came into being."""
+        _ = self.snapshot
+        return self._versions.counts
 
     def adopt(self, kind: SourceKind, id: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
         """Replace all that one source claims, its ACLs too.
@@ -136,6 +159,7 @@ class ManagementTree:
         """Forget all that one source claims; False: it claimed nothing."""
         source = Source(kind, id)
         had_acls = self._acls.forget(source)
+        self._titles.forget(source)
         if self._layers.pop(source, None) is None:
             return had_acls
         self._own.discard(source)
@@ -160,20 +184,43 @@ class ManagementTree:
             layer.remove(parent)
             parent = parent_of(parent)
         self._acls.forget(source, path)
+        self._titles.forget(source, path)
         if not len(layer):
             del self._layers[source]
             self._own.discard(source)
         return removed
 
-    def purge_server(self, server_id: str) -> None:
-        """Take a server identifier out of every ACL (DM TND 1.2 §7.7.1.2); its layer stays."""
-        self._acls.purge(server_id)
+    def purge(self, identifier: str) -> None:
+        """Take an identifier out of every ACL (DM TND 1.2 §7.7.1.2); its layer stays."""
+        for path in self._acls.purge(identifier):
+            self._versions.count(path)
+
+    def take_over(self, other: ManagementTree, whose: Callable[[Source], bool]) -> None:
+        """Let some sources claim here what they claim in ``other``."""
+        for source in filter(whose, self._layers.keys() | other._layers.keys()):
+            theirs = other._layers.get(source)
+            if self._layers.get(source) is theirs:
+                continue
+            self._own.discard(source)
+            other._own.discard(source)
+            self._usage.pop(source, None)
+            self._snapshot = None
+            if theirs is None:
+                del self._layers[source]
+            else:
+                self._layers[source] = theirs
+        self._acls.take_over(other._acls, whose)
+        self._titles.take_over(other._titles, whose)
 
     # -- access
 
     def acl(self, path: str) -> Acl:
         """The node's own ACL value; falsy when it inherits."""
-        return self._acls.value(path)
+        return self._acls.value(path, self._is_on_a_card)
+
+    def acl_claims(self, path: str) -> tuple[AclClaim, ...]:
+        """The claims that count for the node's own ACL value; the last of them is in force."""
+        return tuple(self._acls.counting(path, self._is_on_a_card))
 
     def acl_in_force(self, path: str) -> tuple[Acl, str]:
         """The ACL that counts for a node and the path where it stands (§7.7.1.1)."""
@@ -191,7 +238,36 @@ class ManagementTree:
 
     def set_acl(self, path: str, source: Source, acl: Acl, at_ms: int) -> None:
         """State an ACL for a node on behalf of a source; who may is Authority's matter."""
+        before = self.acl(path)
         self._acls.put(AclClaim(path, source, acl, at_ms))
+        if self.acl(path) != before:
+            self._versions.count(path)
+
+    # -- properties
+
+    def title(self, path: str) -> str:
+        """The node's title; "" for none."""
+        return self._titles.value(path)
+
+    def set_title(self, path: str, source: Source, title: str, at_ms: int) -> None:
+        """State a title for a node on behalf of a source; who may is Authority's matter."""
+        before = self.title(path)
+        self._titles.put(TitleClaim(path, source, title, at_ms))
+        if self.title(path) != before:
+            self._versions.count(path)
+
+    def has_title_claims(self, path: str) -> bool:
+        return self._titles.has(path)
+
+    def version(self, path: str) -> int:
+        """VerNo: how often the node has changed, modulo 2^16."""
+        _ = self.snapshot
+        return self._versions.of(path)
+
+    def set_version(self, path: str, version: int) -> None:
+        """Let a node that has another name now go on counting."""
+        _ = self.snapshot
+        self._versions.put(path, version)
 
     # -- claims of one source, for Authority
 
@@ -223,6 +299,7 @@ class ManagementTree:
         self._writable(source).remove(path)
         self._usage.pop(source, None)
         self._acls.forget(source, path)
+        self._titles.forget(source, path)
 
     def usage(self, source: Source) -> Usage:
         """How much a source claims."""
@@ -240,12 +317,13 @@ class ManagementTree:
     def latest_ms_of_others(self, source: Source) -> int:
         """When others last claimed what a write of this server has to count against; -1: never.
 
-        Values of other servers, and ACLs of any other source.
+        Values of other sources of its kind, and what any other source states beside values.
         """
         servers = [s for s in self._layers if s.kind == source.kind and s != source]
         values = (self.usage(server).latest_ms for server in servers)
         acls = (claim.at_ms for claim in self._acls if claim.source != source)
-        return max(*values, *acls, -1, -1)
+        titles = (claim.at_ms for claim in self._titles if claim.source != source)
+        return max(*values, *acls, *titles, -1, -1)
 
     # -- helpers
 
@@ -258,6 +336,10 @@ class ManagementTree:
             self._own.add(source)
         self._snapshot = None
         return self._layers[source]
+
+    def _is_on_a_card(self, path: str) -> bool:
+        layers = (layer for source, layer in self._layers.items() if source.kind == "card")
+        return any(layer.get(path) is not None for layer in layers)
 
     def _only_a_way(self, layer: Layer, source: Source, path: str) -> bool:
         entry = layer.get(path)

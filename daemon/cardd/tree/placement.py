@@ -15,8 +15,8 @@ from cardea_core import Layer
 from omadm.nodes import TreeNode
 
 from cardd.tree.acl import Acl, Verb
+from cardd.tree.ddf import rule_for
 from cardd.tree.management_tree import ManagementTree
-from cardd.tree.rules import rule_for
 from cardd.tree.sources import Source, parent_of
 
 __all__ = ["Placement", "place"]

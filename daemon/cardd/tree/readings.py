@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cardea_core import Node
+from omadm.names import TNDS_XML_TYPE
 from omadm.nodes import INTERIOR, TreeNode
 from omadm.status import StatusCode
 
 from cardd.tree.acl import Verb
-from cardd.tree.addresses import Address, tnds_with_acl
+from cardd.tree.addresses import Address, tnds_properties
+from cardd.tree.ddf import is_secret, rule_for
 from cardd.tree.errors import Refused
 from cardd.tree.management_tree import ManagementTree
-from cardd.tree.rules import is_secret, rule_for
 
-__all__ = ["Reading", "listing_of", "property_of", "value_of"]
+__all__ = ["Reading", "listing_of", "property_of", "serialised", "value_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Reading:
     mime: str
     value: bytes | None = field(default=None, repr=False)
     nodes: tuple[TreeNode, ...] | None = field(default=None, repr=False)
+    # What such a document is to leave out of its nodes: Format, Value.
+    without: frozenset[str] = frozenset()
 
 
 def value_of(tree: ManagementTree, uri: str, node: Node) -> Reading:
@@ -47,14 +49,15 @@ def property_of(tree: ManagementTree, uri: str, node: Node, prop: str) -> Readin
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "the size of a secret is kept back")
         text = str(len(node.value))
     elif prop == "TStamp":
-        at = datetime.fromtimestamp(node.at_ms // 1000, UTC)
-        text = f"{at:%Y%m%dT%H%M%SZ}"
+        text = _t_stamp(node)
     else:
         text = {
             "ACL": str(tree.acl(node.path)),
             "Format": node.format,
             "Name": node.name,
+            "Title": tree.title(node.path),
             "Type": node.mime,
+            "VerNo": str(tree.version(node.path)),
         }[prop]
     return Reading(uri, "chr", "text/plain", text.encode())
 
@@ -75,18 +78,34 @@ def listing_of(
             Reading(node.path, node.format, node.mime, node.value if _readable(node) else None)
             for node in visible
         )
-    with_acl = tnds_with_acl(address.listing)
-    if with_acl is None:
+    properties = tnds_properties(address.listing)
+    if properties is None:
         raise Refused(StatusCode.NOT_SUPPORTED, address.path, "property list of TNDS")
-    nodes = tuple(_serialised(tree, visible, with_acl=with_acl))
-    return (Reading(uri, "xml", "application/vnd.syncml.dmtnds+xml", nodes=nodes),)
+    readable = (node for node in visible if node.interior or _readable(node))
+    nodes = tuple(serialised(tree, node, properties) for node in readable)
+    without = frozenset({"Format", "Value"}) - properties
+    return (Reading(uri, "xml", TNDS_XML_TYPE, nodes=nodes, without=without),)
 
 
-def _serialised(tree: ManagementTree, visible: list[Node], *, with_acl: bool) -> Iterator[TreeNode]:
-    for node in visible:
-        if node.interior or _readable(node):
-            acl = str(tree.acl(node.path)) if with_acl and tree.acl(node.path) else None
-            yield TreeNode(node.path, node.value, node.format, node.mime, acl)
+def serialised(tree: ManagementTree, node: Node, properties: frozenset[str]) -> TreeNode:
+    """The node with the properties that a TNDS document is to state."""
+    path = node.path
+    return TreeNode(
+        path,
+        node.value,
+        node.format,
+        node.mime,
+        acl=(str(tree.acl(path)) or None) if "ACL" in properties else None,
+        title=(tree.title(path) or None) if "Title" in properties else None,
+        t_stamp=_t_stamp(node) if "TStamp" in properties else "",
+        ver_no=tree.version(path) if "VerNo" in properties else None,
+    )
+
+
+def _t_stamp(node: Node) -> str:
+    """ISO 8601 basic format in UTC (§7.7.6)."""
+    at = datetime.fromtimestamp(node.at_ms // 1000, UTC)
+    return f"{at:%Y%m%dT%H%M%SZ}"
 
 
 def _readable(node: Node) -> bool:

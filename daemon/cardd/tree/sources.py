@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["ROOT", "Source", "SourceKind", "parent_of", "parents_of", "precedence"]
+__all__ = [
+    "DEVICE",
+    "PROGRAM_PREFIX",
+    "ROOT",
+    "Source",
+    "SourceKind",
+    "is_program",
+    "parent_of",
+    "parents_of",
+    "precedence",
+    "source_of",
+]
 
 ROOT = "."
+# What the identifiers of local programs begin with: no server and no card bears such a name.
+PROGRAM_PREFIX = "local:"
 
 SourceKind = Literal["device", "card", "server"]
 
 
 class Source(NamedTuple):
-    """Who claims: ("device", "local"), ("card", ICCID), ("server", ServerID)."""
+    """Who claims: ("device", "local"), ("card", ICCID), ("server", ServerID).
+
+    A local program is of the device's side: ("device", "local:uid-1000").
+    """
 
     kind: SourceKind
     id: str
@@ -21,6 +37,19 @@ class Source(NamedTuple):
 def precedence(source: Source) -> int:
     """Server over card over device (S1)."""
     return _RANK[source.kind]
+
+
+DEVICE = Source("device", "local")
+
+
+def source_of(identifier: str) -> Source:
+    """Whose claims an authority makes, by its identifier in ACLs."""
+    return Source("device" if identifier.startswith(PROGRAM_PREFIX) else "server", identifier)
+
+
+def is_program(source: Source) -> bool:
+    """Whether a local program claims, and not the device itself."""
+    return source.kind == "device" and source.id.startswith(PROGRAM_PREFIX)
 
 
 def parent_of(path: str) -> str:

@@ -11,7 +11,7 @@ from omadm.status import StatusCode
 from cardd.tree.device import Limits
 from cardd.tree.errors import Refused
 
-__all__ = ["checked_value"]
+__all__ = ["checked_value", "fitting"]
 
 _TEXT_FORMATS = frozenset({"chr", "xml", "b64", "date", "time"})
 _PATTERNS = {
@@ -22,16 +22,24 @@ _PATTERNS = {
 _MAX_MIME_BYTES = 255
 
 
-def checked_value(node: TreeNode, limits: Limits) -> TreeNode:
+def checked_value(node: TreeNode, limits: Limits, formats: frozenset[str]) -> TreeNode:
     """The node as it can be stored. Raises Refused: 413 too large, 415 not of its format."""
     if len(node.mime.encode()) > _MAX_MIME_BYTES or not node.mime.isprintable():
         raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, "type")
     if node.value is None:
-        return replace(node, format=INTERIOR)
+        return fitting(replace(node, format=INTERIOR), formats)
     if len(node.value) > limits.value_bytes:
         raise Refused(StatusCode.TOO_LARGE, node.path, f"{len(node.value)} bytes")
     if not _fits(node.value, node.format):
         raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"not {node.format[:16]}")
+    return fitting(node, formats)
+
+
+def fitting(node: TreeNode, formats: frozenset[str]) -> TreeNode:
+    """The node, if its description allows its format; no formats: it has none."""
+    if formats and node.format not in formats:
+        wanted = " or ".join(sorted(formats))
+        raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"has to be {wanted}")
     return node
 
 

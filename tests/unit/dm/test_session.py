@@ -137,7 +137,7 @@ def test_what_is_not_permitted_is_refused_command_by_command() -> None:
         Get(5, (item("./Nowhere"),)),
         Get(6, (item("./Inbox"),)),
         Add(7, (item("./Vendor/Name", "x"),)),
-        Get(8, (item("./Vendor/Name?prop=VerNo"),)),
+        Get(8, (item("./Vendor/Name?prop=Colour"),)),
         Add(9, (item("./Vendor/" + "x" * 128, "x"),)),
         Replace(10, (item("./Vendor/Count", "many"),)),
         Get(11),

@@ -104,7 +104,7 @@ def test_replace_without_format_keeps_that_of_the_node(a: Authority, tree: Manag
         ("./DMAcc", 405),
         ("./Card/8949/ICCID", 405),
         ("./A/Text?prop=Size", 405),
-        ("./A/Text?prop=Title", 406),
+        ("./A/Text?prop=VerNo", 405),
         ("./A/Text?list=Struct", 405),
         ("./B/Text", 425),
     ],

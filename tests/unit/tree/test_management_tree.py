@@ -140,7 +140,7 @@ def test_purge_takes_a_server_out_of_every_acl() -> None:
         interior("./D", acl="Get=a"),
     ]
     made.adopt("card", "8949", nodes, 2000)
-    made.purge_server("a")
+    made.purge("a")
     assert str(made.acl(".")) == "Add=*&Get=b"
     assert str(made.acl("./C")) == "Get=b"
     # An ACL without commands is inherited (§7.7.1.2).

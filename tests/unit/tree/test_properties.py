@@ -1,9 +1,9 @@
-"""Names and ACLs: who may change them (DM TND 1.2 §7.7)."""
+"""Properties: what they tell, and who may change them (DM TND 1.2 §7.7)."""
 
 from __future__ import annotations
 
 import pytest
-from cardd.tree import Authority, ManagementTree
+from cardd.tree import Authority, ManagementTree, Source, purge_servers
 from omadm.nodes import interior, leaf
 from unit.tree.tree_samples import NOW, A, B, code, full, text, value
 
@@ -84,3 +84,103 @@ def test_root_keeps_add_for_all(tree: ManagementTree) -> None:
 
 def test_root_acl_is_the_devices_by_default(a: Authority) -> None:
     assert code(lambda: a.replace(".?prop=ACL", text("Add=*"), NOW)) == 425
+
+
+# -- Title and VerNo
+
+
+def told(authority: Authority, uri: str) -> str:
+    (found,) = authority.get(uri)
+    assert found.value is not None
+    return found.value.decode()
+
+
+def test_title_is_kept_till_its_node_goes(a: Authority, tree: ManagementTree) -> None:
+    a.add("./A/own", text(), NOW)
+    a.replace("./A/own?prop=Title", text("Zugang für Gäste"), NOW)
+    assert told(a, "./A/own?prop=Title") == "Zugang für Gäste"
+    a.delete("./A/own", NOW)
+    a.add("./A/own", text(), NOW)
+    assert told(a, "./A/own?prop=Title") == ""
+    assert not tree.titles()
+
+
+@pytest.mark.parametrize(
+    ("uri", "title", "expected"),
+    [
+        ("./A/Text", "x" * 255, 200),
+        ("./A/Text", "x" * 256, 413),
+        ("./A/Text", "ü" * 128, 413),
+        ("./A/Text", "two\nlines", 415),
+        ("./DevInfo/Man", "x", 405),
+        ("./B/Text", "x", 425),
+    ],
+)
+def test_title_has_255_bytes_at_most(a: Authority, uri: str, title: str, expected: int) -> None:
+    assert code(lambda: a.replace(f"{uri}?prop=Title", text(title), NOW)) == expected
+
+
+def test_title_that_is_not_text_is_415(a: Authority) -> None:
+    assert code(lambda: a.replace("./A/Text?prop=Title", leaf(".", b"\xff"), NOW)) == 415
+
+
+def test_version_counts_changes_and_nothing_else(a: Authority, tree: ManagementTree) -> None:
+    a.add("./A/own", text("1"), NOW)
+    assert told(a, "./A/own?prop=VerNo") == "0"
+    for new, expected in (("2", "1"), ("2", "1"), ("3", "2")):
+        a.replace("./A/own", text(new), NOW)
+        assert told(a, "./A/own?prop=VerNo") == expected
+    a.replace("./A/own?prop=Title", text("t"), NOW)
+    a.replace("./A/own?prop=ACL", text(full(A)), NOW)
+    a.replace("./A/own?prop=Name", text("named"), NOW)
+    assert told(a, "./A/named?prop=VerNo") == "5"
+    assert told(a, "./A/named?prop=Title") == "t"
+    assert set(tree.versions()) == {"./A/named"}
+
+
+def test_version_counts_what_another_source_brings_into_force(
+    a: Authority, tree: ManagementTree
+) -> None:
+    a.replace("./A/Text", text("zwei"), NOW)
+    assert told(a, "./A/Text?prop=VerNo") == "1"
+    tree.drop("server", A)
+    assert told(a, "./A/Text?prop=VerNo") == "2"
+
+
+def test_version_goes_on_with_0_after_65535() -> None:
+    tree = ManagementTree()
+    a = Authority(tree, A)
+    a.add("./X", text("0"), NOW)
+    tree.set_version("./X", 0xFFFE)
+    for new, expected in (("1", "65535"), ("2", "0"), ("3", "1")):
+        tree.put(Source("server", A), leaf("./X", new), NOW)
+        assert told(a, "./X?prop=VerNo") == expected
+
+
+@pytest.mark.parametrize("prop", ["Format", "Size", "TStamp", "Type", "VerNo"])
+def test_what_the_device_keeps_up_itself_is_read_only(a: Authority, prop: str) -> None:
+    assert code(lambda: a.replace(f"./A/Text?prop={prop}", text("1"), NOW)) == 405
+    assert code(lambda: a.add(f"./A/Text?prop={prop}", text("1"), NOW)) == 405
+
+
+# -- servers that lose their account (§7.7.1.4)
+
+
+def test_server_whose_account_is_deleted_is_in_no_acl(tree: ManagementTree) -> None:
+    nodes = [interior("./DMAcc/b", acl=full(A)), leaf("./DMAcc/b/ServerID", B)]
+    tree.adopt("card", "2", nodes, NOW)
+    before = tree.fork()
+    Authority(tree, A).delete("./DMAcc/b", NOW)
+    purge_servers(tree, before)
+    assert not tree.acl("./B")
+    assert str(tree.acl("./A")) == full(A)
+    assert str(tree.acl(".")) == "Add=*&Get=*"
+
+
+def test_server_that_still_has_an_account_keeps_its_rights(tree: ManagementTree) -> None:
+    nodes = [interior("./DMAcc/b", acl=full(A)), leaf("./DMAcc/b/ServerID", A)]
+    tree.adopt("card", "2", nodes, NOW)
+    before = tree.fork()
+    Authority(tree, A).delete("./DMAcc/b", NOW)
+    purge_servers(tree, before)
+    assert str(tree.acl("./A")) == full(A)

@@ -38,6 +38,8 @@ def test_get_of_an_interior_node_without_children_is_empty(a: Authority) -> None
         ("./A/Text?prop=Type", "text/plain"),
         ("./DMAcc/1?prop=Type", "urn:oma:mo:oma-dm-dmacc:1.0"),
         ("./A/Text?prop=TStamp", "20231114T221316Z"),
+        ("./A/Text?prop=Title", ""),
+        ("./A/Text?prop=VerNo", "0"),
         (".?prop=ACL", "Add=*&Get=*"),
     ],
 )
@@ -50,14 +52,13 @@ def test_property_is_told_as_text(a: Authority, uri: str, expected: str) -> None
 @pytest.mark.parametrize(
     "uri",
     [
-        "./A/Text?prop=Title",
-        "./A/Text?prop=VerNo",
         "./A?prop=Size",
         "./A?prop=Colour",
         "./A?x=y",
         "./A?list=All",
         "./A?list=TNDS+Size",
         "./A?list=TNDS+ACL-Value",
+        "./A?list=TNDS-Type",
     ],
 )
 def test_what_is_not_supported_is_406(a: Authority, uri: str) -> None:
@@ -108,4 +109,16 @@ def test_tnds_tells_acls_unless_told_not_to(a: Authority) -> None:
     assert without is not None
     assert [n.acl for n in with_acl[:2]] == [full(A), None]
     assert {n.acl for n in without} == {None}
-    assert a.get("./A?list=TNDS+Format+Type+Value")[0].nodes == without
+    assert without[0].ver_no == 0
+
+
+def test_tnds_states_the_properties_that_are_asked_for(a: Authority) -> None:
+    a.replace("./A/Text?prop=Title", text("Ein Text"), NOW)
+    (found,) = a.get("./A?list=TNDS+ACL+Title")
+    assert found.without == {"Format", "Value"}
+    node = next(n for n in found.nodes or () if n.path == "./A/Text")
+    assert (node.acl, node.title, node.t_stamp, node.ver_no) == (None, "Ein Text", "", None)
+    (found,) = a.get("./A?list=TNDS-Value-ACL")
+    assert found.without == {"Value"}
+    node = next(n for n in found.nodes or () if n.path == "./A/Text")
+    assert (node.title, node.t_stamp, node.ver_no) == ("Ein Text", "20231114T221316Z", 1)
