@@ -14,21 +14,23 @@ _SERVICES = 0xE0
 _SELECTION = 0xF6
 _DATA_CODING = 0x21
 _EXTENDED_LENGTH = 0x40
+_CHAINING = 0x80
 _CHANNELS_BY_BOTH = 0x18
-_MAKER = b"CARDEA"
 
 
-def default_atr(protocol: Protocol, channel_count: int) -> bytes:
+def default_atr(
+    protocol: Protocol, channel_count: int, maker: bytes, *, chaining: bool = False
+) -> bytes:
     """An ATR with historical bytes that say what the card can do."""
-    extended = _EXTENDED_LENGTH if protocol is Protocol.T1 else 0
+    lengths = (_EXTENDED_LENGTH if protocol is Protocol.T1 else 0) | (_CHAINING if chaining else 0)
     capabilities = bytes(
-        [_SELECTION, _DATA_CODING, extended | _CHANNELS_BY_BOTH | min(channel_count, 8) - 1]
+        [_SELECTION, _DATA_CODING, lengths | _CHANNELS_BY_BOTH | min(channel_count, 8) - 1]
     )
     historical = (
         bytes([0x80, 0x31, _SERVICES, 0x70 | len(capabilities)])
         + capabilities
-        + bytes([0x60 | len(_MAKER)])
-        + _MAKER
+        + bytes([0x60 | len(maker)])
+        + maker
     )
     if protocol is Protocol.T0:
         # TA1 96; TD1: T=0; TD2: T=15; TA3 C7: clock stop, classes A to C.

@@ -40,9 +40,17 @@ class SoftCard:
         self._lock = threading.RLock()
         self._files = FileSystem(profile.root)
         self._memory = CardMemory(state_path, profile.serial, _factory(profile))
-        keyring = Keyring(profile.pins, self._memory)
+        keyring = Keyring(profile.pins, self._memory, tells_verified=profile.tells_verified)
         usim = Authenticator(profile.usim, self._memory) if profile.usim else None
-        session = CardSession(self._files, self._memory, keyring, usim, profile.channel_count)
+        session = CardSession(
+            self._files,
+            self._memory,
+            keyring,
+            usim,
+            profile.channel_count,
+            profile.keys,
+            profile.data_objects,
+        )
         self._uicc = Uicc(session, profile.protocol, profile.rule_style)
         self._trace: deque[Exchange] = deque(maxlen=_TRACE_LIMIT)
         self._count = 0

@@ -17,6 +17,7 @@ _READ = 0x01
 _UPDATE = 0x02
 _STRUCTURE = {Structure.TRANSPARENT: 0x01, Structure.LINEAR: 0x02, Structure.CYCLIC: 0x06}
 _SHAREABLE = 0x40
+_INTERNAL = 0x08
 _DF_DESCRIPTOR = 0x78
 # Data coding byte of the file descriptor: TS 102 221 §11.1.1.4.3.
 _DATA_CODING = 0x21
@@ -49,7 +50,8 @@ def rule_record(access: Access) -> bytes:
 
 def file_parameters(ef: Ef, parent: Df, style: RuleStyle) -> bytes:
     """The FCP template of an elementary file."""
-    descriptor = bytes([_SHAREABLE | _STRUCTURE[ef.structure], _DATA_CODING])
+    kind = _STRUCTURE[ef.structure] | (_INTERNAL if ef.internal else 0)
+    descriptor = bytes([_SHAREABLE | kind, _DATA_CODING])
     if ef.record_size:
         descriptor += ef.record_size.to_bytes(2, "big") + bytes([ef.record_count])
     short = b"" if ef.sfi is None else bytes([ef.sfi << 3])

@@ -47,6 +47,8 @@ class Ef:
     sfi: int | None = None
     access: Access = Access()
     active: bool = True
+    # Holds a key: for the card alone (ISO/IEC 7816-4 §7.2.1).
+    internal: bool = False
 
     @property
     def size(self) -> int:

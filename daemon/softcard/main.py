@@ -114,10 +114,10 @@ def _new(options: argparse.Namespace) -> int:
     text, folder = profile_text(options.profile)
 
     def inlined(match: re.Match[str]) -> str:
-        return f'data = "{(folder / match[1]).read_bytes().hex()}"'
+        return f'{match[1]} = "{(folder / match[2]).read_bytes().hex()}"'
 
-    # Documents lie beside the profile: the copy carries them inside.
-    text = re.sub(r'^data_file *= *"([^"]+)"', inlined, text, flags=re.MULTILINE)
+    # Documents and keys lie beside the profile: the copy carries them inside.
+    text = re.sub(r'^(\w+)_file *= *"([^"]+)"', inlined, text, flags=re.MULTILINE)
     with options.out.open("x", encoding="utf-8") as file:
         file.write(text)
     load_profile(options.out)

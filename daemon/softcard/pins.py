@@ -1,18 +1,21 @@
-"""VERIFY, CHANGE, DISABLE, ENABLE and UNBLOCK PIN (TS 102 221 §11.1.9 to §11.1.13)."""
+"""VERIFY, CHANGE, DISABLE, ENABLE and UNBLOCK PIN (TS 102 221 §11.1.9 to §11.1.13), LOG OUT."""
 
 from softcard.apdu import Command, Reply
 from softcard.session import CardSession
 from softcard.words import Refusal, Word
 
-__all__ = ["change_pin", "disable_pin", "enable_pin", "unblock_pin", "verify_pin"]
+__all__ = ["change_pin", "disable_pin", "enable_pin", "log_out", "unblock_pin", "verify_pin"]
 
 _PIN_SIZE = 8
 
 
 def verify_pin(card: CardSession, channel: int, command: Command) -> Reply:
-    """Compare; without data only tell the tries that are left (§11.1.9.1.2)."""
+    """Compare; without data only tell the tries that are left (§11.1.9.1.2), or on a card that
+    follows ISO/IEC 7816-4 §11.6.6 that nothing more need be given."""
     _check(card, channel, command)
     if _asks_for_tries(command):
+        if card.keyring.tells_verified and card.keyring.is_verified(command.p2):
+            return Reply()
         raise Refusal.tries_left(card.keyring.tries(command.p2))
     (value,) = _values(command, 1)
     card.keyring.verify(command.p2, value)
@@ -50,6 +53,15 @@ def unblock_pin(card: CardSession, channel: int, command: Command) -> Reply:
         raise Refusal.tries_left(card.keyring.unblock_tries(command.p2))
     code, new = _values(command, 2)
     card.keyring.unblock(command.p2, code, new)
+    return Reply()
+
+
+def log_out(card: CardSession, channel: int, command: Command) -> Reply:
+    """Forget one verification, or all: what cards of the MyEID family have as INS 2E."""
+    card.selection(channel)
+    if command.p1 or command.data:
+        raise Refusal(Word.WRONG_P1P2)
+    card.keyring.log_out(command.p2)
     return Reply()
 
 

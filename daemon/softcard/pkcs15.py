@@ -1,10 +1,16 @@
 """The PKCS#15 application with its provisioning files, in the dialects that cards speak."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from Cryptodome.PublicKey import ECC, RSA
+
 from softcard.files import Access, Condition, Df, Ef
+from softcard.keydirectories import key_files, supported_algorithms
+from softcard.keys import CardKey, Usage
 from softcard.section import Section
+from softcard.security import PIN1, PinSpec
 from softcard.tlv import encode, object_identifier
 
 __all__ = ["pkcs15"]
@@ -44,8 +50,8 @@ class _Dialect:
     fid: int
 
 
-def pkcs15(section: Section) -> Df:
-    """The application: ODF, TokenInfo, directories of data objects, and what they point at."""
+def pkcs15(section: Section, pins: tuple[PinSpec, ...]) -> tuple[Df, tuple[CardKey, ...]]:
+    """The application: ODF, TokenInfo, directories of keys and data objects, what they point at."""
     dialect = _Dialect(
         section.choice("entry", EntryKind, EntryKind.OID),
         section.choice("oid", OidCoding, OidCoding.ONCE),
@@ -54,10 +60,15 @@ def pkcs15(section: Section) -> Df:
         section.fid("fid", "7F50"),
     )
     label = section.text("label", "PKCS#15")
+    keys = tuple(_key(key, position) for position, key in enumerate(section.tables("key"), 1))
     files = [
-        Ef(0x5032, "EF.TokenInfo", _token_info(section, label), access=_PUBLIC),
+        Ef(0x5032, "EF.TokenInfo", _token_info(section, label, keys), access=_PUBLIC),
     ]
     references = b""
+    if keys:
+        pin = next((pin for pin in pins if pin.reference == PIN1), None)
+        references, key_directories = key_files(keys, pin, lambda ef: _path(ef, dialect))
+        files += key_directories
     for dodf in section.tables("dodf"):
         fid = dodf.fid("fid", "6430")
         references += encode(0xA7, encode(0x30, encode(0x04, fid.to_bytes(2, "big"))))
@@ -73,7 +84,40 @@ def pkcs15(section: Section) -> Df:
         by_aid=section.flag("by_aid", True),
     )
     section.finish()
-    return df
+    return df, keys
+
+
+def _key(section: Section, position: int) -> CardKey:
+    key = CardKey(
+        identifier=section.octets("id"),
+        label=section.text("label"),
+        fid=section.fid("fid", f"{0x4B00 + position:04X}"),
+        reference=section.number("reference", position, 1, 127),
+        usage=frozenset(_usage(section, name) for name in section.texts("usage", ["sign"])),
+        condition=section.choice("use", Condition, Condition.PIN1),
+        private=_private_key(section),
+        certificate=section.content("certificate"),
+    )
+    section.finish()
+    return key
+
+
+def _usage(section: Section, name: str) -> Usage:
+    try:
+        return Usage[name.upper()]
+    except KeyError:
+        known = ", ".join(usage.name.lower() for usage in Usage)
+        raise section.error("usage", f"{name!r} is none of {known}") from None
+
+
+def _private_key(section: Section) -> RSA.RsaKey | ECC.EccKey:
+    encoded = section.content("private")
+    for read in (ECC.import_key, RSA.import_key):
+        with suppress(ValueError, IndexError, TypeError):
+            key = read(encoded)
+            if key.has_private():
+                return key
+    raise section.error("private", "is no private RSA or EC key in PEM or DER")
 
 
 def _directory(section: Section, fid: int, dialect: _Dialect) -> list[Ef]:
@@ -137,13 +181,15 @@ def _path(ef: Ef, dialect: _Dialect) -> bytes:
     return encode(0x30, path, encode(0x02, b"\x00"), encode(0x80, size))
 
 
-def _token_info(section: Section, label: str) -> bytes:
-    # PKCS#15 v1.1 §6.1: version 0 (v1), serial number, maker, label, flags (none).
+def _token_info(section: Section, label: str, keys: tuple[CardKey, ...]) -> bytes:
+    # PKCS#15 v1.1 §6.1: version 0 (v1), serial number, maker, label, flags (login required where
+    # there are keys), algorithms.
     return encode(
         0x30,
         encode(0x02, b"\x00"),
         encode(0x04, section.octets("serial", default="00")),
         encode(0x0C, section.text("manufacturer", "Cardea").encode("utf-8")),
         encode(0x80, label.encode("utf-8")),
-        encode(0x03, b"\x00"),
+        encode(0x03, b"\x06\x40" if keys else b"\x00"),
+        supported_algorithms(keys) if keys else b"",
     )

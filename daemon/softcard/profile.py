@@ -11,6 +11,7 @@ from softcard.atr import default_atr
 from softcard.errors import ProfileError
 from softcard.fcp import ARR_FID, MF_ARR_FID, RuleStyle, rule_record, rules
 from softcard.files import MF_FID, Access, Condition, Df, Ef, FileSystem, Structure
+from softcard.keys import CardKey
 from softcard.pkcs15 import pkcs15
 from softcard.section import Section
 from softcard.security import ADM1, PIN1, PIN2, PinSpec
@@ -35,6 +36,9 @@ class Profile:
     root: Df = field(repr=False)
     pins: tuple[PinSpec, ...] = field(repr=False)
     usim: UsimSpec | None = field(repr=False)
+    keys: tuple[CardKey, ...] = ()
+    data_objects: Mapping[int, bytes] = field(default_factory=dict)
+    tells_verified: bool = False
 
 
 def profile_names() -> tuple[str, ...]:
@@ -144,14 +148,21 @@ def _profile(top: Section) -> Profile:
     if "iccid" in card:
         serial = card.digits("iccid", 10, 20)
         files.append(iccid_file(serial))
-    applications, spec = _applications(top)
+    pin_table = top.table("pins")
+    tells_verified = pin_table.flag("tells_verified", False)
+    pins = _pins(pin_table)
+    applications, spec, keys = _applications(top, pins)
     listed = card.flag("directory", True)
     if listed:
-        files.append(directory_file([df for df in applications if df.by_aid]))
+        structure = card.choice("directory_structure", Structure, Structure.LINEAR)
+        files.append(directory_file([df for df in applications if df.by_aid], structure))
     extra = [_extra_file(section) for section in top.tables("file")]
     root = Df(MF_FID, "MF", tuple(files), tuple(applications))
     _require_parents(root, extra)
-    atr = card.octets("atr") if "atr" in card else default_atr(protocol, channel_count)
+    maker = card.text("maker", "CARDEA").encode("ascii", "replace")[:15]
+    atr = default_atr(protocol, channel_count, maker, chaining=bool(keys))
+    if "atr" in card:
+        atr = card.octets("atr")
     profile = Profile(
         top.text("name"),
         top.text("description", ""),
@@ -161,23 +172,37 @@ def _profile(top: Section) -> Profile:
         channel_count,
         style,
         _complete(root, "3F00", extra, style),
-        _pins(top.table("pins")),
+        pins,
         spec,
+        keys,
+        dict(_data_object(section) for section in top.tables("data_object")),
+        tells_verified,
     )
     card.finish()
     top.finish()
     return profile
 
 
-def _applications(top: Section) -> tuple[list[Df], UsimSpec | None]:
+def _applications(
+    top: Section, pins: tuple[PinSpec, ...]
+) -> tuple[list[Df], UsimSpec | None, tuple[CardKey, ...]]:
     found: list[Df] = []
     spec = None
+    keys: tuple[CardKey, ...] = ()
     if "usim" in top:
         df, spec = usim(top.table("usim"))
         found.append(df)
     if "pkcs15" in top:
-        found.append(pkcs15(top.table("pkcs15")))
-    return found, spec
+        df, keys = pkcs15(top.table("pkcs15"), pins)
+        found.append(df)
+    return found, spec, keys
+
+
+def _data_object(section: Section) -> tuple[int, bytes]:
+    """What GET DATA answers for a tag of two bytes."""
+    tag, value = section.fid("tag"), section.octets("value")
+    section.finish()
+    return tag, value
 
 
 def _pins(section: Section) -> tuple[PinSpec, ...]:

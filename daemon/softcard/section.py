@@ -97,17 +97,18 @@ class Section:
             known = ", ".join(str(member.value) for member in kind)
             raise self.error(key, f"{value!r} is not one of {known}") from None
 
-    def content(self) -> bytes:
-        """What a file holds: `data` in hexadecimal digits, or `data_file` beside the profile."""
-        if "data_file" not in self._values:
-            return self.octets("data", default="")
-        if "data" in self._values:
-            raise self.error("data_file", "excludes data")
-        path = self._folder / self.text("data_file")
+    def content(self, key: str = "data") -> bytes:
+        """Bytes in hexadecimal digits, or under `data_file` a file beside the profile."""
+        file_key = f"{key}_file"
+        if file_key not in self._values:
+            return self.octets(key, default="")
+        if key in self._values:
+            raise self.error(file_key, f"excludes {key}")
+        path = self._folder / self.text(file_key)
         try:
             return path.read_bytes()
         except OSError as error:
-            raise self.error("data_file", f"{path}: {error.strerror}") from error
+            raise self.error(file_key, f"{path}: {error.strerror}") from error
 
     def finish(self) -> None:
         """Refuse keys that mean nothing here: they are spelling mistakes."""

@@ -36,7 +36,11 @@ class PinSpec:
 class Keyring:
     """Verifies, counts and blocks. What is verified is forgotten at reset."""
 
-    def __init__(self, specs: tuple[PinSpec, ...], memory: CardMemory) -> None:
+    def __init__(
+        self, specs: tuple[PinSpec, ...], memory: CardMemory, *, tells_verified: bool = False
+    ) -> None:
+        # Whether a question for the tries is answered with "verified" (ISO/IEC 7816-4 §11.6.6).
+        self.tells_verified = tells_verified
         self._specs = {spec.reference: spec for spec in specs}
         self._memory = memory
         self._verified: set[int] = set()
@@ -44,6 +48,17 @@ class Keyring:
     def reset(self) -> None:
         """Forget every verification."""
         self._verified.clear()
+
+    def is_verified(self, reference: int) -> bool:
+        """Whether this PIN has been given since the last reset."""
+        return reference in self._verified
+
+    def log_out(self, reference: int) -> None:
+        """Forget one verification; 0 for all."""
+        if reference:
+            self._verified.discard(reference)
+        else:
+            self._verified.clear()
 
     def allows(self, condition: Condition) -> bool:
         """Whether an access with this condition is open now."""

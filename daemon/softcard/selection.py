@@ -31,6 +31,8 @@ def select(card: CardSession, channel: int, command: Command, style: RuleStyle) 
     target = _find(card, current, command)
     chosen = _moved(card, current, target)
     card.channels[channel] = chosen
+    if chosen.application is not current.application:
+        card.forget_environments(channel)
     word = Word.OK
     if isinstance(target, Ef) and not target.active:
         word = Word.FILE_DEACTIVATED
@@ -64,6 +66,7 @@ def manage_channel(card: CardSession, channel: int, command: Command) -> Reply:
             raise Refusal(Word.WRONG_P1P2)
         card.selection(command.p2)
         del card.channels[command.p2]
+        card.forget_environments(command.p2)
         return Reply()
     if command.p1 != 0x00:
         raise Refusal(Word.WRONG_P1P2)

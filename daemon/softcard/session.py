@@ -1,14 +1,16 @@
 """A card session: what is selected on each channel, from reset to reset."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from softcard.files import Df, Ef, FileSystem
+from softcard.keys import CardKey
 from softcard.security import Keyring
 from softcard.state import CardMemory
 from softcard.usim import Authenticator
 from softcard.words import Refusal, Word
 
-__all__ = ["CardSession", "Selection"]
+__all__ = ["CardSession", "Environment", "Selection"]
 
 
 @dataclass(slots=True)
@@ -26,6 +28,14 @@ class Selection:
         return ef
 
 
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One template of the current security environment: the key, and how it is used."""
+
+    key: CardKey
+    algorithm: int
+
+
 class CardSession:
     """The parts of the card that commands work on."""
 
@@ -36,19 +46,31 @@ class CardSession:
         keyring: Keyring,
         authenticator: Authenticator | None,
         channel_count: int,
+        keys: tuple[CardKey, ...] = (),
+        data_objects: Mapping[int, bytes] | None = None,
     ) -> None:
         self.filesystem = filesystem
         self.memory = memory
         self.keyring = keyring
         self.authenticator = authenticator
         self.channel_count = channel_count
+        self.keys = keys
+        self.data_objects = data_objects or {}
         self.channels: dict[int, Selection] = {}
+        # By channel and template (ISO/IEC 7816-4 §11.5.11).
+        self.environments: dict[tuple[int, int], Environment] = {}
         self.reset()
 
     def reset(self) -> None:
         """As after the answer to reset: basic channel, MF selected, nothing verified."""
         self.keyring.reset()
+        self.environments = {}
         self.channels = {0: Selection(self.filesystem.mf)}
+
+    def forget_environments(self, channel: int) -> None:
+        """Empty the security environment of a channel."""
+        for at in [at for at in self.environments if at[0] == channel]:
+            del self.environments[at]
 
     def snapshot(self) -> dict[int, Selection]:
         """A copy of what the channels point at."""

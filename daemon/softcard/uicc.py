@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 
-from softcard import content, pins, selection
+from softcard import content, operations, pins, selection
 from softcard.apdu import Command, Reply, parse
 from softcard.fcp import RuleStyle
 from softcard.files import Condition
@@ -17,6 +18,8 @@ _Handler = Callable[[CardSession, int, Command], Reply]
 
 _GET_RESPONSE = 0xC0
 _CHUNK = 256
+_CHAINED = 0x10
+_CHAIN_LIMIT = 4096
 
 
 class Protocol(Enum):
@@ -34,6 +37,7 @@ class Uicc:
         self._protocol = protocol
         self._style = style
         self._waiting: tuple[int, bytes] | None = None
+        self._chain: tuple[bytes, bytes] | None = None  # header of the commands, data so far
 
     @property
     def session(self) -> CardSession:
@@ -42,7 +46,7 @@ class Uicc:
 
     def reset(self) -> None:
         """Power-up or warm reset."""
-        self._waiting = None
+        self._waiting = self._chain = None
         self._card.reset()
 
     def process(self, apdu: bytes) -> bytes:
@@ -59,6 +63,10 @@ class Uicc:
         command = parse(apdu)
         if command.extended and self._protocol is Protocol.T0:
             raise Refusal(Word.WRONG_LENGTH)
+        chained = self._chained(command)
+        if chained is None:
+            return Word.OK.to_bytes(2, "big")
+        command = chained
         proprietary, channel = _class(command.cla)
         waiting, self._waiting = self._waiting, None
         if command.ins == _GET_RESPONSE and not proprietary:
@@ -71,6 +79,21 @@ class Uicc:
             # A wrong Le has no effect: no channel is open, no record pointer has moved.
             self._card.channels = before
         return response
+
+    def _chained(self, command: Command) -> Command | None:
+        """The whole command at its last part, None before (ISO/IEC 7816-4 §5.3.3)."""
+        chain, self._chain = self._chain, None
+        more = command.ins in _CHAINABLE and command.cla & 0xF0 == _CHAINED
+        if chain is None and not more:
+            return command
+        header = bytes([command.cla & ~_CHAINED, command.ins, command.p1, command.p2])
+        before = b"" if chain is None else chain[1]
+        if (chain is not None and chain[0] != header) or len(before) > _CHAIN_LIMIT:
+            raise Refusal(Word.LAST_COMMAND_EXPECTED)
+        if more:
+            self._chain = header, before + command.data
+            return None
+        return replace(command, data=before + command.data)
 
     def _execute(self, proprietary: bool, channel: int, command: Command) -> Reply:
         if proprietary:
@@ -170,8 +193,10 @@ def _get_challenge(card: CardSession, channel: int, command: Command) -> Reply:
 
 
 def _authenticate(card: CardSession, channel: int, command: Command) -> Reply:
-    """TS 31.102 §7.1: within the USIM, with PIN1 given."""
+    """TS 31.102 §7.1: within the USIM, with PIN1 given. Elsewhere INTERNAL AUTHENTICATE."""
     current = card.selection(channel)
+    if (channel, 0xA4) in card.environments:
+        return operations.internal_authenticate(card, channel, command)
     usim = card.authenticator
     if usim is None:
         raise Refusal(Word.UNKNOWN_INSTRUCTION)
@@ -190,20 +215,26 @@ _USIM_RID = bytes.fromhex("A0000000871002")
 
 _HANDLERS: dict[int, _Handler] = {
     0x20: pins.verify_pin,
+    0x22: operations.manage_environment,
     0x24: pins.change_pin,
     0x26: pins.disable_pin,
     0x28: pins.enable_pin,
+    0x2A: operations.perform_operation,
     0x2C: pins.unblock_pin,
+    0x2E: pins.log_out,
     0x70: selection.manage_channel,
     0x84: _get_challenge,
     0x88: _authenticate,
     0xA2: content.search_record,
     0xB0: content.read_binary,
     0xB2: content.read_record,
+    0xCA: operations.get_data,
     0xD6: content.update_binary,
     0xDC: content.update_record,
 }
 
 # Commands whose data go to the card: on T=0 their answers are fetched with GET RESPONSE.
-_INCOMING = frozenset({0x88, 0xA2, 0xA4})
-_OUTGOING = frozenset({0x70, 0x84, 0xB0, 0xB2})
+_INCOMING = frozenset({0x2A, 0x88, 0xA2, 0xA4})
+_OUTGOING = frozenset({0x70, 0x84, 0xB0, 0xB2, 0xCA})
+# Commands whose data may come in parts.
+_CHAINABLE = frozenset({0x2A})

@@ -44,8 +44,9 @@ def languages_file(languages: list[str]) -> Ef:
     return Ef(0x2F05, "EF.PL", content or b"\xff\xff", sfi=5, access=_user_written())
 
 
-def directory_file(applications: list[Df]) -> Ef:
-    """EF(DIR), TS 102 221 §13.1: one application template per record."""
+def directory_file(applications: list[Df], structure: Structure) -> Ef:
+    """EF(DIR): one application template per record (TS 102 221 §13.1), or one behind the other in
+    a transparent file (ISO/IEC 7816-4 §12.2.1)."""
     templates = []
     for df in applications:
         label = encode(0x50, df.label.encode("utf-8")[:32]) if df.label else b""
@@ -57,8 +58,8 @@ def directory_file(applications: list[Df]) -> Ef:
         0x2F00,
         "EF.DIR",
         records or b"\xff" * size,
-        Structure.LINEAR,
-        record_size=size,
+        structure,
+        record_size=0 if structure is Structure.TRANSPARENT else size,
         sfi=0x1E,
         access=_PUBLIC,
     )

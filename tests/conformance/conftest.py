@@ -20,7 +20,7 @@ from softcard import SoftCard
 
 __all__ = ["CardUnderTest"]
 
-SOFT = ("operator", "second-operator", "bare", "key-only", "dialects", "legacy", "token")
+SOFT = ("operator", "second-operator", "bare", "key-only", "dialects", "legacy", "token", "keys")
 SOFT_ADM = {"operator": b"CARDEA01", "bare": b"CARDEA04", "legacy": b"CARDEA06"}
 READER = os.environ.get("CARDEA_CONFORMANCE_READER", "")
 WRITABLE = os.environ.get("CARDEA_CONFORMANCE_CARD", "")

@@ -7,6 +7,7 @@ from enum import Enum
 
 from cardd.card import tlv
 from cardd.card.errors import MalformedCardData
+from cardd.card.fcp import FileStructure
 from cardd.card.uicc import FilePath, FileSystem
 
 __all__ = [
@@ -59,7 +60,15 @@ class Application:
 
 
 def read_directory(files: FileSystem) -> tuple[Application, ...]:
-    """Every application in the directory's order; NotFoundOnCard if there is no EF(DIR)."""
+    """Every application in the directory's order; NotFoundOnCard if there is no EF(DIR).
+
+    A UICC has a template a record; other cards may have them one behind the other in a transparent
+    file (ISO/IEC 7816-4 §12.2.1).
+    """
+    if files.select(EF_DIR).structure is FileStructure.TRANSPARENT:
+        content = files.read_transparent(EF_DIR)
+        templates = [each for each in tlv.parse(content, "EF.DIR") if each.tag == _TEMPLATE]
+        return tuple(_application(template) for template in templates)
     found = (parse_record(record) for record in files.read_records(EF_DIR))
     return tuple(application for application in found if application is not None)
 
@@ -67,8 +76,10 @@ def read_directory(files: FileSystem) -> tuple[Application, ...]:
 def parse_record(record: bytes) -> Application | None:
     """One application template; None for an unused record."""
     template = tlv.first(record, _TEMPLATE, "EF.DIR")
-    if template is None:
-        return None
+    return None if template is None else _application(template)
+
+
+def _application(template: tlv.Tlv) -> Application:
     aid = template.find(_AID)
     if aid is None or not 1 <= len(aid.value) <= 16:
         raise MalformedCardData("application template without an identifier", "EF.DIR")

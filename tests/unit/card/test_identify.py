@@ -68,3 +68,10 @@ def test_any_directory_record_gives_an_application_or_one_error(record: bytes) -
 def test_a_babbling_card_gets_a_name(answer: bytes) -> None:
     identity = identify(lambda command: answer + b"\x90\x00", b"\x3b\x00")
     assert identity.name
+
+
+def test_transparent_directory_names_applications_too() -> None:
+    identity = identify(SoftCard.from_profile("keys").transmit)
+    assert [a.kind for a in identity.applications] == [ApplicationKind.PKCS15]
+    assert identity.applications[0].path == (0x5015,)
+    assert identity.name == "00c0ffee0008"

@@ -138,9 +138,10 @@ def test_every_key_of_a_profile_is_documented(monkeypatch: pytest.MonkeyPatch) -
     extra = {"file": [{"path": "3F00/2F99", "data": "00"}], "usim": {"op": "00" * 16, "opc": None}}
     for overrides in ({}, extra):
         load_profile("operator", {**overrides, "card": {"atr": "3B00"}})
+    load_profile("keys")
     _, folder = profile_text("operator")
     text = (folder / "README.md").read_text("utf-8")
-    tables = {"card", "pins", "usim", "pkcs15", "dodf", "file"}
+    tables = {"card", "pins", "usim", "pkcs15", "dodf", "file", "key", "data_object"}
     assert asked > tables
     assert [key for key in sorted(asked - tables) if f"`{key}`" not in text] == []
 
