@@ -114,7 +114,7 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
             loop.call_soon_threadsafe(on_loop, event)
 
     supervisor = ReaderSupervisor(on_event, _reader_settings(config))
-    rejections = RejectionBook()
+    rejections = RejectionBook(store.rejections)
     provisioner = _provisioner(config, supervisor, store, holder, rejections)
     cleanup.callback(provisioner.close)
     board = ReaderBoard(supervisor, feed)

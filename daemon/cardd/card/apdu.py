@@ -13,6 +13,7 @@ __all__ = [
     "Command",
     "Response",
     "authenticate",
+    "change_pin",
     "close_channel",
     "get_response",
     "open_channel",
@@ -22,6 +23,8 @@ __all__ = [
     "select_by_id",
     "select_by_path",
     "tries_query",
+    "unblock_pin",
+    "unblock_tries_query",
     "update_binary",
     "update_record",
     "verify",
@@ -124,6 +127,23 @@ def tries_query(reference: int) -> Command:
 def verify(reference: int, value: Secret) -> Command:
     """VERIFY with a value of the length that the card takes (TS 102 221 §11.1.9)."""
     return Command(f"VERIFY {reference:02X}", 0x20, 0x00, reference, value)
+
+
+def change_pin(reference: int, old: Secret, new: Secret) -> Command:
+    """CHANGE PIN: the old value and the new one (TS 102 221 §11.1.10)."""
+    both = Secret(old.expose() + new.expose())
+    return Command(f"CHANGE PIN {reference:02X}", 0x24, 0x00, reference, both)
+
+
+def unblock_tries_query(reference: int) -> Command:
+    """UNBLOCK PIN without data: answers 63Cx and spends nothing (TS 102 221 §11.1.13.1.2)."""
+    return Command(f"UNBLOCK PIN {reference:02X} (query)", 0x2C, 0x00, reference)
+
+
+def unblock_pin(reference: int, code: Secret, new: Secret) -> Command:
+    """UNBLOCK PIN: the unblocking code and the new value (TS 102 221 §11.1.13)."""
+    both = Secret(code.expose() + new.expose())
+    return Command(f"UNBLOCK PIN {reference:02X}", 0x2C, 0x00, reference, both)
 
 
 def authenticate(context: int, data: bytes) -> Command:

@@ -15,8 +15,10 @@ __all__ = [
     "MacFailure",
     "MalformedCardData",
     "NoSuchApplication",
+    "PinBlocked",
     "ReadBackDiffers",
     "RetryFloor",
+    "VerifiedElsewhere",
 ]
 
 
@@ -79,6 +81,24 @@ class RetryFloor(CardError):
         self.reference = reference
         self.tries_left = tries_left
         self.floor = floor
+
+
+class PinBlocked(RetryFloor):
+    """No try is left: only the unblocking code helps, if there is one."""
+
+    def __init__(self, reference: int, floor: int) -> None:
+        super().__init__(reference, 0, floor)
+
+
+class VerifiedElsewhere(CardError):
+    """Another program has verified this reference: the card would not notice a wrong value.
+
+    Nothing was presented. A reset of the card ends that state.
+    """
+
+    def __init__(self, reference: int) -> None:
+        super().__init__(f"credential {reference:02X} was verified by another program")
+        self.reference = reference
 
 
 class MacFailure(CardError):

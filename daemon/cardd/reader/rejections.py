@@ -1,35 +1,49 @@
-"""What cards have refused, remembered as long as the daemon lives (P6)."""
+"""What cards have refused: one memory a card, wherever and however often it is inserted (P6)."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import Protocol
 
-from cardd.card.credentials import Rejections
 from cardd.card.identify import CardIdentity
+from cardd.card.rejections import Ledger, MemoryLedger, Rejections
 
-__all__ = ["RejectionBook"]
+__all__ = ["LedgerPort", "RejectionBook"]
 
-_MAX_PAGES = 1024
+_MAX_NAMELESS = 1024
+
+
+class LedgerPort(Protocol):
+    """Memory that outlives the daemon."""
+
+    def key(self) -> bytes: ...
+    def of(self, card: str) -> Ledger: ...
 
 
 class RejectionBook:
-    """One page a card, wherever and however often it is inserted. Thread-safe.
+    """Thread-safe.
 
-    A card that does not say who it is has a page for each insertion.
+    A card that does not say who it is has a memory for each insertion, which ends with the daemon.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: LedgerPort) -> None:
+        self._kept = kept
+        self._key = kept.key()
         self._lock = threading.Lock()
-        self._pages: OrderedDict[tuple[str, ...], Rejections] = OrderedDict()
+        self._nameless: OrderedDict[tuple[str, str, int], Ledger] = OrderedDict()
 
     def of(self, card: CardIdentity, reader: str, insertion: int) -> Rejections:
         """The rejections of a card that is in the reader since that insertion."""
         named = card.iccid or card.serial
-        key = (card.name,) if named else (card.name, reader, str(insertion))
+        ledger = self._kept.of(card.name) if named else self._of(card.name, reader, insertion)
+        return Rejections(ledger, key=self._key, card=card.name)
+
+    def _of(self, name: str, reader: str, insertion: int) -> Ledger:
+        which = (name, reader, insertion)
         with self._lock:
-            page = self._pages.setdefault(key, Rejections())
-            self._pages.move_to_end(key)
-            if len(self._pages) > _MAX_PAGES:
-                self._pages.popitem(last=False)
-            return page
+            ledger = self._nameless.setdefault(which, MemoryLedger())
+            self._nameless.move_to_end(which)
+            if len(self._nameless) > _MAX_NAMELESS:
+                self._nameless.popitem(last=False)
+            return ledger

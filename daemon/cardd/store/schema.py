@@ -125,4 +125,22 @@ CREATE TABLE node_version (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES)
+_REJECTIONS = """
+-- A value that was sent to a card and was not taken, or (in_doubt 1) nobody knows.
+CREATE TABLE rejection (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    card TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    tries INTEGER NOT NULL,
+    in_doubt INTEGER NOT NULL CHECK (in_doubt IN (0, 1)),
+    UNIQUE (card, counter, digest)
+) STRICT;
+
+CREATE TABLE digest_key (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    value BLOB NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES, _REJECTIONS)

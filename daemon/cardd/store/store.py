@@ -23,6 +23,7 @@ from cardd.store.database import Database
 from cardd.store.errors import StoreError
 from cardd.store.properties import read_titles, read_versions, write_titles, write_versions
 from cardd.store.records import StoredTree
+from cardd.store.rejections import RejectionTable
 from cardd.store.statements import (
     Direction,
     confirm,
@@ -49,6 +50,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self._database = Database(Path(path))
+        self.rejections = RejectionTable(self._database)
         # The layers as they are in the file. A tree never writes to a layer it has given out,
         # so the same object means the same content.
         # None: not known, as nothing was loaded yet.

@@ -44,7 +44,7 @@ async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Pa
             on_insert=False,
             max_wait_s=1.0,
             connect=defect,
-            rejections=RejectionBook(),
+            rejections=RejectionBook(store.rejections),
         )
         with structlog.testing.capture_logs() as log:
             told = [each async for each in provisioner.provision(STATUS)]

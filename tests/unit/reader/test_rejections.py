@@ -2,34 +2,78 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from cardd.card.credentials import ADM1, Credential
-from cardd.card.errors import CredentialRejected
+from cardd.card.credentials import ADM1
 from cardd.card.identify import CardIdentity
 from cardd.reader.rejections import RejectionBook
+from cardd.store import Store
 from cardea_core import Secret
 
-WRONG = Credential(ADM1, Secret(b"WRONGKEY"))
+WRONG = Secret(b"WRONGKEY")
 CARD = CardIdentity("8949", "8949", "", b"", ())
+OTHER = CardIdentity("8950", "8950", "", b"", ())
 NAMELESS = CardIdentity("atr-0123", "", "", b"", ())
 
 
-def test_a_card_that_was_put_back_is_not_shown_the_same_wrong_value_again() -> None:
-    book = RejectionBook()
-    book.of(CARD, "Reader A", 1).remember(WRONG, 2)
-    with pytest.raises(CredentialRejected):
-        book.of(CARD, "Reader B", 7).raise_if_known(WRONG)
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    tmp_path.chmod(0o700)
+    return Store(tmp_path / "cardd.sqlite")
 
 
-def test_another_card_is_not_taken_for_the_one_that_refused() -> None:
-    book = RejectionBook()
-    book.of(CARD, "Reader A", 1).remember(WRONG, 2)
-    book.of(CardIdentity("8950", "8950", "", b"", ()), "Reader A", 2).raise_if_known(WRONG)
+def test_a_card_that_was_put_back_is_not_shown_the_same_wrong_value_again(store: Store) -> None:
+    book = RejectionBook(store.rejections)
+    book.of(CARD, "Reader A", 1).was_refused(ADM1, WRONG, 2)
+    assert book.of(CARD, "Reader B", 7).refused(ADM1, WRONG) is not None
 
 
-def test_cards_without_a_name_are_told_apart_by_their_insertion() -> None:
-    book = RejectionBook()
-    book.of(NAMELESS, "Reader A", 1).remember(WRONG, 2)
-    with pytest.raises(CredentialRejected):
-        book.of(NAMELESS, "Reader A", 1).raise_if_known(WRONG)
-    book.of(NAMELESS, "Reader A", 2).raise_if_known(WRONG)
+def test_another_card_is_not_taken_for_the_one_that_refused(store: Store) -> None:
+    book = RejectionBook(store.rejections)
+    book.of(CARD, "Reader A", 1).was_refused(ADM1, WRONG, 2)
+    assert book.of(OTHER, "Reader A", 2).refused(ADM1, WRONG) is None
+
+
+def test_cards_without_a_name_are_told_apart_by_their_insertion(store: Store) -> None:
+    book = RejectionBook(store.rejections)
+    book.of(NAMELESS, "Reader A", 1).was_refused(ADM1, WRONG, 2)
+    assert book.of(NAMELESS, "Reader A", 1).refused(ADM1, WRONG) is not None
+    assert book.of(NAMELESS, "Reader A", 2).refused(ADM1, WRONG) is None
+
+
+def test_a_restart_forgets_nothing(store: Store, tmp_path: Path) -> None:
+    memory = RejectionBook(store.rejections).of(CARD, "Reader A", 1)
+    memory.was_refused(ADM1, WRONG, 2)
+    memory.sending(0x01, Secret(b"0000"), 3)
+    store.close()
+    with Store(tmp_path / "cardd.sqlite") as again:
+        memory = RejectionBook(again.rejections).of(CARD, "Reader B", 1)
+        assert memory.refused(ADM1, WRONG) is not None
+        assert memory.refused(0x01, Secret(b"0000")) is None  # in doubt
+        memory.settle(0x01, 2)
+        assert memory.refused(0x01, Secret(b"0000")) is not None
+
+
+def test_a_change_of_the_value_behind_a_reference_forgets_its_rejections_alone(
+    store: Store,
+) -> None:
+    memory = RejectionBook(store.rejections).of(CARD, "Reader A", 1)
+    memory.was_refused(0x01, Secret(b"0000"), 2)
+    memory.was_refused(ADM1, WRONG, 2)
+    memory.forget(0x01)
+    assert memory.refused(0x01, Secret(b"0000")) is None
+    assert memory.refused(ADM1, WRONG) is not None
+
+
+def test_the_file_tells_nobody_what_was_tried(store: Store, tmp_path: Path) -> None:
+    RejectionBook(store.rejections).of(CARD, "Reader A", 1).was_refused(0x01, WRONG, 2)
+    store.close()
+    assert not [f for f in tmp_path.iterdir() if b"WRONGKEY" in f.read_bytes()]
+    with Store(tmp_path / "other.sqlite") as other:
+        # The same value has another digest in another store: nothing to look up.
+        RejectionBook(other.rejections).of(CARD, "Reader A", 1).was_refused(0x01, WRONG, 2)
+        (there,) = other.rejections.of("8949").entries(0x01)
+    with Store(tmp_path / "cardd.sqlite") as again:
+        (here,) = again.rejections.of("8949").entries(0x01)
+    assert here.digest != there.digest
