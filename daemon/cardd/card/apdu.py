@@ -15,7 +15,10 @@ __all__ = [
     "authenticate",
     "change_pin",
     "close_channel",
+    "compute_signature",
+    "decipher",
     "get_response",
+    "manage_environment",
     "open_channel",
     "read_binary",
     "read_record",
@@ -33,6 +36,7 @@ __all__ = [
 MAX_READ = 256  # Le of a short APDU; extended lengths do not exist under T=0
 MAX_WRITE = 255  # Lc of a short APDU
 
+_CHAINING = 0x10  # ISO/IEC 7816-4 §5.4.1
 _FCP, _NO_DATA = 0x04, 0x0C  # P2 of SELECT, TS 102 221 §11.1.1.2
 
 
@@ -56,6 +60,16 @@ class Command:
 
     def with_le(self, le: int) -> Command:
         return replace(self, le=le)
+
+    def parts(self) -> list[Command]:
+        """The commands of a chain; one where the data fit a short command. Not for a Secret."""
+        assert isinstance(self.data, bytes)
+        starts = range(0, len(self.data), MAX_WRITE) or range(1)
+        pieces = [self.data[at : at + MAX_WRITE] for at in starts]
+        chained = [
+            replace(self, cla=self.cla | _CHAINING, data=piece, le=None) for piece in pieces[:-1]
+        ]
+        return [*chained, replace(self, data=pieces[-1])]
 
     def encode(self) -> bytes:
         """Short form where it fits, else extended. The only place where a Secret is exposed."""
@@ -149,6 +163,21 @@ def unblock_pin(reference: int, code: Secret, new: Secret) -> Command:
 def authenticate(context: int, data: bytes) -> Command:
     """AUTHENTICATE, even INS; context 81 is 3G, 84 GBA (TS 31.102 §7.1.2.1)."""
     return Command(f"AUTHENTICATE {context:02X}", 0x88, 0x00, context, data, le=MAX_READ)
+
+
+def manage_environment(template: int, data: bytes) -> Command:
+    """MSE SET for computing, deciphering or internal authentication (ISO/IEC 7816-4 §11.5.11)."""
+    return Command(f"MSE SET {template:02X}", 0x22, 0x41, template, data)
+
+
+def compute_signature(data: bytes) -> Command:
+    """PSO: COMPUTE DIGITAL SIGNATURE (ISO/IEC 7816-8 §5.3.2)."""
+    return Command("COMPUTE DIGITAL SIGNATURE", 0x2A, 0x9E, 0x9A, data, le=MAX_READ)
+
+
+def decipher(cryptogram: bytes) -> Command:
+    """PSO: DECIPHER; indicator 00, "no further indication" (ISO/IEC 7816-8 §5.3.10)."""
+    return Command("DECIPHER", 0x2A, 0x80, 0x86, b"\x00" + cryptogram, le=MAX_READ)
 
 
 def open_channel() -> Command:

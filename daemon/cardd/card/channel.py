@@ -38,6 +38,15 @@ class Channel:
             return response
         raise status.status_error(command.title, response.sw)
 
+    def send_long(self, command: apdu.Command) -> apdu.Response:
+        """As `send`, the data in parts where a short command does not hold them.
+
+        Command chaining (ISO/IEC 7816-4 §5.3.3): extended lengths do not exist under T=0.
+        """
+        for part in command.parts():
+            response = self.send(part)
+        return response
+
     def open_logical(self) -> Channel | None:
         """A new channel with the MF selected (TS 102 221 §8.7), None if the card has none free."""
         response = self.send(apdu.open_channel(), accept=_NO_CHANNELS)

@@ -12,10 +12,15 @@ __all__ = [
     "CardMute",
     "ContentTooLong",
     "CredentialRejected",
+    "KeyUseUnsupported",
     "MacFailure",
     "MalformedCardData",
     "NoSuchApplication",
+    "NoSuchKey",
+    "NoSuchPin",
     "PinBlocked",
+    "PinMalformed",
+    "PinRequired",
     "ReadBackDiffers",
     "RetryFloor",
     "VerifiedElsewhere",
@@ -99,6 +104,47 @@ class VerifiedElsewhere(CardError):
     def __init__(self, reference: int) -> None:
         super().__init__(f"credential {reference:02X} was verified by another program")
         self.reference = reference
+
+
+class NoSuchPin(CardError):
+    """The card has no PIN of that name."""
+
+    def __init__(self, pin: str) -> None:
+        super().__init__(f"the card has no PIN {pin}" if pin else "the card has no PIN")
+        self.pin = pin
+
+
+class PinMalformed(CardError):
+    """What was given cannot be the value of this PIN; nothing was presented."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"the PIN {rule}")
+        self.rule = rule
+
+
+class PinRequired(CardError):
+    """The operation needs a PIN that this caller has not given; nothing was presented."""
+
+    def __init__(self, pin: str) -> None:
+        super().__init__(f"this needs {pin}")
+        self.pin = pin
+
+
+class NoSuchKey(CardError):
+    """The card has no key of that name."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the card has no key {key}")
+        self.key = key
+
+
+class KeyUseUnsupported(CardError):
+    """The card does not do this with that key, by what its directories say."""
+
+    def __init__(self, key: str, use: str) -> None:
+        super().__init__(f"key {key} cannot be used for {use}")
+        self.key = key
+        self.use = use
 
 
 class MacFailure(CardError):

@@ -13,6 +13,7 @@ __all__ = ["FileInfo", "FileStructure", "parse_fcp"]
 _TEMPLATES = frozenset({0x62, 0x6F})  # FCP; FCI as some cards answer
 _DESCRIPTOR, _SIZE, _FID, _NAME = 0x82, 0x80, 0x83, 0x84
 _LIFE_CYCLE = 0x8A
+_PIN_STATUS, _PINS_ENABLED, _KEY_REFERENCE = 0xC6, 0x90, 0x83
 
 
 class FileStructure(Enum):
@@ -27,7 +28,10 @@ class FileStructure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """One file's parameters; None where the card does not say."""
+    """One file's parameters; None where the card does not say.
+
+    `pins`: key references, and whether they are enabled (TS 102 221 §9.5.2).
+    """
 
     structure: FileStructure
     fid: int | None
@@ -36,6 +40,7 @@ class FileInfo:
     record_count: int | None
     name: bytes
     life_cycle: int | None
+    pins: tuple[tuple[int, bool], ...] = ()
 
 
 def parse_fcp(data: bytes, file: str) -> FileInfo:
@@ -60,6 +65,25 @@ def parse_fcp(data: bytes, file: str) -> FileInfo:
         record_count=record_count,
         name=fields.get(_NAME, b""),
         life_cycle=life_cycle[0] if life_cycle else None,
+        pins=_pins(template.find(_PIN_STATUS), file),
+    )
+
+
+def _pins(template: tlv.Tlv | None, file: str) -> tuple[tuple[int, bool], ...]:
+    """The first reference belongs to the first bit (TS 102 221 §11.1.1.4.10)."""
+    if template is None:
+        return ()
+    # C6 is a primitive tag by its coding, and a template by its name.
+    inside = tlv.parse(template.value, file)
+    bits = next((child for child in inside if child.tag == _PINS_ENABLED), None)
+    if bits is None:
+        return ()
+    references = [child.value for child in inside if child.tag == _KEY_REFERENCE]
+    if len(references) > 8 * len(bits.value) or any(len(each) != 1 for each in references):
+        raise MalformedCardData("PIN status template", file)
+    return tuple(
+        (reference[0], bool(bits.value[at // 8] & 0x80 >> at % 8))
+        for at, reference in enumerate(references)
     )
 
 

@@ -18,8 +18,10 @@ __all__ = [
     "OdfEntry",
     "oid_text",
     "parse_dodf",
+    "parse_location",
     "parse_odf",
     "parse_serial_number",
+    "utf8_text",
 ]
 
 ODF = 0x5031
@@ -120,7 +122,7 @@ def _odf_entries(data: bytes, root: FilePath) -> Iterator[OdfEntry]:
             continue
         for child in choice.children:
             if child.tag == _SEQUENCE:
-                location = _location(child, root, "PKCS15/EF.ODF")
+                location = parse_location(child, root, "PKCS15/EF.ODF")
                 if location is not None:
                     yield OdfEntry(kind, location)
             elif child.tag == _CONTEXT_0:  # objects [0]: listed here and not in a file
@@ -140,8 +142,8 @@ def _data_object(entry: tlv.Tlv, root: FilePath, file: str) -> DataObject:
         location = location or _first_location(body, root, file)
     return DataObject(
         oid="" if oid is None else oid_text(oid.value, file),
-        label=_text(common.find(_UTF8)),
-        application=_text(attributes.find(_UTF8)),
+        label=utf8_text(common.find(_UTF8)),
+        application=utf8_text(attributes.find(_UTF8)),
         location=location,
         private=_is_private(common),
     )
@@ -157,11 +159,12 @@ def _first_location(body: tlv.Tlv, root: FilePath, file: str) -> Location | None
     candidates = [body, *(child for child in body.children if child.tag == _SEQUENCE)]
     for candidate in candidates:
         if candidate.children and candidate.children[0].tag == _OCTETS:
-            return _location(candidate, root, file)
+            return parse_location(candidate, root, file)
     return None
 
 
-def _location(sequence: tlv.Tlv, root: FilePath, file: str) -> Location | None:
+def parse_location(sequence: tlv.Tlv, root: FilePath, file: str) -> Location | None:
+    """A Path (§6.1.5); None for an empty one. Relative paths start at `root`."""
     octets = sequence.find(_OCTETS)
     if octets is None or not octets.value:
         return None
@@ -186,7 +189,8 @@ def _number(field: tlv.Tlv | None, file: str) -> int | None:
     return number
 
 
-def _text(field: tlv.Tlv | None) -> str:
+def utf8_text(field: tlv.Tlv | None) -> str:
+    """A label; empty where there is none."""
     return "" if field is None else field.value.decode("utf-8", "replace")
 
 

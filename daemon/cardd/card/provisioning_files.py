@@ -23,6 +23,7 @@ __all__ = [
     "Survey",
     "Update",
     "find",
+    "pkcs15_roots",
     "survey",
     "update",
 ]
@@ -124,7 +125,7 @@ def survey(
     with working_channel(counted) as channel:
         files = FileSystem(channel)
         found = _Findings(files, is_whole)
-        for root in _pkcs15_roots(files, applications):
+        for root in pkcs15_roots(files, applications):
             for entry in _data_objects(files, root):
                 found.take(entry)
     return Survey(
@@ -232,7 +233,7 @@ class _Findings:
         return content != data and (not content or self._is_whole(content))
 
 
-def _pkcs15_roots(
+def pkcs15_roots(
     files: FileSystem, applications: Sequence[Application] | None
 ) -> Iterator[FilePath]:
     """Where PKCS #15 applications have their directories."""
