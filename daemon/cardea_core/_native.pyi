@@ -1031,7 +1031,7 @@ class Acceptor:
     A thread of its own serves all connections and never needs the interpreter. The descriptor is
     duplicated, and the socket becomes non-blocking. Connections beyond the limits are closed at
     once. AcceptorError if the descriptor is no listening Unix stream socket or the path cannot
-    be a socket's address.
+    be a socket's address. `proc` is where procfs is mounted, /proc by default.
     """
 
     def __new__(
@@ -1041,12 +1041,16 @@ class Acceptor:
         *,
         max_connections: int = 1024,
         max_per_uid: int = 256,
+        proc: str | PathLike[str] | None = None,
     ) -> Self: ...
     def peer(self, name: str) -> Peer | None:
         """Who opened the connection that gRPC calls by this name (`context.peer()`).
 
         None for every name this acceptor did not give, and once the connection has closed.
         """
+
+    def peers(self) -> dict[str, Peer]:
+        """Everybody who is connected, by the names that gRPC gives the connections."""
 
     def connections(self) -> int:
         """How many connections are open."""
@@ -1075,6 +1079,19 @@ class Peer:
     @property
     def groups(self) -> tuple[int, ...]:
         """Supplementary groups."""
+
+    @property
+    def unit(self) -> str:
+        """The systemd unit: netd.service, or user@1000.service/app.service for one of a user's
+        manager. Empty: in none, or the process had ended before that could be read."""
+
+    @property
+    def exe(self) -> str:
+        """Path of the program. Empty where it may not be read."""
+
+    @property
+    def comm(self) -> str:
+        """The name the process gives itself: for people only."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...

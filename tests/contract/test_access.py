@@ -100,6 +100,30 @@ def test_a_grant_for_an_application_opens_no_other_file_and_no_apdu(pcsc: Pcsc) 
             assert caught.value.reason == "ACCESS_DENIED"
 
 
+def test_a_grant_for_a_file_is_for_it_by_any_name_and_for_no_other(pcsc: Pcsc) -> None:
+    pcsc.insert()
+    row = (
+        f'[[access.grant]]\nuids = [{os.geteuid()}]\nrights = ["*"]\n'
+        'files = ["USIM/EF.SPN", "mf/2F08"]\n'
+    )
+    usim = bytes.fromhex("A0000000871002FFFFFFFF8900000100")
+    with RunningDaemon(pcsc.readers.socket, NOBODY_AT_ALL + row) as daemon, daemon.client() as c:
+        for file, aid in (("USIM/EF.SPN", b""), ("6F46", usim), ("7FFF/6F46", usim)):
+            assert c.read("", file, aid=aid).decoded
+        for file, aid in (("EF.ICCID", b""), ("2FE2", b""), ("3F00/2FE2", b""), ("6F07", usim)):
+            with pytest.raises(cardea.CardeaError) as caught:
+                c.read("", file, aid=aid)
+            assert caught.value.reason == "ACCESS_DENIED"
+            assert caught.value.facts["file"]
+        for call in (
+            lambda: c.transmit("", bytes.fromhex("00A40004023F00")),
+            lambda: c.session().__enter__(),
+        ):
+            with pytest.raises(cardea.CardeaError) as caught:
+                call()
+            assert caught.value.reason == "ACCESS_DENIED"
+
+
 def test_a_grant_for_one_reader_hides_the_others(pcsc: Pcsc) -> None:
     pcsc.insert(index=0)
     row = (

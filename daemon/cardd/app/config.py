@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .places import line_of
 from .settings import ConfigError, key, load_section
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "StoreConfig",
     "load_config",
     "parse_config",
+    "placed_errors",
+    "read_config",
 ]
 
 DEFAULT_PATH = Path("/etc/cardea/cardd.toml")
@@ -54,13 +58,20 @@ class SocketConfig:
 
 @dataclass(frozen=True, slots=True)
 class GrantConfig:
-    """One row: which callers, which rights, on what. Deny by default."""
+    """One row: which callers, which rights, on what. Deny by default; rows only give, so their
+    order does not matter, and one row alone must cover a whole call."""
 
     users: tuple[str, ...] = key((), "User names.")
     uids: tuple[int, ...] = key((), "User ids.")
     groups: tuple[str, ...] = key((), "Group names; supplementary groups count.")
     gids: tuple[int, ...] = key((), "Group ids.")
     everyone: bool = key(False, "Every local user.")
+    units: tuple[str, ...] = key(
+        (),
+        "systemd units that the caller runs in: `netd.service`, with wildcards; "
+        "`user@1000.service/app.service` for a unit of a user's own manager, which that user names "
+        "as it likes. Alone it lets in whoever runs there; beside users or groups it narrows them.",
+    )
     rights: tuple[str, ...] = key(
         (), "Rights, with `*` and `?` as wildcards; the list of rights is below."
     )
@@ -70,6 +81,15 @@ class GrantConfig:
         "Applications on the card: `mf` (files outside any application), `usim`, `isim`, `pkcs15`, "
         "or an AID in upper-case hexadecimal; with wildcards. APDUs and sessions need `*`.",
     )
+    files: tuple[str, ...] = key(
+        ("*",),
+        "Files: a well-known name (`EF.ICCID`, `USIM/EF.IMSI`) where there is one, else the "
+        "application and the path (`mf/2F10`, `usim/6F42`); with wildcards. APDUs and sessions "
+        "need `*`.",
+    )
+    keys: tuple[str, ...] = key(
+        ("*",), "Keys on the card, by their names; with wildcards. APDUs and sessions need `*`."
+    )
     nodes: tuple[str, ...] = key(
         ("*",), "Nodes of the tree, for example `./NAP/*`; `*` also matches `/`."
     )
@@ -77,12 +97,16 @@ class GrantConfig:
 
 @dataclass(frozen=True, slots=True)
 class AccessConfig:
-    """Which local users may do what."""
+    """Which local programs may do what. Read again at SIGHUP and by `cardctl admin reload`."""
 
     builtin: bool = key(
-        True, "Give root, the daemon's own user and the members of `group` every right."
+        True,
+        "Give root, the daemon's own user and the members of `admin_group` every right, and the "
+        "members of `group` those of everyday use: readers and cards, the files EF.ICCID, EF.DIR "
+        "and EF.PL, the tree, accounts, results; nothing that changes anything.",
     )
-    group: str = key("cardea", "The group of the built-in row.")
+    group: str = key("cardea", "The group of everyday use.")
+    admin_group: str = key("cardea-admin", "The group of administrators.")
     grant: tuple[GrantConfig, ...] = key((), "Further rows, each a table `[[access.grant]]`.")
 
 
@@ -217,12 +241,16 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: not readable, not TOML, or not a configuration.
     """
+    return parse_config(read_config(path), str(path))
+
+
+def read_config(path: Path) -> str:
+    """The file's text. Raises ConfigError if it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         problem = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ConfigError(str(path), str(problem)) from error
-    return parse_config(text, str(path))
 
 
 def parse_config(text: str, name: str = "configuration") -> Config:
@@ -231,20 +259,32 @@ def parse_config(text: str, name: str = "configuration") -> Config:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(name, f"not TOML: {error}") from error
-    config = load_section(Config, values, name)
-    _check(config, name)
+    with placed_errors(text, name):
+        config = load_section(Config, values, "")
+        _check(config)
     return config
 
 
-def _check(config: Config, name: str) -> None:
+@contextmanager
+def placed_errors(text: str, name: str) -> Iterator[None]:
+    """Inside, an error that names a key gets the file's name and the key's line before it."""
+    try:
+        yield
+    except ConfigError as error:
+        line = line_of(text, error.where)
+        place = name if line is None else f"{name}:{line}"
+        raise ConfigError(f"{place}: {error.where}", error.problem) from error
+
+
+def _check(config: Config) -> None:
     """What no single key can tell."""
     try:
         mode = int(config.socket.mode, 8)
     except ValueError:
         mode = -1
     if not 0 <= mode <= 0o777:
-        raise ConfigError(f"{name}.socket.mode", "must be octal permissions such as 0660")
+        raise ConfigError("socket.mode", "must be octal permissions such as 0660")
     if len(bytes(config.socket.path)) > 107:  # sun_path, with its terminator
-        raise ConfigError(f"{name}.socket.path", "is longer than 107 bytes")
+        raise ConfigError("socket.path", "is longer than 107 bytes")
     if config.sharing.idle_limit_s > config.sharing.max_hold_s:
-        raise ConfigError(f"{name}.sharing.idle_limit_s", "is longer than max_hold_s")
+        raise ConfigError("sharing.idle_limit_s", "is longer than max_hold_s")

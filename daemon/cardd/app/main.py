@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .config import DEFAULT_PATH, Config, load_config
-from .policy import check_names
+from .config import DEFAULT_PATH, Config
+from .policy import load_checked
 from .settings import ConfigError
 
 __all__ = ["main"]
@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 def _configuration(path: Path | None) -> Config:
     """The file that was named. Only the default one may be missing: then the defaults hold."""
     path = path or DEFAULT_PATH
-    config = load_config(path) if path != DEFAULT_PATH or path.exists() else Config()
-    check_names(config)
-    return config
+    return load_checked(path) if path != DEFAULT_PATH or path.exists() else Config()
 
 
 def _print_reference() -> int:

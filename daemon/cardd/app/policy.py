@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from cardd.rpc.access import Grant, Policy, builtin_grants, gids_of, uids_of
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
 
-from .config import AccessConfig, Config, GrantConfig
+from cardd.rpc.access import RIGHTS, Grant, Policy, builtin_grants, gids_of, uids_of
+
+from .config import AccessConfig, Config, GrantConfig, parse_config, placed_errors, read_config
 from .device import nodes_of_device
 from .settings import ConfigError
 
-__all__ = ["check_names", "policy_of"]
+__all__ = ["check_names", "load_checked", "policy_of"]
+
+_KINDS_OF_UNITS = (".service", ".scope", ".socket", ".mount", ".swap", "*")
+
+
+def load_checked(path: Path) -> Config:
+    """A configuration file whose users, groups, rights and nodes exist.
+
+    Raises:
+        ConfigError: as :func:`parse_config` and :func:`check_names`, with the line.
+    """
+    text = read_config(path)
+    config = parse_config(text, str(path))
+    with placed_errors(text, str(path)):
+        check_names(config)
+    return config
 
 
 def check_names(config: Config) -> None:
-    """What a configuration names outside itself: users, groups, nodes.
+    """What a configuration names outside itself: users, groups, rights, nodes.
 
     Raises:
         ConfigError: there is no such thing.
@@ -22,24 +42,57 @@ def check_names(config: Config) -> None:
 
 
 def policy_of(config: AccessConfig) -> Policy:
-    """All rows in force. Raises ConfigError for a user or group that does not exist."""
-    own = builtin_grants(config.group) if config.builtin else ()
+    """All rows in force.
+
+    Raises:
+        ConfigError: a user or group that does not exist, a right that no call takes, a row that
+            lets nobody in or gives nothing.
+    """
+    own = builtin_grants(config.group, config.admin_group) if config.builtin else ()
     rows = (_grant(row, f"access.grant[{at}]") for at, row in enumerate(config.grant))
     return Policy((*own, *rows))
 
 
 def _grant(row: GrantConfig, where: str) -> Grant:
-    try:
-        uids = uids_of(row.users) | frozenset(row.uids)
-        gids = gids_of(row.groups) | frozenset(row.gids)
-    except KeyError as error:
-        raise ConfigError(where, f"no such user or group: {error.args[0]}") from error
+    if not (row.users or row.uids or row.groups or row.gids or row.units or row.everyone):
+        raise ConfigError(where, "lets nobody in; name users, groups or units, or say everyone")
+    if not row.rights:
+        raise ConfigError(where, "gives nothing; name rights")
+    for at, right in enumerate(row.rights):
+        _check_right(right, f"{where}.rights[{at}]")
+    for at, unit in enumerate(row.units):
+        if not unit.endswith(_KINDS_OF_UNITS):
+            raise ConfigError(f"{where}.units[{at}]", f"{unit!r} has no kind, such as .service")
     return Grant(
-        uids=uids,
-        gids=gids,
+        uids=_known(uids_of, row.users, f"{where}.users") | frozenset(row.uids),
+        gids=_known(gids_of, row.groups, f"{where}.groups") | frozenset(row.gids),
+        units=row.units,
         everyone=row.everyone,
         rights=row.rights,
         readers=row.readers,
         applications=row.applications,
+        files=row.files,
+        keys=row.keys,
         nodes=row.nodes,
+        name=where,
     )
+
+
+def _check_right(glob: str, where: str) -> None:
+    rights = sorted(set(RIGHTS.values()))
+    if not any(fnmatchcase(right, glob) for right in rights):
+        close = get_close_matches(glob, rights, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(rights)}"
+        raise ConfigError(where, f"no right is called {glob!r}; {hint}")
+
+
+def _known(
+    look_up: Callable[[Iterable[str]], frozenset[int]], names: tuple[str, ...], where: str
+) -> frozenset[int]:
+    found: frozenset[int] = frozenset()
+    for at, name in enumerate(names):
+        try:
+            found |= look_up([name])
+        except KeyError as error:
+            raise ConfigError(f"{where}[{at}]", f"no such user or group: {name}") from error
+    return found

@@ -21,7 +21,7 @@ S = TypeVar("S")
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; ``where`` is file and key."""
+    """The configuration cannot be used; ``where`` is the key, after its file and line if known."""
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}")
@@ -42,7 +42,7 @@ def key(
 
 
 def load_section(section: type[S], values: object, where: str) -> S:
-    """Build ``section`` from a TOML table.
+    """Build ``section`` from a TOML table; ``where`` is its place in the file, "" for the whole.
 
     Raises:
         ConfigError: unknown key, wrong type, or out of bounds.
@@ -53,10 +53,11 @@ def load_section(section: type[S], values: object, where: str) -> S:
     hints = typing.get_type_hints(section)
     loaded = {}
     for name, value in values.items():
+        place = f"{where}.{name}" if where else name
         if name not in fields:
-            raise ConfigError(f"{where}.{name}", f"unknown key{_hint(name, fields)}")
-        loaded[name] = _convert(hints[name], value, f"{where}.{name}")
-        _check_bounds(fields[name].metadata, loaded[name], f"{where}.{name}")
+            raise ConfigError(place, f"unknown key{_hint(name, fields)}")
+        loaded[name] = _convert(hints[name], value, place)
+        _check_bounds(fields[name].metadata, loaded[name], place)
     return section(**loaded)
 
 

@@ -17,7 +17,7 @@ from cardd.card.identify import decode_iccid
 from cardd.card.uicc import FilePath, FileSystem
 from cardd.card.usim import decode_imsi, decode_service_table
 
-__all__ = ["KNOWN_FILES", "FileContent", "Json", "KnownFile", "read_known", "read_path"]
+__all__ = ["KNOWN_FILES", "FileContent", "Json", "KnownFile", "known_at", "read_known", "read_path"]
 
 Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 Decoder = Callable[[Sequence[bytes]], Json]
@@ -63,11 +63,15 @@ def read_known(
 
 def read_path(files: FileSystem, path: FilePath) -> FileContent:
     """Read a file by its path; decoded where the location is a well-known one."""
+    return _read(files, path, known_at(path))
+
+
+def known_at(path: FilePath) -> KnownFile | None:
+    """The well-known file at a path, if it is one."""
+    if len(path.ids) != 1:
+        return None
     application = Application(path.aid).kind if path.aid else None
-    known = None
-    if len(path.ids) == 1:
-        known = _BY_LOCATION.get((application, path.ids[0]))
-    return _read(files, path, known)
+    return _BY_LOCATION.get((application, path.ids[0]))
 
 
 def _read(files: FileSystem, path: FilePath, known: KnownFile | None) -> FileContent:

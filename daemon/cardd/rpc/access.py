@@ -1,7 +1,9 @@
-"""The access policy: which local caller may do what, to which reader, application and node.
+"""The access policy: which local caller may do what, to which objects.
 
-Deny by default. A call needs one right; a grant gives rights, by glob, to some callers, and may
-narrow them to readers (PC/SC names), applications of the card and nodes of the tree.
+Deny by default. A call needs one right; a row gives rights, by glob, to some callers, and may
+narrow them to readers, applications, files and keys of the card, and nodes of the tree. Rows only
+give: none takes away what another gives, so neither their order nor how specific they are changes
+what a caller may. One row alone must cover a whole call.
 """
 
 from __future__ import annotations
@@ -12,10 +14,25 @@ import pwd
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypedDict, Unpack
 
 from .peer import Caller
 
-__all__ = ["RIGHTS", "Grant", "Policy", "builtin_grants", "gids_of", "uids_of"]
+__all__ = [
+    "ADMIN_RIGHT",
+    "EVERYDAY_FILES",
+    "EVERYDAY_RIGHTS",
+    "RIGHTS",
+    "Callers",
+    "Grant",
+    "Objects",
+    "Policy",
+    "builtin_grants",
+    "gids_of",
+    "uids_of",
+]
+
+ADMIN_RIGHT = "admin"
 
 # Every RPC that the server answers, and the one right that it takes.
 RIGHTS: Mapping[str, str] = {
@@ -42,36 +59,71 @@ RIGHTS: Mapping[str, str] = {
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "reflection.read",
 }
 
+# What members of the daemon's group may do without a row of their own: nothing that changes.
+EVERYDAY_RIGHTS = (
+    "readers.list",
+    "cards.get",
+    "cards.read",
+    "tree.read",
+    "provisioning.status",
+    "management.list",
+    "health.check",
+)
+# Files that every card lets anybody read, and that are about the card (TS 102 221 §13).
+EVERYDAY_FILES = ("EF.DIR", "EF.ICCID", "EF.PL")
+
+
+class Objects(TypedDict, total=False):
+    """What a call touches. Left out: nothing of that kind, and every row covers that."""
+
+    reader: str
+    application: str
+    file: str
+    key: str
+    node: str
+
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """One row. ``uids`` and ``gids`` are alternatives: either lets a caller in."""
+class Callers:
+    """Whom a row is for. All but ``units`` are alternatives: any of them lets a caller in.
+    ``units`` narrows them, or stands alone."""
 
     uids: frozenset[int] = frozenset()
     gids: frozenset[int] = frozenset()
+    units: tuple[str, ...] = ()
     everyone: bool = False
+
+    def is_for(self, caller: Caller) -> bool:
+        if self.units and not any(_unit_matches(caller.unit, glob) for glob in self.units):
+            return False
+        if self.units and not (self.uids or self.gids):
+            return True
+        return self.everyone or caller.uid in self.uids or not self.gids.isdisjoint(caller.gids)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant(Callers):
+    """One row. ``name`` is where it stands, for whoever looks for why a call was let in."""
+
     rights: tuple[str, ...] = ()
     readers: tuple[str, ...] = ("*",)
     applications: tuple[str, ...] = ("*",)
+    files: tuple[str, ...] = ("*",)
+    keys: tuple[str, ...] = ("*",)
     nodes: tuple[str, ...] = ("*",)
+    name: str = ""
 
-    def is_for(self, caller: Caller) -> bool:
-        return self.everyone or caller.uid in self.uids or not self.gids.isdisjoint(caller.gids)
-
-    def covers(
-        self,
-        right: str,
-        *,
-        reader: str | None = None,
-        application: str | None = None,
-        node: str | None = None,
-    ) -> bool:
+    def covers(self, right: str, **objects: Unpack[Objects]) -> bool:
         """Whether the row gives ``right`` for the objects that are named."""
-        return (
-            _matches(right, self.rights)
-            and (reader is None or _matches(reader, self.readers))
-            and (application is None or _matches(application, self.applications))
-            and (node is None or _matches(node, self.nodes))
+        columns = {
+            "reader": self.readers,
+            "application": self.applications,
+            "file": self.files,
+            "key": self.keys,
+            "node": self.nodes,
+        }
+        return _matches(right, self.rights) and all(
+            _matches(str(name), columns[kind]) for kind, name in objects.items()
         )
 
 
@@ -81,31 +133,39 @@ class Policy:
 
     grants: tuple[Grant, ...]
 
-    def allows(
-        self,
-        caller: Caller,
-        right: str,
-        *,
-        reader: str | None = None,
-        application: str | None = None,
-        node: str | None = None,
-    ) -> bool:
-        """Whether one row alone gives this caller ``right`` on everything that is named."""
-        return any(
-            grant.is_for(caller)
-            and grant.covers(right, reader=reader, application=application, node=node)
-            for grant in self.grants
+    def deciding(self, caller: Caller, right: str, **objects: Unpack[Objects]) -> Grant | None:
+        """The first row that alone gives this caller ``right`` on everything that is named."""
+        return next(
+            (
+                grant
+                for grant in self.grants
+                if grant.is_for(caller) and grant.covers(right, **objects)
+            ),
+            None,
         )
 
+    def allows(self, caller: Caller, right: str, **objects: Unpack[Objects]) -> bool:
+        """Whether one row alone gives this caller ``right`` on everything that is named."""
+        return self.deciding(caller, right, **objects) is not None
 
-def builtin_grants(group: str) -> tuple[Grant, ...]:
-    """Everything for root, for the daemon's own user and for the members of ``group``."""
-    try:
-        gids = frozenset({grp.getgrnam(group).gr_gid}) if group else frozenset()
-    except KeyError:
-        # No such group on this machine: then it has no members either.
-        gids = frozenset()
-    return (Grant(uids=frozenset({0, os.geteuid()}), gids=gids, rights=("*",)),)
+
+def builtin_grants(group: str, admin_group: str) -> tuple[Grant, ...]:
+    """Everything for root, the daemon's own user and ``admin_group``; for the members of
+    ``group`` what changes nothing and tells nothing of the subscriber on the card."""
+    return (
+        Grant(
+            uids=frozenset({0, os.geteuid()}),
+            gids=_members_of(admin_group),
+            rights=("*",),
+            name="builtin: administrators",
+        ),
+        Grant(
+            gids=_members_of(group),
+            rights=EVERYDAY_RIGHTS,
+            files=EVERYDAY_FILES,
+            name="builtin: everyday use",
+        ),
+    )
 
 
 def uids_of(names: Iterable[str]) -> frozenset[int]:
@@ -118,5 +178,19 @@ def gids_of(names: Iterable[str]) -> frozenset[int]:
     return frozenset(grp.getgrnam(name).gr_gid for name in names)
 
 
+def _members_of(group: str) -> frozenset[int]:
+    try:
+        return gids_of([group] if group else [])
+    except KeyError:
+        # No such group on this machine: then it has no members either.
+        return frozenset()
+
+
 def _matches(name: str, globs: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def _unit_matches(unit: str, glob: str) -> bool:
+    """A glob for units of the system's manager is for no unit of a user's manager: whoever the
+    user is, it names its units as it likes."""
+    return unit != "" and unit.count("/") == glob.count("/") and fnmatchcase(unit, glob)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Unpack
 
-from .access import Policy
+from .access import Objects, Policy
 from .peer import Caller
 from .refusals import AccessDeniedError
 
@@ -22,35 +23,19 @@ class Call:
     caller: Caller
     policy: Policy
 
-    def require(
-        self,
-        *,
-        reader: str | None = None,
-        application: str | None = None,
-        node: str | None = None,
-    ) -> None:
+    def require(self, **objects: Unpack[Objects]) -> None:
         """Insist on the call's right for these objects.
 
         Raises:
             AccessDeniedError: no row gives it.
         """
-        if not self.may(reader=reader, application=application, node=node):
-            facts = {"reader": reader, "application": application, "node": node}
-            raise AccessDeniedError(
-                self.caller, self.right, **{k: v for k, v in facts.items() if v is not None}
-            )
+        row = self.policy.deciding(self.caller, self.right, **objects)
+        if row is None:
+            raise AccessDeniedError(self.caller, self.right, **objects)
 
-    def may(
-        self,
-        *,
-        reader: str | None = None,
-        application: str | None = None,
-        node: str | None = None,
-    ) -> bool:
+    def may(self, **objects: Unpack[Objects]) -> bool:
         """Whether the call's right extends to these objects."""
-        return self.policy.allows(
-            self.caller, self.right, reader=reader, application=application, node=node
-        )
+        return self.policy.allows(self.caller, self.right, **objects)
 
 
 serving: ContextVar[Call] = ContextVar("serving")

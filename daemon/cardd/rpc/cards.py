@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from cardd.card.channel import working_channel
 from cardd.card.directory import Application, ApplicationKind
 from cardd.card.errors import MalformedCardData, NoSuchApplication
-from cardd.card.files import KNOWN_FILES, FileContent, read_known, read_path
+from cardd.card.files import KNOWN_FILES, FileContent, known_at, read_known, read_path
 from cardd.card.status import StatusError
 from cardd.card.uicc import FilePath, FileSystem
 from cardd.reader.errors import LeaseEnded
@@ -78,7 +78,7 @@ class CardService(pb_grpc.CardServiceServicer):
     async def Transmit(self, request: pb.TransmitRequest, context: Any) -> pb.TransmitResponse:
         call = current_call()
         status = self._desk.find(request.name, call)
-        call.require(reader=status.name, application="*")
+        _require_whole_card(status, call)
         async with self._desk.lease(status, call, "Transmit", _wait(request)) as lease:
             response = await asyncio.wrap_future(lease.submit(request.command))
         return pb.TransmitResponse(response=response)
@@ -92,7 +92,7 @@ class CardService(pb_grpc.CardServiceServicer):
         if opening is None or not opening.HasField("open"):
             raise ArgumentInvalidError("message", "a session begins with open")
         status = self._desk.find(opening.open.name, call)
-        call.require(reader=status.name, application="*")
+        _require_whole_card(status, call)
         purpose = opening.open.purpose or "Session"
         async with self._desk.lease(status, call, purpose, _wait(opening.open)) as lease:
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
@@ -184,17 +184,26 @@ def _read_or_error(
 
 def _require_file(file: pb.FileRef, status: ReaderStatus, call: Call) -> None:
     """Insist on a well-formed reference and on the right for the application it lies in."""
-    call.require(reader=status.name, application=_application_of(file))
+    application, name = _policy_names(file)
+    call.require(reader=status.name, application=application, file=name)
 
 
-def _application_of(file: pb.FileRef) -> str:
-    """How the access policy names where a file lies."""
+def _require_whole_card(status: ReaderStatus, call: Call) -> None:
+    """An APDU reaches whatever it selects: who may send any has the right to all that is there."""
+    call.require(reader=status.name, application="*", file="*", key="*")
+
+
+def _policy_names(file: pb.FileRef) -> tuple[str, str]:
+    """How the access policy names the application that a file lies in, and the file.
+
+    A file has one name there, whichever way the caller names it.
+    """
     if file.HasField("known"):
         if file.known not in KNOWN_FILES:
             known = ", ".join(sorted(KNOWN_FILES))
             raise ArgumentInvalidError("file.known", f"{file.known!r} is none of {known}")
         kind = KNOWN_FILES[file.known].application
-        return "mf" if kind is None else kind.value
+        return ("mf" if kind is None else kind.value), file.known
     if not file.HasField("path"):
         raise ArgumentInvalidError("file", "is empty")
     if file.aid and not 5 <= len(file.aid) <= 16:
@@ -203,6 +212,15 @@ def _application_of(file: pb.FileRef) -> str:
         path = FilePath.parse(file.path, file.aid)
     except ValueError as error:
         raise ArgumentInvalidError("file.path", str(error)) from error
+    application = _application_of(path)
+    known_file = known_at(path)
+    if known_file is not None:
+        return application, known_file.name
+    root = "mf" if not path.aid else application
+    return application, "/".join([root, *(f"{fid:04X}" for fid in path.ids)])
+
+
+def _application_of(path: FilePath) -> str:
     if not path.aid:
         # A directory below the MF may be an application's: not what a grant for "mf" means.
         return "mf" if len(path.ids) <= 1 else f"mf/{path.ids[0]:04X}"

@@ -21,6 +21,12 @@ class Peer(Protocol):
     def pid(self) -> int: ...
     @property
     def groups(self) -> tuple[int, ...]: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def exe(self) -> str: ...
+    @property
+    def comm(self) -> str: ...
 
 
 class PeerTable(Protocol):
@@ -31,11 +37,18 @@ class PeerTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A local program. Rights hang on uid and gids; the pid is for people to read."""
+    """A local program. Rights hang on uid, gids and unit; the rest is for people to read.
+
+    ``unit`` is the systemd unit it ran in when it connected, ``exe`` its program's path where the
+    kernel lets us read it, ``comm`` what it calls itself. Each may be empty.
+    """
 
     uid: int
     gids: frozenset[int]
     pid: int
+    unit: str = ""
+    exe: str = ""
+    comm: str = ""
 
     def __str__(self) -> str:
         return f"uid {self.uid}, pid {self.pid}"
@@ -52,4 +65,5 @@ def identify(table: PeerTable, name: str) -> Caller:
     peer = table.peer(name)
     if peer is None:
         raise CallerUnknownError
-    return Caller(peer.uid, frozenset({peer.gid, *peer.groups}), peer.pid)
+    gids = frozenset({peer.gid, *peer.groups})
+    return Caller(peer.uid, gids, peer.pid, peer.unit, peer.exe, peer.comm)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cardea_core import Acceptor
@@ -64,8 +65,8 @@ def start(place: Place) -> Iterator[Callable[..., Acceptor]]:
     """Starts acceptors for the place; they are closed at the end."""
     with contextlib.ExitStack() as stack:
 
-        def starter(**limits: int) -> Acceptor:
-            acceptor = Acceptor(place.listener.fileno(), place.upstream, **limits)
+        def starter(**options: Any) -> Acceptor:
+            acceptor = Acceptor(place.listener.fileno(), place.upstream, **options)
             stack.callback(acceptor.close)
             return acceptor
 

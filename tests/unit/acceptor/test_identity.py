@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,9 +15,10 @@ import grpc
 import pytest
 from cardea_core import Acceptor, Peer
 
-from .conftest import WAIT_S, Place, eventually, other_users
+from .conftest import WAIT_S, Place, RawServer, eventually, other_users
 
 CALLER = Path(__file__).with_name("caller.py")
+PROGRAM = os.path.realpath(sys.executable)
 # Without this, channels of one process to one address share a connection.
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
@@ -245,6 +247,99 @@ async def test_a_connection_that_never_speaks_keeps_nobody_waiting(
         assert await settled(lambda: acceptor.connections() == 1)
         async with channel_to(place.front) as channel:
             assert acceptor.peer(await ask(channel)) is not None
+
+
+async def test_a_caller_is_known_by_its_program_and_the_unit_that_it_runs_in(
+    place: Place, service: Service, start: Callable[..., Acceptor], tmp_path: Path
+) -> None:
+    """In a procfs that is made up: what a unit makes below itself is not taken for its name."""
+    own = tmp_path / str(os.getpid())
+    own.mkdir()
+    (own / "cgroup").write_text("0::/system.slice/netd.service/system.slice/other.service\n")
+    (own / "comm").write_text("netd\n")
+    (own / "exe").symlink_to("/usr/bin/netd")
+    acceptor = start(proc=tmp_path)
+    async with channel_to(place.front) as channel:
+        peer = acceptor.peer(await ask(channel))
+    assert peer is not None
+    assert (peer.unit, peer.exe, peer.comm) == ("netd.service", "/usr/bin/netd", "netd")
+
+
+async def test_a_caller_without_unit_has_none(
+    place: Place, service: Service, start: Callable[..., Acceptor], tmp_path: Path
+) -> None:
+    acceptor = start(proc=tmp_path / "nothing-here")
+    async with channel_to(place.front) as channel:
+        peer = acceptor.peer(await ask(channel))
+    assert peer is not None
+    assert (peer.unit, peer.exe, peer.comm) == ("", "", "")
+
+
+CONNECT_AND_LEAVE = """
+import socket, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+socket.send_fds(socket.socket(fileno=int(sys.argv[2])), [b"x"], [client.fileno()])
+"""
+
+
+def test_what_its_number_says_of_a_process_that_has_ended_does_not_count(
+    place: Place, raw_server: RawServer, start: Callable[..., Acceptor], tmp_path: Path
+) -> None:
+    """The number may be another's by now: here, one's of a unit that is somebody."""
+    heir, giver = socket.socketpair()
+    leaver = subprocess.Popen(
+        [sys.executable, "-c", CONNECT_AND_LEAVE, place.front, str(giver.fileno())],
+        pass_fds=[giver.fileno()],
+    )
+    assert leaver.wait() == 0
+    _, (descriptor,), _, _ = socket.recv_fds(heir, 1, 1)
+    (tmp_path / str(leaver.pid)).mkdir()
+    (tmp_path / str(leaver.pid) / "cgroup").write_text("0::/system.slice/netd.service\n")
+    acceptor = start(proc=tmp_path)
+    assert eventually(lambda: acceptor.connections() == 1)
+    (peer,) = acceptor.peers().values()
+    assert (peer.pid, peer.uid, peer.unit) == (leaver.pid, os.geteuid(), "")
+    for end in (heir, giver, socket.socket(fileno=descriptor)):
+        end.close()
+
+
+UNIFIED = next(
+    (
+        Path(line.split()[1])
+        for line in Path("/proc/mounts").read_text().splitlines()
+        if line.split()[2] == "cgroup2"
+    ),
+    None,
+)
+
+
+@pytest.mark.skipif(
+    UNIFIED is None or not os.access(UNIFIED, os.W_OK),
+    reason="needs root and a cgroup2 file system",
+)
+async def test_a_unit_of_the_real_kernel_is_recognised(
+    place: Place, service: Service, start: Callable[..., Acceptor]
+) -> None:
+    assert UNIFIED is not None
+    unit = f"cardea-test-{os.getpid()}.service"
+    slice_ = UNIFIED / "system.slice"
+    made = [folder for folder in (slice_, slice_ / unit) if not folder.exists()]
+    for folder in made:
+        folder.mkdir()
+    try:
+        acceptor = start()
+        join = f"echo 0 >{slice_ / unit}/cgroup.procs; exec {sys.executable} {CALLER} {place.front}"
+        caller = await asyncio.create_subprocess_exec("sh", "-c", f"{join} Hang")
+        peer = acceptor.peer(await asyncio.wait_for(service.hanging.get(), WAIT_S))
+        caller.kill()
+        await caller.wait()
+    finally:
+        for folder in reversed(made):
+            folder.rmdir()
+    assert peer is not None
+    assert (peer.unit, peer.pid) == (unit, caller.pid)
+    assert peer.exe == PROGRAM
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ import pytest
 from cardd.app.config import Config, GrantConfig, load_config, parse_config
 from cardd.app.config_reference import reference
 from cardd.app.device import nodes_of_device
-from cardd.app.policy import check_names
+from cardd.app.places import line_of
+from cardd.app.policy import check_names, load_checked
 from cardd.app.settings import ConfigError
 
 REFERENCE = Path(__file__).parents[3] / "docs/configuration.md"
@@ -72,6 +73,48 @@ def test_a_mistake_is_named_with_its_place(text: str, where: str, said: str) -> 
         parse_config(text)
     assert where in caught.value.where
     assert said in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "said"),
+    [
+        ('users = ["root",\n "nobody-here"]\nrights = ["*"]', 4, "no such user or group"),
+        ('groups = ["nobody-here"]\nrights = ["*"]', 4, "no such user or group"),
+        ('everyone = true\nrights = ["tree.read",\n"cards.reed"]', 5, "did you mean cards.read?"),
+        ('everyone = true\nrights = ["nothing"]', 5, "there are "),
+        ('everyone = true\nunits = ["netd"]\nrights = ["*"]', 5, "has no kind"),
+        ('rights = ["*"]', 3, "lets nobody in"),
+        ("everyone = true", 3, "gives nothing"),
+        ("everyone = true\nright = 1", 5, "did you mean rights?"),
+    ],
+)
+def test_a_mistake_in_a_row_is_named_with_its_line(
+    tmp_path: Path, row: str, place: int, said: str
+) -> None:
+    file = tmp_path / "cardd.toml"
+    good = '[[access.grant]]\neveryone = true\nrights = ["*"]\n'
+    file.write_text(f"# a comment\n\n[[access.grant]]\n{row}\n{good}")
+    with pytest.raises(ConfigError) as caught:
+        load_checked(file)
+    assert caught.value.where.startswith(f"{file}:{place}: access.grant[0]")
+    assert said in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "line"),
+    [
+        ("a = 1\n[b]\nc = 1", "b.c", 3),
+        ("a = 1\n[b]\nc = 1", "b.d", 2),
+        ("a = 1\n[b]\nc = 1", "e.f", None),
+        ("b.c = 1", "b.c", 1),
+        ("access = {grant = [{x = 1}]}", "access.grant[0].x", 1),
+        ("[[a.b]]\nc = 1\n[[ a.b ]] # second\nc = 1\n[d]\nc = 1", "a.b[1].c[0]", 4),
+        ("[[a.b]]\nc = 1", "a.b[1].c", None),
+        ('[n]\n"x.y:1" = 1', 'n."x.y:1"', 2),
+    ],
+)
+def test_a_key_is_found_at_its_line(text: str, place: str, line: int | None) -> None:
+    assert line_of(text, place) == line
 
 
 def test_a_file_that_cannot_be_read_is_an_error_of_the_configuration(tmp_path: Path) -> None:

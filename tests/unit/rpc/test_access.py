@@ -8,7 +8,16 @@ from itertools import product
 
 import cardea.v1
 import pytest
-from cardd.rpc.access import RIGHTS, Grant, Policy, builtin_grants, gids_of, uids_of
+from cardd.rpc.access import (
+    EVERYDAY_RIGHTS,
+    RIGHTS,
+    Grant,
+    Objects,
+    Policy,
+    builtin_grants,
+    gids_of,
+    uids_of,
+)
 from cardd.rpc.peer import Caller
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
@@ -110,13 +119,95 @@ def test_a_row_for_others_never_changes_what_a_caller_may(
         )
 
 
-def test_the_builtin_row_is_for_root_and_the_daemons_user_and_the_group() -> None:
-    (row,) = builtin_grants("root")
-    assert row.is_for(Caller(0, frozenset(), 1))
-    assert row.is_for(Caller(1000, frozenset({0}), 1))
-    assert not row.is_for(Caller(1000, frozenset({1000}), 1))
-    (without,) = builtin_grants("no-such-group-here")
-    assert not without.gids
+def test_the_administrators_have_every_right_and_the_group_changes_nothing() -> None:
+    policy = Policy(builtin_grants("daemon", "root"))
+    root, admin = Caller(0, frozenset({9}), 1), Caller(1000, frozenset({0}), 1)
+    member = Caller(1000, gids_of(["daemon"]), 1)
+    for right in RIGHTS.values():
+        assert policy.allows(root, right)
+        assert policy.allows(admin, right)
+        assert not policy.allows(ALICE, right)
+    assert {right for right in RIGHTS.values() if policy.allows(member, right)} == set(
+        EVERYDAY_RIGHTS
+    )
+    assert policy.allows(member, "cards.read", reader="R", application="mf", file="EF.ICCID")
+    assert not policy.allows(
+        member, "cards.read", reader="R", application="usim", file="USIM/EF.IMSI"
+    )
+
+
+def test_a_group_that_does_not_exist_has_no_members() -> None:
+    assert not any(row.gids for row in builtin_grants("no-such-group-here", ""))
+
+
+UNIT_CASES = [
+    ("netd.service", "netd.service", True),
+    ("net*.service", "netd.service", True),
+    ("*", "netd.service", True),
+    ("netd.service", "other.service", False),
+    ("*", "", False),
+    ("", "", False),
+    ("user@1000.service/app.service", "user@1000.service/app.service", True),
+    ("user@*.service/app.service", "user@1000.service/app.service", True),
+    # What a user calls its own units proves nothing about the system's.
+    ("*netd.service", "user@1000.service/netd.service", False),
+    ("*", "user@1000.service/netd.service", False),
+]
+
+
+@pytest.mark.parametrize(("glob", "unit", "may"), UNIT_CASES)
+def test_a_row_for_a_unit_is_for_no_unit_of_a_users_manager(
+    glob: str, unit: str, may: bool
+) -> None:
+    policy = Policy((Grant(units=(glob,), rights=("*",)),))
+    assert policy.allows(Caller(1000, frozenset(), 1, unit), "cards.read") is may
+
+
+@pytest.mark.parametrize(
+    ("uid", "unit", "may"),
+    [(1000, "a.service", True), (1001, "a.service", False), (1000, "b.service", False)],
+)
+def test_a_unit_beside_a_user_narrows_the_row(uid: int, unit: str, may: bool) -> None:
+    row = Grant(uids=frozenset({1000}), units=("a.service",), rights=("*",))
+    assert Policy((row,)).allows(Caller(uid, frozenset(), 1, unit), "cards.read") is may
+
+
+def test_every_column_that_a_call_names_has_to_match() -> None:
+    row = Grant(
+        everyone=True,
+        rights=("*",),
+        readers=("R*",),
+        applications=("pkcs15",),
+        files=("PKCS15/*",),
+        keys=("sign-*",),
+        nodes=("./NAP/*",),
+    )
+    good: Objects = {
+        "reader": "R1",
+        "application": "pkcs15",
+        "file": "PKCS15/EF.ODF",
+        "key": "sign-1",
+        "node": "./NAP/1",
+    }
+    assert row.covers("x", **good)
+    others: tuple[Objects, ...] = (
+        {"reader": "Z"},
+        {"application": "mf"},
+        {"file": "EF.ICCID"},
+        {"key": "Z"},
+        {"node": "./Z"},
+    )
+    for other in others:
+        assert not row.covers("x", **(good | other))
+    # An APDU reaches whatever it selects.
+    assert not row.covers("x", reader="R1", application="*", file="*", key="*")
+
+
+def test_the_row_that_decides_is_the_first_that_covers_the_call() -> None:
+    rows = tuple(Grant(everyone=True, rights=(right,), name=right) for right in ("a", "b*", "*"))
+    deciding = Policy(rows).deciding(ALICE, "b.x")
+    assert deciding is not None
+    assert deciding.name == "b*"
 
 
 def test_an_unknown_name_is_an_error_and_not_nobody() -> None:

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, RawFd};
 use std::os::unix::net::{SocketAddr, UnixListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::credentials::{duplicate, is_listening};
 use crate::error::AcceptorError;
-use crate::relay;
+use crate::relay::{self, Places};
 use crate::table::{Limits, Peer, Table};
 
 /// What gRPC's core puts before the abstract name of a peer.
@@ -34,19 +34,28 @@ impl Acceptor {
     ///
     /// The descriptor is duplicated: the caller keeps its own and closes it when it likes. The
     /// socket becomes non-blocking for both. The server need not listen yet: clients that come
-    /// too early are closed.
+    /// too early are closed. `proc` is where procfs is mounted.
     ///
     /// # Errors
     /// [`AcceptorError`].
-    pub fn start(listener: RawFd, upstream: &Path, limits: Limits) -> Result<Self, AcceptorError> {
+    pub fn start(
+        listener: RawFd,
+        upstream: &Path,
+        limits: Limits,
+        proc: &Path,
+    ) -> Result<Self, AcceptorError> {
         let listener = adopt(listener)?;
         check_upstream(upstream).map_err(|cause| AcceptorError::UpstreamPath {
             path: upstream.to_owned(),
             cause,
         })?;
         let table = Arc::new(Table::new(limits));
-        let running = launch(listener, upstream.to_owned(), Arc::clone(&table))
-            .map_err(AcceptorError::Thread)?;
+        let places = Places {
+            upstream: upstream.to_owned(),
+            proc: proc.to_owned(),
+        };
+        let running =
+            launch(listener, places, Arc::clone(&table)).map_err(AcceptorError::Thread)?;
         Ok(Self {
             table,
             running: Mutex::new(Some(running)),
@@ -58,6 +67,13 @@ impl Acceptor {
     #[must_use]
     pub fn peer(&self, name: &str) -> Option<Arc<Peer>> {
         self.table.find(name.strip_prefix(GRPC_SCHEME)?)
+    }
+
+    /// Everybody who is connected, by the names gRPC gives the connections.
+    #[must_use]
+    pub fn peers(&self) -> Vec<(String, Arc<Peer>)> {
+        let named = |(name, peer)| (format!("{GRPC_SCHEME}{name}"), peer);
+        self.table.all().into_iter().map(named).collect()
     }
 
     /// How many connections are open.
@@ -122,7 +138,7 @@ fn check_upstream(path: &Path) -> io::Result<()> {
     SocketAddr::from_pathname(path).map(|_| ())
 }
 
-fn launch(listener: UnixListener, upstream: PathBuf, table: Arc<Table>) -> io::Result<Running> {
+fn launch(listener: UnixListener, places: Places, table: Arc<Table>) -> io::Result<Running> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -136,7 +152,7 @@ fn launch(listener: UnixListener, upstream: PathBuf, table: Arc<Table>) -> io::R
         runtime.block_on(async move {
             tokio::select! {
                 _ = stopped => (),
-                () = relay::serve(listener, upstream, table) => (),
+                () = relay::serve(listener, places, table) => (),
             }
         });
         // Dropping the runtime drops every connection, and with it its place in the table.

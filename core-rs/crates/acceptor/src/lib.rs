@@ -5,12 +5,13 @@
 //! socket, and gives its own end there a name nobody can guess, under which the server finds the
 //! caller's [`Peer`] again.
 //!
-//! Three things make that sound:
+//! Four things make that sound:
 //!
 //! * the private socket lies in a directory that only the daemon (and root) can enter;
 //! * the name is 128 fresh random bits and says nothing by itself: identity lives in a table in
 //!   memory, is there before the server can see the connection, and goes with it;
-//! * credentials are those of the moment of `connect`: a descriptor passed on keeps them.
+//! * credentials are those of the moment of `connect`: a descriptor passed on keeps them;
+//! * a process is asked for its unit while a descriptor of it shows that its number is still its own.
 //!
 //! One thread with one event loop serves all connections; bytes wait in the kernel's socket
 //! buffers when a side is slow.
@@ -18,6 +19,7 @@
 mod acceptor;
 mod credentials;
 mod error;
+mod process;
 mod relay;
 mod table;
 

@@ -11,6 +11,7 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::sleep;
 
 use crate::credentials::peer_groups;
+use crate::process::Program;
 use crate::table::{Peer, Table};
 
 /// How long accepting rests when the process has run out of descriptors or memory.
@@ -21,15 +22,22 @@ const BACKLOG_TRIES: u32 = 400;
 /// Random bits of a name.
 const NAME_BYTES: usize = 16;
 
+/// Where things lie: the server's private socket, and the kernel's files about processes.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub upstream: PathBuf,
+    pub proc: PathBuf,
+}
+
 /// Accept for ever. Whatever `accept` says, the next client may be served.
-pub(crate) async fn serve(listener: UnixListener, upstream: PathBuf, table: Arc<Table>) {
-    let upstream: Arc<Path> = upstream.into();
+pub(crate) async fn serve(listener: UnixListener, places: Places, table: Arc<Table>) {
+    let places = Arc::new(places);
     loop {
         match accept(&listener).await {
             Ok((client, onward)) => {
-                let (upstream, table) = (Arc::clone(&upstream), Arc::clone(&table));
+                let (places, table) = (Arc::clone(&places), Arc::clone(&table));
                 tokio::spawn(async move {
-                    if join(client, onward, &upstream, &table).await.is_err() {
+                    if join(client, onward, &places, &table).await.is_err() {
                         table.count_failure();
                     }
                 });
@@ -61,27 +69,32 @@ fn is_passing(cause: &io::Error) -> bool {
 async fn join(
     mut client: UnixStream,
     onward: UnixSocket,
-    upstream: &Path,
+    places: &Places,
     table: &Arc<Table>,
 ) -> io::Result<()> {
-    let peer = identify(&client)?;
+    let peer = identify(&client, &places.proc)?;
     let Some(ticket) = table.admit(fresh_name()?, peer) else {
         return Ok(());
     };
-    let mut server = dial(onward, ticket.name(), upstream).await?;
+    let mut server = dial(onward, ticket.name(), &places.upstream).await?;
     // An end of either side is passed on to the other (half-close); when one side breaks, the
     // break is passed on by dropping both. Neither is an error of ours.
     let _ = copy_bidirectional(&mut client, &mut server).await;
     Ok(())
 }
 
-fn identify(client: &UnixStream) -> io::Result<Peer> {
+fn identify(client: &UnixStream, proc: &Path) -> io::Result<Peer> {
     let credentials = client.peer_cred()?;
+    let pid = credentials.pid().unwrap_or(0);
+    let program = Program::of(client.as_fd(), pid, proc);
     Ok(Peer {
         uid: credentials.uid(),
         gid: credentials.gid(),
-        pid: credentials.pid().unwrap_or(0),
+        pid,
         groups: peer_groups(client.as_fd())?,
+        unit: program.unit,
+        exe: program.exe,
+        comm: program.comm,
     })
 }
 

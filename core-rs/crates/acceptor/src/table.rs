@@ -16,6 +16,13 @@ pub struct Peer {
     pub pid: i32,
     /// Supplementary groups, in the kernel's order.
     pub groups: Vec<u32>,
+    /// The systemd unit it ran in: `netd.service`, or `user@1000.service/app.service` for a unit
+    /// of a user's manager. Empty: in none, or it had ended before that could be read.
+    pub unit: String,
+    /// Path of its program. Empty where the kernel does not let this process read it.
+    pub exe: String,
+    /// The name it gives itself: for people, and worth no more than its word.
+    pub comm: String,
 }
 
 /// How many connections are served at a time; one more is closed at once.
@@ -74,6 +81,13 @@ impl Table {
     /// Who stands behind a name now.
     pub fn find(&self, name: &str) -> Option<Arc<Peer>> {
         self.lock().peers.get(name).cloned()
+    }
+
+    /// Everybody, by name.
+    pub fn all(&self) -> Vec<(String, Arc<Peer>)> {
+        let open = self.lock();
+        let copy = |(name, peer): (&String, &Arc<Peer>)| (name.clone(), Arc::clone(peer));
+        open.peers.iter().map(copy).collect()
     }
 
     /// How many connections are open.
@@ -141,6 +155,9 @@ mod tests {
             gid: uid,
             pid: 1,
             groups: vec![],
+            unit: String::new(),
+            exe: String::new(),
+            comm: String::new(),
         }
     }
 

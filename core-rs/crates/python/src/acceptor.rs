@@ -1,5 +1,6 @@
 //! The socket acceptor that tells the daemon who is calling.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ create_exception!(
 /// A thread of its own serves all connections and never needs the interpreter. The descriptor is
 /// duplicated, and the socket becomes non-blocking. Connections beyond the limits are closed at
 /// once. AcceptorError if the descriptor is no listening Unix stream socket or the path cannot
-/// be a socket's address.
+/// be a socket's address. `proc` is where procfs is mounted, /proc by default.
 #[pyclass(module = "cardea_core", frozen)]
 struct Acceptor(acceptor::Acceptor);
 
@@ -31,19 +32,24 @@ struct Acceptor(acceptor::Acceptor);
 impl Acceptor {
     /// Start accepting.
     #[new]
-    #[pyo3(signature = (listener_fd, upstream_path, *, max_connections=1024, max_per_uid=256))]
+    #[pyo3(signature = (
+        listener_fd, upstream_path, *,
+        max_connections=1024, max_per_uid=256, proc=None
+    ))]
     fn new(
         py: Python<'_>,
         listener_fd: i32,
         upstream_path: PathBuf,
         max_connections: usize,
         max_per_uid: usize,
+        proc: Option<PathBuf>,
     ) -> PyResult<Self> {
         let limits = Limits {
             connections: max_connections,
             per_uid: max_per_uid,
         };
-        acceptor::Acceptor::start(listener_fd, &upstream_path, limits)
+        let proc = proc.unwrap_or_else(|| PathBuf::from("/proc"));
+        acceptor::Acceptor::start(listener_fd, &upstream_path, limits, &proc)
             .map(Self)
             .map_err(|error| raise::<AcceptorError>(py, error.code(), error.to_string()))
     }
@@ -52,6 +58,12 @@ impl Acceptor {
     /// name this acceptor did not give, and once the connection has closed.
     fn peer(&self, name: &str) -> Option<Peer> {
         self.0.peer(name).map(Peer)
+    }
+
+    /// Everybody who is connected, by the names gRPC gives the connections.
+    fn peers(&self) -> HashMap<String, Peer> {
+        let peers = self.0.peers().into_iter();
+        peers.map(|(name, peer)| (name, Peer(peer))).collect()
     }
 
     /// How many connections are open.
@@ -108,6 +120,24 @@ impl Peer {
     #[getter]
     fn groups<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &self.0.groups)
+    }
+
+    /// The systemd unit: netd.service, or user@1000.service/app.service. Empty: none, or unknown.
+    #[getter]
+    fn unit(&self) -> &str {
+        &self.0.unit
+    }
+
+    /// Path of the program. Empty where it may not be read.
+    #[getter]
+    fn exe(&self) -> &str {
+        &self.0.exe
+    }
+
+    /// The name the process gives itself: for people only.
+    #[getter]
+    fn comm(&self) -> &str {
+        &self.0.comm
     }
 
     fn __repr__(&self) -> String {
