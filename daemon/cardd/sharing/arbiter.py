@@ -1,28 +1,25 @@
-"""The queue for one card: users in turn, a user's callers in turn, each in its order."""
+"""The queue for one card: priorities, users in turn, leases that end, a polite word before."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from cardd.sharing.ticket import Ended, EndReason, Ticket
+from cardd.sharing.ticket import Ended, EndReason, Priority, Ticket
+from cardd.sharing.turns import Precedence, Turns
 
-__all__ = ["Arbiter"]
-
-
-_Queues: TypeAlias = OrderedDict[str, deque[Ticket]]
-"""A user's callers, next one first, each with its tickets in order."""
+__all__ = ["Arbiter", "Hold"]
 
 
 @dataclass(slots=True)
-class _Hold:
-    """The lease in force. `idle_since` is None while a command is on its way."""
+class Hold:
+    """The lease in force. `idle_since` is None while a command is on its way; `asked` says that
+    its holder has been told of those who wait."""
 
     ticket: Ticket
     granted_at: float
     idle_since: float | None
+    asked: bool = False
 
 
 class Arbiter:
@@ -30,22 +27,27 @@ class Arbiter:
 
     Between two leases lies a cleaning: the card is granted again only after `cleaned`. A lease
     ends by `release`, `abort`, `expire` or `end_all`; a wait by `cancel`, `expire` or `end_all`.
-    Users take turns, and within a user's turns its callers do: between a request and its grant
-    every other user is served at most once for each request of the same user before it, however
-    many programs that user starts. What a caller's name has before a comma is its user; a name
-    without one is a user of its own. Not thread-safe.
+    Who is next is told by `Precedence` and `Turns`. A holder has its slice for itself; when that
+    is over and others wait, or when somebody of a higher priority does, `ask` names it once, so
+    that it may be told. Not thread-safe.
     """
 
-    def __init__(self, *, idle_limit_s: float, max_hold_s: float) -> None:
-        if idle_limit_s <= 0 or max_hold_s <= 0:
+    def __init__(self, *, idle_limit_s: float, max_hold_s: float, slice_s: float = 0.0) -> None:
+        if idle_limit_s <= 0 or max_hold_s <= 0 or slice_s < 0:
             raise ValueError("limits are positive")
         self.idle_limit_s = idle_limit_s
         self.max_hold_s = max_hold_s
-        self._turns: OrderedDict[str, _Queues] = OrderedDict()  # next user first
-        self._served = ""  # the user whose turn was the last
-        self._hold: _Hold | None = None
+        self.slice_s = slice_s
+        self._lanes = {priority: Turns() for priority in Priority}
+        self._precedence = Precedence()
+        self._hold: Hold | None = None
         self._cleaning = False
         self._numbers = 0
+
+    @property
+    def hold(self) -> Hold | None:
+        """The lease in force, to be looked at only."""
+        return self._hold
 
     @property
     def holder(self) -> Ticket | None:
@@ -59,40 +61,48 @@ class Arbiter:
     @property
     def waiting(self) -> tuple[Ticket, ...]:
         """Those who wait, in the order in which they would be served."""
-        users = (_in_turn(callers.values()) for callers in self._turns.values())
-        return tuple(_in_turn(users))
+        left = {p: iter(lane.in_order()) for p, lane in self._lanes.items() if lane}
+        following = {p: next(tickets) for p, tickets in left.items()}
+        precedence = self._precedence.copy()
+        order: list[Ticket] = []
+        while following:
+            chosen = precedence.choose(following)
+            order.append(following.pop(chosen))
+            ticket = next(left[chosen], None)
+            if ticket is not None:
+                following[chosen] = ticket
+        return tuple(order)
 
-    def request(self, caller: str, purpose: str, deadline: float, now: float) -> Ticket:
+    def request(
+        self,
+        caller: str,
+        purpose: str,
+        deadline: float,
+        now: float,
+        priority: Priority = Priority.NORMAL,
+    ) -> Ticket:
         """Queue up. A deadline that has passed still has its one chance at the next `grants`."""
         self._numbers += 1
-        ticket = Ticket(self._numbers, caller, purpose, now, deadline)
-        user = _user_of(caller)
-        if user not in self._turns:
-            self._turns[user] = OrderedDict()
-            # Who was served last has had a turn since this one's last: it comes after.
-            if self._served in self._turns:
-                self._turns.move_to_end(self._served)
-        self._turns[user].setdefault(caller, deque()).append(ticket)
+        ticket = Ticket(self._numbers, caller, purpose, now, deadline, priority)
+        self._lanes[priority].add(ticket)
         return ticket
 
     def grants(self, now: float) -> list[Ticket]:
         """The ticket that has the card from now on; [] if the card is not free or nobody waits."""
-        if self._hold is not None or self._cleaning or not self._turns:
+        waiting = [priority for priority, lane in self._lanes.items() if lane]
+        if self._hold is not None or self._cleaning or not waiting:
             return []
-        user, callers = next(iter(self._turns.items()))
-        caller, queue = next(iter(callers.items()))
-        ticket = queue.popleft()
-        self._served = user
-        if queue:
-            callers.move_to_end(caller)
-        else:
-            del callers[caller]
-        if callers:
-            self._turns.move_to_end(user)
-        else:
-            del self._turns[user]
-        self._hold = _Hold(ticket, granted_at=now, idle_since=now)
+        ticket = self._lanes[self._precedence.choose(waiting)].take()
+        self._hold = Hold(ticket, granted_at=now, idle_since=now)
         return [ticket]
+
+    def ask(self, now: float) -> Ticket | None:
+        """The holder, if it is time to tell it that others wait; each holder is told once."""
+        due = self._ask_at()
+        if self._hold is None or due is None or now < due:
+            return None
+        self._hold.asked = True
+        return self._hold.ticket
 
     def working(self, ticket: Ticket) -> bool:
         """A command goes out: the idle limit stands still. False if the lease is over."""
@@ -118,16 +128,8 @@ class Arbiter:
 
     def cancel(self, ticket: Ticket, reason: EndReason = EndReason.CANCELLED) -> Ended | None:
         """Leave the queue; None if the ticket did not wait any more."""
-        user = _user_of(ticket.caller)
-        callers = self._turns.get(user, OrderedDict())
-        queue = callers.get(ticket.caller)
-        if queue is None or ticket not in queue:
+        if not self._lanes[ticket.priority].remove(ticket):
             return None
-        queue.remove(ticket)
-        if not queue:
-            del callers[ticket.caller]
-        if not callers:
-            del self._turns[user]
         return Ended(ticket, reason, held=False)
 
     def cleaned(self) -> None:
@@ -157,25 +159,40 @@ class Arbiter:
         ended = [Ended(ticket, reason, held=False) for ticket in self.waiting]
         if self._hold is not None:
             ended.insert(0, Ended(self._hold.ticket, reason, held=True))
-        self._turns.clear()
+        for lane in self._lanes.values():
+            lane.clear()
         self._hold = None
         self._cleaning = False
         return ended
 
     def next_limit(self) -> float | None:
-        """When `expire` will next have something to do; None if never."""
+        """When `expire` or `ask` will next have something to do; None if never."""
         limits = [ticket.deadline for ticket in self._queued()]
         if self._hold is not None:
             limits.append(self._hold.granted_at + self.max_hold_s)
             if self._hold.idle_since is not None:
                 limits.append(self._hold.idle_since + self.idle_limit_s)
+            ask_at = self._ask_at()
+            limits += [ask_at] if ask_at is not None else []
         return min(limits, default=None)
+
+    def _ask_at(self) -> float | None:
+        """When the holder is to be told of those who wait; None if not as things are."""
+        hold = self._hold
+        if hold is None or hold.asked:
+            return None
+        for priority, lane in self._lanes.items():  # highest first
+            if priority is hold.ticket.priority:
+                break
+            if lane:
+                return hold.granted_at
+        waits = any(lane for lane in self._lanes.values())
+        return hold.granted_at + self.slice_s if waits else None
 
     def _queued(self) -> Iterator[Ticket]:
         """Those who wait, in no order."""
-        for callers in self._turns.values():
-            for queue in callers.values():
-                yield from queue
+        for lane in self._lanes.values():
+            yield from lane
 
     def _end_hold(self, ticket: Ticket, reason: EndReason) -> Ended | None:
         if self._hold is None or self._hold.ticket != ticket:
@@ -183,16 +200,3 @@ class Arbiter:
         self._hold = None
         self._cleaning = True
         return Ended(ticket, reason, held=True)
-
-
-def _user_of(caller: str) -> str:
-    return caller.partition(",")[0]
-
-
-def _in_turn(queues: Iterable[Iterable[Ticket]]) -> list[Ticket]:
-    """One of each, again and again, as long as there are any."""
-    left = [deque(queue) for queue in queues]
-    order: list[Ticket] = []
-    while left := [queue for queue in left if queue]:
-        order.extend(queue.popleft() for queue in left)
-    return order

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["EndReason", "Ended", "Ticket"]
+__all__ = ["EndReason", "Ended", "Priority", "Ticket"]
 
 
 class EndReason(Enum):
@@ -22,6 +22,16 @@ class EndReason(Enum):
     SHUTDOWN = "shutdown"
 
 
+class Priority(Enum):
+    """Who goes first, in this order. The daemon decides by what is done, never the caller."""
+
+    INTERACTIVE = "interactive"
+    """A person has entered a PIN and waits."""
+    PROVISIONING = "provisioning"
+    """The machine is being set up: programs wait for what comes of it."""
+    NORMAL = "normal"
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A request for the card. Times are seconds on one monotonic clock."""
@@ -31,6 +41,7 @@ class Ticket:
     purpose: str
     requested_at: float
     deadline: float
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections import deque
 
 import pytest
 from cardd.sharing.arbiter import Arbiter
-from cardd.sharing.ticket import EndReason, Ticket
+from cardd.sharing.ticket import EndReason, Priority, Ticket
+from cardd.sharing.turns import PATIENCE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -16,8 +17,14 @@ def arbiter() -> Arbiter:
     return Arbiter(idle_limit_s=IDLE_S, max_hold_s=HOLD_S)
 
 
-def ask(queue: Arbiter, caller: str, now: float = 0.0, deadline: float = 1000.0) -> Ticket:
-    return queue.request(caller, "test", deadline, now)
+def ask(
+    queue: Arbiter,
+    caller: str,
+    now: float = 0.0,
+    deadline: float = 1000.0,
+    priority: Priority = Priority.NORMAL,
+) -> Ticket:
+    return queue.request(caller, "test", deadline, now, priority)
 
 
 def finish(queue: Arbiter, ticket: Ticket) -> None:
@@ -143,6 +150,53 @@ def test_limits_are_positive() -> None:
         Arbiter(idle_limit_s=0, max_hold_s=1)
 
 
+def test_who_has_entered_a_pin_goes_first_and_then_provisioning() -> None:
+    queue = arbiter()
+    normal = ask(queue, "a")
+    provisioning = ask(queue, "cardd", priority=Priority.PROVISIONING)
+    interactive = ask(queue, "b", priority=Priority.INTERACTIVE)
+    assert list(queue.waiting) == [interactive, provisioning, normal]
+
+
+def test_a_priority_passes_those_who_wait_twice_at_most() -> None:
+    queue = arbiter()
+    calm = ask(queue, "calm")
+    hasty = [ask(queue, "hasty", priority=Priority.INTERACTIVE) for _ in range(5)]
+    assert PATIENCE == 2
+    assert list(queue.waiting) == [*hasty[:2], calm, *hasty[2:]]
+
+
+def test_a_holder_is_told_once_when_its_slice_is_over_and_others_wait() -> None:
+    queue = Arbiter(idle_limit_s=IDLE_S, max_hold_s=HOLD_S, slice_s=2.0)
+    holder = ask(queue, "a")
+    queue.grants(0)
+    assert queue.ask(3) is None  # nobody waits
+    ask(queue, "b", now=1)
+    assert queue.next_limit() == 2.0
+    assert queue.ask(1.9) is None
+    assert queue.ask(2.0) == holder
+    assert queue.ask(3.0) is None
+
+
+def test_a_holder_is_told_at_once_of_who_goes_first_but_keeps_the_card() -> None:
+    queue = Arbiter(idle_limit_s=IDLE_S, max_hold_s=HOLD_S, slice_s=2.0)
+    holder = ask(queue, "a")
+    queue.grants(0)
+    ask(queue, "b", now=0.5, priority=Priority.INTERACTIVE)
+    assert queue.ask(0.5) == holder
+    assert queue.grants(0.5) == []
+    assert queue.holder == holder
+
+
+def test_a_holder_of_the_highest_priority_has_its_slice_like_any_other() -> None:
+    queue = Arbiter(idle_limit_s=IDLE_S, max_hold_s=HOLD_S, slice_s=2.0)
+    ask(queue, "a", priority=Priority.INTERACTIVE)
+    queue.grants(0)
+    ask(queue, "b", now=0.5)
+    assert queue.ask(1.9) is None
+    assert queue.ask(2.0) is not None
+
+
 class Queueing(RuleBasedStateMachine):
     """Any sequence of requests, grants, ends and time; beside it a plain record of it."""
 
@@ -207,6 +261,7 @@ class Queueing(RuleBasedStateMachine):
         self.now += step
         for ended in self.queue.expire(self.now):
             self._over(ended.ticket)
+        self.queue.ask(self.now)
         limit = self.queue.next_limit()
         assert limit is None or limit > self.now
 
@@ -276,13 +331,19 @@ def test_the_programs_of_one_user_share_its_turns_evenly() -> None:
     assert [t.caller for t in queue.waiting] == ["7, a", "8, c", "7, b", "8, c", "7, a", "8, c"]
 
 
-@given(st.lists(st.tuples(st.sampled_from("78"), st.sampled_from("abc"), st.booleans())))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("78"), st.sampled_from("abc"), st.booleans(), st.sampled_from(Priority)
+        )
+    )
+)
 def test_who_waits_is_served_in_the_order_that_is_told(
-    requests: list[tuple[str, str, bool]],
+    requests: list[tuple[str, str, bool, Priority]],
 ) -> None:
     queue = arbiter()
-    for user, program, stays in requests:
-        ticket = ask(queue, f"{user}, {program}")
+    for user, program, stays, priority in requests:
+        ticket = ask(queue, f"{user}, {program}", priority=priority)
         if not stays:
             assert queue.cancel(ticket) is not None
     told, served = list(queue.waiting), []
