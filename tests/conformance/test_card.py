@@ -11,7 +11,7 @@ from cardd.card.credentials import ADM1, DEFAULT_FLOOR, Presenter
 from cardd.card.directory import ApplicationKind
 from cardd.card.errors import NoSuchApplication
 from cardd.card.fcp import FileStructure
-from cardd.card.files import KNOWN_FILES, read_known
+from cardd.card.files import KNOWN_FILES, locate, read_path
 from cardd.card.identify import EF_ICCID, identify
 from cardd.card.provisioning_files import survey, update
 from cardd.card.status import AccessDenied, NotFoundOnCard, StatusError
@@ -101,7 +101,7 @@ def test_known_files_are_as_large_as_they_say_and_decode(card: Card, name: str) 
     with working_channel(card.transmit) as channel:
         files = FileSystem(channel)
         try:
-            content = read_known(files, name, card.identity.applications)
+            content = read_path(files, locate(files, name, card.identity.applications))
         except (NotFoundOnCard, AccessDenied, NoSuchApplication):
             return
         info = files.select(content.path)

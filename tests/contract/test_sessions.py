@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cardea
 import grpc
 import pytest
 from cardea.v1 import cards_pb2 as pb
 from cardea.v1 import cards_pb2_grpc as pb_grpc
+from support.client import eventually
 from support.daemon import RunningDaemon
 from support.stack import Pcsc
 
@@ -179,3 +181,61 @@ def test_a_card_that_is_pulled_ends_the_session_as_lost(daemon: RunningDaemon, p
     with daemon.client() as client:
         error = how_it_ends(client, 100, pause_s=0.02, meanwhile=pcsc.remove)
     assert error.reason == "CARD_LOST"
+
+
+async def test_a_holder_that_asks_for_it_is_told_once_that_others_wait(pcsc: Pcsc) -> None:
+    pcsc.insert()
+    settings = "[sharing]\nslice_s = 0.0\n[provisioning]\non_insert = false"
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon:
+        async with grpc.aio.insecure_channel(f"unix:{daemon.socket}") as channel:
+            stub = pb_grpc.CardServiceStub(channel)
+            holder, silent = stub.Session(), stub.Session()
+            opening = pb.SessionOpen(purpose="holding", notices=True)
+            await holder.write(pb.SessionRequest(open=opening))
+            assert (await answer_of(holder)).HasField("granted")
+            await silent.write(open_message())
+            notice = await answer_of(holder)
+            assert notice.notice.waiting == 1
+            # The lease goes on as before, and nothing more is said.
+            for _ in range(3):
+                await holder.write(pb.SessionRequest(command=SELECT_ICCID))
+                assert (await answer_of(holder)).response.hex() == "9000"
+            await holder.write(pb.SessionRequest(end=pb.SessionEnd()))
+            assert (await answer_of(holder)).HasField("ended")
+            assert (await answer_of(silent)).HasField("granted")
+            third = stub.Session()
+            await third.write(open_message())
+            # Who has not asked for notices gets none.
+            await silent.write(pb.SessionRequest(command=SELECT_ICCID))
+            assert (await answer_of(silent)).response.hex() == "9000"
+            await silent.write(pb.SessionRequest(end=pb.SessionEnd()))
+            assert (await answer_of(silent)).HasField("ended")
+            third.cancel()
+
+
+def test_who_holds_the_card_and_who_waits_is_told_in_the_order_of_service(
+    daemon: RunningDaemon, pcsc: Pcsc
+) -> None:
+    pcsc.insert()
+    with daemon.client() as client, ThreadPoolExecutor(2) as pool:
+        client.card()
+        (free, *_) = client.holders()
+        assert not free.HasField("holder")
+        assert not free.waiting
+        with client.session(purpose="holding") as session:
+            session.transmit(SELECT_ICCID)
+            waiting = pool.submit(client.transmit, "", READ_TEN, max_wait_s=20)
+            eventually(lambda: len(client.holders()[0].waiting) == 1)
+            (queue,) = client.holders(client.readers()[0].name)
+            assert queue.holder.purpose == "holding"
+            assert queue.holder.caller.startswith("uid ")
+            assert queue.holder.priority == pb.QUEUE_PRIORITY_NORMAL
+            assert 0 < queue.holder.left.ToTimedelta().total_seconds() < 30
+            (waiter,) = queue.waiting
+            assert waiter.purpose == "Transmit"
+            assert 10 < waiter.left.ToTimedelta().total_seconds() <= 20
+        assert waiting.result().hex() == NO_FILE_SELECTED
+        after = client.holders()[0]
+    assert after.leases == free.leases + 2
+    assert after.apdus > free.apdus
+    assert not after.HasField("holder")

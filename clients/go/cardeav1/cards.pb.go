@@ -77,6 +77,61 @@ func (ApplicationKind) EnumDescriptor() ([]byte, []int) {
 	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{0}
 }
 
+// Who goes first; the daemon decides by what is done. Who waits is passed over
+// twice at most.
+type QueuePriority int32
+
+const (
+	QueuePriority_QUEUE_PRIORITY_UNSPECIFIED  QueuePriority = 0
+	QueuePriority_QUEUE_PRIORITY_NORMAL       QueuePriority = 1
+	QueuePriority_QUEUE_PRIORITY_PROVISIONING QueuePriority = 2
+	// A person has entered a PIN.
+	QueuePriority_QUEUE_PRIORITY_INTERACTIVE QueuePriority = 3
+)
+
+// Enum value maps for QueuePriority.
+var (
+	QueuePriority_name = map[int32]string{
+		0: "QUEUE_PRIORITY_UNSPECIFIED",
+		1: "QUEUE_PRIORITY_NORMAL",
+		2: "QUEUE_PRIORITY_PROVISIONING",
+		3: "QUEUE_PRIORITY_INTERACTIVE",
+	}
+	QueuePriority_value = map[string]int32{
+		"QUEUE_PRIORITY_UNSPECIFIED":  0,
+		"QUEUE_PRIORITY_NORMAL":       1,
+		"QUEUE_PRIORITY_PROVISIONING": 2,
+		"QUEUE_PRIORITY_INTERACTIVE":  3,
+	}
+)
+
+func (x QueuePriority) Enum() *QueuePriority {
+	p := new(QueuePriority)
+	*p = x
+	return p
+}
+
+func (x QueuePriority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QueuePriority) Descriptor() protoreflect.EnumDescriptor {
+	return file_cardea_v1_cards_proto_enumTypes[1].Descriptor()
+}
+
+func (QueuePriority) Type() protoreflect.EnumType {
+	return &file_cardea_v1_cards_proto_enumTypes[1]
+}
+
+func (x QueuePriority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QueuePriority.Descriptor instead.
+func (QueuePriority) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{1}
+}
+
 type Card struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// cards/{card}
@@ -1046,8 +1101,10 @@ type SessionOpen struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// For people who ask who holds the card.
-	Purpose       string               `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
-	MaxWait       *durationpb.Duration `protobuf:"bytes,3,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	Purpose string               `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	MaxWait *durationpb.Duration `protobuf:"bytes,3,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	// Send a TakeoverNotice when others wait.
+	Notices       bool `protobuf:"varint,4,opt,name=notices,proto3" json:"notices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1103,6 +1160,13 @@ func (x *SessionOpen) GetMaxWait() *durationpb.Duration {
 	return nil
 }
 
+func (x *SessionOpen) GetNotices() bool {
+	if x != nil {
+		return x.Notices
+	}
+	return false
+}
+
 type SessionEnd struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1146,6 +1210,7 @@ type SessionResponse struct {
 	//	*SessionResponse_Granted
 	//	*SessionResponse_Response
 	//	*SessionResponse_Ended
+	//	*SessionResponse_Notice
 	Message       isSessionResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1215,6 +1280,15 @@ func (x *SessionResponse) GetEnded() *SessionEnded {
 	return nil
 }
 
+func (x *SessionResponse) GetNotice() *TakeoverNotice {
+	if x != nil {
+		if x, ok := x.Message.(*SessionResponse_Notice); ok {
+			return x.Notice
+		}
+	}
+	return nil
+}
+
 type isSessionResponse_Message interface {
 	isSessionResponse_Message()
 }
@@ -1232,11 +1306,65 @@ type SessionResponse_Ended struct {
 	Ended *SessionEnded `protobuf:"bytes,3,opt,name=ended,proto3,oneof"`
 }
 
+type SessionResponse_Notice struct {
+	// Comes between two answers, at most once, and only if open asked for it.
+	Notice *TakeoverNotice `protobuf:"bytes,4,opt,name=notice,proto3,oneof"`
+}
+
 func (*SessionResponse_Granted) isSessionResponse_Message() {}
 
 func (*SessionResponse_Response) isSessionResponse_Message() {}
 
 func (*SessionResponse_Ended) isSessionResponse_Message() {}
+
+func (*SessionResponse_Notice) isSessionResponse_Message() {}
+
+// Others wait and the holder's slice is over, or somebody waits who goes first.
+// A polite holder ends soon; nothing else happens before the lease's own limits.
+type TakeoverNotice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Callers that wait.
+	Waiting       uint32 `protobuf:"varint,1,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeoverNotice) Reset() {
+	*x = TakeoverNotice{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeoverNotice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeoverNotice) ProtoMessage() {}
+
+func (x *TakeoverNotice) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeoverNotice.ProtoReflect.Descriptor instead.
+func (*TakeoverNotice) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TakeoverNotice) GetWaiting() uint32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
 
 type SessionGranted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1253,7 +1381,7 @@ type SessionGranted struct {
 
 func (x *SessionGranted) Reset() {
 	*x = SessionGranted{}
-	mi := &file_cardea_v1_cards_proto_msgTypes[18]
+	mi := &file_cardea_v1_cards_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1393,7 @@ func (x *SessionGranted) String() string {
 func (*SessionGranted) ProtoMessage() {}
 
 func (x *SessionGranted) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_cards_proto_msgTypes[18]
+	mi := &file_cardea_v1_cards_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1406,7 @@ func (x *SessionGranted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionGranted.ProtoReflect.Descriptor instead.
 func (*SessionGranted) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{18}
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SessionGranted) GetSession() string {
@@ -1317,7 +1445,7 @@ type SessionEnded struct {
 
 func (x *SessionEnded) Reset() {
 	*x = SessionEnded{}
-	mi := &file_cardea_v1_cards_proto_msgTypes[19]
+	mi := &file_cardea_v1_cards_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1457,7 @@ func (x *SessionEnded) String() string {
 func (*SessionEnded) ProtoMessage() {}
 
 func (x *SessionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_cards_proto_msgTypes[19]
+	mi := &file_cardea_v1_cards_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1470,358 @@ func (x *SessionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionEnded.ProtoReflect.Descriptor instead.
 func (*SessionEnded) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{19}
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{20}
+}
+
+type ListHoldersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cards/{card} or readers/{reader}; empty: every reader.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHoldersRequest) Reset() {
+	*x = ListHoldersRequest{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHoldersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHoldersRequest) ProtoMessage() {}
+
+func (x *ListHoldersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHoldersRequest.ProtoReflect.Descriptor instead.
+func (*ListHoldersRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListHoldersRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ListHoldersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queues        []*CardQueue           `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHoldersResponse) Reset() {
+	*x = ListHoldersResponse{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHoldersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHoldersResponse) ProtoMessage() {}
+
+func (x *ListHoldersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHoldersResponse.ProtoReflect.Descriptor instead.
+func (*ListHoldersResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListHoldersResponse) GetQueues() []*CardQueue {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+// One reader's card: who has it, who waits, how much was done.
+type CardQueue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// readers/{reader}
+	Reader string `protobuf:"bytes,1,opt,name=reader,proto3" json:"reader,omitempty"`
+	// Unset if nobody has the card.
+	Holder *CardHolder `protobuf:"bytes,2,opt,name=holder,proto3" json:"holder,omitempty"`
+	// Next one first.
+	Waiting []*CardWaiter `protobuf:"bytes,3,rep,name=waiting,proto3" json:"waiting,omitempty"`
+	// The holder itself waits for another PC/SC program.
+	KeptOut bool `protobuf:"varint,4,opt,name=kept_out,json=keptOut,proto3" json:"kept_out,omitempty"`
+	// Leases, APDUs and reads without the card, each since the reader was found.
+	Leases        uint64 `protobuf:"varint,5,opt,name=leases,proto3" json:"leases,omitempty"`
+	Apdus         uint64 `protobuf:"varint,6,opt,name=apdus,proto3" json:"apdus,omitempty"`
+	CachedReads   uint64 `protobuf:"varint,7,opt,name=cached_reads,json=cachedReads,proto3" json:"cached_reads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CardQueue) Reset() {
+	*x = CardQueue{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CardQueue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CardQueue) ProtoMessage() {}
+
+func (x *CardQueue) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CardQueue.ProtoReflect.Descriptor instead.
+func (*CardQueue) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CardQueue) GetReader() string {
+	if x != nil {
+		return x.Reader
+	}
+	return ""
+}
+
+func (x *CardQueue) GetHolder() *CardHolder {
+	if x != nil {
+		return x.Holder
+	}
+	return nil
+}
+
+func (x *CardQueue) GetWaiting() []*CardWaiter {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *CardQueue) GetKeptOut() bool {
+	if x != nil {
+		return x.KeptOut
+	}
+	return false
+}
+
+func (x *CardQueue) GetLeases() uint64 {
+	if x != nil {
+		return x.Leases
+	}
+	return 0
+}
+
+func (x *CardQueue) GetApdus() uint64 {
+	if x != nil {
+		return x.Apdus
+	}
+	return 0
+}
+
+func (x *CardQueue) GetCachedReads() uint64 {
+	if x != nil {
+		return x.CachedReads
+	}
+	return 0
+}
+
+type CardHolder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "uid 1000, pid 4242"; "cardd" is the daemon itself.
+	Caller   string               `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	Purpose  string               `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Priority QueuePriority        `protobuf:"varint,3,opt,name=priority,proto3,enum=cardea.v1.QueuePriority" json:"priority,omitempty"`
+	Held     *durationpb.Duration `protobuf:"bytes,4,opt,name=held,proto3" json:"held,omitempty"`
+	// Until the maximum hold.
+	Left *durationpb.Duration `protobuf:"bytes,5,opt,name=left,proto3" json:"left,omitempty"`
+	// An APDU is on its way.
+	Working       bool `protobuf:"varint,6,opt,name=working,proto3" json:"working,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CardHolder) Reset() {
+	*x = CardHolder{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CardHolder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CardHolder) ProtoMessage() {}
+
+func (x *CardHolder) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CardHolder.ProtoReflect.Descriptor instead.
+func (*CardHolder) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CardHolder) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *CardHolder) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *CardHolder) GetPriority() QueuePriority {
+	if x != nil {
+		return x.Priority
+	}
+	return QueuePriority_QUEUE_PRIORITY_UNSPECIFIED
+}
+
+func (x *CardHolder) GetHeld() *durationpb.Duration {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *CardHolder) GetLeft() *durationpb.Duration {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *CardHolder) GetWorking() bool {
+	if x != nil {
+		return x.Working
+	}
+	return false
+}
+
+type CardWaiter struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Caller   string                 `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	Purpose  string                 `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Priority QueuePriority          `protobuf:"varint,3,opt,name=priority,proto3,enum=cardea.v1.QueuePriority" json:"priority,omitempty"`
+	Waited   *durationpb.Duration   `protobuf:"bytes,4,opt,name=waited,proto3" json:"waited,omitempty"`
+	// Until the maximum wait.
+	Left          *durationpb.Duration `protobuf:"bytes,5,opt,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CardWaiter) Reset() {
+	*x = CardWaiter{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CardWaiter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CardWaiter) ProtoMessage() {}
+
+func (x *CardWaiter) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CardWaiter.ProtoReflect.Descriptor instead.
+func (*CardWaiter) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *CardWaiter) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *CardWaiter) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *CardWaiter) GetPriority() QueuePriority {
+	if x != nil {
+		return x.Priority
+	}
+	return QueuePriority_QUEUE_PRIORITY_UNSPECIFIED
+}
+
+func (x *CardWaiter) GetWaited() *durationpb.Duration {
+	if x != nil {
+		return x.Waited
+	}
+	return nil
+}
+
+func (x *CardWaiter) GetLeft() *durationpb.Duration {
+	if x != nil {
+		return x.Left
+	}
+	return nil
 }
 
 type WriteCardRequest struct {
@@ -1360,7 +1839,7 @@ type WriteCardRequest struct {
 
 func (x *WriteCardRequest) Reset() {
 	*x = WriteCardRequest{}
-	mi := &file_cardea_v1_cards_proto_msgTypes[20]
+	mi := &file_cardea_v1_cards_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1851,7 @@ func (x *WriteCardRequest) String() string {
 func (*WriteCardRequest) ProtoMessage() {}
 
 func (x *WriteCardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_cards_proto_msgTypes[20]
+	mi := &file_cardea_v1_cards_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1864,7 @@ func (x *WriteCardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteCardRequest.ProtoReflect.Descriptor instead.
 func (*WriteCardRequest) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{20}
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WriteCardRequest) GetName() string {
@@ -1428,7 +1907,7 @@ type CardFileWrite struct {
 
 func (x *CardFileWrite) Reset() {
 	*x = CardFileWrite{}
-	mi := &file_cardea_v1_cards_proto_msgTypes[21]
+	mi := &file_cardea_v1_cards_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1919,7 @@ func (x *CardFileWrite) String() string {
 func (*CardFileWrite) ProtoMessage() {}
 
 func (x *CardFileWrite) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_cards_proto_msgTypes[21]
+	mi := &file_cardea_v1_cards_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1932,7 @@ func (x *CardFileWrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardFileWrite.ProtoReflect.Descriptor instead.
 func (*CardFileWrite) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{21}
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CardFileWrite) GetOid() string {
@@ -1485,7 +1964,7 @@ type WriteCardResponse struct {
 
 func (x *WriteCardResponse) Reset() {
 	*x = WriteCardResponse{}
-	mi := &file_cardea_v1_cards_proto_msgTypes[22]
+	mi := &file_cardea_v1_cards_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1976,7 @@ func (x *WriteCardResponse) String() string {
 func (*WriteCardResponse) ProtoMessage() {}
 
 func (x *WriteCardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_cards_proto_msgTypes[22]
+	mi := &file_cardea_v1_cards_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1989,7 @@ func (x *WriteCardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteCardResponse.ProtoReflect.Descriptor instead.
 func (*WriteCardResponse) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{22}
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WriteCardResponse) GetSha256() [][]byte {
@@ -1594,25 +2073,56 @@ const file_cardea_v1_cards_proto_rawDesc = "" +
 	"\x04open\x18\x01 \x01(\v2\x16.cardea.v1.SessionOpenH\x00R\x04open\x12\x1a\n" +
 	"\acommand\x18\x02 \x01(\fH\x00R\acommand\x12)\n" +
 	"\x03end\x18\x03 \x01(\v2\x15.cardea.v1.SessionEndH\x00R\x03endB\t\n" +
-	"\amessage\"q\n" +
+	"\amessage\"\x8b\x01\n" +
 	"\vSessionOpen\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\apurpose\x18\x02 \x01(\tR\apurpose\x124\n" +
-	"\bmax_wait\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\amaxWait\"\f\n" +
+	"\bmax_wait\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\amaxWait\x12\x18\n" +
+	"\anotices\x18\x04 \x01(\bR\anotices\"\f\n" +
 	"\n" +
-	"SessionEnd\"\xa2\x01\n" +
+	"SessionEnd\"\xd7\x01\n" +
 	"\x0fSessionResponse\x125\n" +
 	"\agranted\x18\x01 \x01(\v2\x19.cardea.v1.SessionGrantedH\x00R\agranted\x12\x1c\n" +
 	"\bresponse\x18\x02 \x01(\fH\x00R\bresponse\x12/\n" +
-	"\x05ended\x18\x03 \x01(\v2\x17.cardea.v1.SessionEndedH\x00R\x05endedB\t\n" +
-	"\amessage\"\xbf\x01\n" +
+	"\x05ended\x18\x03 \x01(\v2\x17.cardea.v1.SessionEndedH\x00R\x05ended\x123\n" +
+	"\x06notice\x18\x04 \x01(\v2\x19.cardea.v1.TakeoverNoticeH\x00R\x06noticeB\t\n" +
+	"\amessage\"*\n" +
+	"\x0eTakeoverNotice\x12\x18\n" +
+	"\awaiting\x18\x01 \x01(\rR\awaiting\"\xbf\x01\n" +
 	"\x0eSessionGranted\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12#\n" +
 	"\x04card\x18\x02 \x01(\v2\x0f.cardea.v1.CardR\x04card\x128\n" +
 	"\n" +
 	"idle_limit\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\tidleLimit\x124\n" +
 	"\bmax_hold\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\amaxHold\"\x0e\n" +
-	"\fSessionEnded\"\x89\x01\n" +
+	"\fSessionEnded\"(\n" +
+	"\x12ListHoldersRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"C\n" +
+	"\x13ListHoldersResponse\x12,\n" +
+	"\x06queues\x18\x01 \x03(\v2\x14.cardea.v1.CardQueueR\x06queues\"\xef\x01\n" +
+	"\tCardQueue\x12\x16\n" +
+	"\x06reader\x18\x01 \x01(\tR\x06reader\x12-\n" +
+	"\x06holder\x18\x02 \x01(\v2\x15.cardea.v1.CardHolderR\x06holder\x12/\n" +
+	"\awaiting\x18\x03 \x03(\v2\x15.cardea.v1.CardWaiterR\awaiting\x12\x19\n" +
+	"\bkept_out\x18\x04 \x01(\bR\akeptOut\x12\x16\n" +
+	"\x06leases\x18\x05 \x01(\x04R\x06leases\x12\x14\n" +
+	"\x05apdus\x18\x06 \x01(\x04R\x05apdus\x12!\n" +
+	"\fcached_reads\x18\a \x01(\x04R\vcachedReads\"\xec\x01\n" +
+	"\n" +
+	"CardHolder\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x18\n" +
+	"\apurpose\x18\x02 \x01(\tR\apurpose\x124\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x18.cardea.v1.QueuePriorityR\bpriority\x12-\n" +
+	"\x04held\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04held\x12-\n" +
+	"\x04left\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04left\x12\x18\n" +
+	"\aworking\x18\x06 \x01(\bR\aworking\"\xd6\x01\n" +
+	"\n" +
+	"CardWaiter\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x18\n" +
+	"\apurpose\x18\x02 \x01(\tR\apurpose\x124\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x18.cardea.v1.QueuePriorityR\bpriority\x121\n" +
+	"\x06waited\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06waited\x12-\n" +
+	"\x04left\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04left\"\x89\x01\n" +
 	"\x10WriteCardRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03adm\x18\x02 \x01(\fR\x03adm\x120\n" +
@@ -1631,13 +2141,19 @@ const file_cardea_v1_cards_proto_rawDesc = "" +
 	"\x16APPLICATION_KIND_OTHER\x10\x01\x12\x19\n" +
 	"\x15APPLICATION_KIND_USIM\x10\x02\x12\x19\n" +
 	"\x15APPLICATION_KIND_ISIM\x10\x03\x12\x1b\n" +
-	"\x17APPLICATION_KIND_PKCS15\x10\x042\xbe\x03\n" +
+	"\x17APPLICATION_KIND_PKCS15\x10\x04*\x8b\x01\n" +
+	"\rQueuePriority\x12\x1e\n" +
+	"\x1aQUEUE_PRIORITY_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15QUEUE_PRIORITY_NORMAL\x10\x01\x12\x1f\n" +
+	"\x1bQUEUE_PRIORITY_PROVISIONING\x10\x02\x12\x1e\n" +
+	"\x1aQUEUE_PRIORITY_INTERACTIVE\x10\x032\x8c\x04\n" +
 	"\vCardService\x12@\n" +
 	"\aGetCard\x12\x19.cardea.v1.GetCardRequest\x1a\x1a.cardea.v1.GetCardResponse\x12C\n" +
 	"\bReadFile\x12\x1a.cardea.v1.ReadFileRequest\x1a\x1b.cardea.v1.ReadFileResponse\x12U\n" +
 	"\x0eBatchReadFiles\x12 .cardea.v1.BatchReadFilesRequest\x1a!.cardea.v1.BatchReadFilesResponse\x12C\n" +
 	"\bTransmit\x12\x1a.cardea.v1.TransmitRequest\x1a\x1b.cardea.v1.TransmitResponse\x12D\n" +
-	"\aSession\x12\x19.cardea.v1.SessionRequest\x1a\x1a.cardea.v1.SessionResponse(\x010\x01\x12F\n" +
+	"\aSession\x12\x19.cardea.v1.SessionRequest\x1a\x1a.cardea.v1.SessionResponse(\x010\x01\x12L\n" +
+	"\vListHolders\x12\x1d.cardea.v1.ListHoldersRequest\x1a\x1e.cardea.v1.ListHoldersResponse\x12F\n" +
 	"\tWriteCard\x12\x1b.cardea.v1.WriteCardRequest\x1a\x1c.cardea.v1.WriteCardResponseB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
@@ -1653,76 +2169,95 @@ func file_cardea_v1_cards_proto_rawDescGZIP() []byte {
 	return file_cardea_v1_cards_proto_rawDescData
 }
 
-var file_cardea_v1_cards_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cardea_v1_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_cardea_v1_cards_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_cardea_v1_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_cardea_v1_cards_proto_goTypes = []any{
 	(ApplicationKind)(0),           // 0: cardea.v1.ApplicationKind
-	(*Card)(nil),                   // 1: cardea.v1.Card
-	(*Application)(nil),            // 2: cardea.v1.Application
-	(*GetCardRequest)(nil),         // 3: cardea.v1.GetCardRequest
-	(*GetCardResponse)(nil),        // 4: cardea.v1.GetCardResponse
-	(*FileRef)(nil),                // 5: cardea.v1.FileRef
-	(*FileContent)(nil),            // 6: cardea.v1.FileContent
-	(*ReadFileRequest)(nil),        // 7: cardea.v1.ReadFileRequest
-	(*ReadFileResponse)(nil),       // 8: cardea.v1.ReadFileResponse
-	(*BatchReadFilesRequest)(nil),  // 9: cardea.v1.BatchReadFilesRequest
-	(*BatchReadFilesResponse)(nil), // 10: cardea.v1.BatchReadFilesResponse
-	(*BatchReadResult)(nil),        // 11: cardea.v1.BatchReadResult
-	(*FileError)(nil),              // 12: cardea.v1.FileError
-	(*TransmitRequest)(nil),        // 13: cardea.v1.TransmitRequest
-	(*TransmitResponse)(nil),       // 14: cardea.v1.TransmitResponse
-	(*SessionRequest)(nil),         // 15: cardea.v1.SessionRequest
-	(*SessionOpen)(nil),            // 16: cardea.v1.SessionOpen
-	(*SessionEnd)(nil),             // 17: cardea.v1.SessionEnd
-	(*SessionResponse)(nil),        // 18: cardea.v1.SessionResponse
-	(*SessionGranted)(nil),         // 19: cardea.v1.SessionGranted
-	(*SessionEnded)(nil),           // 20: cardea.v1.SessionEnded
-	(*WriteCardRequest)(nil),       // 21: cardea.v1.WriteCardRequest
-	(*CardFileWrite)(nil),          // 22: cardea.v1.CardFileWrite
-	(*WriteCardResponse)(nil),      // 23: cardea.v1.WriteCardResponse
-	(*durationpb.Duration)(nil),    // 24: google.protobuf.Duration
+	(QueuePriority)(0),             // 1: cardea.v1.QueuePriority
+	(*Card)(nil),                   // 2: cardea.v1.Card
+	(*Application)(nil),            // 3: cardea.v1.Application
+	(*GetCardRequest)(nil),         // 4: cardea.v1.GetCardRequest
+	(*GetCardResponse)(nil),        // 5: cardea.v1.GetCardResponse
+	(*FileRef)(nil),                // 6: cardea.v1.FileRef
+	(*FileContent)(nil),            // 7: cardea.v1.FileContent
+	(*ReadFileRequest)(nil),        // 8: cardea.v1.ReadFileRequest
+	(*ReadFileResponse)(nil),       // 9: cardea.v1.ReadFileResponse
+	(*BatchReadFilesRequest)(nil),  // 10: cardea.v1.BatchReadFilesRequest
+	(*BatchReadFilesResponse)(nil), // 11: cardea.v1.BatchReadFilesResponse
+	(*BatchReadResult)(nil),        // 12: cardea.v1.BatchReadResult
+	(*FileError)(nil),              // 13: cardea.v1.FileError
+	(*TransmitRequest)(nil),        // 14: cardea.v1.TransmitRequest
+	(*TransmitResponse)(nil),       // 15: cardea.v1.TransmitResponse
+	(*SessionRequest)(nil),         // 16: cardea.v1.SessionRequest
+	(*SessionOpen)(nil),            // 17: cardea.v1.SessionOpen
+	(*SessionEnd)(nil),             // 18: cardea.v1.SessionEnd
+	(*SessionResponse)(nil),        // 19: cardea.v1.SessionResponse
+	(*TakeoverNotice)(nil),         // 20: cardea.v1.TakeoverNotice
+	(*SessionGranted)(nil),         // 21: cardea.v1.SessionGranted
+	(*SessionEnded)(nil),           // 22: cardea.v1.SessionEnded
+	(*ListHoldersRequest)(nil),     // 23: cardea.v1.ListHoldersRequest
+	(*ListHoldersResponse)(nil),    // 24: cardea.v1.ListHoldersResponse
+	(*CardQueue)(nil),              // 25: cardea.v1.CardQueue
+	(*CardHolder)(nil),             // 26: cardea.v1.CardHolder
+	(*CardWaiter)(nil),             // 27: cardea.v1.CardWaiter
+	(*WriteCardRequest)(nil),       // 28: cardea.v1.WriteCardRequest
+	(*CardFileWrite)(nil),          // 29: cardea.v1.CardFileWrite
+	(*WriteCardResponse)(nil),      // 30: cardea.v1.WriteCardResponse
+	(*durationpb.Duration)(nil),    // 31: google.protobuf.Duration
 }
 var file_cardea_v1_cards_proto_depIdxs = []int32{
-	2,  // 0: cardea.v1.Card.applications:type_name -> cardea.v1.Application
+	3,  // 0: cardea.v1.Card.applications:type_name -> cardea.v1.Application
 	0,  // 1: cardea.v1.Application.kind:type_name -> cardea.v1.ApplicationKind
-	1,  // 2: cardea.v1.GetCardResponse.card:type_name -> cardea.v1.Card
-	5,  // 3: cardea.v1.FileContent.file:type_name -> cardea.v1.FileRef
-	5,  // 4: cardea.v1.ReadFileRequest.file:type_name -> cardea.v1.FileRef
-	24, // 5: cardea.v1.ReadFileRequest.max_wait:type_name -> google.protobuf.Duration
-	6,  // 6: cardea.v1.ReadFileResponse.content:type_name -> cardea.v1.FileContent
-	5,  // 7: cardea.v1.BatchReadFilesRequest.files:type_name -> cardea.v1.FileRef
-	24, // 8: cardea.v1.BatchReadFilesRequest.max_wait:type_name -> google.protobuf.Duration
-	11, // 9: cardea.v1.BatchReadFilesResponse.results:type_name -> cardea.v1.BatchReadResult
-	6,  // 10: cardea.v1.BatchReadResult.content:type_name -> cardea.v1.FileContent
-	12, // 11: cardea.v1.BatchReadResult.error:type_name -> cardea.v1.FileError
-	5,  // 12: cardea.v1.FileError.file:type_name -> cardea.v1.FileRef
-	24, // 13: cardea.v1.TransmitRequest.max_wait:type_name -> google.protobuf.Duration
-	16, // 14: cardea.v1.SessionRequest.open:type_name -> cardea.v1.SessionOpen
-	17, // 15: cardea.v1.SessionRequest.end:type_name -> cardea.v1.SessionEnd
-	24, // 16: cardea.v1.SessionOpen.max_wait:type_name -> google.protobuf.Duration
-	19, // 17: cardea.v1.SessionResponse.granted:type_name -> cardea.v1.SessionGranted
-	20, // 18: cardea.v1.SessionResponse.ended:type_name -> cardea.v1.SessionEnded
-	1,  // 19: cardea.v1.SessionGranted.card:type_name -> cardea.v1.Card
-	24, // 20: cardea.v1.SessionGranted.idle_limit:type_name -> google.protobuf.Duration
-	24, // 21: cardea.v1.SessionGranted.max_hold:type_name -> google.protobuf.Duration
-	22, // 22: cardea.v1.WriteCardRequest.writes:type_name -> cardea.v1.CardFileWrite
-	3,  // 23: cardea.v1.CardService.GetCard:input_type -> cardea.v1.GetCardRequest
-	7,  // 24: cardea.v1.CardService.ReadFile:input_type -> cardea.v1.ReadFileRequest
-	9,  // 25: cardea.v1.CardService.BatchReadFiles:input_type -> cardea.v1.BatchReadFilesRequest
-	13, // 26: cardea.v1.CardService.Transmit:input_type -> cardea.v1.TransmitRequest
-	15, // 27: cardea.v1.CardService.Session:input_type -> cardea.v1.SessionRequest
-	21, // 28: cardea.v1.CardService.WriteCard:input_type -> cardea.v1.WriteCardRequest
-	4,  // 29: cardea.v1.CardService.GetCard:output_type -> cardea.v1.GetCardResponse
-	8,  // 30: cardea.v1.CardService.ReadFile:output_type -> cardea.v1.ReadFileResponse
-	10, // 31: cardea.v1.CardService.BatchReadFiles:output_type -> cardea.v1.BatchReadFilesResponse
-	14, // 32: cardea.v1.CardService.Transmit:output_type -> cardea.v1.TransmitResponse
-	18, // 33: cardea.v1.CardService.Session:output_type -> cardea.v1.SessionResponse
-	23, // 34: cardea.v1.CardService.WriteCard:output_type -> cardea.v1.WriteCardResponse
-	29, // [29:35] is the sub-list for method output_type
-	23, // [23:29] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	2,  // 2: cardea.v1.GetCardResponse.card:type_name -> cardea.v1.Card
+	6,  // 3: cardea.v1.FileContent.file:type_name -> cardea.v1.FileRef
+	6,  // 4: cardea.v1.ReadFileRequest.file:type_name -> cardea.v1.FileRef
+	31, // 5: cardea.v1.ReadFileRequest.max_wait:type_name -> google.protobuf.Duration
+	7,  // 6: cardea.v1.ReadFileResponse.content:type_name -> cardea.v1.FileContent
+	6,  // 7: cardea.v1.BatchReadFilesRequest.files:type_name -> cardea.v1.FileRef
+	31, // 8: cardea.v1.BatchReadFilesRequest.max_wait:type_name -> google.protobuf.Duration
+	12, // 9: cardea.v1.BatchReadFilesResponse.results:type_name -> cardea.v1.BatchReadResult
+	7,  // 10: cardea.v1.BatchReadResult.content:type_name -> cardea.v1.FileContent
+	13, // 11: cardea.v1.BatchReadResult.error:type_name -> cardea.v1.FileError
+	6,  // 12: cardea.v1.FileError.file:type_name -> cardea.v1.FileRef
+	31, // 13: cardea.v1.TransmitRequest.max_wait:type_name -> google.protobuf.Duration
+	17, // 14: cardea.v1.SessionRequest.open:type_name -> cardea.v1.SessionOpen
+	18, // 15: cardea.v1.SessionRequest.end:type_name -> cardea.v1.SessionEnd
+	31, // 16: cardea.v1.SessionOpen.max_wait:type_name -> google.protobuf.Duration
+	21, // 17: cardea.v1.SessionResponse.granted:type_name -> cardea.v1.SessionGranted
+	22, // 18: cardea.v1.SessionResponse.ended:type_name -> cardea.v1.SessionEnded
+	20, // 19: cardea.v1.SessionResponse.notice:type_name -> cardea.v1.TakeoverNotice
+	2,  // 20: cardea.v1.SessionGranted.card:type_name -> cardea.v1.Card
+	31, // 21: cardea.v1.SessionGranted.idle_limit:type_name -> google.protobuf.Duration
+	31, // 22: cardea.v1.SessionGranted.max_hold:type_name -> google.protobuf.Duration
+	25, // 23: cardea.v1.ListHoldersResponse.queues:type_name -> cardea.v1.CardQueue
+	26, // 24: cardea.v1.CardQueue.holder:type_name -> cardea.v1.CardHolder
+	27, // 25: cardea.v1.CardQueue.waiting:type_name -> cardea.v1.CardWaiter
+	1,  // 26: cardea.v1.CardHolder.priority:type_name -> cardea.v1.QueuePriority
+	31, // 27: cardea.v1.CardHolder.held:type_name -> google.protobuf.Duration
+	31, // 28: cardea.v1.CardHolder.left:type_name -> google.protobuf.Duration
+	1,  // 29: cardea.v1.CardWaiter.priority:type_name -> cardea.v1.QueuePriority
+	31, // 30: cardea.v1.CardWaiter.waited:type_name -> google.protobuf.Duration
+	31, // 31: cardea.v1.CardWaiter.left:type_name -> google.protobuf.Duration
+	29, // 32: cardea.v1.WriteCardRequest.writes:type_name -> cardea.v1.CardFileWrite
+	4,  // 33: cardea.v1.CardService.GetCard:input_type -> cardea.v1.GetCardRequest
+	8,  // 34: cardea.v1.CardService.ReadFile:input_type -> cardea.v1.ReadFileRequest
+	10, // 35: cardea.v1.CardService.BatchReadFiles:input_type -> cardea.v1.BatchReadFilesRequest
+	14, // 36: cardea.v1.CardService.Transmit:input_type -> cardea.v1.TransmitRequest
+	16, // 37: cardea.v1.CardService.Session:input_type -> cardea.v1.SessionRequest
+	23, // 38: cardea.v1.CardService.ListHolders:input_type -> cardea.v1.ListHoldersRequest
+	28, // 39: cardea.v1.CardService.WriteCard:input_type -> cardea.v1.WriteCardRequest
+	5,  // 40: cardea.v1.CardService.GetCard:output_type -> cardea.v1.GetCardResponse
+	9,  // 41: cardea.v1.CardService.ReadFile:output_type -> cardea.v1.ReadFileResponse
+	11, // 42: cardea.v1.CardService.BatchReadFiles:output_type -> cardea.v1.BatchReadFilesResponse
+	15, // 43: cardea.v1.CardService.Transmit:output_type -> cardea.v1.TransmitResponse
+	19, // 44: cardea.v1.CardService.Session:output_type -> cardea.v1.SessionResponse
+	24, // 45: cardea.v1.CardService.ListHolders:output_type -> cardea.v1.ListHoldersResponse
+	30, // 46: cardea.v1.CardService.WriteCard:output_type -> cardea.v1.WriteCardResponse
+	40, // [40:47] is the sub-list for method output_type
+	33, // [33:40] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_cards_proto_init() }
@@ -1747,14 +2282,15 @@ func file_cardea_v1_cards_proto_init() {
 		(*SessionResponse_Granted)(nil),
 		(*SessionResponse_Response)(nil),
 		(*SessionResponse_Ended)(nil),
+		(*SessionResponse_Notice)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_cards_proto_rawDesc), len(file_cardea_v1_cards_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   23,
+			NumEnums:      2,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const (
 	CardService_BatchReadFiles_FullMethodName = "/cardea.v1.CardService/BatchReadFiles"
 	CardService_Transmit_FullMethodName       = "/cardea.v1.CardService/Transmit"
 	CardService_Session_FullMethodName        = "/cardea.v1.CardService/Session"
+	CardService_ListHolders_FullMethodName    = "/cardea.v1.CardService/ListHolders"
 	CardService_WriteCard_FullMethodName      = "/cardea.v1.CardService/WriteCard"
 )
 
@@ -44,12 +45,14 @@ type CardServiceClient interface {
 	GetCard(ctx context.Context, in *GetCardRequest, opts ...grpc.CallOption) (*GetCardResponse, error)
 	// ReadFile reads one file, raw and, where its meaning is known, decoded.
 	// Who: callers with a row for cards.read on the application.
-	// Effect: none on the card; the selection is not left behind.
+	// Effect: none on the card; the selection is not left behind. A file that the
+	// card lets everybody read is remembered until the card is written, reset or
+	// changed, or another PC/SC program is seen; equal reads are made once.
 	// Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
 	// CARD_BUSY, CARD_LOST, CARD_MUTE.
 	ReadFile(ctx context.Context, in *ReadFileRequest, opts ...grpc.CallOption) (*ReadFileResponse, error)
-	// BatchReadFiles reads several files under one lease; a file that cannot be
-	// read has its error beside it and does not fail the others.
+	// BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+	// file that cannot be read has its error beside it and does not fail the others.
 	// Who, effect, errors: as ReadFile.
 	BatchReadFiles(ctx context.Context, in *BatchReadFilesRequest, opts ...grpc.CallOption) (*BatchReadFilesResponse, error)
 	// Transmit sends one APDU on the basic channel under a lease of its own.
@@ -66,6 +69,10 @@ type CardServiceClient interface {
 	// Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
 	// LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
 	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SessionRequest, SessionResponse], error)
+	// ListHolders tells who has a card and who waits for it, next one first.
+	// Who: callers with a row for cards.holders. Effect: none.
+	// Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
+	ListHolders(ctx context.Context, in *ListHoldersRequest, opts ...grpc.CallOption) (*ListHoldersResponse, error)
 	// WriteCard lets an authority that holds the card's administrative key write
 	// provisioning data onto it: verify, update, read back, compare.
 	// Every write is checked against the card's files before the first is done.
@@ -136,6 +143,16 @@ func (c *cardServiceClient) Session(ctx context.Context, opts ...grpc.CallOption
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CardService_SessionClient = grpc.BidiStreamingClient[SessionRequest, SessionResponse]
 
+func (c *cardServiceClient) ListHolders(ctx context.Context, in *ListHoldersRequest, opts ...grpc.CallOption) (*ListHoldersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHoldersResponse)
+	err := c.cc.Invoke(ctx, CardService_ListHolders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *cardServiceClient) WriteCard(ctx context.Context, in *WriteCardRequest, opts ...grpc.CallOption) (*WriteCardResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WriteCardResponse)
@@ -163,12 +180,14 @@ type CardServiceServer interface {
 	GetCard(context.Context, *GetCardRequest) (*GetCardResponse, error)
 	// ReadFile reads one file, raw and, where its meaning is known, decoded.
 	// Who: callers with a row for cards.read on the application.
-	// Effect: none on the card; the selection is not left behind.
+	// Effect: none on the card; the selection is not left behind. A file that the
+	// card lets everybody read is remembered until the card is written, reset or
+	// changed, or another PC/SC program is seen; equal reads are made once.
 	// Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
 	// CARD_BUSY, CARD_LOST, CARD_MUTE.
 	ReadFile(context.Context, *ReadFileRequest) (*ReadFileResponse, error)
-	// BatchReadFiles reads several files under one lease; a file that cannot be
-	// read has its error beside it and does not fail the others.
+	// BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+	// file that cannot be read has its error beside it and does not fail the others.
 	// Who, effect, errors: as ReadFile.
 	BatchReadFiles(context.Context, *BatchReadFilesRequest) (*BatchReadFilesResponse, error)
 	// Transmit sends one APDU on the basic channel under a lease of its own.
@@ -185,6 +204,10 @@ type CardServiceServer interface {
 	// Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
 	// LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
 	Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error
+	// ListHolders tells who has a card and who waits for it, next one first.
+	// Who: callers with a row for cards.holders. Effect: none.
+	// Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
+	ListHolders(context.Context, *ListHoldersRequest) (*ListHoldersResponse, error)
 	// WriteCard lets an authority that holds the card's administrative key write
 	// provisioning data onto it: verify, update, read back, compare.
 	// Every write is checked against the card's files before the first is done.
@@ -216,6 +239,9 @@ func (UnimplementedCardServiceServer) Transmit(context.Context, *TransmitRequest
 }
 func (UnimplementedCardServiceServer) Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error {
 	return status.Error(codes.Unimplemented, "method Session not implemented")
+}
+func (UnimplementedCardServiceServer) ListHolders(context.Context, *ListHoldersRequest) (*ListHoldersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHolders not implemented")
 }
 func (UnimplementedCardServiceServer) WriteCard(context.Context, *WriteCardRequest) (*WriteCardResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WriteCard not implemented")
@@ -320,6 +346,24 @@ func _CardService_Session_Handler(srv interface{}, stream grpc.ServerStream) err
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CardService_SessionServer = grpc.BidiStreamingServer[SessionRequest, SessionResponse]
 
+func _CardService_ListHolders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHoldersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CardServiceServer).ListHolders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CardService_ListHolders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CardServiceServer).ListHolders(ctx, req.(*ListHoldersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CardService_WriteCard_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(WriteCardRequest)
 	if err := dec(in); err != nil {
@@ -360,6 +404,10 @@ var CardService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Transmit",
 			Handler:    _CardService_Transmit_Handler,
+		},
+		{
+			MethodName: "ListHolders",
+			Handler:    _CardService_ListHolders_Handler,
 		},
 		{
 			MethodName: "WriteCard",

@@ -140,6 +140,12 @@ class Client:
         """A lease, as a context manager."""
         return Session(self._cards, self.target, name, purpose, _duration(max_wait_s))
 
+    def holders(self, name: str = "") -> Sequence[cards_pb2.CardQueue]:
+        """Who has a card and who waits, in one reader or in every."""
+        with readable_errors(self.target):
+            request = cards_pb2.ListHoldersRequest(name=name)
+            return self._cards.ListHolders(request, timeout=self._timeout_s).queues
+
     def write_card(
         self, name: str, adm: bytes, writes: Sequence[tuple[str, bytes]], request_id: str = ""
     ) -> cards_pb2.WriteCardResponse:

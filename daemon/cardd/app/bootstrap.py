@@ -23,7 +23,7 @@ from cardd.network.https import HttpsClient, trust_context
 from cardd.provisioning.task import Settings
 from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, ReaderStatus
 from cardd.reader.rejections import RejectionBook
-from cardd.reader.settings import ReaderSettings
+from cardd.reader.settings import Foreign, ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.card_writing import CardWriter
 from cardd.rpc.cards import CardService
@@ -33,6 +33,7 @@ from cardd.rpc.interceptors import Limits
 from cardd.rpc.management import ManagementService
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.readers import ReaderBoard, ReaderService
+from cardd.rpc.reading_room import ReadingRoom
 from cardd.rpc.server import (
     PublicSocket,
     RpcServer,
@@ -138,6 +139,7 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
         waiting_per_uid=config.limits.waiting_per_user,
     )
     cleanup.callback(desk.close)
+    room = ReadingRoom(desk, supervisor, believe_s=config.sharing.believe_s)
     writer = CardWriter(desk, store, rejections, retry_floor=config.provisioning.retry_floor)
     server = RpcServer(public, policy_of(config.access), _server_options(config))
     supervisor.start()
@@ -153,7 +155,7 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
             ),
             Service(
                 "cardea.v1.CardService",
-                CardService(desk, writer),
+                CardService(desk, room, writer),
                 cards_pb2_grpc.add_CardServiceServicer_to_server,
             ),
             Service(
@@ -250,7 +252,10 @@ def _reader_settings(config: Config) -> ReaderSettings:
     return ReaderSettings(
         idle_limit_s=config.sharing.idle_limit_s,
         max_hold_s=config.sharing.max_hold_s,
+        slice_s=config.sharing.slice_s,
         call_limit_s=config.pcsc.apdu_deadline_s,
+        foreign=Foreign(config.pcsc.foreign),
+        foreign_by_reader=tuple((row.name, Foreign(row.foreign)) for row in config.pcsc.reader),
     )
 
 

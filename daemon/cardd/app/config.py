@@ -24,6 +24,7 @@ __all__ = [
     "LoggingConfig",
     "NetworkConfig",
     "PcscConfig",
+    "PcscReaderConfig",
     "ProvisioningConfig",
     "SharingConfig",
     "SocketConfig",
@@ -125,6 +126,17 @@ class LimitsConfig:
     )
 
 
+ForeignPolicy = Literal["polite", "shared", "exclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class PcscReaderConfig:
+    """What holds for some readers instead. The first row that fits counts."""
+
+    name: str = key("*", "PC/SC reader name, with wildcards.")
+    foreign: ForeignPolicy = key("polite", "As `[pcsc] foreign`.")
+
+
 @dataclass(frozen=True, slots=True)
 class PcscConfig:
     """The PC/SC daemon that owns the drivers."""
@@ -132,6 +144,15 @@ class PcscConfig:
     socket: str = key("", "Socket of pcscd; empty: pcscd's own default (or PCSCLITE_CSOCK_NAME).")
     apdu_deadline_s: float = key(
         8.0, "A card that has not answered an APDU for this long is given up.", minimum=0.1
+    )
+    foreign: ForeignPolicy = key(
+        "polite",
+        "How the card is shared with programs that use PC/SC beside the daemon. `polite`: the card "
+        "is held only while there is work. `shared`: the handle, and with it the card's power, is "
+        "kept 2 s longer. `exclusive`: nobody else gets in while the card is in the reader.",
+    )
+    reader: tuple[PcscReaderConfig, ...] = key(
+        (), "Other policies for some readers, each a table `[[pcsc.reader]]`."
     )
 
 
@@ -143,8 +164,18 @@ class SharingConfig:
         5.0, "A lease ends when its holder sends no APDU for this long.", minimum=0.05
     )
     max_hold_s: float = key(30.0, "A lease ends after this long in any case.", minimum=0.1)
+    slice_s: float = key(
+        2.0, "A holder that has had the card for this long is told when others wait.", minimum=0.0
+    )
     max_wait_s: float = key(
         10.0, "How long a call waits for the card if it does not say.", minimum=0.0
+    )
+    believe_s: float = key(
+        5.0,
+        "How long a file that was read is answered from memory. Writes, resets and other programs "
+        "that are seen end that at once; but PC/SC tells nobody of one that writes, resets "
+        "nothing and is gone. Under `exclusive` there is none, and no limit. 0: never from memory.",
+        minimum=0.0,
     )
 
 

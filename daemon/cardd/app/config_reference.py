@@ -11,7 +11,7 @@ from typing import Any
 
 from cardd.rpc.access import RIGHTS
 
-from .config import DEFAULT_PATH, Config, GrantConfig
+from .config import DEFAULT_PATH, Config
 from .settings import type_name
 
 __all__ = ["reference"]
@@ -33,9 +33,10 @@ def reference() -> str:
 def _sections() -> Iterator[str]:
     hints = typing.get_type_hints(Config)
     for field in dataclasses.fields(Config):
-        yield from _table(f"[{field.name}]", hints[field.name])
-        if field.name == "access":
-            yield from _table("[[access.grant]]", GrantConfig)
+        section = hints[field.name]
+        yield from _table(f"[{field.name}]", section)
+        for name, row in _rows(section).items():
+            yield from _table(f"[[{field.name}.{name}]]", row)
 
 
 def _table(title: str, section: Any) -> Iterator[str]:
@@ -43,11 +44,22 @@ def _table(title: str, section: Any) -> Iterator[str]:
     yield f"## `{title}`\n\n{section.__doc__}\n"
     yield "| key | type | default | meaning |\n|---|---|---|---|"
     for field in dataclasses.fields(section):
-        if field.name == "grant":  # has a heading of its own
+        if field.name in _rows(section):  # has a heading of its own
             continue
         doc = field.metadata["doc"] + _bounds(field.metadata)
         yield (f"| `{field.name}` | {type_name(hints[field.name])} | `{_default(field)}` | {doc} |")
     yield ""
+
+
+def _rows(section: Any) -> dict[str, Any]:
+    """The keys whose values are lists of tables, with the class of a table."""
+    hints = typing.get_type_hints(section)
+    rows = {
+        name: typing.get_args(hint)[0]
+        for name, hint in hints.items()
+        if typing.get_origin(hint) is tuple
+    }
+    return {name: row for name, row in rows.items() if dataclasses.is_dataclass(row)}
 
 
 def _rights() -> Iterator[str]:

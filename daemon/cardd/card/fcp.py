@@ -14,6 +14,7 @@ _TEMPLATES = frozenset({0x62, 0x6F})  # FCP; FCI as some cards answer
 _DESCRIPTOR, _SIZE, _FID, _NAME = 0x82, 0x80, 0x83, 0x84
 _LIFE_CYCLE = 0x8A
 _PIN_STATUS, _PINS_ENABLED, _KEY_REFERENCE = 0xC6, 0x90, 0x83
+_SECURITY = (0x8B, 0x8C, 0xAB)  # referenced, compact, expanded
 
 
 class FileStructure(Enum):
@@ -41,6 +42,8 @@ class FileInfo:
     name: bytes
     life_cycle: int | None
     pins: tuple[tuple[int, bool], ...] = ()
+    security: tuple[int, bytes] | None = None
+    """Tag and value of the security attributes (TS 102 221 §11.1.1.4.7); see access_rules.py."""
 
 
 def parse_fcp(data: bytes, file: str) -> FileInfo:
@@ -66,6 +69,7 @@ def parse_fcp(data: bytes, file: str) -> FileInfo:
         name=fields.get(_NAME, b""),
         life_cycle=life_cycle[0] if life_cycle else None,
         pins=_pins(template.find(_PIN_STATUS), file),
+        security=next(((tag, fields[tag]) for tag in _SECURITY if tag in fields), None),
     )
 
 

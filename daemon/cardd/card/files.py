@@ -17,7 +17,7 @@ from cardd.card.identify import decode_iccid
 from cardd.card.uicc import FilePath, FileSystem
 from cardd.card.usim import decode_imsi, decode_service_table
 
-__all__ = ["KNOWN_FILES", "FileContent", "Json", "KnownFile", "known_at", "read_known", "read_path"]
+__all__ = ["KNOWN_FILES", "FileContent", "Json", "KnownFile", "known_at", "locate", "read_path"]
 
 Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 Decoder = Callable[[Sequence[bytes]], Json]
@@ -49,16 +49,16 @@ class FileContent:
     decoded: Json = None
 
 
-def read_known(
+def locate(
     files: FileSystem, name: str, applications: Sequence[Application] | None = None
-) -> FileContent:
-    """Read a file by its well-known name; KeyError if there is no such name.
+) -> FilePath:
+    """Where a well-known file lies; KeyError if there is no such name, NoSuchApplication.
 
     `applications` is the content of EF(DIR) where it is known.
     """
     known = KNOWN_FILES[name]
     aid = b"" if known.application is None else _aid(files, known.application, applications)
-    return _read(files, FilePath((known.fid,), aid), known)
+    return FilePath((known.fid,), aid)
 
 
 def read_path(files: FileSystem, path: FilePath) -> FileContent:

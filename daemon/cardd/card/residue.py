@@ -10,13 +10,20 @@ from enum import Enum
 
 from cardd.card import apdu, status
 
-__all__ = ["Cleaning", "Residue"]
+__all__ = ["Cleaning", "Residue", "may_change_content"]
 
 _SELECT, _MANAGE_CHANNEL, _VERIFY = 0xA4, 0x70, 0x20
 # Reading, writing, asking: these leave at most a selection. AUTHENTICATE yields keys to its
 # caller and grants nothing on the card (TS 31.102 §7.1).
 _HARMLESS = frozenset(
     {0xB0, 0xB1, 0xB2, 0xB3, 0xC0, 0xCA, 0xCB, 0xD6, 0xD7, 0xDC, 0xDD, 0xA2, 0x84, 0x88, 0xF2}
+)
+
+
+# Selecting, reading, searching, asking, verifying; and opening a channel. Whatever is not here may
+# change a file, AUTHENTICATE among it.
+_READS_ONLY = frozenset(
+    {_SELECT, _MANAGE_CHANNEL, _VERIFY, 0xB0, 0xB1, 0xB2, 0xB3, 0xC0, 0xCA, 0xCB, 0xA2, 0x84, 0xF2}
 )
 
 
@@ -83,6 +90,12 @@ class Residue:
         elif status.succeeded(sw) and command[2] == 0x80:
             # P2 = 0 closes the channel that carries the command (TS 102 221 §11.1.17).
             self._open.discard(command[3] or _channel_of(command[0]))
+
+
+def may_change_content(command: bytes) -> bool:
+    """Whether files may read differently after this command."""
+    cla, ins = command[0], command[1]
+    return ins not in _READS_ONLY or bool(cla & 0x80 and ins != 0xF2)
 
 
 def _channel_of(cla: int) -> int:

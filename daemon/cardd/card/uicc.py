@@ -131,6 +131,11 @@ class FileSystem:
             records.append(response.data)
         return tuple(records)
 
+    def read_record(self, path: FilePath, number: int) -> bytes:
+        """One record of a file whose parameters nobody needs."""
+        self._select(path, want_fcp=False)
+        return self.channel.send(apdu.read_record(number, apdu.MAX_READ)).data
+
     def update_transparent(self, path: FilePath, offset: int, data: bytes) -> None:
         """Write bytes at an offset, in as few commands as short APDUs allow."""
         self._select(path, want_fcp=False)

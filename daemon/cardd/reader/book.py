@@ -11,8 +11,8 @@ from cardd.reader.errors import CardAbsent, CardBusy, LeaseEnded, PcscUnavailabl
 from cardd.reader.lease import Lease, LeaseOwner
 from cardd.reader.link import FOREIGN
 from cardd.reader.settings import ReaderSettings
-from cardd.sharing.arbiter import Arbiter
-from cardd.sharing.ticket import EndReason, Ticket
+from cardd.sharing.arbiter import Arbiter, Hold
+from cardd.sharing.ticket import EndReason, Priority, Ticket
 
 __all__ = ["DAEMON", "LeaseBook", "as_loss"]
 
@@ -42,13 +42,23 @@ class LeaseBook:
         self._settings = settings
         self._owner = owner
         self._later = later
-        self._arbiter = Arbiter(idle_limit_s=settings.idle_limit_s, max_hold_s=settings.max_hold_s)
+        self._arbiter = Arbiter(
+            idle_limit_s=settings.idle_limit_s,
+            max_hold_s=settings.max_hold_s,
+            slice_s=settings.slice_s,
+        )
         self._waits: dict[int, Future[Lease]] = {}
         self._opening: tuple[Future[Lease], float] | None = None
         self._identifying: Ticket | None = None
         # Commands under way, also of leases that have ended meanwhile.
         self._unanswered: dict[Future[bytes], Lease] = {}
         self.lease: Lease | None = None
+        self.granted = 0
+        """Leases that callers were given."""
+
+    @property
+    def hold(self) -> Hold | None:
+        return self._arbiter.hold
 
     @property
     def holder(self) -> Ticket | None:
@@ -59,17 +69,19 @@ class LeaseBook:
         return self._arbiter.waiting
 
     def request(
-        self, caller: str, purpose: str, max_wait_s: float, now: float
+        self, caller: str, purpose: str, max_wait_s: float, now: float, priority: Priority
     ) -> tuple[Ticket, Future[Lease]]:
         """Queue up."""
-        ticket = self._arbiter.request(caller, purpose, now + max_wait_s, now)
+        ticket = self._arbiter.request(caller, purpose, now + max_wait_s, now, priority)
         self._waits[ticket.number] = future = Future[Lease]()
         return ticket, future
 
     def request_identification(self, now: float) -> None:
         """Queue up for the daemon itself."""
         deadline = now + self._settings.identify_wait_s
-        self._identifying = self._arbiter.request(DAEMON, "identify", deadline, now)
+        self._identifying = self._arbiter.request(
+            DAEMON, "identify", deadline, now, Priority.PROVISIONING
+        )
 
     def leave_queue(self, ticket: Ticket) -> None:
         """The caller has cancelled."""
@@ -103,8 +115,16 @@ class LeaseBook:
         self._arbiter.touch(lease.ticket, now)
         if not future.set_running_or_notify_cancel():
             return False
+        self.granted += 1
         self._later(lambda: future.set_result(lease))
         return True
+
+    def ask_holder(self, now: float) -> None:
+        """Tell the holder, once, that others wait, if it is time to."""
+        ticket, lease = self._arbiter.ask(now), self.lease
+        if lease is not None and lease.ticket == ticket:
+            waiting = len(self._arbiter.waiting)
+            self._later(lambda: lease.wanted.set_result(waiting))
 
     def working(self, lease: Lease) -> bool:
         """A command goes out. False if the lease is over."""
@@ -186,7 +206,7 @@ class LeaseBook:
         return over, own
 
     def next_limit(self) -> float | None:
-        """When `expire` will have something to do."""
+        """When `expire` or `ask_holder` will have something to do."""
         limits = [self._arbiter.next_limit(), self._opening[1] if self._opening else None]
         return min((limit for limit in limits if limit is not None), default=None)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cardd.card.identify import CardIdentity
+from cardd.sharing.ticket import Ticket
 
 __all__ = [
     "CardInserted",
@@ -14,6 +15,7 @@ __all__ = [
     "CardRemoved",
     "PcscBack",
     "PcscLost",
+    "Queue",
     "ReaderAdded",
     "ReaderBack",
     "ReaderEvent",
@@ -53,6 +55,26 @@ class ReaderStatus:
     waiters: tuple[str, ...]
     identity: CardIdentity | None
     cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Who has a reader's card and who waits, next one first. Times are as the tickets have them.
+
+    `kept_out`: the holder itself waits for another PC/SC program's transaction. `leases` and
+    `apdus` count since the reader was found.
+    """
+
+    reader: str
+    now: float
+    holder: Ticket | None
+    granted_at: float
+    working: bool
+    kept_out: bool
+    waiting: tuple[Ticket, ...]
+    max_hold_s: float
+    leases: int
+    apdus: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,15 @@ class Executor:
     """Runs jobs in order on a thread of its own, and rests the link when there are none."""
 
     def __init__(
-        self, reader: str, settings: ReaderSettings, *, on_end: Callable[[Executor], None]
+        self,
+        reader: str,
+        settings: ReaderSettings,
+        *,
+        on_end: Callable[[Executor], None],
+        on_foreign: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = CallClock()
-        self._link = CardLink(reader, settings, self._clock)
+        self._link = CardLink(reader, settings, self._clock, on_foreign)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._on_end = on_end
         self._limit_s = settings.call_limit_s
@@ -47,6 +52,11 @@ class Executor:
         """Wait for the end; False if the thread still hangs in a call."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    @property
+    def kept_out(self) -> bool:
+        """The call under way waits for another program's transaction."""
+        return self._clock.waiting
 
     def hangs_at(self, now: float) -> float | None:
         """When the work under way will have taken too long; None if there is none.

@@ -9,6 +9,7 @@ from typing import Protocol
 from cardd.card.identify import CardIdentity
 from cardd.card.residue import Residue
 from cardd.reader.errors import ReaderUnavailable
+from cardd.sharing.cache import Mark
 from cardd.sharing.ticket import EndReason, Ticket
 
 __all__ = ["Lease", "LeaseOwner"]
@@ -21,6 +22,7 @@ class LeaseOwner(Protocol):
 
     def transmit_for(self, lease: Lease, command: bytes) -> Future[bytes]: ...
     def end_lease(self, lease: Lease, reason: EndReason) -> None: ...
+    def mark(self) -> Mark: ...
 
 
 class Lease:
@@ -59,6 +61,9 @@ class Lease:
         self.over: Future[Exception] = Future()
         """Done when the lease has ended; the result is what a further command would raise."""
         self.over.set_running_or_notify_cancel()  # a waiter that gives up cannot cancel it
+        self.wanted: Future[int] = Future()
+        """Done when others wait and the holder is asked to make way; the result is how many."""
+        self.wanted.set_running_or_notify_cancel()
 
     @property
     def caller(self) -> str:
@@ -78,6 +83,10 @@ class Lease:
     def submit(self, command: bytes) -> Future[bytes]:
         """One APDU; a future for `asyncio.wrap_future`. Cancelling it does not recall it."""
         return self._owner.transmit_for(self, bytes(command))
+
+    def mark(self) -> Mark:
+        """What is read from now on is of this state of the card's content."""
+        return self._owner.mark()
 
     def end(self) -> None:
         """Give the card back. Does nothing if the lease is over."""

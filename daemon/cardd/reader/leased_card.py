@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from cardd.card.identify import CardIdentity
 from cardd.reader.supervisor import ReaderSupervisor
+from cardd.sharing.ticket import Priority
 
 __all__ = ["LeasedCard"]
 
@@ -37,7 +38,12 @@ class LeasedCard:
     def lease(self, purpose: str) -> Iterator[Callable[[bytes], bytes]]:
         """The card's `transmit`, as long as the block lasts. CardLost if the card has changed."""
         lease = self._supervisor.lease(
-            self.reader, self._caller, purpose, self._max_wait_s, self.insertion
+            self.reader,
+            self._caller,
+            purpose,
+            self._max_wait_s,
+            self.insertion,
+            Priority.PROVISIONING,
         )
         try:
             with lease:

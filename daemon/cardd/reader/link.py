@@ -11,8 +11,8 @@ from typing import TypeVar
 from cardd.card.errors import CardLost, CardMute
 from cardd.card.residue import Cleaning
 from cardd.reader.errors import CardBusy, PcscUnavailable
-from cardd.reader.pcsc import Context, Handle, PcscError, Trouble, same_card
-from cardd.reader.settings import ReaderSettings
+from cardd.reader.pcsc import Context, Handle, Observation, PcscError, Trouble, same_card
+from cardd.reader.settings import Foreign, ReaderSettings
 
 __all__ = ["FOREIGN", "CallClock", "CardLink", "ForeignReset"]
 
@@ -46,10 +46,18 @@ class CallClock:
 class CardLink:
     """Belongs to one executor thread. Connects late, lets go early, never hides a lost state."""
 
-    def __init__(self, reader: str, settings: ReaderSettings, clock: CallClock) -> None:
+    def __init__(
+        self,
+        reader: str,
+        settings: ReaderSettings,
+        clock: CallClock,
+        on_foreign: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_foreign` is called whenever it shows that another program has, or had, the card."""
         self._reader = reader
         self._settings = settings
         self._clock = clock
+        self._on_foreign = on_foreign
         self._context: Context | None = None
         self._handle: Handle | None = None
         self._in_transaction = False
@@ -96,7 +104,7 @@ class CardLink:
 
     def clean(self, cleaning: Cleaning, commands: tuple[bytes, ...]) -> None:
         """Take away what a lease left behind, then let others in."""
-        self._leased = self.keeps_rights = False
+        self.leave()
         if self._handle is None:
             return
         if cleaning is not Cleaning.NOTHING and not self._in_transaction:
@@ -124,7 +132,7 @@ class CardLink:
             self._call(self._connected().end)
 
     def drop(self) -> None:
-        """Forget the card: it is gone, or nobody needs it."""
+        """Forget the card: it is gone."""
         handle, self._handle = self._handle, None
         self._in_transaction = False
         if handle is not None:
@@ -145,10 +153,11 @@ class CardLink:
             return None  # until the lease is over
         if self._in_transaction:
             limit = self._settings.let_go_s
-        elif self._handle is not None and not self._leased:
-            limit = self._settings.park_s
-        else:
+        elif self._handle is None or self._leased or self._exclusive:
             return None
+        else:
+            shared = self._settings.foreign is Foreign.SHARED
+            limit = self._settings.park_s if shared else 0.0
         return max(0.0, self._used_at + limit - time.monotonic())
 
     def rest(self) -> None:
@@ -158,8 +167,13 @@ class CardLink:
                 self.let_go()
             elif not self._leased:
                 self.drop()
+                self._look_for_others()
         except (CardLost, CardMute, PcscUnavailable):
             return  # whoever uses the card next is told
+
+    @property
+    def _exclusive(self) -> bool:
+        return self._settings.foreign is Foreign.EXCLUSIVE
 
     def _connect(self, counter: int | None, deadline: float) -> None:
         stale = self._context is not None  # perhaps from before a restart of pcscd
@@ -167,7 +181,9 @@ class CardLink:
             try:
                 if self._context is None:
                     self._context = self._call(Context)
-                self._handle = self._call(self._context_connect)
+                # Another program's transaction holds up even the connecting.
+                with self._waiting(others=self._look_for_others()):
+                    self._handle = self._call(self._context_connect)
                 break
             except PcscUnavailable:
                 if not stale:
@@ -180,25 +196,29 @@ class CardLink:
         self._insist_on(counter)
 
     def _insist_on(self, counter: int | None) -> None:
-        if counter is not None and not same_card(counter, self._counter()):
+        if counter is not None and not same_card(counter, self._observe().counter):
             self.drop()
             raise CardLost("another card was put in")
 
     def _context_connect(self) -> Handle:
         assert self._context is not None
-        return self._context.connect(self._reader)
+        return self._context.connect(self._reader, exclusive=self._exclusive)
 
-    def _counter(self) -> int:
+    def _look_for_others(self) -> bool:
+        """Without a handle of ours: whoever uses the card is another program."""
+        in_use = self._observe().in_use
+        if in_use:
+            self._on_foreign()
+        return in_use
+
+    def _observe(self) -> Observation:
         context = self._context
         assert context is not None
-        return self._call(lambda: context.observe(self._reader)).counter
+        return self._call(lambda: context.observe(self._reader))
 
     def _begin(self) -> None:
-        self._clock.waiting = True
-        try:
+        with self._waiting(others=True):
             self._call(self._connected().begin)
-        finally:
-            self._clock.waiting = False
         self._in_transaction = True
         self._used_at = time.monotonic()
 
@@ -223,11 +243,20 @@ class CardLink:
         finally:
             self._clock.started_at = None
 
+    @contextmanager
+    def _waiting(self, *, others: bool) -> Iterator[None]:
+        self._clock.waiting = others
+        try:
+            yield
+        finally:
+            self._clock.waiting = False
+
     def _meaning(self, error: PcscError) -> Exception:
         if error.code in Trouble.SHARED:
             return _Shared()
         if error.code in Trouble.RESET:
             self._in_transaction = False
+            self._on_foreign()
             return ForeignReset()
         if error.code in Trouble.SERVICE:
             self._handle = None

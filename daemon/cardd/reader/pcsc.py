@@ -104,6 +104,11 @@ class Observation:
         return bool(self.raw & scard.SCARD_STATE_PRESENT)
 
     @property
+    def in_use(self) -> bool:
+        """Some program, perhaps this one, is connected to the card."""
+        return bool(self.raw & (scard.SCARD_STATE_INUSE | scard.SCARD_STATE_EXCLUSIVE))
+
+    @property
     def mute(self) -> bool:
         return bool(self.raw & scard.SCARD_STATE_MUTE)
 
@@ -166,18 +171,20 @@ class Context:
             raise PcscError("SCardGetStatusChange", scard.SCARD_E_TIMEOUT)
         return seen[0]
 
-    def connect(self, reader: str) -> Handle:
-        """Connect to the card, shared with other programs."""
-        result = scard.SCardConnect(self._context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
+    def connect(self, reader: str, *, exclusive: bool = False) -> Handle:
+        """Connect to the card, shared with other programs or not."""
+        share = scard.SCARD_SHARE_EXCLUSIVE if exclusive else scard.SCARD_SHARE_SHARED
+        result = scard.SCardConnect(self._context, reader, share, _PROTOCOLS)
         _check("SCardConnect", result[0])
-        return Handle(result[1], result[2])
+        return Handle(result[1], result[2], share)
 
 
 class Handle:
     """A connection to a card, for the thread of its context."""
 
-    def __init__(self, handle: int, protocol: int) -> None:
+    def __init__(self, handle: int, protocol: int, share: int) -> None:
         self._handle = handle
+        self._share = share
         self._set_protocol(protocol)
 
     def begin(self) -> None:
@@ -208,9 +215,7 @@ class Handle:
         scard.SCardDisconnect(self._handle, scard.SCARD_LEAVE_CARD)
 
     def _reconnect(self, initialization: int) -> None:
-        result = scard.SCardReconnect(
-            self._handle, scard.SCARD_SHARE_SHARED, _PROTOCOLS, initialization
-        )
+        result = scard.SCardReconnect(self._handle, self._share, _PROTOCOLS, initialization)
         self._set_protocol(_checked("SCardReconnect", result))
 
     def _set_protocol(self, protocol: int) -> None:

@@ -11,6 +11,7 @@ from cardd.reader.errors import CardNotFound, PcscUnavailable, ReaderNotFound
 from cardd.reader.events import (
     PcscBack,
     PcscLost,
+    Queue,
     ReaderAdded,
     ReaderEvent,
     ReaderRemoved,
@@ -23,6 +24,8 @@ from cardd.reader.pcsc import Observation
 from cardd.reader.settings import ReaderSettings
 from cardd.reader.warden import Announcer, Warden
 from cardd.reader.worker import Worker
+from cardd.sharing.cache import Mark
+from cardd.sharing.ticket import Priority
 
 __all__ = ["ReaderSupervisor"]
 
@@ -109,9 +112,18 @@ class ReaderSupervisor:
         purpose: str,
         max_wait_s: float,
         insertion: int | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> Future[Lease]:
         """Ask for a reader's card; see Worker.submit_lease. ReaderNotFound is raised at once."""
-        return self.worker(reader).submit_lease(caller, purpose, max_wait_s, insertion)
+        return self.worker(reader).submit_lease(caller, purpose, max_wait_s, insertion, priority)
+
+    def queue(self, reader: str) -> Queue:
+        """Who has a reader's card and who waits; ReaderNotFound."""
+        return self.worker(reader).queue()
+
+    def mark(self, reader: str) -> Mark:
+        """The state of the content of the card in a reader; ReaderNotFound."""
+        return self.worker(reader).mark()
 
     def lease(
         self,
@@ -120,9 +132,10 @@ class ReaderSupervisor:
         purpose: str,
         max_wait_s: float,
         insertion: int | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> Lease:
         """The same, blocking."""
-        future = self.submit_lease(reader, caller, purpose, max_wait_s, insertion)
+        future = self.submit_lease(reader, caller, purpose, max_wait_s, insertion, priority)
         try:
             return future.result(max_wait_s + self._settings.call_limit_s + _GRACE_S)
         except BaseException:
@@ -159,7 +172,7 @@ class ReaderSupervisor:
                 del self._workers[worker.name]
             for name in names:
                 if name not in self._workers:
-                    self._workers[name] = Worker(name, self._settings, self)
+                    self._workers[name] = Worker(name, self._settings.of(name), self)
                     self.emit(ReaderAdded(name))
         for worker in gone:
             worker.close()

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from cardd.card.errors import CardError, CardLost, CardMute
 from cardd.card.identify import identify
-from cardd.card.residue import Cleaning
+from cardd.card.residue import Cleaning, may_change_content
 from cardd.reader.book import LeaseBook, as_loss
 from cardd.reader.errors import (
     CardAbsent,
@@ -25,14 +25,15 @@ from cardd.reader.errors import (
     ReaderError,
     ReaderUnavailable,
 )
-from cardd.reader.events import ReaderEvent, ReaderState, ReaderStatus
+from cardd.reader.events import Queue, ReaderEvent, ReaderState, ReaderStatus
 from cardd.reader.executor import Executor, monotonic
 from cardd.reader.lease import Lease
 from cardd.reader.link import CardLink, ForeignReset
 from cardd.reader.pcsc import MAX_APDU, MIN_APDU, Observation
 from cardd.reader.presence import Presence
-from cardd.reader.settings import ReaderSettings
-from cardd.sharing.ticket import EndReason, Ticket
+from cardd.reader.settings import Foreign, ReaderSettings
+from cardd.sharing.cache import Mark
+from cardd.sharing.ticket import EndReason, Priority, Ticket
 
 __all__ = ["Surroundings", "Worker"]
 
@@ -58,12 +59,19 @@ class Worker:
         self._book = LeaseBook(name, settings, self, self._after_unlock)
         self._epoch = self._presence.epoch
         self._closed = False
-        self._executor = Executor(name, settings, on_end=self._executor_ended)
+        self._content = 0
+        self._apdus = 0
+        self._executor = self._new_executor()
 
     # From callers.
 
     def submit_lease(
-        self, caller: str, purpose: str, max_wait_s: float, insertion: int | None = None
+        self,
+        caller: str,
+        purpose: str,
+        max_wait_s: float,
+        insertion: int | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> Future[Lease]:
         """Queue up for the card; cancelling the future leaves the queue.
 
@@ -76,7 +84,7 @@ class Worker:
                 refused: Future[Lease] = Future()
                 refused.set_exception(refusal)
                 return refused
-            ticket, future = self._book.request(caller, purpose, max_wait_s, monotonic())
+            ticket, future = self._book.request(caller, purpose, max_wait_s, monotonic(), priority)
             self._serve()
         future.add_done_callback(lambda done: self._given_up(ticket, done))
         return future
@@ -99,7 +107,27 @@ class Worker:
                 cause=here.cause,
             )
 
+    def queue(self) -> Queue:
+        with self._locked():
+            hold = self._book.hold
+            return Queue(
+                reader=self.name,
+                now=monotonic(),
+                holder=None if hold is None else hold.ticket,
+                granted_at=0.0 if hold is None else hold.granted_at,
+                working=hold is not None and hold.idle_since is None,
+                kept_out=self._executor.kept_out,
+                waiting=self._book.waiting,
+                max_hold_s=self._settings.max_hold_s,
+                leases=self._book.granted,
+                apdus=self._apdus,
+            )
+
     # From leases.
+
+    def mark(self) -> Mark:
+        with self._locked():
+            return Mark(self._content, lasting=self._settings.foreign is Foreign.EXCLUSIVE)
 
     def transmit_for(self, lease: Lease, command: bytes) -> Future[bytes]:
         future: Future[bytes] = Future()
@@ -110,6 +138,8 @@ class Worker:
             elif not self._book.working(lease):
                 future.set_exception(lease.error or LeaseEnded(self.name, EndReason.RELEASED))
             else:
+                if may_change_content(command):
+                    self._content += 1
                 self._book.promise(lease, future)
                 self._submit(lambda link: self._transmit(link, lease, command, future))
         return future
@@ -152,6 +182,7 @@ class Worker:
                 self._clean_up(over)
             if busy is not None:
                 self._apply(self._presence.not_identified(busy, now), busy)
+            self._book.ask_holder(now)
             self._presence.recheck(now)
             hangs_at = self._executor.hangs_at(now)
             if hangs_at is not None and now >= hangs_at and not self._presence.stopped:
@@ -200,6 +231,7 @@ class Worker:
         lease.residue.note(command, response)
         link.keeps_rights = lease.residue.cleaning is Cleaning.RESET
         with self._locked():
+            self._apdus += 1
             lease.apdus += 1
             lease.card_time_s += link.card_time_s - before
             self._book.answer(lease, future, response)
@@ -210,8 +242,11 @@ class Worker:
 
     def _clean(self, link: CardLink, lease: Lease, epoch: int) -> None:
         error: Exception | None = None
+        cleaning = lease.residue.cleaning
+        if cleaning is Cleaning.RESET:
+            self._content_may_have_changed()
         try:
-            link.clean(lease.residue.cleaning, lease.residue.reselect_commands())
+            link.clean(cleaning, lease.residue.reselect_commands())
         except ForeignReset:
             pass  # whoever reset the card has cleaned it
         except (CardError, ReaderError) as failure:
@@ -246,6 +281,11 @@ class Worker:
                 events = self._presence.not_identified(failure, monotonic())
                 self._apply(events, failure)
 
+    def _content_may_have_changed(self) -> None:
+        """A reset, or another program: what was read before holds no more."""
+        with self._locked():
+            self._content += 1
+
     def _executor_ended(self, executor: Executor) -> None:
         """The thread is through: told to, or back from a call that hung, or by a defect.
 
@@ -254,7 +294,7 @@ class Worker:
         with self._locked():
             self._book.break_promises(CardLost("the reader's thread ended"))
             if executor is self._executor and not self._closed:
-                self._executor = Executor(self.name, self._settings, on_end=self._executor_ended)
+                self._executor = self._new_executor()
                 here = self._presence
                 events = here.back() if here.stopped else here.lost(monotonic())
                 self._apply(events, CardLost("the reader's thread ended"))
@@ -267,6 +307,7 @@ class Worker:
             self._around.emit(event)
         if self._epoch != self._presence.epoch:
             self._epoch = self._presence.epoch
+            self._content += 1
             self._book.end_all(error)
             self._submit(lambda link: link.drop())
         if self._presence.wants_identity and not self._closed:
@@ -340,6 +381,14 @@ class Worker:
         if done.cancelled():
             with self._locked():
                 self._book.leave_queue(ticket)
+
+    def _new_executor(self) -> Executor:
+        return Executor(
+            self.name,
+            self._settings,
+            on_end=self._executor_ended,
+            on_foreign=self._content_may_have_changed,
+        )
 
     def _submit(self, job: Callable[[CardLink], None]) -> None:
         self._executor.submit(job)

@@ -43,6 +43,7 @@ RIGHTS: Mapping[str, str] = {
     "/cardea.v1.CardService/BatchReadFiles": "cards.read",
     "/cardea.v1.CardService/Transmit": "cards.transmit",
     "/cardea.v1.CardService/Session": "cards.session",
+    "/cardea.v1.CardService/ListHolders": "cards.holders",
     "/cardea.v1.CardService/WriteCard": "cards.write",
     "/cardea.v1.TreeService/GetNode": "tree.read",
     "/cardea.v1.TreeService/ListNodes": "tree.read",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,12 +10,10 @@ from cardea.v1 import cards_pb2 as pb
 from cardea.v1 import cards_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
-from cardd.card.channel import working_channel
 from cardd.card.directory import Application, ApplicationKind
-from cardd.card.errors import MalformedCardData, NoSuchApplication
-from cardd.card.files import KNOWN_FILES, FileContent, known_at, read_known, read_path
-from cardd.card.status import StatusError
-from cardd.card.uicc import FilePath, FileSystem
+from cardd.card.files import KNOWN_FILES, known_at
+from cardd.card.reading_plan import FileKey
+from cardd.card.uicc import FilePath
 from cardd.reader.errors import LeaseEnded
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
@@ -27,6 +24,8 @@ from .call import Call, current_call
 from .card_writing import CardWriter
 from .desk import Desk, card_name, reader_name
 from .errors import failure_of
+from .holders import queue_message
+from .reading_room import Found, ReadingRoom
 from .refusals import AccessDeniedError, ArgumentInvalidError
 
 __all__ = ["CardService"]
@@ -43,8 +42,9 @@ _KINDS = {
 class CardService(pb_grpc.CardServiceServicer):
     """Each call: whose card, may they, lease, the card layer, back."""
 
-    def __init__(self, desk: Desk, writer: CardWriter) -> None:
+    def __init__(self, desk: Desk, room: ReadingRoom, writer: CardWriter) -> None:
         self._desk = desk
+        self._room = room
         self._writer = writer
 
     async def GetCard(self, request: pb.GetCardRequest, context: Any) -> pb.GetCardResponse:
@@ -55,11 +55,9 @@ class CardService(pb_grpc.CardServiceServicer):
     async def ReadFile(self, request: pb.ReadFileRequest, context: Any) -> pb.ReadFileResponse:
         call = current_call()
         status = self._desk.find(request.name, call)
-        _require_file(request.file, status, call)
-        content = await self._desk.work(
-            status, call, "ReadFile", _wait(request), lambda lease: _read(lease, request.file)
-        )
-        return pb.ReadFileResponse(content=_content_message(request.file, content))
+        key = _required_file(request.file, status, call)
+        found = await self._room.read(status, call, "ReadFile", _wait(request), [key])
+        return pb.ReadFileResponse(content=_content_message(request.file, found[key]))
 
     async def BatchReadFiles(
         self, request: pb.BatchReadFilesRequest, context: Any
@@ -69,11 +67,22 @@ class CardService(pb_grpc.CardServiceServicer):
             raise ArgumentInvalidError("files", f"must be 1 to {_MAX_FILES}")
         status = self._desk.find(request.name, call)
 
-        def read_all(lease: Lease) -> list[pb.BatchReadResult]:
-            return [_read_or_error(lease, file, status, call) for file in request.files]
-
-        results = await self._desk.work(status, call, "BatchReadFiles", _wait(request), read_all)
-        return pb.BatchReadFilesResponse(results=results)
+        keys: dict[int, FileKey] = {}
+        refused: dict[int, Exception] = {}
+        for at, file in enumerate(request.files):
+            try:
+                keys[at] = _required_file(file, status, call)
+            except (AccessDeniedError, ArgumentInvalidError) as error:
+                refused[at] = error
+        found = await self._room.read(
+            status, call, "BatchReadFiles", _wait(request), list(keys.values())
+        )
+        return pb.BatchReadFilesResponse(
+            results=(
+                _result(file, refused[at] if at in refused else found[keys[at]])
+                for at, file in enumerate(request.files)
+            )
+        )
 
     async def Transmit(self, request: pb.TransmitRequest, context: Any) -> pb.TransmitResponse:
         call = current_call()
@@ -95,12 +104,13 @@ class CardService(pb_grpc.CardServiceServicer):
         _require_whole_card(status, call)
         purpose = opening.open.purpose or "Session"
         async with self._desk.lease(status, call, purpose, _wait(opening.open)) as lease:
+            notices = _Notices(lease, context) if opening.open.notices else None
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
             status = self._desk.find(reader_name(lease.reader), call)
             yield pb.SessionResponse(granted=_granted_message(call, status, lease))
             messages = _Messages(requests, lease)
             while True:
-                request = await messages.next()
+                request = await (notices.while_waiting(messages) if notices else messages.next())
                 if request.HasField("end"):
                     break
                 if not request.HasField("command"):
@@ -108,6 +118,18 @@ class CardService(pb_grpc.CardServiceServicer):
                 response = await asyncio.wrap_future(lease.submit(request.command))
                 yield pb.SessionResponse(response=response)
         yield pb.SessionResponse(ended=pb.SessionEnded())
+
+    async def ListHolders(
+        self, request: pb.ListHoldersRequest, context: Any
+    ) -> pb.ListHoldersResponse:
+        call = current_call()
+        known = [self._desk.find(request.name, call)] if request.name else self._desk.visible(call)
+        return pb.ListHoldersResponse(
+            queues=(
+                queue_message(self._desk.queue(each.name), self._room.cached_reads(each.name))
+                for each in known
+            )
+        )
 
     async def WriteCard(self, request: pb.WriteCardRequest, context: Any) -> pb.WriteCardResponse:
         return await self._writer.write(request, current_call())
@@ -152,40 +174,53 @@ class _Messages:
             self._waiting.cancel()
 
 
-def _read(lease: Lease, file: pb.FileRef) -> FileContent:
-    applications = lease.identity.applications if lease.identity is not None else None
-    with working_channel(lease.transmit) as channel:
-        files = FileSystem(channel)
-        if file.HasField("known"):
-            return read_known(files, file.known, applications)
-        return read_path(files, FilePath.parse(file.path, file.aid))
+class _Notices:
+    """Tells a holder that others wait, while it is its turn to speak: an answer to an APDU and a
+    notice must not be written at the same time."""
+
+    def __init__(self, lease: Lease, context: Any) -> None:
+        self._wanted = asyncio.wrap_future(lease.wanted)
+        self._context = context
+        self._told = False
+        self._listening = False
+        self._telling: asyncio.Task[None] | None = None
+        self._wanted.add_done_callback(self._tell)
+
+    async def while_waiting(self, messages: _Messages) -> pb.SessionRequest:
+        """The client's next message."""
+        self._listening = True
+        self._tell(self._wanted)
+        try:
+            return await messages.next()
+        finally:
+            self._listening = False
+            if self._telling is not None and not self._telling.done():
+                await self._telling
+
+    def _tell(self, wanted: asyncio.Future[int]) -> None:
+        if self._told or not self._listening or not wanted.done() or wanted.cancelled():
+            return
+        self._told = True
+        notice = pb.SessionResponse(notice=pb.TakeoverNotice(waiting=wanted.result()))
+        self._telling = asyncio.ensure_future(self._context.write(notice))
 
 
-def _read_or_error(
-    lease: Lease, file: pb.FileRef, status: ReaderStatus, call: Call
-) -> pb.BatchReadResult:
+def _result(file: pb.FileRef, found: Found | Exception) -> pb.BatchReadResult:
     """What concerns this file alone stays with it; a lost card or lease fails the whole call."""
-    try:
-        _require_file(file, status, call)
-        content = _content_message(file, _read(lease, file))
-    except (
-        AccessDeniedError,
-        ArgumentInvalidError,
-        MalformedCardData,
-        NoSuchApplication,
-        StatusError,
-    ) as error:
-        failure = failure_of(error)
-        return pb.BatchReadResult(
-            error=pb.FileError(file=file, reason=failure.reason_name, message=failure.message)
-        )
-    return pb.BatchReadResult(content=content)
+    if isinstance(found, pb.FileContent):
+        return pb.BatchReadResult(content=_content_message(file, found))
+    failure = failure_of(found)
+    return pb.BatchReadResult(
+        error=pb.FileError(file=file, reason=failure.reason_name, message=failure.message)
+    )
 
 
-def _require_file(file: pb.FileRef, status: ReaderStatus, call: Call) -> None:
-    """Insist on a well-formed reference and on the right for the application it lies in."""
-    application, name = _policy_names(file)
+def _required_file(file: pb.FileRef, status: ReaderStatus, call: Call) -> FileKey:
+    """A well-formed reference, if the caller has the right for it."""
+    key = _key_of(file)
+    application, name = _policy_names(key)
     call.require(reader=status.name, application=application, file=name)
+    return key
 
 
 def _require_whole_card(status: ReaderStatus, call: Call) -> None:
@@ -193,31 +228,36 @@ def _require_whole_card(status: ReaderStatus, call: Call) -> None:
     call.require(reader=status.name, application="*", file="*", key="*")
 
 
-def _policy_names(file: pb.FileRef) -> tuple[str, str]:
-    """How the access policy names the application that a file lies in, and the file.
-
-    A file has one name there, whichever way the caller names it.
-    """
+def _key_of(file: pb.FileRef) -> FileKey:
     if file.HasField("known"):
         if file.known not in KNOWN_FILES:
             known = ", ".join(sorted(KNOWN_FILES))
             raise ArgumentInvalidError("file.known", f"{file.known!r} is none of {known}")
-        kind = KNOWN_FILES[file.known].application
-        return ("mf" if kind is None else kind.value), file.known
+        return file.known
     if not file.HasField("path"):
         raise ArgumentInvalidError("file", "is empty")
     if file.aid and not 5 <= len(file.aid) <= 16:
         raise ArgumentInvalidError("file.aid", "must be 5 to 16 bytes")
     try:
-        path = FilePath.parse(file.path, file.aid)
+        return FilePath.parse(file.path, file.aid)
     except ValueError as error:
         raise ArgumentInvalidError("file.path", str(error)) from error
-    application = _application_of(path)
-    known_file = known_at(path)
+
+
+def _policy_names(key: FileKey) -> tuple[str, str]:
+    """How the access policy names the application that a file lies in, and the file.
+
+    A file has one name there, whichever way the caller names it.
+    """
+    if isinstance(key, str):
+        kind = KNOWN_FILES[key].application
+        return ("mf" if kind is None else kind.value), key
+    application = _application_of(key)
+    known_file = known_at(key)
     if known_file is not None:
         return application, known_file.name
-    root = "mf" if not path.aid else application
-    return application, "/".join([root, *(f"{fid:04X}" for fid in path.ids)])
+    root = "mf" if not key.aid else application
+    return application, "/".join([root, *(f"{fid:04X}" for fid in key.ids)])
 
 
 def _application_of(path: FilePath) -> str:
@@ -258,8 +298,11 @@ def _granted_message(call: Call, status: ReaderStatus, lease: Lease) -> pb.Sessi
     )
 
 
-def _content_message(file: pb.FileRef, content: FileContent) -> pb.FileContent:
-    decoded = "" if content.decoded is None else json.dumps(content.decoded, ensure_ascii=False)
-    return pb.FileContent(
-        file=file, data=content.data, records=content.records, decoded_json=decoded
-    )
+def _content_message(file: pb.FileRef, found: Found) -> pb.FileContent:
+    """The file under the name by which this caller asked for it."""
+    if not isinstance(found, pb.FileContent):
+        raise found
+    content = pb.FileContent()
+    content.CopyFrom(found)
+    content.file.CopyFrom(file)
+    return content

@@ -13,8 +13,10 @@ from urllib.parse import quote, unquote
 from google.protobuf.duration_pb2 import Duration
 
 from cardd.reader.errors import CardAbsent, PcscUnavailable
-from cardd.reader.events import ReaderState, ReaderStatus
+from cardd.reader.events import Queue, ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
+from cardd.sharing.cache import Mark
+from cardd.sharing.ticket import Priority
 
 from .call import Call
 from .refusals import ArgumentInvalidError, CardNotFoundError, LimitReachedError
@@ -47,7 +49,14 @@ class ReaderPort(Protocol):
         purpose: str,
         max_wait_s: float,
         insertion: int | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> Future[Lease]: ...
+
+    def queue(self, reader: str) -> Queue:
+        """Raises ReaderNotFound."""
+
+    def mark(self, reader: str) -> Mark:
+        """Raises ReaderNotFound."""
 
 
 class Desk:
@@ -99,6 +108,10 @@ class Desk:
             raise ArgumentInvalidError("name", "is neither cards/{card} nor readers/{reader}")
         return self._only_card(call)
 
+    def queue(self, reader: str) -> Queue:
+        """Who has a reader's card and who waits. Raises ReaderNotFound."""
+        return self._readers.queue(reader)
+
     async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
         """The same reader once its card is identified, if one has only just been inserted.
 
@@ -114,18 +127,23 @@ class Desk:
 
     @asynccontextmanager
     async def lease(
-        self, status: ReaderStatus, call: Call, purpose: str, max_wait: Duration | None
+        self,
+        status: ReaderStatus,
+        call: Call,
+        purpose: str,
+        max_wait: Duration | None,
+        priority: Priority = Priority.NORMAL,
     ) -> AsyncIterator[Lease]:
         """Hold the card: given back at a normal end, aborted by an exception or cancellation.
 
         A card that was identified is the one that was meant: no other in its place will do.
         LimitReachedError if too many calls of the same user wait for cards already.
         """
-        wait_s = self._max_wait_s if max_wait is None else _wait_s(max_wait)
+        wait_s = self.wait_s(max_wait)
         meant = status.insertion if status.state is ReaderState.CARD_READY else None
         with self._counted(call.caller.uid):
             coming = self._readers.submit_lease(
-                status.name, str(call.caller), purpose, wait_s, insertion=meant
+                status.name, str(call.caller), purpose, wait_s, meant, priority
             )
             try:
                 lease = await asyncio.wrap_future(coming)
@@ -143,14 +161,24 @@ class Desk:
         purpose: str,
         max_wait: Duration | None,
         job: Callable[[Lease], T],
+        priority: Priority = Priority.NORMAL,
     ) -> T:
         """Run ``job``, which may block, in a thread under a lease.
 
         If the caller leaves, the lease is aborted, and the job's next APDU fails.
         """
         loop = asyncio.get_running_loop()
-        async with self.lease(status, call, purpose, max_wait) as lease:
+        async with self.lease(status, call, purpose, max_wait, priority) as lease:
             return await loop.run_in_executor(self._threads, job, lease)
+
+    def wait_s(self, max_wait: Duration | None) -> float:
+        """How long a call waits for the card; ArgumentInvalidError."""
+        if max_wait is None:
+            return self._max_wait_s
+        wait_s = max_wait.seconds + max_wait.nanos / 1e9
+        if wait_s < 0:
+            raise ArgumentInvalidError("max_wait", "is negative")
+        return wait_s
 
     @contextmanager
     def _counted(self, uid: int) -> Iterator[None]:
@@ -192,10 +220,3 @@ def card_name(name: str) -> str:
 def _give_back(granted: Future[Lease]) -> None:
     if not granted.cancelled() and granted.exception() is None:
         granted.result().abort()
-
-
-def _wait_s(max_wait: Duration) -> float:
-    wait_s = max_wait.seconds + max_wait.nanos / 1e9
-    if wait_s < 0:
-        raise ArgumentInvalidError("max_wait", "is negative")
-    return wait_s

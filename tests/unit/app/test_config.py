@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cardd.app.config import Config, GrantConfig, load_config, parse_config
+from cardd.app.config import Config, GrantConfig, PcscReaderConfig, load_config, parse_config
 from cardd.app.config_reference import reference
 from cardd.app.device import nodes_of_device
 from cardd.app.places import line_of
@@ -20,7 +20,8 @@ REFERENCE = Path(__file__).parents[3] / "docs/configuration.md"
 
 
 def keys() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    for name, section in (*typing.get_type_hints(Config).items(), ("access.grant", GrantConfig)):
+    rows = {"access.grant": GrantConfig, "pcsc.reader": PcscReaderConfig}
+    for name, section in (typing.get_type_hints(Config) | rows).items():
         for field in dataclasses.fields(section):
             yield name, field
 
@@ -29,8 +30,8 @@ def test_every_key_has_a_meaning_and_stands_in_the_reference() -> None:
     page = reference()
     for section, field in keys():
         assert field.metadata["doc"].strip(), f"{section}.{field.name}"
-        if field.name != "grant":
-            assert f"| `{field.name}` |" in page, f"{section}.{field.name}"
+        row = f"| `{field.name}` |" in page
+        assert row or f"## `[[{section}.{field.name}]]`" in page, f"{section}.{field.name}"
 
 
 def test_the_committed_reference_is_the_one_that_is_printed() -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from cardd.card.channel import working_channel
 from cardd.card.errors import MalformedCardData, NoSuchApplication
-from cardd.card.files import KNOWN_FILES, FileContent, read_known, read_path
+from cardd.card.files import KNOWN_FILES, FileContent, locate, read_path
 from cardd.card.status import AccessDenied, NotFoundOnCard
 from cardd.card.uicc import FilePath, FileSystem
 from hypothesis import given
@@ -16,7 +16,8 @@ from softcard import SoftCard
 
 def read(profile: str, name: str) -> FileContent:
     with working_channel(SoftCard.from_profile(profile).transmit) as channel:
-        return read_known(FileSystem(channel), name)
+        files = FileSystem(channel)
+        return read_path(files, locate(files, name))
 
 
 @pytest.mark.parametrize(

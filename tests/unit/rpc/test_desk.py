@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 import pytest
-from cardd.reader.events import ReaderState, ReaderStatus
+from cardd.reader.events import Queue, ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
 from cardd.rpc.access import Policy
 from cardd.rpc.call import Call
 from cardd.rpc.desk import Desk
 from cardd.rpc.peer import Caller
 from cardd.rpc.refusals import LimitReachedError
+from cardd.sharing.cache import Mark
+from cardd.sharing.ticket import Priority
 
 READER = ReaderStatus(
     name="A",
@@ -50,8 +52,15 @@ class BusyReaders:
         purpose: str,
         max_wait_s: float,
         insertion: int | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> Future[Lease]:
         return Future()
+
+    def queue(self, reader: str) -> Queue:
+        raise NotImplementedError
+
+    def mark(self, reader: str) -> Mark:
+        return Mark(0)
 
 
 def call_of(uid: int) -> Call:

@@ -10,13 +10,15 @@ from typing import Any
 
 from cardd.card.identify import CardIdentity
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
-from cardd.reader.events import ReaderState, ReaderStatus
+from cardd.reader.events import Queue, ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
 from cardd.rpc.access import Grant, Policy
 from cardd.rpc.desk import Desk
 from cardd.rpc.management import ManagementService
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.server import Service
+from cardd.sharing.cache import Mark
+from cardd.sharing.ticket import Priority
 from cardd.tree import ManagementTree
 from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
 from omadm.nodes import leaf
@@ -94,7 +96,14 @@ class Readers:
         purpose: str,
         max_wait_s: float,
         insertion: int | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> Future[Lease]:
+        raise AssertionError("not asked for")
+
+    def queue(self, reader: str) -> Queue:
+        raise AssertionError("not asked for")
+
+    def mark(self, reader: str) -> Mark:
         raise AssertionError("not asked for")
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63\x61rdea/v1/cards.proto\x12\tcardea.v1\x1a\x1egoogle/protobuf/duration.proto\"\x81\x01\n\x04\x43\x61rd\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reader\x18\x02 \x01(\t\x12\x0b\n\x03\x61tr\x18\x03 \x01(\x0c\x12\r\n\x05iccid\x18\x04 \x01(\t\x12,\n\x0c\x61pplications\x18\x05 \x03(\x0b\x32\x16.cardea.v1.Application\x12\x11\n\tinsertion\x18\x06 \x01(\x04\"S\n\x0b\x41pplication\x12\x0b\n\x03\x61id\x18\x01 \x01(\x0c\x12\r\n\x05label\x18\x02 \x01(\t\x12(\n\x04kind\x18\x03 \x01(\x0e\x32\x1a.cardea.v1.ApplicationKind\"\x1e\n\x0eGetCardRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"0\n\x0fGetCardResponse\x12\x1d\n\x04\x63\x61rd\x18\x01 \x01(\x0b\x32\x0f.cardea.v1.Card\"?\n\x07\x46ileRef\x12\x0f\n\x05known\x18\x01 \x01(\tH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x12\x0b\n\x03\x61id\x18\x03 \x01(\x0c\x42\x06\n\x04\x66ile\"d\n\x0b\x46ileContent\x12 \n\x04\x66ile\x18\x01 \x01(\x0b\x32\x12.cardea.v1.FileRef\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0f\n\x07records\x18\x03 \x03(\x0c\x12\x14\n\x0c\x64\x65\x63oded_json\x18\x04 \x01(\t\"n\n\x0fReadFileRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04\x66ile\x18\x02 \x01(\x0b\x32\x12.cardea.v1.FileRef\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\";\n\x10ReadFileResponse\x12\'\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x16.cardea.v1.FileContent\"u\n\x15\x42\x61tchReadFilesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x12.cardea.v1.FileRef\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"E\n\x16\x42\x61tchReadFilesResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.cardea.v1.BatchReadResult\"m\n\x0f\x42\x61tchReadResult\x12)\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x16.cardea.v1.FileContentH\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.cardea.v1.FileErrorH\x00\x42\x08\n\x06result\"N\n\tFileError\x12 \n\x04\x66ile\x18\x01 \x01(\x0b\x32\x12.cardea.v1.FileRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"]\n\x0fTransmitRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x01(\x0c\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"$\n\x10TransmitResponse\x12\x10\n\x08response\x18\x01 \x01(\x0c\"|\n\x0eSessionRequest\x12&\n\x04open\x18\x01 \x01(\x0b\x32\x16.cardea.v1.SessionOpenH\x00\x12\x11\n\x07\x63ommand\x18\x02 \x01(\x0cH\x00\x12$\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x15.cardea.v1.SessionEndH\x00\x42\t\n\x07message\"Y\n\x0bSessionOpen\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0c\n\nSessionEnd\"\x88\x01\n\x0fSessionResponse\x12,\n\x07granted\x18\x01 \x01(\x0b\x32\x19.cardea.v1.SessionGrantedH\x00\x12\x12\n\x08response\x18\x02 \x01(\x0cH\x00\x12(\n\x05\x65nded\x18\x03 \x01(\x0b\x32\x17.cardea.v1.SessionEndedH\x00\x42\t\n\x07message\"\x9c\x01\n\x0eSessionGranted\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x1d\n\x04\x63\x61rd\x18\x02 \x01(\x0b\x32\x0f.cardea.v1.Card\x12-\n\nidle_limit\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08max_hold\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0e\n\x0cSessionEnded\"k\n\x10WriteCardRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x64m\x18\x02 \x01(\x0c\x12(\n\x06writes\x18\x03 \x03(\x0b\x32\x18.cardea.v1.CardFileWrite\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"*\n\rCardFileWrite\x12\x0b\n\x03oid\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"C\n\x11WriteCardResponse\x12\x0e\n\x06sha256\x18\x01 \x03(\x0c\x12\r\n\x05\x61pdus\x18\x02 \x01(\r\x12\x0f\n\x07\x63hanged\x18\x03 \x03(\x08*\xa2\x01\n\x0f\x41pplicationKind\x12 \n\x1c\x41PPLICATION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PPLICATION_KIND_OTHER\x10\x01\x12\x19\n\x15\x41PPLICATION_KIND_USIM\x10\x02\x12\x19\n\x15\x41PPLICATION_KIND_ISIM\x10\x03\x12\x1b\n\x17\x41PPLICATION_KIND_PKCS15\x10\x04\x32\xbe\x03\n\x0b\x43\x61rdService\x12@\n\x07GetCard\x12\x19.cardea.v1.GetCardRequest\x1a\x1a.cardea.v1.GetCardResponse\x12\x43\n\x08ReadFile\x12\x1a.cardea.v1.ReadFileRequest\x1a\x1b.cardea.v1.ReadFileResponse\x12U\n\x0e\x42\x61tchReadFiles\x12 .cardea.v1.BatchReadFilesRequest\x1a!.cardea.v1.BatchReadFilesResponse\x12\x43\n\x08Transmit\x12\x1a.cardea.v1.TransmitRequest\x1a\x1b.cardea.v1.TransmitResponse\x12\x44\n\x07Session\x12\x19.cardea.v1.SessionRequest\x1a\x1a.cardea.v1.SessionResponse(\x01\x30\x01\x12\x46\n\tWriteCard\x12\x1b.cardea.v1.WriteCardRequest\x1a\x1c.cardea.v1.WriteCardResponseB>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63\x61rdea/v1/cards.proto\x12\tcardea.v1\x1a\x1egoogle/protobuf/duration.proto\"\x81\x01\n\x04\x43\x61rd\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06reader\x18\x02 \x01(\t\x12\x0b\n\x03\x61tr\x18\x03 \x01(\x0c\x12\r\n\x05iccid\x18\x04 \x01(\t\x12,\n\x0c\x61pplications\x18\x05 \x03(\x0b\x32\x16.cardea.v1.Application\x12\x11\n\tinsertion\x18\x06 \x01(\x04\"S\n\x0b\x41pplication\x12\x0b\n\x03\x61id\x18\x01 \x01(\x0c\x12\r\n\x05label\x18\x02 \x01(\t\x12(\n\x04kind\x18\x03 \x01(\x0e\x32\x1a.cardea.v1.ApplicationKind\"\x1e\n\x0eGetCardRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"0\n\x0fGetCardResponse\x12\x1d\n\x04\x63\x61rd\x18\x01 \x01(\x0b\x32\x0f.cardea.v1.Card\"?\n\x07\x46ileRef\x12\x0f\n\x05known\x18\x01 \x01(\tH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x12\x0b\n\x03\x61id\x18\x03 \x01(\x0c\x42\x06\n\x04\x66ile\"d\n\x0b\x46ileContent\x12 \n\x04\x66ile\x18\x01 \x01(\x0b\x32\x12.cardea.v1.FileRef\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0f\n\x07records\x18\x03 \x03(\x0c\x12\x14\n\x0c\x64\x65\x63oded_json\x18\x04 \x01(\t\"n\n\x0fReadFileRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04\x66ile\x18\x02 \x01(\x0b\x32\x12.cardea.v1.FileRef\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\";\n\x10ReadFileResponse\x12\'\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x16.cardea.v1.FileContent\"u\n\x15\x42\x61tchReadFilesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x12.cardea.v1.FileRef\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"E\n\x16\x42\x61tchReadFilesResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.cardea.v1.BatchReadResult\"m\n\x0f\x42\x61tchReadResult\x12)\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x16.cardea.v1.FileContentH\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.cardea.v1.FileErrorH\x00\x42\x08\n\x06result\"N\n\tFileError\x12 \n\x04\x66ile\x18\x01 \x01(\x0b\x32\x12.cardea.v1.FileRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"]\n\x0fTransmitRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x02 \x01(\x0c\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"$\n\x10TransmitResponse\x12\x10\n\x08response\x18\x01 \x01(\x0c\"|\n\x0eSessionRequest\x12&\n\x04open\x18\x01 \x01(\x0b\x32\x16.cardea.v1.SessionOpenH\x00\x12\x11\n\x07\x63ommand\x18\x02 \x01(\x0cH\x00\x12$\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x15.cardea.v1.SessionEndH\x00\x42\t\n\x07message\"j\n\x0bSessionOpen\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12+\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07notices\x18\x04 \x01(\x08\"\x0c\n\nSessionEnd\"\xb5\x01\n\x0fSessionResponse\x12,\n\x07granted\x18\x01 \x01(\x0b\x32\x19.cardea.v1.SessionGrantedH\x00\x12\x12\n\x08response\x18\x02 \x01(\x0cH\x00\x12(\n\x05\x65nded\x18\x03 \x01(\x0b\x32\x17.cardea.v1.SessionEndedH\x00\x12+\n\x06notice\x18\x04 \x01(\x0b\x32\x19.cardea.v1.TakeoverNoticeH\x00\x42\t\n\x07message\"!\n\x0eTakeoverNotice\x12\x0f\n\x07waiting\x18\x01 \x01(\r\"\x9c\x01\n\x0eSessionGranted\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x1d\n\x04\x63\x61rd\x18\x02 \x01(\x0b\x32\x0f.cardea.v1.Card\x12-\n\nidle_limit\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08max_hold\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0e\n\x0cSessionEnded\"\"\n\x12ListHoldersRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\x13ListHoldersResponse\x12$\n\x06queues\x18\x01 \x03(\x0b\x32\x14.cardea.v1.CardQueue\"\xb1\x01\n\tCardQueue\x12\x0e\n\x06reader\x18\x01 \x01(\t\x12%\n\x06holder\x18\x02 \x01(\x0b\x32\x15.cardea.v1.CardHolder\x12&\n\x07waiting\x18\x03 \x03(\x0b\x32\x15.cardea.v1.CardWaiter\x12\x10\n\x08kept_out\x18\x04 \x01(\x08\x12\x0e\n\x06leases\x18\x05 \x01(\x04\x12\r\n\x05\x61pdus\x18\x06 \x01(\x04\x12\x14\n\x0c\x63\x61\x63hed_reads\x18\x07 \x01(\x04\"\xbc\x01\n\nCardHolder\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12*\n\x08priority\x18\x03 \x01(\x0e\x32\x18.cardea.v1.QueuePriority\x12\'\n\x04held\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04left\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07working\x18\x06 \x01(\x08\"\xad\x01\n\nCardWaiter\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12*\n\x08priority\x18\x03 \x01(\x0e\x32\x18.cardea.v1.QueuePriority\x12)\n\x06waited\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04left\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"k\n\x10WriteCardRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x64m\x18\x02 \x01(\x0c\x12(\n\x06writes\x18\x03 \x03(\x0b\x32\x18.cardea.v1.CardFileWrite\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"*\n\rCardFileWrite\x12\x0b\n\x03oid\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"C\n\x11WriteCardResponse\x12\x0e\n\x06sha256\x18\x01 \x03(\x0c\x12\r\n\x05\x61pdus\x18\x02 \x01(\r\x12\x0f\n\x07\x63hanged\x18\x03 \x03(\x08*\xa2\x01\n\x0f\x41pplicationKind\x12 \n\x1c\x41PPLICATION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PPLICATION_KIND_OTHER\x10\x01\x12\x19\n\x15\x41PPLICATION_KIND_USIM\x10\x02\x12\x19\n\x15\x41PPLICATION_KIND_ISIM\x10\x03\x12\x1b\n\x17\x41PPLICATION_KIND_PKCS15\x10\x04*\x8b\x01\n\rQueuePriority\x12\x1e\n\x1aQUEUE_PRIORITY_UNSPECIFIED\x10\x00\x12\x19\n\x15QUEUE_PRIORITY_NORMAL\x10\x01\x12\x1f\n\x1bQUEUE_PRIORITY_PROVISIONING\x10\x02\x12\x1e\n\x1aQUEUE_PRIORITY_INTERACTIVE\x10\x03\x32\x8c\x04\n\x0b\x43\x61rdService\x12@\n\x07GetCard\x12\x19.cardea.v1.GetCardRequest\x1a\x1a.cardea.v1.GetCardResponse\x12\x43\n\x08ReadFile\x12\x1a.cardea.v1.ReadFileRequest\x1a\x1b.cardea.v1.ReadFileResponse\x12U\n\x0e\x42\x61tchReadFiles\x12 .cardea.v1.BatchReadFilesRequest\x1a!.cardea.v1.BatchReadFilesResponse\x12\x43\n\x08Transmit\x12\x1a.cardea.v1.TransmitRequest\x1a\x1b.cardea.v1.TransmitResponse\x12\x44\n\x07Session\x12\x19.cardea.v1.SessionRequest\x1a\x1a.cardea.v1.SessionResponse(\x01\x30\x01\x12L\n\x0bListHolders\x12\x1d.cardea.v1.ListHoldersRequest\x1a\x1e.cardea.v1.ListHoldersResponse\x12\x46\n\tWriteCard\x12\x1b.cardea.v1.WriteCardRequest\x1a\x1c.cardea.v1.WriteCardResponseB>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cardea.v1.cards_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rorg.cardea.v1P\001Z+cardea.example/clients/go/cardeav1;cardeav1'
-  _globals['_APPLICATIONKIND']._serialized_start=1989
-  _globals['_APPLICATIONKIND']._serialized_end=2151
+  _globals['_APPLICATIONKIND']._serialized_start=2730
+  _globals['_APPLICATIONKIND']._serialized_end=2892
+  _globals['_QUEUEPRIORITY']._serialized_start=2895
+  _globals['_QUEUEPRIORITY']._serialized_end=3034
   _globals['_CARD']._serialized_start=69
   _globals['_CARD']._serialized_end=198
   _globals['_APPLICATION']._serialized_start=200
@@ -66,21 +68,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONREQUEST']._serialized_start=1221
   _globals['_SESSIONREQUEST']._serialized_end=1345
   _globals['_SESSIONOPEN']._serialized_start=1347
-  _globals['_SESSIONOPEN']._serialized_end=1436
-  _globals['_SESSIONEND']._serialized_start=1438
-  _globals['_SESSIONEND']._serialized_end=1450
-  _globals['_SESSIONRESPONSE']._serialized_start=1453
-  _globals['_SESSIONRESPONSE']._serialized_end=1589
-  _globals['_SESSIONGRANTED']._serialized_start=1592
-  _globals['_SESSIONGRANTED']._serialized_end=1748
-  _globals['_SESSIONENDED']._serialized_start=1750
-  _globals['_SESSIONENDED']._serialized_end=1764
-  _globals['_WRITECARDREQUEST']._serialized_start=1766
-  _globals['_WRITECARDREQUEST']._serialized_end=1873
-  _globals['_CARDFILEWRITE']._serialized_start=1875
-  _globals['_CARDFILEWRITE']._serialized_end=1917
-  _globals['_WRITECARDRESPONSE']._serialized_start=1919
-  _globals['_WRITECARDRESPONSE']._serialized_end=1986
-  _globals['_CARDSERVICE']._serialized_start=2154
-  _globals['_CARDSERVICE']._serialized_end=2600
+  _globals['_SESSIONOPEN']._serialized_end=1453
+  _globals['_SESSIONEND']._serialized_start=1455
+  _globals['_SESSIONEND']._serialized_end=1467
+  _globals['_SESSIONRESPONSE']._serialized_start=1470
+  _globals['_SESSIONRESPONSE']._serialized_end=1651
+  _globals['_TAKEOVERNOTICE']._serialized_start=1653
+  _globals['_TAKEOVERNOTICE']._serialized_end=1686
+  _globals['_SESSIONGRANTED']._serialized_start=1689
+  _globals['_SESSIONGRANTED']._serialized_end=1845
+  _globals['_SESSIONENDED']._serialized_start=1847
+  _globals['_SESSIONENDED']._serialized_end=1861
+  _globals['_LISTHOLDERSREQUEST']._serialized_start=1863
+  _globals['_LISTHOLDERSREQUEST']._serialized_end=1897
+  _globals['_LISTHOLDERSRESPONSE']._serialized_start=1899
+  _globals['_LISTHOLDERSRESPONSE']._serialized_end=1958
+  _globals['_CARDQUEUE']._serialized_start=1961
+  _globals['_CARDQUEUE']._serialized_end=2138
+  _globals['_CARDHOLDER']._serialized_start=2141
+  _globals['_CARDHOLDER']._serialized_end=2329
+  _globals['_CARDWAITER']._serialized_start=2332
+  _globals['_CARDWAITER']._serialized_end=2505
+  _globals['_WRITECARDREQUEST']._serialized_start=2507
+  _globals['_WRITECARDREQUEST']._serialized_end=2614
+  _globals['_CARDFILEWRITE']._serialized_start=2616
+  _globals['_CARDFILEWRITE']._serialized_end=2658
+  _globals['_WRITECARDRESPONSE']._serialized_start=2660
+  _globals['_WRITECARDRESPONSE']._serialized_end=2727
+  _globals['_CARDSERVICE']._serialized_start=3037
+  _globals['_CARDSERVICE']._serialized_end=3561
 # @@protoc_insertion_point(module_scope)

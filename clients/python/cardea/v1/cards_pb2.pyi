@@ -41,6 +41,30 @@ APPLICATION_KIND_ISIM: ApplicationKind.ValueType  # 3
 APPLICATION_KIND_PKCS15: ApplicationKind.ValueType  # 4
 Global___ApplicationKind: _TypeAlias = ApplicationKind  # noqa: Y015
 
+class _QueuePriority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QueuePriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QueuePriority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUEUE_PRIORITY_UNSPECIFIED: _QueuePriority.ValueType  # 0
+    QUEUE_PRIORITY_NORMAL: _QueuePriority.ValueType  # 1
+    QUEUE_PRIORITY_PROVISIONING: _QueuePriority.ValueType  # 2
+    QUEUE_PRIORITY_INTERACTIVE: _QueuePriority.ValueType  # 3
+    """A person has entered a PIN."""
+
+class QueuePriority(_QueuePriority, metaclass=_QueuePriorityEnumTypeWrapper):
+    """Who goes first; the daemon decides by what is done. Who waits is passed over
+    twice at most.
+    """
+
+QUEUE_PRIORITY_UNSPECIFIED: QueuePriority.ValueType  # 0
+QUEUE_PRIORITY_NORMAL: QueuePriority.ValueType  # 1
+QUEUE_PRIORITY_PROVISIONING: QueuePriority.ValueType  # 2
+QUEUE_PRIORITY_INTERACTIVE: QueuePriority.ValueType  # 3
+"""A person has entered a PIN."""
+Global___QueuePriority: _TypeAlias = QueuePriority  # noqa: Y015
+
 @_typing.final
 class Card(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -454,9 +478,12 @@ class SessionOpen(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     MAX_WAIT_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     purpose: _builtins.str
     """For people who ask who holds the card."""
+    notices: _builtins.bool
+    """Send a TakeoverNotice when others wait."""
     @_builtins.property
     def max_wait(self) -> _duration_pb2.Duration: ...
     def __init__(
@@ -465,10 +492,11 @@ class SessionOpen(_message.Message):
         name: _builtins.str = ...,
         purpose: _builtins.str = ...,
         max_wait: _duration_pb2.Duration | None = ...,
+        notices: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_wait", b"max_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_wait", b"max_wait", "name", b"name", "purpose", b"purpose"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_wait", b"max_wait", "name", b"name", "notices", b"notices", "purpose", b"purpose"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -496,28 +524,58 @@ class SessionResponse(_message.Message):
     GRANTED_FIELD_NUMBER: _builtins.int
     RESPONSE_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
     response: _builtins.bytes
     """Response APDU."""
     @_builtins.property
     def granted(self) -> Global___SessionGranted: ...
     @_builtins.property
     def ended(self) -> Global___SessionEnded: ...
+    @_builtins.property
+    def notice(self) -> Global___TakeoverNotice:
+        """Comes between two answers, at most once, and only if open asked for it."""
+
     def __init__(
         self,
         *,
         granted: Global___SessionGranted | None = ...,
         response: _builtins.bytes = ...,
         ended: Global___SessionEnded | None = ...,
+        notice: Global___TakeoverNotice | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "granted", b"granted", "message", b"message", "response", b"response"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "granted", b"granted", "message", b"message", "notice", b"notice", "response", b"response"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "granted", b"granted", "message", b"message", "response", b"response"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "granted", b"granted", "message", b"message", "notice", b"notice", "response", b"response"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["granted", "response", "ended"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["granted", "response", "ended", "notice"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
 Global___SessionResponse: _TypeAlias = SessionResponse  # noqa: Y015
+
+@_typing.final
+class TakeoverNotice(_message.Message):
+    """Others wait and the holder's slice is over, or somebody waits who goes first.
+    A polite holder ends soon; nothing else happens before the lease's own limits.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITING_FIELD_NUMBER: _builtins.int
+    waiting: _builtins.int
+    """Callers that wait."""
+    def __init__(
+        self,
+        *,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeoverNotice: _TypeAlias = TakeoverNotice  # noqa: Y015
 
 @_typing.final
 class SessionGranted(_message.Message):
@@ -569,6 +627,169 @@ class SessionEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SessionEnded: _TypeAlias = SessionEnded  # noqa: Y015
+
+@_typing.final
+class ListHoldersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """cards/{card} or readers/{reader}; empty: every reader."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldersRequest: _TypeAlias = ListHoldersRequest  # noqa: Y015
+
+@_typing.final
+class ListHoldersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUEUES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___CardQueue]: ...
+    def __init__(
+        self,
+        *,
+        queues: _abc.Iterable[Global___CardQueue] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queues", b"queues"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldersResponse: _TypeAlias = ListHoldersResponse  # noqa: Y015
+
+@_typing.final
+class CardQueue(_message.Message):
+    """One reader's card: who has it, who waits, how much was done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READER_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    KEPT_OUT_FIELD_NUMBER: _builtins.int
+    LEASES_FIELD_NUMBER: _builtins.int
+    APDUS_FIELD_NUMBER: _builtins.int
+    CACHED_READS_FIELD_NUMBER: _builtins.int
+    reader: _builtins.str
+    """readers/{reader}"""
+    kept_out: _builtins.bool
+    """The holder itself waits for another PC/SC program."""
+    leases: _builtins.int
+    """Leases, APDUs and reads without the card, each since the reader was found."""
+    apdus: _builtins.int
+    cached_reads: _builtins.int
+    @_builtins.property
+    def holder(self) -> Global___CardHolder:
+        """Unset if nobody has the card."""
+
+    @_builtins.property
+    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___CardWaiter]:
+        """Next one first."""
+
+    def __init__(
+        self,
+        *,
+        reader: _builtins.str = ...,
+        holder: Global___CardHolder | None = ...,
+        waiting: _abc.Iterable[Global___CardWaiter] | None = ...,
+        kept_out: _builtins.bool = ...,
+        leases: _builtins.int = ...,
+        apdus: _builtins.int = ...,
+        cached_reads: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apdus", b"apdus", "cached_reads", b"cached_reads", "holder", b"holder", "kept_out", b"kept_out", "leases", b"leases", "reader", b"reader", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CardQueue: _TypeAlias = CardQueue  # noqa: Y015
+
+@_typing.final
+class CardHolder(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    WORKING_FIELD_NUMBER: _builtins.int
+    caller: _builtins.str
+    """"uid 1000, pid 4242"; "cardd" is the daemon itself."""
+    purpose: _builtins.str
+    priority: Global___QueuePriority.ValueType
+    working: _builtins.bool
+    """An APDU is on its way."""
+    @_builtins.property
+    def held(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def left(self) -> _duration_pb2.Duration:
+        """Until the maximum hold."""
+
+    def __init__(
+        self,
+        *,
+        caller: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        priority: Global___QueuePriority.ValueType = ...,
+        held: _duration_pb2.Duration | None = ...,
+        left: _duration_pb2.Duration | None = ...,
+        working: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "left", b"left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "held", b"held", "left", b"left", "priority", b"priority", "purpose", b"purpose", "working", b"working"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CardHolder: _TypeAlias = CardHolder  # noqa: Y015
+
+@_typing.final
+class CardWaiter(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    WAITED_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    caller: _builtins.str
+    purpose: _builtins.str
+    priority: Global___QueuePriority.ValueType
+    @_builtins.property
+    def waited(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def left(self) -> _duration_pb2.Duration:
+        """Until the maximum wait."""
+
+    def __init__(
+        self,
+        *,
+        caller: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        priority: Global___QueuePriority.ValueType = ...,
+        waited: _duration_pb2.Duration | None = ...,
+        left: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "waited", b"waited"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "left", b"left", "priority", b"priority", "purpose", b"purpose", "waited", b"waited"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CardWaiter: _TypeAlias = CardWaiter  # noqa: Y015
 
 @_typing.final
 class WriteCardRequest(_message.Message):

@@ -65,6 +65,11 @@ class CardServiceStub:
                 request_serializer=cardea_dot_v1_dot_cards__pb2.SessionRequest.SerializeToString,
                 response_deserializer=cardea_dot_v1_dot_cards__pb2.SessionResponse.FromString,
                 _registered_method=True)
+        self.ListHolders = channel.unary_unary(
+                '/cardea.v1.CardService/ListHolders',
+                request_serializer=cardea_dot_v1_dot_cards__pb2.ListHoldersRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_cards__pb2.ListHoldersResponse.FromString,
+                _registered_method=True)
         self.WriteCard = channel.unary_unary(
                 '/cardea.v1.CardService/WriteCard',
                 request_serializer=cardea_dot_v1_dot_cards__pb2.WriteCardRequest.SerializeToString,
@@ -93,7 +98,9 @@ class CardServiceServicer:
     def ReadFile(self, request, context):
         """ReadFile reads one file, raw and, where its meaning is known, decoded.
         Who: callers with a row for cards.read on the application.
-        Effect: none on the card; the selection is not left behind.
+        Effect: none on the card; the selection is not left behind. A file that the
+        card lets everybody read is remembered until the card is written, reset or
+        changed, or another PC/SC program is seen; equal reads are made once.
         Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
         CARD_BUSY, CARD_LOST, CARD_MUTE.
         """
@@ -102,8 +109,8 @@ class CardServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchReadFiles(self, request, context):
-        """BatchReadFiles reads several files under one lease; a file that cannot be
-        read has its error beside it and does not fail the others.
+        """BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+        file that cannot be read has its error beside it and does not fail the others.
         Who, effect, errors: as ReadFile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -129,6 +136,15 @@ class CardServiceServicer:
         Who: callers with a row for cards.session.
         Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
         LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHolders(self, request, context):
+        """ListHolders tells who has a card and who waits for it, next one first.
+        Who: callers with a row for cards.holders. Effect: none.
+        Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,6 +189,11 @@ def add_CardServiceServicer_to_server(servicer, server):
                     servicer.Session,
                     request_deserializer=cardea_dot_v1_dot_cards__pb2.SessionRequest.FromString,
                     response_serializer=cardea_dot_v1_dot_cards__pb2.SessionResponse.SerializeToString,
+            ),
+            'ListHolders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHolders,
+                    request_deserializer=cardea_dot_v1_dot_cards__pb2.ListHoldersRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_cards__pb2.ListHoldersResponse.SerializeToString,
             ),
             'WriteCard': grpc.unary_unary_rpc_method_handler(
                     servicer.WriteCard,
@@ -321,6 +342,33 @@ class CardService:
             '/cardea.v1.CardService/Session',
             cardea_dot_v1_dot_cards__pb2.SessionRequest.SerializeToString,
             cardea_dot_v1_dot_cards__pb2.SessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHolders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.CardService/ListHolders',
+            cardea_dot_v1_dot_cards__pb2.ListHoldersRequest.SerializeToString,
+            cardea_dot_v1_dot_cards__pb2.ListHoldersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,13 +47,15 @@ class CardServiceStub:
     ReadFile: _grpc.UnaryUnaryMultiCallable[_cards_pb2.ReadFileRequest, _cards_pb2.ReadFileResponse]
     """ReadFile reads one file, raw and, where its meaning is known, decoded.
     Who: callers with a row for cards.read on the application.
-    Effect: none on the card; the selection is not left behind.
+    Effect: none on the card; the selection is not left behind. A file that the
+    card lets everybody read is remembered until the card is written, reset or
+    changed, or another PC/SC program is seen; equal reads are made once.
     Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
     CARD_BUSY, CARD_LOST, CARD_MUTE.
     """
     BatchReadFiles: _grpc.UnaryUnaryMultiCallable[_cards_pb2.BatchReadFilesRequest, _cards_pb2.BatchReadFilesResponse]
-    """BatchReadFiles reads several files under one lease; a file that cannot be
-    read has its error beside it and does not fail the others.
+    """BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+    file that cannot be read has its error beside it and does not fail the others.
     Who, effect, errors: as ReadFile.
     """
     Transmit: _grpc.UnaryUnaryMultiCallable[_cards_pb2.TransmitRequest, _cards_pb2.TransmitResponse]
@@ -71,6 +73,11 @@ class CardServiceStub:
     Who: callers with a row for cards.session.
     Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
     LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+    """
+    ListHolders: _grpc.UnaryUnaryMultiCallable[_cards_pb2.ListHoldersRequest, _cards_pb2.ListHoldersResponse]
+    """ListHolders tells who has a card and who waits for it, next one first.
+    Who: callers with a row for cards.holders. Effect: none.
+    Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
     """
     WriteCard: _grpc.UnaryUnaryMultiCallable[_cards_pb2.WriteCardRequest, _cards_pb2.WriteCardResponse]
     """WriteCard lets an authority that holds the card's administrative key write
@@ -100,13 +107,15 @@ class CardServiceAsyncStub(CardServiceStub):
     ReadFile: _aio.UnaryUnaryMultiCallable[_cards_pb2.ReadFileRequest, _cards_pb2.ReadFileResponse]  # type: ignore[assignment]
     """ReadFile reads one file, raw and, where its meaning is known, decoded.
     Who: callers with a row for cards.read on the application.
-    Effect: none on the card; the selection is not left behind.
+    Effect: none on the card; the selection is not left behind. A file that the
+    card lets everybody read is remembered until the card is written, reset or
+    changed, or another PC/SC program is seen; equal reads are made once.
     Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
     CARD_BUSY, CARD_LOST, CARD_MUTE.
     """
     BatchReadFiles: _aio.UnaryUnaryMultiCallable[_cards_pb2.BatchReadFilesRequest, _cards_pb2.BatchReadFilesResponse]  # type: ignore[assignment]
-    """BatchReadFiles reads several files under one lease; a file that cannot be
-    read has its error beside it and does not fail the others.
+    """BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+    file that cannot be read has its error beside it and does not fail the others.
     Who, effect, errors: as ReadFile.
     """
     Transmit: _aio.UnaryUnaryMultiCallable[_cards_pb2.TransmitRequest, _cards_pb2.TransmitResponse]  # type: ignore[assignment]
@@ -124,6 +133,11 @@ class CardServiceAsyncStub(CardServiceStub):
     Who: callers with a row for cards.session.
     Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
     LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+    """
+    ListHolders: _aio.UnaryUnaryMultiCallable[_cards_pb2.ListHoldersRequest, _cards_pb2.ListHoldersResponse]  # type: ignore[assignment]
+    """ListHolders tells who has a card and who waits for it, next one first.
+    Who: callers with a row for cards.holders. Effect: none.
+    Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
     """
     WriteCard: _aio.UnaryUnaryMultiCallable[_cards_pb2.WriteCardRequest, _cards_pb2.WriteCardResponse]  # type: ignore[assignment]
     """WriteCard lets an authority that holds the card's administrative key write
@@ -162,7 +176,9 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_cards_pb2.ReadFileResponse, _abc.Awaitable[_cards_pb2.ReadFileResponse]]:
         """ReadFile reads one file, raw and, where its meaning is known, decoded.
         Who: callers with a row for cards.read on the application.
-        Effect: none on the card; the selection is not left behind.
+        Effect: none on the card; the selection is not left behind. A file that the
+        card lets everybody read is remembered until the card is written, reset or
+        changed, or another PC/SC program is seen; equal reads are made once.
         Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
         CARD_BUSY, CARD_LOST, CARD_MUTE.
         """
@@ -173,8 +189,8 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _cards_pb2.BatchReadFilesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_cards_pb2.BatchReadFilesResponse, _abc.Awaitable[_cards_pb2.BatchReadFilesResponse]]:
-        """BatchReadFiles reads several files under one lease; a file that cannot be
-        read has its error beside it and does not fail the others.
+        """BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+        file that cannot be read has its error beside it and does not fail the others.
         Who, effect, errors: as ReadFile.
         """
 
@@ -204,6 +220,17 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         Who: callers with a row for cards.session.
         Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
         LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+        """
+
+    @_abc_1.abstractmethod
+    def ListHolders(
+        self,
+        request: _cards_pb2.ListHoldersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cards_pb2.ListHoldersResponse, _abc.Awaitable[_cards_pb2.ListHoldersResponse]]:
+        """ListHolders tells who has a card and who waits for it, next one first.
+        Who: callers with a row for cards.holders. Effect: none.
+        Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -69,6 +69,52 @@ export function applicationKindToJSON(object: ApplicationKind): string {
   }
 }
 
+/**
+ * Who goes first; the daemon decides by what is done. Who waits is passed over
+ * twice at most.
+ */
+export enum QueuePriority {
+  QUEUE_PRIORITY_UNSPECIFIED = 0,
+  QUEUE_PRIORITY_NORMAL = 1,
+  QUEUE_PRIORITY_PROVISIONING = 2,
+  /** QUEUE_PRIORITY_INTERACTIVE - A person has entered a PIN. */
+  QUEUE_PRIORITY_INTERACTIVE = 3,
+}
+
+export function queuePriorityFromJSON(object: any): QueuePriority {
+  switch (object) {
+    case 0:
+    case "QUEUE_PRIORITY_UNSPECIFIED":
+      return QueuePriority.QUEUE_PRIORITY_UNSPECIFIED;
+    case 1:
+    case "QUEUE_PRIORITY_NORMAL":
+      return QueuePriority.QUEUE_PRIORITY_NORMAL;
+    case 2:
+    case "QUEUE_PRIORITY_PROVISIONING":
+      return QueuePriority.QUEUE_PRIORITY_PROVISIONING;
+    case 3:
+    case "QUEUE_PRIORITY_INTERACTIVE":
+      return QueuePriority.QUEUE_PRIORITY_INTERACTIVE;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QueuePriority");
+  }
+}
+
+export function queuePriorityToJSON(object: QueuePriority): string {
+  switch (object) {
+    case QueuePriority.QUEUE_PRIORITY_UNSPECIFIED:
+      return "QUEUE_PRIORITY_UNSPECIFIED";
+    case QueuePriority.QUEUE_PRIORITY_NORMAL:
+      return "QUEUE_PRIORITY_NORMAL";
+    case QueuePriority.QUEUE_PRIORITY_PROVISIONING:
+      return "QUEUE_PRIORITY_PROVISIONING";
+    case QueuePriority.QUEUE_PRIORITY_INTERACTIVE:
+      return "QUEUE_PRIORITY_INTERACTIVE";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QueuePriority");
+  }
+}
+
 export interface Card {
   /** cards/{card} */
   name: string;
@@ -197,7 +243,11 @@ export interface SessionOpen {
   name: string;
   /** For people who ask who holds the card. */
   purpose: string;
-  maxWait: Duration | undefined;
+  maxWait:
+    | Duration
+    | undefined;
+  /** Send a TakeoverNotice when others wait. */
+  notices: boolean;
 }
 
 export interface SessionEnd {
@@ -210,7 +260,19 @@ export interface SessionResponse {
     /** Response APDU. */
     { $case: "response"; value: Buffer }
     | { $case: "ended"; value: SessionEnded }
+    | //
+    /** Comes between two answers, at most once, and only if open asked for it. */
+    { $case: "notice"; value: TakeoverNotice }
     | undefined;
+}
+
+/**
+ * Others wait and the holder's slice is over, or somebody waits who goes first.
+ * A polite holder ends soon; nothing else happens before the lease's own limits.
+ */
+export interface TakeoverNotice {
+  /** Callers that wait. */
+  waiting: number;
 }
 
 export interface SessionGranted {
@@ -228,6 +290,60 @@ export interface SessionGranted {
 }
 
 export interface SessionEnded {
+}
+
+export interface ListHoldersRequest {
+  /** cards/{card} or readers/{reader}; empty: every reader. */
+  name: string;
+}
+
+export interface ListHoldersResponse {
+  queues: CardQueue[];
+}
+
+/** One reader's card: who has it, who waits, how much was done. */
+export interface CardQueue {
+  /** readers/{reader} */
+  reader: string;
+  /** Unset if nobody has the card. */
+  holder:
+    | CardHolder
+    | undefined;
+  /** Next one first. */
+  waiting: CardWaiter[];
+  /** The holder itself waits for another PC/SC program. */
+  keptOut: boolean;
+  /** Leases, APDUs and reads without the card, each since the reader was found. */
+  leases: bigint;
+  apdus: bigint;
+  cachedReads: bigint;
+}
+
+export interface CardHolder {
+  /** "uid 1000, pid 4242"; "cardd" is the daemon itself. */
+  caller: string;
+  purpose: string;
+  priority: QueuePriority;
+  held:
+    | Duration
+    | undefined;
+  /** Until the maximum hold. */
+  left:
+    | Duration
+    | undefined;
+  /** An APDU is on its way. */
+  working: boolean;
+}
+
+export interface CardWaiter {
+  caller: string;
+  purpose: string;
+  priority: QueuePriority;
+  waited:
+    | Duration
+    | undefined;
+  /** Until the maximum wait. */
+  left: Duration | undefined;
 }
 
 export interface WriteCardRequest {
@@ -1743,7 +1859,7 @@ export const SessionRequest: MessageFns<SessionRequest> = {
 };
 
 function createBaseSessionOpen(): SessionOpen {
-  return { name: "", purpose: "", maxWait: undefined };
+  return { name: "", purpose: "", maxWait: undefined, notices: false };
 }
 
 export const SessionOpen: MessageFns<SessionOpen> = {
@@ -1756,6 +1872,9 @@ export const SessionOpen: MessageFns<SessionOpen> = {
     }
     if (message.maxWait !== undefined) {
       Duration.encode(message.maxWait, writer.uint32(26).fork()).join();
+    }
+    if (message.notices !== false) {
+      writer.uint32(32).bool(message.notices);
     }
     return writer;
   },
@@ -1797,6 +1916,14 @@ export const SessionOpen: MessageFns<SessionOpen> = {
             message.maxWait = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.notices = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1818,6 +1945,7 @@ export const SessionOpen: MessageFns<SessionOpen> = {
         : isSet(object.max_wait)
         ? Duration.fromJSON(object.max_wait)
         : undefined,
+      notices: isSet(object.notices) ? globalThis.Boolean(object.notices) : false,
     };
   },
 
@@ -1832,6 +1960,9 @@ export const SessionOpen: MessageFns<SessionOpen> = {
     if (message.maxWait !== undefined) {
       obj.maxWait = Duration.toJSON(message.maxWait);
     }
+    if (message.notices !== false) {
+      obj.notices = message.notices;
+    }
     return obj;
   },
 
@@ -1845,6 +1976,7 @@ export const SessionOpen: MessageFns<SessionOpen> = {
     message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
       ? Duration.fromPartial(object.maxWait)
       : undefined;
+    message.notices = object.notices ?? false;
     return message;
   },
 };
@@ -1917,6 +2049,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       case "ended":
         SessionEnded.encode(message.message.value, writer.uint32(26).fork()).join();
         break;
+      case "notice":
+        TakeoverNotice.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1958,6 +2093,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             message.message = { $case: "ended", value: SessionEnded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = { $case: "notice", value: TakeoverNotice.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1978,6 +2121,8 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         ? { $case: "response", value: Buffer.from(bytesFromBase64(object.response)) }
         : isSet(object.ended)
         ? { $case: "ended", value: SessionEnded.fromJSON(object.ended) }
+        : isSet(object.notice)
+        ? { $case: "notice", value: TakeoverNotice.fromJSON(object.notice) }
         : undefined,
     };
   },
@@ -1990,6 +2135,8 @@ export const SessionResponse: MessageFns<SessionResponse> = {
       obj.response = base64FromBytes(message.message.value);
     } else if (message.message?.$case === "ended") {
       obj.ended = SessionEnded.toJSON(message.message.value);
+    } else if (message.message?.$case === "notice") {
+      obj.notice = TakeoverNotice.toJSON(message.message.value);
     }
     return obj;
   },
@@ -2018,7 +2165,80 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         }
         break;
       }
+      case "notice": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "notice", value: TakeoverNotice.fromPartial(object.message.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseTakeoverNotice(): TakeoverNotice {
+  return { waiting: 0 };
+}
+
+export const TakeoverNotice: MessageFns<TakeoverNotice> = {
+  encode(message: TakeoverNotice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.waiting !== 0) {
+      writer.uint32(8).uint32(message.waiting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TakeoverNotice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTakeoverNotice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TakeoverNotice {
+    return { waiting: isSet(object.waiting) ? globalThis.Number(object.waiting) : 0 };
+  },
+
+  toJSON(message: TakeoverNotice): unknown {
+    const obj: any = {};
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TakeoverNotice>, I>>(base?: I): TakeoverNotice {
+    return TakeoverNotice.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TakeoverNotice>, I>>(object: I): TakeoverNotice {
+    const message = createBaseTakeoverNotice();
+    message.waiting = object.waiting ?? 0;
     return message;
   },
 };
@@ -2200,6 +2420,612 @@ export const SessionEnded: MessageFns<SessionEnded> = {
   },
   fromPartial<I extends Exact<DeepPartial<SessionEnded>, I>>(_: I): SessionEnded {
     const message = createBaseSessionEnded();
+    return message;
+  },
+};
+
+function createBaseListHoldersRequest(): ListHoldersRequest {
+  return { name: "" };
+}
+
+export const ListHoldersRequest: MessageFns<ListHoldersRequest> = {
+  encode(message: ListHoldersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHoldersRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: ListHoldersRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListHoldersRequest>, I>>(base?: I): ListHoldersRequest {
+    return ListHoldersRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHoldersRequest>, I>>(object: I): ListHoldersRequest {
+    const message = createBaseListHoldersRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseListHoldersResponse(): ListHoldersResponse {
+  return { queues: [] };
+}
+
+export const ListHoldersResponse: MessageFns<ListHoldersResponse> = {
+  encode(message: ListHoldersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.queues) {
+      CardQueue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHoldersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHoldersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.queues.push(CardQueue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHoldersResponse {
+    return {
+      queues: globalThis.Array.isArray(object?.queues) ? object.queues.map((e: any) => CardQueue.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListHoldersResponse): unknown {
+    const obj: any = {};
+    if (message.queues?.length) {
+      obj.queues = message.queues.map((e) => CardQueue.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListHoldersResponse>, I>>(base?: I): ListHoldersResponse {
+    return ListHoldersResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHoldersResponse>, I>>(object: I): ListHoldersResponse {
+    const message = createBaseListHoldersResponse();
+    message.queues = object.queues?.map((e) => CardQueue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCardQueue(): CardQueue {
+  return { reader: "", holder: undefined, waiting: [], keptOut: false, leases: 0n, apdus: 0n, cachedReads: 0n };
+}
+
+export const CardQueue: MessageFns<CardQueue> = {
+  encode(message: CardQueue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reader !== "") {
+      writer.uint32(10).string(message.reader);
+    }
+    if (message.holder !== undefined) {
+      CardHolder.encode(message.holder, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.waiting) {
+      CardWaiter.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.keptOut !== false) {
+      writer.uint32(32).bool(message.keptOut);
+    }
+    if (message.leases !== 0n) {
+      if (BigInt.asUintN(64, message.leases) !== message.leases) {
+        throw new globalThis.Error("value provided for field message.leases of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.leases);
+    }
+    if (message.apdus !== 0n) {
+      if (BigInt.asUintN(64, message.apdus) !== message.apdus) {
+        throw new globalThis.Error("value provided for field message.apdus of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.apdus);
+    }
+    if (message.cachedReads !== 0n) {
+      if (BigInt.asUintN(64, message.cachedReads) !== message.cachedReads) {
+        throw new globalThis.Error("value provided for field message.cachedReads of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.cachedReads);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CardQueue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCardQueue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reader = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.holder = CardHolder.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.waiting.push(CardWaiter.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.keptOut = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.leases = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.apdus = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.cachedReads = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CardQueue {
+    return {
+      reader: isSet(object.reader) ? globalThis.String(object.reader) : "",
+      holder: isSet(object.holder) ? CardHolder.fromJSON(object.holder) : undefined,
+      waiting: globalThis.Array.isArray(object?.waiting) ? object.waiting.map((e: any) => CardWaiter.fromJSON(e)) : [],
+      keptOut: isSet(object.keptOut)
+        ? globalThis.Boolean(object.keptOut)
+        : isSet(object.kept_out)
+        ? globalThis.Boolean(object.kept_out)
+        : false,
+      leases: isSet(object.leases) ? BigInt(object.leases) : 0n,
+      apdus: isSet(object.apdus) ? BigInt(object.apdus) : 0n,
+      cachedReads: isSet(object.cachedReads)
+        ? BigInt(object.cachedReads)
+        : isSet(object.cached_reads)
+        ? BigInt(object.cached_reads)
+        : 0n,
+    };
+  },
+
+  toJSON(message: CardQueue): unknown {
+    const obj: any = {};
+    if (message.reader !== "") {
+      obj.reader = message.reader;
+    }
+    if (message.holder !== undefined) {
+      obj.holder = CardHolder.toJSON(message.holder);
+    }
+    if (message.waiting?.length) {
+      obj.waiting = message.waiting.map((e) => CardWaiter.toJSON(e));
+    }
+    if (message.keptOut !== false) {
+      obj.keptOut = message.keptOut;
+    }
+    if (message.leases !== 0n) {
+      obj.leases = message.leases.toString();
+    }
+    if (message.apdus !== 0n) {
+      obj.apdus = message.apdus.toString();
+    }
+    if (message.cachedReads !== 0n) {
+      obj.cachedReads = message.cachedReads.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CardQueue>, I>>(base?: I): CardQueue {
+    return CardQueue.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CardQueue>, I>>(object: I): CardQueue {
+    const message = createBaseCardQueue();
+    message.reader = object.reader ?? "";
+    message.holder = (object.holder !== undefined && object.holder !== null)
+      ? CardHolder.fromPartial(object.holder)
+      : undefined;
+    message.waiting = object.waiting?.map((e) => CardWaiter.fromPartial(e)) || [];
+    message.keptOut = object.keptOut ?? false;
+    message.leases = (object.leases !== undefined && object.leases !== null) ? BigInt(object.leases) : 0n;
+    message.apdus = (object.apdus !== undefined && object.apdus !== null) ? BigInt(object.apdus) : 0n;
+    message.cachedReads = (object.cachedReads !== undefined && object.cachedReads !== null)
+      ? BigInt(object.cachedReads)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseCardHolder(): CardHolder {
+  return { caller: "", purpose: "", priority: 0, held: undefined, left: undefined, working: false };
+}
+
+export const CardHolder: MessageFns<CardHolder> = {
+  encode(message: CardHolder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.caller !== "") {
+      writer.uint32(10).string(message.caller);
+    }
+    if (message.purpose !== "") {
+      writer.uint32(18).string(message.purpose);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(24).int32(message.priority);
+    }
+    if (message.held !== undefined) {
+      Duration.encode(message.held, writer.uint32(34).fork()).join();
+    }
+    if (message.left !== undefined) {
+      Duration.encode(message.left, writer.uint32(42).fork()).join();
+    }
+    if (message.working !== false) {
+      writer.uint32(48).bool(message.working);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CardHolder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCardHolder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.purpose = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.held = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.left = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.working = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CardHolder {
+    return {
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      purpose: isSet(object.purpose) ? globalThis.String(object.purpose) : "",
+      priority: isSet(object.priority) ? queuePriorityFromJSON(object.priority) : 0,
+      held: isSet(object.held) ? Duration.fromJSON(object.held) : undefined,
+      left: isSet(object.left) ? Duration.fromJSON(object.left) : undefined,
+      working: isSet(object.working) ? globalThis.Boolean(object.working) : false,
+    };
+  },
+
+  toJSON(message: CardHolder): unknown {
+    const obj: any = {};
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.purpose !== "") {
+      obj.purpose = message.purpose;
+    }
+    if (message.priority !== 0) {
+      obj.priority = queuePriorityToJSON(message.priority);
+    }
+    if (message.held !== undefined) {
+      obj.held = Duration.toJSON(message.held);
+    }
+    if (message.left !== undefined) {
+      obj.left = Duration.toJSON(message.left);
+    }
+    if (message.working !== false) {
+      obj.working = message.working;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CardHolder>, I>>(base?: I): CardHolder {
+    return CardHolder.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CardHolder>, I>>(object: I): CardHolder {
+    const message = createBaseCardHolder();
+    message.caller = object.caller ?? "";
+    message.purpose = object.purpose ?? "";
+    message.priority = object.priority ?? 0;
+    message.held = (object.held !== undefined && object.held !== null) ? Duration.fromPartial(object.held) : undefined;
+    message.left = (object.left !== undefined && object.left !== null) ? Duration.fromPartial(object.left) : undefined;
+    message.working = object.working ?? false;
+    return message;
+  },
+};
+
+function createBaseCardWaiter(): CardWaiter {
+  return { caller: "", purpose: "", priority: 0, waited: undefined, left: undefined };
+}
+
+export const CardWaiter: MessageFns<CardWaiter> = {
+  encode(message: CardWaiter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.caller !== "") {
+      writer.uint32(10).string(message.caller);
+    }
+    if (message.purpose !== "") {
+      writer.uint32(18).string(message.purpose);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(24).int32(message.priority);
+    }
+    if (message.waited !== undefined) {
+      Duration.encode(message.waited, writer.uint32(34).fork()).join();
+    }
+    if (message.left !== undefined) {
+      Duration.encode(message.left, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CardWaiter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCardWaiter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.purpose = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.waited = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.left = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CardWaiter {
+    return {
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      purpose: isSet(object.purpose) ? globalThis.String(object.purpose) : "",
+      priority: isSet(object.priority) ? queuePriorityFromJSON(object.priority) : 0,
+      waited: isSet(object.waited) ? Duration.fromJSON(object.waited) : undefined,
+      left: isSet(object.left) ? Duration.fromJSON(object.left) : undefined,
+    };
+  },
+
+  toJSON(message: CardWaiter): unknown {
+    const obj: any = {};
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.purpose !== "") {
+      obj.purpose = message.purpose;
+    }
+    if (message.priority !== 0) {
+      obj.priority = queuePriorityToJSON(message.priority);
+    }
+    if (message.waited !== undefined) {
+      obj.waited = Duration.toJSON(message.waited);
+    }
+    if (message.left !== undefined) {
+      obj.left = Duration.toJSON(message.left);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CardWaiter>, I>>(base?: I): CardWaiter {
+    return CardWaiter.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CardWaiter>, I>>(object: I): CardWaiter {
+    const message = createBaseCardWaiter();
+    message.caller = object.caller ?? "";
+    message.purpose = object.purpose ?? "";
+    message.priority = object.priority ?? 0;
+    message.waited = (object.waited !== undefined && object.waited !== null)
+      ? Duration.fromPartial(object.waited)
+      : undefined;
+    message.left = (object.left !== undefined && object.left !== null) ? Duration.fromPartial(object.left) : undefined;
     return message;
   },
 };
@@ -2554,7 +3380,9 @@ export const CardServiceService = {
   /**
    * ReadFile reads one file, raw and, where its meaning is known, decoded.
    * Who: callers with a row for cards.read on the application.
-   * Effect: none on the card; the selection is not left behind.
+   * Effect: none on the card; the selection is not left behind. A file that the
+   * card lets everybody read is remembered until the card is written, reset or
+   * changed, or another PC/SC program is seen; equal reads are made once.
    * Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
    * CARD_BUSY, CARD_LOST, CARD_MUTE.
    */
@@ -2568,8 +3396,8 @@ export const CardServiceService = {
     responseDeserialize: (value: Buffer): ReadFileResponse => ReadFileResponse.decode(value),
   },
   /**
-   * BatchReadFiles reads several files under one lease; a file that cannot be
-   * read has its error beside it and does not fail the others.
+   * BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+   * file that cannot be read has its error beside it and does not fail the others.
    * Who, effect, errors: as ReadFile.
    */
   batchReadFiles: {
@@ -2618,6 +3446,20 @@ export const CardServiceService = {
     responseDeserialize: (value: Buffer): SessionResponse => SessionResponse.decode(value),
   },
   /**
+   * ListHolders tells who has a card and who waits for it, next one first.
+   * Who: callers with a row for cards.holders. Effect: none.
+   * Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
+   */
+  listHolders: {
+    path: "/cardea.v1.CardService/ListHolders" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListHoldersRequest): Buffer => Buffer.from(ListHoldersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListHoldersRequest => ListHoldersRequest.decode(value),
+    responseSerialize: (value: ListHoldersResponse): Buffer => Buffer.from(ListHoldersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListHoldersResponse => ListHoldersResponse.decode(value),
+  },
+  /**
    * WriteCard lets an authority that holds the card's administrative key write
    * provisioning data onto it: verify, update, read back, compare.
    * Every write is checked against the card's files before the first is done.
@@ -2646,14 +3488,16 @@ export interface CardServiceServer extends UntypedServiceImplementation {
   /**
    * ReadFile reads one file, raw and, where its meaning is known, decoded.
    * Who: callers with a row for cards.read on the application.
-   * Effect: none on the card; the selection is not left behind.
+   * Effect: none on the card; the selection is not left behind. A file that the
+   * card lets everybody read is remembered until the card is written, reset or
+   * changed, or another PC/SC program is seen; equal reads are made once.
    * Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
    * CARD_BUSY, CARD_LOST, CARD_MUTE.
    */
   readFile: handleUnaryCall<ReadFileRequest, ReadFileResponse>;
   /**
-   * BatchReadFiles reads several files under one lease; a file that cannot be
-   * read has its error beside it and does not fail the others.
+   * BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+   * file that cannot be read has its error beside it and does not fail the others.
    * Who, effect, errors: as ReadFile.
    */
   batchReadFiles: handleUnaryCall<BatchReadFilesRequest, BatchReadFilesResponse>;
@@ -2675,6 +3519,12 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    * LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
    */
   session: handleBidiStreamingCall<SessionRequest, SessionResponse>;
+  /**
+   * ListHolders tells who has a card and who waits for it, next one first.
+   * Who: callers with a row for cards.holders. Effect: none.
+   * Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
+   */
+  listHolders: handleUnaryCall<ListHoldersRequest, ListHoldersResponse>;
   /**
    * WriteCard lets an authority that holds the card's administrative key write
    * provisioning data onto it: verify, update, read back, compare.
@@ -2710,7 +3560,9 @@ export interface CardServiceClient extends Client {
   /**
    * ReadFile reads one file, raw and, where its meaning is known, decoded.
    * Who: callers with a row for cards.read on the application.
-   * Effect: none on the card; the selection is not left behind.
+   * Effect: none on the card; the selection is not left behind. A file that the
+   * card lets everybody read is remembered until the card is written, reset or
+   * changed, or another PC/SC program is seen; equal reads are made once.
    * Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
    * CARD_BUSY, CARD_LOST, CARD_MUTE.
    */
@@ -2730,8 +3582,8 @@ export interface CardServiceClient extends Client {
     callback: (error: ServiceError | null, response: ReadFileResponse) => void,
   ): ClientUnaryCall;
   /**
-   * BatchReadFiles reads several files under one lease; a file that cannot be
-   * read has its error beside it and does not fail the others.
+   * BatchReadFiles reads several files under one lease, with the fewest APDUs; a
+   * file that cannot be read has its error beside it and does not fail the others.
    * Who, effect, errors: as ReadFile.
    */
   batchReadFiles(
@@ -2783,6 +3635,26 @@ export interface CardServiceClient extends Client {
   session(): ClientDuplexStream<SessionRequest, SessionResponse>;
   session(options: Partial<CallOptions>): ClientDuplexStream<SessionRequest, SessionResponse>;
   session(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<SessionRequest, SessionResponse>;
+  /**
+   * ListHolders tells who has a card and who waits for it, next one first.
+   * Who: callers with a row for cards.holders. Effect: none.
+   * Errors: CARD_NOT_FOUND, READER_NOT_FOUND, PCSC_UNAVAILABLE.
+   */
+  listHolders(
+    request: ListHoldersRequest,
+    callback: (error: ServiceError | null, response: ListHoldersResponse) => void,
+  ): ClientUnaryCall;
+  listHolders(
+    request: ListHoldersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListHoldersResponse) => void,
+  ): ClientUnaryCall;
+  listHolders(
+    request: ListHoldersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListHoldersResponse) => void,
+  ): ClientUnaryCall;
   /**
    * WriteCard lets an authority that holds the card's administrative key write
    * provisioning data onto it: verify, update, read back, compare.
