@@ -23,6 +23,70 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Why a commit was made.
+type CommitCause int32
+
+const (
+	CommitCause_COMMIT_CAUSE_UNSPECIFIED CommitCause = 0
+	// The daemon started, and its configuration says something else than before.
+	CommitCause_COMMIT_CAUSE_START CommitCause = 1
+	// A provisioning from a card.
+	CommitCause_COMMIT_CAUSE_PROVISIONING CommitCause = 2
+	// A session with a server that was asked for.
+	CommitCause_COMMIT_CAUSE_SESSION CommitCause = 3
+	// A local program changed the tree.
+	CommitCause_COMMIT_CAUSE_LOCAL CommitCause = 4
+	// RollbackTree.
+	CommitCause_COMMIT_CAUSE_ROLLBACK CommitCause = 5
+)
+
+// Enum value maps for CommitCause.
+var (
+	CommitCause_name = map[int32]string{
+		0: "COMMIT_CAUSE_UNSPECIFIED",
+		1: "COMMIT_CAUSE_START",
+		2: "COMMIT_CAUSE_PROVISIONING",
+		3: "COMMIT_CAUSE_SESSION",
+		4: "COMMIT_CAUSE_LOCAL",
+		5: "COMMIT_CAUSE_ROLLBACK",
+	}
+	CommitCause_value = map[string]int32{
+		"COMMIT_CAUSE_UNSPECIFIED":  0,
+		"COMMIT_CAUSE_START":        1,
+		"COMMIT_CAUSE_PROVISIONING": 2,
+		"COMMIT_CAUSE_SESSION":      3,
+		"COMMIT_CAUSE_LOCAL":        4,
+		"COMMIT_CAUSE_ROLLBACK":     5,
+	}
+)
+
+func (x CommitCause) Enum() *CommitCause {
+	p := new(CommitCause)
+	*p = x
+	return p
+}
+
+func (x CommitCause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CommitCause) Descriptor() protoreflect.EnumDescriptor {
+	return file_cardea_v1_provisioning_proto_enumTypes[0].Descriptor()
+}
+
+func (CommitCause) Type() protoreflect.EnumType {
+	return &file_cardea_v1_provisioning_proto_enumTypes[0]
+}
+
+func (x CommitCause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CommitCause.Descriptor instead.
+func (CommitCause) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{0}
+}
+
 // The stages, in their order. A run leaves out what it does not need.
 type Stage int32
 
@@ -92,11 +156,11 @@ func (x Stage) String() string {
 }
 
 func (Stage) Descriptor() protoreflect.EnumDescriptor {
-	return file_cardea_v1_provisioning_proto_enumTypes[0].Descriptor()
+	return file_cardea_v1_provisioning_proto_enumTypes[1].Descriptor()
 }
 
 func (Stage) Type() protoreflect.EnumType {
-	return &file_cardea_v1_provisioning_proto_enumTypes[0]
+	return &file_cardea_v1_provisioning_proto_enumTypes[1]
 }
 
 func (x Stage) Number() protoreflect.EnumNumber {
@@ -105,7 +169,405 @@ func (x Stage) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Stage.Descriptor instead.
 func (Stage) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{1}
+}
+
+type Commit struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Unset where history begins: at the empty tree, or with the store of an older version.
+	At    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	Cause CommitCause            `protobuf:"varint,3,opt,name=cause,proto3,enum=cardea.v1.CommitCause" json:"cause,omitempty"`
+	// cards/{card}, servers/{server_id} or users/{uid}; empty: the daemon itself.
+	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// provisionings/{id}, if a run made it.
+	Run string `protobuf:"bytes,5,opt,name=run,proto3" json:"run,omitempty"`
+	// The revision that a rollback went back to.
+	Restored *uint64 `protobuf:"varint,6,opt,name=restored,proto3,oneof" json:"restored,omitempty"`
+	// Values, ACLs and titles of all sources that it changed, in force or not.
+	ClaimsChanged uint32 `protobuf:"varint,7,opt,name=claims_changed,json=claimsChanged,proto3" json:"claims_changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Commit) Reset() {
+	*x = Commit{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Commit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Commit) ProtoMessage() {}
+
+func (x *Commit) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Commit.ProtoReflect.Descriptor instead.
+func (*Commit) Descriptor() ([]byte, []int) {
 	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Commit) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Commit) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Commit) GetCause() CommitCause {
+	if x != nil {
+		return x.Cause
+	}
+	return CommitCause_COMMIT_CAUSE_UNSPECIFIED
+}
+
+func (x *Commit) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Commit) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *Commit) GetRestored() uint64 {
+	if x != nil && x.Restored != nil {
+		return *x.Restored
+	}
+	return 0
+}
+
+func (x *Commit) GetClaimsChanged() uint32 {
+	if x != nil {
+		return x.ClaimsChanged
+	}
+	return 0
+}
+
+type ListHistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0: 100.
+	Limit         uint32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHistoryRequest) Reset() {
+	*x = ListHistoryRequest{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHistoryRequest) ProtoMessage() {}
+
+func (x *ListHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHistoryRequest.ProtoReflect.Descriptor instead.
+func (*ListHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListHistoryRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListHistoryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Commits       []*Commit              `protobuf:"bytes,1,rep,name=commits,proto3" json:"commits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHistoryResponse) Reset() {
+	*x = ListHistoryResponse{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHistoryResponse) ProtoMessage() {}
+
+func (x *ListHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHistoryResponse.ProtoReflect.Descriptor instead.
+func (*ListHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListHistoryResponse) GetCommits() []*Commit {
+	if x != nil {
+		return x.Commits
+	}
+	return nil
+}
+
+type CompareRevisionsRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Before uint64                 `protobuf:"varint,1,opt,name=before,proto3" json:"before,omitempty"`
+	// Unset: the present one.
+	After         *uint64 `protobuf:"varint,2,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRevisionsRequest) Reset() {
+	*x = CompareRevisionsRequest{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRevisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRevisionsRequest) ProtoMessage() {}
+
+func (x *CompareRevisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRevisionsRequest.ProtoReflect.Descriptor instead.
+func (*CompareRevisionsRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CompareRevisionsRequest) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *CompareRevisionsRequest) GetAfter() uint64 {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return 0
+}
+
+type CompareRevisionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the tree.
+	Changes       []*NodeChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	After         uint64        `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRevisionsResponse) Reset() {
+	*x = CompareRevisionsResponse{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRevisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRevisionsResponse) ProtoMessage() {}
+
+func (x *CompareRevisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRevisionsResponse.ProtoReflect.Descriptor instead.
+func (*CompareRevisionsResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CompareRevisionsResponse) GetChanges() []*NodeChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *CompareRevisionsResponse) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type RollbackTreeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackTreeRequest) Reset() {
+	*x = RollbackTreeRequest{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackTreeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackTreeRequest) ProtoMessage() {}
+
+func (x *RollbackTreeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackTreeRequest.ProtoReflect.Descriptor instead.
+func (*RollbackTreeRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RollbackTreeRequest) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *RollbackTreeRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type RollbackTreeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new revision.
+	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Nodes in force that differ from before.
+	NodesChanged  uint32 `protobuf:"varint,2,opt,name=nodes_changed,json=nodesChanged,proto3" json:"nodes_changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackTreeResponse) Reset() {
+	*x = RollbackTreeResponse{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackTreeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackTreeResponse) ProtoMessage() {}
+
+func (x *RollbackTreeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackTreeResponse.ProtoReflect.Descriptor instead.
+func (*RollbackTreeResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RollbackTreeResponse) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *RollbackTreeResponse) GetNodesChanged() uint32 {
+	if x != nil {
+		return x.NodesChanged
+	}
+	return 0
 }
 
 type ProvisionRequest struct {
@@ -119,7 +581,7 @@ type ProvisionRequest struct {
 
 func (x *ProvisionRequest) Reset() {
 	*x = ProvisionRequest{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[0]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -131,7 +593,7 @@ func (x *ProvisionRequest) String() string {
 func (*ProvisionRequest) ProtoMessage() {}
 
 func (x *ProvisionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[0]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -144,7 +606,7 @@ func (x *ProvisionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProvisionRequest.ProtoReflect.Descriptor instead.
 func (*ProvisionRequest) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{0}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProvisionRequest) GetName() string {
@@ -179,7 +641,7 @@ type ProvisionResponse struct {
 
 func (x *ProvisionResponse) Reset() {
 	*x = ProvisionResponse{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[1]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -191,7 +653,7 @@ func (x *ProvisionResponse) String() string {
 func (*ProvisionResponse) ProtoMessage() {}
 
 func (x *ProvisionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[1]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -204,7 +666,7 @@ func (x *ProvisionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProvisionResponse.ProtoReflect.Descriptor instead.
 func (*ProvisionResponse) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{1}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ProvisionResponse) GetStage() Stage {
@@ -281,7 +743,7 @@ type ProvisioningResult struct {
 
 func (x *ProvisioningResult) Reset() {
 	*x = ProvisioningResult{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[2]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +755,7 @@ func (x *ProvisioningResult) String() string {
 func (*ProvisioningResult) ProtoMessage() {}
 
 func (x *ProvisioningResult) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[2]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +768,7 @@ func (x *ProvisioningResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProvisioningResult.ProtoReflect.Descriptor instead.
 func (*ProvisioningResult) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{2}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProvisioningResult) GetName() string {
@@ -437,7 +899,7 @@ type PreviewProvisioningRequest struct {
 
 func (x *PreviewProvisioningRequest) Reset() {
 	*x = PreviewProvisioningRequest{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[3]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +911,7 @@ func (x *PreviewProvisioningRequest) String() string {
 func (*PreviewProvisioningRequest) ProtoMessage() {}
 
 func (x *PreviewProvisioningRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[3]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +924,7 @@ func (x *PreviewProvisioningRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewProvisioningRequest.ProtoReflect.Descriptor instead.
 func (*PreviewProvisioningRequest) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{3}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PreviewProvisioningRequest) GetName() string {
@@ -483,7 +945,7 @@ type PreviewProvisioningResponse struct {
 
 func (x *PreviewProvisioningResponse) Reset() {
 	*x = PreviewProvisioningResponse{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[4]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -495,7 +957,7 @@ func (x *PreviewProvisioningResponse) String() string {
 func (*PreviewProvisioningResponse) ProtoMessage() {}
 
 func (x *PreviewProvisioningResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[4]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -508,7 +970,7 @@ func (x *PreviewProvisioningResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewProvisioningResponse.ProtoReflect.Descriptor instead.
 func (*PreviewProvisioningResponse) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{4}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PreviewProvisioningResponse) GetDocuments() []*FoundDocument {
@@ -540,7 +1002,7 @@ type FoundDocument struct {
 
 func (x *FoundDocument) Reset() {
 	*x = FoundDocument{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[5]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +1014,7 @@ func (x *FoundDocument) String() string {
 func (*FoundDocument) ProtoMessage() {}
 
 func (x *FoundDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[5]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +1027,7 @@ func (x *FoundDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundDocument.ProtoReflect.Descriptor instead.
 func (*FoundDocument) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{5}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FoundDocument) GetOid() string {
@@ -609,7 +1071,7 @@ type NodeChange struct {
 
 func (x *NodeChange) Reset() {
 	*x = NodeChange{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[6]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +1083,7 @@ func (x *NodeChange) String() string {
 func (*NodeChange) ProtoMessage() {}
 
 func (x *NodeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[6]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +1096,7 @@ func (x *NodeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeChange.ProtoReflect.Descriptor instead.
 func (*NodeChange) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{6}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NodeChange) GetPath() string {
@@ -666,7 +1128,7 @@ type GetProvisioningStatusRequest struct {
 
 func (x *GetProvisioningStatusRequest) Reset() {
 	*x = GetProvisioningStatusRequest{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[7]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +1140,7 @@ func (x *GetProvisioningStatusRequest) String() string {
 func (*GetProvisioningStatusRequest) ProtoMessage() {}
 
 func (x *GetProvisioningStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[7]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +1153,7 @@ func (x *GetProvisioningStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProvisioningStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetProvisioningStatusRequest) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{7}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{14}
 }
 
 type GetProvisioningStatusResponse struct {
@@ -703,7 +1165,7 @@ type GetProvisioningStatusResponse struct {
 
 func (x *GetProvisioningStatusResponse) Reset() {
 	*x = GetProvisioningStatusResponse{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[8]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +1177,7 @@ func (x *GetProvisioningStatusResponse) String() string {
 func (*GetProvisioningStatusResponse) ProtoMessage() {}
 
 func (x *GetProvisioningStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[8]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +1190,7 @@ func (x *GetProvisioningStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProvisioningStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetProvisioningStatusResponse) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{8}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetProvisioningStatusResponse) GetStatuses() []*ProvisioningStatus {
@@ -751,7 +1213,7 @@ type ProvisioningStatus struct {
 
 func (x *ProvisioningStatus) Reset() {
 	*x = ProvisioningStatus{}
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[9]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +1225,7 @@ func (x *ProvisioningStatus) String() string {
 func (*ProvisioningStatus) ProtoMessage() {}
 
 func (x *ProvisioningStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_provisioning_proto_msgTypes[9]
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +1238,7 @@ func (x *ProvisioningStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProvisioningStatus.ProtoReflect.Descriptor instead.
 func (*ProvisioningStatus) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{9}
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ProvisioningStatus) GetCard() string {
@@ -811,7 +1273,34 @@ var File_cardea_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccardea/v1/provisioning.proto\x12\tcardea.v1\x1a\x14cardea/v1/tree.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n" +
+	"\x1ccardea/v1/provisioning.proto\x12\tcardea.v1\x1a\x14cardea/v1/tree.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x01\n" +
+	"\x06Commit\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12,\n" +
+	"\x05cause\x18\x03 \x01(\x0e2\x16.cardea.v1.CommitCauseR\x05cause\x12\x14\n" +
+	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x10\n" +
+	"\x03run\x18\x05 \x01(\tR\x03run\x12\x1f\n" +
+	"\brestored\x18\x06 \x01(\x04H\x00R\brestored\x88\x01\x01\x12%\n" +
+	"\x0eclaims_changed\x18\a \x01(\rR\rclaimsChangedB\v\n" +
+	"\t_restored\"*\n" +
+	"\x12ListHistoryRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\"B\n" +
+	"\x13ListHistoryResponse\x12+\n" +
+	"\acommits\x18\x01 \x03(\v2\x11.cardea.v1.CommitR\acommits\"V\n" +
+	"\x17CompareRevisionsRequest\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\x04R\x06before\x12\x19\n" +
+	"\x05after\x18\x02 \x01(\x04H\x00R\x05after\x88\x01\x01B\b\n" +
+	"\x06_after\"a\n" +
+	"\x18CompareRevisionsResponse\x12/\n" +
+	"\achanges\x18\x01 \x03(\v2\x15.cardea.v1.NodeChangeR\achanges\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\"P\n" +
+	"\x13RollbackTreeRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\"W\n" +
+	"\x14RollbackTreeResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12#\n" +
+	"\rnodes_changed\x18\x02 \x01(\rR\fnodesChanged\"E\n" +
 	"\x10ProvisionRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -869,7 +1358,14 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x05stage\x18\x02 \x01(\x0e2\x10.cardea.v1.StageR\x05stage\x12>\n" +
 	"\vlast_result\x18\x03 \x01(\v2\x1d.cardea.v1.ProvisioningResultR\n" +
 	"lastResult\x121\n" +
-	"\x14confirmation_pending\x18\x04 \x01(\bR\x13confirmationPending*\xf8\x01\n" +
+	"\x14confirmation_pending\x18\x04 \x01(\bR\x13confirmationPending*\xaf\x01\n" +
+	"\vCommitCause\x12\x1c\n" +
+	"\x18COMMIT_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12COMMIT_CAUSE_START\x10\x01\x12\x1d\n" +
+	"\x19COMMIT_CAUSE_PROVISIONING\x10\x02\x12\x18\n" +
+	"\x14COMMIT_CAUSE_SESSION\x10\x03\x12\x16\n" +
+	"\x12COMMIT_CAUSE_LOCAL\x10\x04\x12\x19\n" +
+	"\x15COMMIT_CAUSE_ROLLBACK\x10\x05*\xf8\x01\n" +
 	"\x05Stage\x12\x15\n" +
 	"\x11STAGE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STAGE_READING_CARD\x10\x01\x12\x12\n" +
@@ -882,11 +1378,14 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x0fSTAGE_INSTALLED\x10\b\x12\x13\n" +
 	"\x0fSTAGE_CONFIRMED\x10\t\x12\x10\n" +
 	"\fSTAGE_FAILED\x10\n" +
-	"2\xb1\x02\n" +
+	"2\xad\x04\n" +
 	"\x13ProvisioningService\x12H\n" +
 	"\tProvision\x12\x1b.cardea.v1.ProvisionRequest\x1a\x1c.cardea.v1.ProvisionResponse0\x01\x12d\n" +
 	"\x13PreviewProvisioning\x12%.cardea.v1.PreviewProvisioningRequest\x1a&.cardea.v1.PreviewProvisioningResponse\x12j\n" +
-	"\x15GetProvisioningStatus\x12'.cardea.v1.GetProvisioningStatusRequest\x1a(.cardea.v1.GetProvisioningStatusResponseB>\n" +
+	"\x15GetProvisioningStatus\x12'.cardea.v1.GetProvisioningStatusRequest\x1a(.cardea.v1.GetProvisioningStatusResponse\x12L\n" +
+	"\vListHistory\x12\x1d.cardea.v1.ListHistoryRequest\x1a\x1e.cardea.v1.ListHistoryResponse\x12[\n" +
+	"\x10CompareRevisions\x12\".cardea.v1.CompareRevisionsRequest\x1a#.cardea.v1.CompareRevisionsResponse\x12O\n" +
+	"\fRollbackTree\x12\x1e.cardea.v1.RollbackTreeRequest\x1a\x1f.cardea.v1.RollbackTreeResponseB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (
@@ -901,53 +1400,71 @@ func file_cardea_v1_provisioning_proto_rawDescGZIP() []byte {
 	return file_cardea_v1_provisioning_proto_rawDescData
 }
 
-var file_cardea_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cardea_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_cardea_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_cardea_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_cardea_v1_provisioning_proto_goTypes = []any{
-	(Stage)(0),                            // 0: cardea.v1.Stage
-	(*ProvisionRequest)(nil),              // 1: cardea.v1.ProvisionRequest
-	(*ProvisionResponse)(nil),             // 2: cardea.v1.ProvisionResponse
-	(*ProvisioningResult)(nil),            // 3: cardea.v1.ProvisioningResult
-	(*PreviewProvisioningRequest)(nil),    // 4: cardea.v1.PreviewProvisioningRequest
-	(*PreviewProvisioningResponse)(nil),   // 5: cardea.v1.PreviewProvisioningResponse
-	(*FoundDocument)(nil),                 // 6: cardea.v1.FoundDocument
-	(*NodeChange)(nil),                    // 7: cardea.v1.NodeChange
-	(*GetProvisioningStatusRequest)(nil),  // 8: cardea.v1.GetProvisioningStatusRequest
-	(*GetProvisioningStatusResponse)(nil), // 9: cardea.v1.GetProvisioningStatusResponse
-	(*ProvisioningStatus)(nil),            // 10: cardea.v1.ProvisioningStatus
-	nil,                                   // 11: cardea.v1.ProvisioningResult.LeftOutEntry
-	(*durationpb.Duration)(nil),           // 12: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),         // 13: google.protobuf.Timestamp
-	(*Node)(nil),                          // 14: cardea.v1.Node
+	(CommitCause)(0),                      // 0: cardea.v1.CommitCause
+	(Stage)(0),                            // 1: cardea.v1.Stage
+	(*Commit)(nil),                        // 2: cardea.v1.Commit
+	(*ListHistoryRequest)(nil),            // 3: cardea.v1.ListHistoryRequest
+	(*ListHistoryResponse)(nil),           // 4: cardea.v1.ListHistoryResponse
+	(*CompareRevisionsRequest)(nil),       // 5: cardea.v1.CompareRevisionsRequest
+	(*CompareRevisionsResponse)(nil),      // 6: cardea.v1.CompareRevisionsResponse
+	(*RollbackTreeRequest)(nil),           // 7: cardea.v1.RollbackTreeRequest
+	(*RollbackTreeResponse)(nil),          // 8: cardea.v1.RollbackTreeResponse
+	(*ProvisionRequest)(nil),              // 9: cardea.v1.ProvisionRequest
+	(*ProvisionResponse)(nil),             // 10: cardea.v1.ProvisionResponse
+	(*ProvisioningResult)(nil),            // 11: cardea.v1.ProvisioningResult
+	(*PreviewProvisioningRequest)(nil),    // 12: cardea.v1.PreviewProvisioningRequest
+	(*PreviewProvisioningResponse)(nil),   // 13: cardea.v1.PreviewProvisioningResponse
+	(*FoundDocument)(nil),                 // 14: cardea.v1.FoundDocument
+	(*NodeChange)(nil),                    // 15: cardea.v1.NodeChange
+	(*GetProvisioningStatusRequest)(nil),  // 16: cardea.v1.GetProvisioningStatusRequest
+	(*GetProvisioningStatusResponse)(nil), // 17: cardea.v1.GetProvisioningStatusResponse
+	(*ProvisioningStatus)(nil),            // 18: cardea.v1.ProvisioningStatus
+	nil,                                   // 19: cardea.v1.ProvisioningResult.LeftOutEntry
+	(*timestamppb.Timestamp)(nil),         // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 21: google.protobuf.Duration
+	(*Node)(nil),                          // 22: cardea.v1.Node
 }
 var file_cardea_v1_provisioning_proto_depIdxs = []int32{
-	0,  // 0: cardea.v1.ProvisionResponse.stage:type_name -> cardea.v1.Stage
-	12, // 1: cardea.v1.ProvisionResponse.elapsed:type_name -> google.protobuf.Duration
-	3,  // 2: cardea.v1.ProvisionResponse.result:type_name -> cardea.v1.ProvisioningResult
-	0,  // 3: cardea.v1.ProvisioningResult.stage:type_name -> cardea.v1.Stage
-	12, // 4: cardea.v1.ProvisioningResult.card_time:type_name -> google.protobuf.Duration
-	12, // 5: cardea.v1.ProvisioningResult.network_time:type_name -> google.protobuf.Duration
-	12, // 6: cardea.v1.ProvisioningResult.total_time:type_name -> google.protobuf.Duration
-	13, // 7: cardea.v1.ProvisioningResult.ended_at:type_name -> google.protobuf.Timestamp
-	11, // 8: cardea.v1.ProvisioningResult.left_out:type_name -> cardea.v1.ProvisioningResult.LeftOutEntry
-	6,  // 9: cardea.v1.PreviewProvisioningResponse.documents:type_name -> cardea.v1.FoundDocument
-	7,  // 10: cardea.v1.PreviewProvisioningResponse.changes:type_name -> cardea.v1.NodeChange
-	14, // 11: cardea.v1.NodeChange.before:type_name -> cardea.v1.Node
-	14, // 12: cardea.v1.NodeChange.after:type_name -> cardea.v1.Node
-	10, // 13: cardea.v1.GetProvisioningStatusResponse.statuses:type_name -> cardea.v1.ProvisioningStatus
-	0,  // 14: cardea.v1.ProvisioningStatus.stage:type_name -> cardea.v1.Stage
-	3,  // 15: cardea.v1.ProvisioningStatus.last_result:type_name -> cardea.v1.ProvisioningResult
-	1,  // 16: cardea.v1.ProvisioningService.Provision:input_type -> cardea.v1.ProvisionRequest
-	4,  // 17: cardea.v1.ProvisioningService.PreviewProvisioning:input_type -> cardea.v1.PreviewProvisioningRequest
-	8,  // 18: cardea.v1.ProvisioningService.GetProvisioningStatus:input_type -> cardea.v1.GetProvisioningStatusRequest
-	2,  // 19: cardea.v1.ProvisioningService.Provision:output_type -> cardea.v1.ProvisionResponse
-	5,  // 20: cardea.v1.ProvisioningService.PreviewProvisioning:output_type -> cardea.v1.PreviewProvisioningResponse
-	9,  // 21: cardea.v1.ProvisioningService.GetProvisioningStatus:output_type -> cardea.v1.GetProvisioningStatusResponse
-	19, // [19:22] is the sub-list for method output_type
-	16, // [16:19] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	20, // 0: cardea.v1.Commit.at:type_name -> google.protobuf.Timestamp
+	0,  // 1: cardea.v1.Commit.cause:type_name -> cardea.v1.CommitCause
+	2,  // 2: cardea.v1.ListHistoryResponse.commits:type_name -> cardea.v1.Commit
+	15, // 3: cardea.v1.CompareRevisionsResponse.changes:type_name -> cardea.v1.NodeChange
+	1,  // 4: cardea.v1.ProvisionResponse.stage:type_name -> cardea.v1.Stage
+	21, // 5: cardea.v1.ProvisionResponse.elapsed:type_name -> google.protobuf.Duration
+	11, // 6: cardea.v1.ProvisionResponse.result:type_name -> cardea.v1.ProvisioningResult
+	1,  // 7: cardea.v1.ProvisioningResult.stage:type_name -> cardea.v1.Stage
+	21, // 8: cardea.v1.ProvisioningResult.card_time:type_name -> google.protobuf.Duration
+	21, // 9: cardea.v1.ProvisioningResult.network_time:type_name -> google.protobuf.Duration
+	21, // 10: cardea.v1.ProvisioningResult.total_time:type_name -> google.protobuf.Duration
+	20, // 11: cardea.v1.ProvisioningResult.ended_at:type_name -> google.protobuf.Timestamp
+	19, // 12: cardea.v1.ProvisioningResult.left_out:type_name -> cardea.v1.ProvisioningResult.LeftOutEntry
+	14, // 13: cardea.v1.PreviewProvisioningResponse.documents:type_name -> cardea.v1.FoundDocument
+	15, // 14: cardea.v1.PreviewProvisioningResponse.changes:type_name -> cardea.v1.NodeChange
+	22, // 15: cardea.v1.NodeChange.before:type_name -> cardea.v1.Node
+	22, // 16: cardea.v1.NodeChange.after:type_name -> cardea.v1.Node
+	18, // 17: cardea.v1.GetProvisioningStatusResponse.statuses:type_name -> cardea.v1.ProvisioningStatus
+	1,  // 18: cardea.v1.ProvisioningStatus.stage:type_name -> cardea.v1.Stage
+	11, // 19: cardea.v1.ProvisioningStatus.last_result:type_name -> cardea.v1.ProvisioningResult
+	9,  // 20: cardea.v1.ProvisioningService.Provision:input_type -> cardea.v1.ProvisionRequest
+	12, // 21: cardea.v1.ProvisioningService.PreviewProvisioning:input_type -> cardea.v1.PreviewProvisioningRequest
+	16, // 22: cardea.v1.ProvisioningService.GetProvisioningStatus:input_type -> cardea.v1.GetProvisioningStatusRequest
+	3,  // 23: cardea.v1.ProvisioningService.ListHistory:input_type -> cardea.v1.ListHistoryRequest
+	5,  // 24: cardea.v1.ProvisioningService.CompareRevisions:input_type -> cardea.v1.CompareRevisionsRequest
+	7,  // 25: cardea.v1.ProvisioningService.RollbackTree:input_type -> cardea.v1.RollbackTreeRequest
+	10, // 26: cardea.v1.ProvisioningService.Provision:output_type -> cardea.v1.ProvisionResponse
+	13, // 27: cardea.v1.ProvisioningService.PreviewProvisioning:output_type -> cardea.v1.PreviewProvisioningResponse
+	17, // 28: cardea.v1.ProvisioningService.GetProvisioningStatus:output_type -> cardea.v1.GetProvisioningStatusResponse
+	4,  // 29: cardea.v1.ProvisioningService.ListHistory:output_type -> cardea.v1.ListHistoryResponse
+	6,  // 30: cardea.v1.ProvisioningService.CompareRevisions:output_type -> cardea.v1.CompareRevisionsResponse
+	8,  // 31: cardea.v1.ProvisioningService.RollbackTree:output_type -> cardea.v1.RollbackTreeResponse
+	26, // [26:32] is the sub-list for method output_type
+	20, // [20:26] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_provisioning_proto_init() }
@@ -956,13 +1473,15 @@ func file_cardea_v1_provisioning_proto_init() {
 		return
 	}
 	file_cardea_v1_tree_proto_init()
+	file_cardea_v1_provisioning_proto_msgTypes[0].OneofWrappers = []any{}
+	file_cardea_v1_provisioning_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_provisioning_proto_rawDesc), len(file_cardea_v1_provisioning_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   11,
+			NumEnums:      2,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,9 @@ const (
 	ProvisioningService_Provision_FullMethodName             = "/cardea.v1.ProvisioningService/Provision"
 	ProvisioningService_PreviewProvisioning_FullMethodName   = "/cardea.v1.ProvisioningService/PreviewProvisioning"
 	ProvisioningService_GetProvisioningStatus_FullMethodName = "/cardea.v1.ProvisioningService/GetProvisioningStatus"
+	ProvisioningService_ListHistory_FullMethodName           = "/cardea.v1.ProvisioningService/ListHistory"
+	ProvisioningService_CompareRevisions_FullMethodName      = "/cardea.v1.ProvisioningService/CompareRevisions"
+	ProvisioningService_RollbackTree_FullMethodName          = "/cardea.v1.ProvisioningService/RollbackTree"
 )
 
 // ProvisioningServiceClient is the client API for ProvisioningService service.
@@ -46,6 +49,21 @@ type ProvisioningServiceClient interface {
 	// GetProvisioningStatus tells the present or last run of every card seen.
 	// Who: callers with a row for provisioning.status. Effect: none.
 	GetProvisioningStatus(ctx context.Context, in *GetProvisioningStatusRequest, opts ...grpc.CallOption) (*GetProvisioningStatusResponse, error)
+	// ListHistory tells the commits of the tree that are kept, newest first.
+	// Who: callers with a row for provisioning.history. Effect: none.
+	ListHistory(ctx context.Context, in *ListHistoryRequest, opts ...grpc.CallOption) (*ListHistoryResponse, error)
+	// CompareRevisions says which nodes in force differ between two revisions.
+	// Who: callers with a row for provisioning.history; nodes that the row does not
+	// cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+	CompareRevisions(ctx context.Context, in *CompareRevisionsRequest, opts ...grpc.CallOption) (*CompareRevisionsResponse, error)
+	// RollbackTree puts what every source claimed at a revision in force again, values,
+	// ACLs and titles. The device's own stays as its configuration has it. It is a
+	// commit like any other: watchers see it, and it can be rolled back itself.
+	// The card is not written and no server is told: the next provisioning adopts what the
+	// card then carries, the next session what the server then orders.
+	// Who: callers with a row for provisioning.rollback on every node.
+	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+	RollbackTree(ctx context.Context, in *RollbackTreeRequest, opts ...grpc.CallOption) (*RollbackTreeResponse, error)
 }
 
 type provisioningServiceClient struct {
@@ -95,6 +113,36 @@ func (c *provisioningServiceClient) GetProvisioningStatus(ctx context.Context, i
 	return out, nil
 }
 
+func (c *provisioningServiceClient) ListHistory(ctx context.Context, in *ListHistoryRequest, opts ...grpc.CallOption) (*ListHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHistoryResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_ListHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *provisioningServiceClient) CompareRevisions(ctx context.Context, in *CompareRevisionsRequest, opts ...grpc.CallOption) (*CompareRevisionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CompareRevisionsResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_CompareRevisions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *provisioningServiceClient) RollbackTree(ctx context.Context, in *RollbackTreeRequest, opts ...grpc.CallOption) (*RollbackTreeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RollbackTreeResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_RollbackTree_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProvisioningServiceServer is the server API for ProvisioningService service.
 // All implementations must embed UnimplementedProvisioningServiceServer
 // for forward compatibility.
@@ -117,6 +165,21 @@ type ProvisioningServiceServer interface {
 	// GetProvisioningStatus tells the present or last run of every card seen.
 	// Who: callers with a row for provisioning.status. Effect: none.
 	GetProvisioningStatus(context.Context, *GetProvisioningStatusRequest) (*GetProvisioningStatusResponse, error)
+	// ListHistory tells the commits of the tree that are kept, newest first.
+	// Who: callers with a row for provisioning.history. Effect: none.
+	ListHistory(context.Context, *ListHistoryRequest) (*ListHistoryResponse, error)
+	// CompareRevisions says which nodes in force differ between two revisions.
+	// Who: callers with a row for provisioning.history; nodes that the row does not
+	// cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+	CompareRevisions(context.Context, *CompareRevisionsRequest) (*CompareRevisionsResponse, error)
+	// RollbackTree puts what every source claimed at a revision in force again, values,
+	// ACLs and titles. The device's own stays as its configuration has it. It is a
+	// commit like any other: watchers see it, and it can be rolled back itself.
+	// The card is not written and no server is told: the next provisioning adopts what the
+	// card then carries, the next session what the server then orders.
+	// Who: callers with a row for provisioning.rollback on every node.
+	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+	RollbackTree(context.Context, *RollbackTreeRequest) (*RollbackTreeResponse, error)
 	mustEmbedUnimplementedProvisioningServiceServer()
 }
 
@@ -135,6 +198,15 @@ func (UnimplementedProvisioningServiceServer) PreviewProvisioning(context.Contex
 }
 func (UnimplementedProvisioningServiceServer) GetProvisioningStatus(context.Context, *GetProvisioningStatusRequest) (*GetProvisioningStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetProvisioningStatus not implemented")
+}
+func (UnimplementedProvisioningServiceServer) ListHistory(context.Context, *ListHistoryRequest) (*ListHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHistory not implemented")
+}
+func (UnimplementedProvisioningServiceServer) CompareRevisions(context.Context, *CompareRevisionsRequest) (*CompareRevisionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CompareRevisions not implemented")
+}
+func (UnimplementedProvisioningServiceServer) RollbackTree(context.Context, *RollbackTreeRequest) (*RollbackTreeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RollbackTree not implemented")
 }
 func (UnimplementedProvisioningServiceServer) mustEmbedUnimplementedProvisioningServiceServer() {}
 func (UnimplementedProvisioningServiceServer) testEmbeddedByValue()                             {}
@@ -204,6 +276,60 @@ func _ProvisioningService_GetProvisioningStatus_Handler(srv interface{}, ctx con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProvisioningService_ListHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).ListHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_ListHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).ListHistory(ctx, req.(*ListHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProvisioningService_CompareRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CompareRevisionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).CompareRevisions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_CompareRevisions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).CompareRevisions(ctx, req.(*CompareRevisionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProvisioningService_RollbackTree_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollbackTreeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).RollbackTree(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_RollbackTree_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).RollbackTree(ctx, req.(*RollbackTreeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProvisioningService_ServiceDesc is the grpc.ServiceDesc for ProvisioningService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -218,6 +344,18 @@ var ProvisioningService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetProvisioningStatus",
 			Handler:    _ProvisioningService_GetProvisioningStatus_Handler,
+		},
+		{
+			MethodName: "ListHistory",
+			Handler:    _ProvisioningService_ListHistory_Handler,
+		},
+		{
+			MethodName: "CompareRevisions",
+			Handler:    _ProvisioningService_CompareRevisions_Handler,
+		},
+		{
+			MethodName: "RollbackTree",
+			Handler:    _ProvisioningService_RollbackTree_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

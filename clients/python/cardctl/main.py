@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from . import card_commands, provisioning_commands, tree_commands
+from . import card_commands, history_commands, provisioning_commands, tree_commands
 from .cli import cli
 
-__all__ = ["card_commands", "cli", "main", "provisioning_commands", "tree_commands"]
+__all__ = [
+    "card_commands",
+    "cli",
+    "history_commands",
+    "main",
+    "provisioning_commands",
+    "tree_commands",
+]
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from cardea.v1 import (
     readers_pb2,
     tree_pb2,
 )
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -24,9 +25,11 @@ __all__ = [
     "accounts_table",
     "card_view",
     "changes_table",
+    "differences_table",
     "error_view",
     "explain_view",
     "file_view",
+    "history_table",
     "legend",
     "node_line",
     "reader_line",
@@ -166,7 +169,7 @@ def explain_view(answer: tree_pb2.ExplainNodeResponse, path: str) -> RenderableT
         table.add_row(
             Text(f"{word} {claim.source.id}", style=style),
             Text(value, style="bold" if wins else "dim"),
-            _time(claim),
+            _time(claim.claimed_at) if claim.HasField("claimed_at") else NOTHING,
             Text(_OUTCOME.get(claim.outcome, "?"), style="bold" if wins else "dim"),
         )
     acl = Text(f"ACL {answer.acl or '(none)'}  from {answer.acl_from}", style="dim")
@@ -179,10 +182,35 @@ def changes_table(preview: provisioning_pb2.PreviewProvisioningResponse) -> Rend
         documents.add_row(found.oid, found.format, found.path, str(found.size))
     if not preview.changes:
         return Group(documents, Text("The card would change nothing.", style="dim"))
-    changes = _table("Node", "Now", "Would be")
-    for change in preview.changes:
-        changes.add_row(change.path, _side(change, "before"), _side(change, "after"))
-    return Group(documents, changes)
+    return Group(documents, differences_table(preview.changes, "Now", "Would be"))
+
+
+def differences_table(
+    changes: Sequence[provisioning_pb2.NodeChange], before: str, after: str
+) -> RenderableType:
+    if not changes:
+        return Text("No node differs.", style="dim")
+    table = _table("Node", before, after)
+    for change in changes:
+        table.add_row(change.path, _side(change, "before"), _side(change, "after"))
+    return table
+
+
+def history_table(commits: Sequence[provisioning_pb2.Commit]) -> RenderableType:
+    table = _table("Revision", "Time", "Cause", "By", "Run", "Claims")
+    for commit in commits:
+        cause = provisioning_pb2.CommitCause.Name(commit.cause).rpartition("_")[2].lower()
+        if commit.HasField("restored"):
+            cause += f" to {commit.restored}"
+        table.add_row(
+            str(commit.revision),
+            _time(commit.at) if commit.HasField("at") else NOTHING,
+            cause,
+            commit.actor or NOTHING,
+            commit.run or NOTHING,
+            str(commit.claims_changed),
+        )
+    return table
 
 
 def stage_line(progress: provisioning_pb2.ProvisionResponse) -> Text:
@@ -275,10 +303,8 @@ def _side(change: provisioning_pb2.NodeChange, side: str) -> Text:
     return Text("(interior)") if node.interior else Text(_value(node.value, secret=node.secret))
 
 
-def _time(claim: tree_pb2.Claim) -> str:
-    if not claim.HasField("claimed_at"):
-        return NOTHING
-    return claim.claimed_at.ToDatetime().isoformat(" ", "seconds") + " UTC"
+def _time(at: Timestamp) -> str:
+    return at.ToDatetime().isoformat(" ", "seconds") + " UTC"
 
 
 def _hex(value: bytes, most: int = 64) -> str:

@@ -210,6 +210,30 @@ class Client:
             answer = self._provisioning.GetProvisioningStatus(request, timeout=self._timeout_s)
             return answer.statuses
 
+    def history(self, limit: int = 0) -> Sequence[provisioning_pb2.Commit]:
+        """The commits of the tree that are kept, newest first."""
+        with readable_errors(self.target):
+            request = provisioning_pb2.ListHistoryRequest(limit=limit)
+            return self._provisioning.ListHistory(request, timeout=self._timeout_s).commits
+
+    def compare(
+        self, before: int, after: int | None = None
+    ) -> provisioning_pb2.CompareRevisionsResponse:
+        """Which nodes differ between two revisions; by default from one to the present."""
+        with readable_errors(self.target):
+            request = provisioning_pb2.CompareRevisionsRequest(before=before, after=after)
+            return self._provisioning.CompareRevisions(request, timeout=self._timeout_s)
+
+    def rollback(
+        self, revision: int, request_id: str = ""
+    ) -> provisioning_pb2.RollbackTreeResponse:
+        """Restore what every source but the device itself claimed at a revision."""
+        with readable_errors(self.target):
+            request = provisioning_pb2.RollbackTreeRequest(
+                revision=revision, request_id=request_id or str(uuid.uuid4())
+            )
+            return self._provisioning.RollbackTree(request, timeout=self._timeout_s)
+
     def accounts(self) -> Sequence[management_pb2.Account]:
         with readable_errors(self.target):
             request = management_pb2.ListAccountsRequest()

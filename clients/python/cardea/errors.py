@@ -55,6 +55,7 @@ REMEDIES: Mapping[str, str] = {
     "NODE_NOT_FOUND": "List what there is with: cardctl tree",
     "PATH_INVALID": "A path begins with ./ and has no empty parts, for example ./DevInfo/DevId.",
     "EVENTS_GONE": "Begin anew with a snapshot.",
+    "REVISION_NOT_FOUND": "List what there is with: cardctl history",
     "STORE_UNAVAILABLE": "Check the disk and the directory of [store] path.",
 }
 

@@ -44,11 +44,13 @@ from cardd.rpc.server import (
     bind_socket,
 )
 from cardd.rpc.tree import TreeService
-from cardd.store import Store, StoreError
+from cardd.store import Retention, Store, StoredTree, StoreError, open_store
 from cardd.tree import Acl, ManagementTree, Source, TreeHolder
 
-from .config import Config
+from .config import Config, StoreConfig
 from .device import device_info, nodes_of_device
+from .lane import Lane
+from .ledger import Ledger
 from .lifecycle import StopRequest, notify, watchdog
 from .policy import policy_of
 from .provisioner import Provisioner
@@ -96,12 +98,12 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
     # Its owner decides whether this is the one daemon: before the store and the card are touched.
     public = _public_socket(config)
     cleanup.callback(public.close)
-    store = Store(config.store.path)
+    store, stored = _open_store(config.store)
     cleanup.callback(store.close)
 
     committed = Signal()
     committed.bind(loop)
-    holder = _tree(config, store)
+    holder = _tree(config, store, stored)
     holder.subscribe(lambda _: committed.raise_from_thread())
 
     # No number of this life's feed was given out by an earlier one: they begin with the time.
@@ -116,7 +118,12 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
 
     supervisor = ReaderSupervisor(on_event, _reader_settings(config))
     rejections = RejectionBook(store.rejections)
-    provisioner = _provisioner(config, supervisor, store, holder, rejections)
+    # One change at a time. What is under way ends at its next step or with the process: until its
+    # commit nothing has changed, and after it nothing is missing.
+    lane = Lane("tree")
+    cleanup.callback(lane.shutdown)
+    ledger = Ledger(store, holder, lane)
+    provisioner = _provisioner(config, supervisor, store, ledger, rejections)
     cleanup.callback(provisioner.close)
     board = ReaderBoard(supervisor, feed)
     health_changes: set[asyncio.Task[None]] = set()
@@ -165,7 +172,7 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
             ),
             Service(
                 "cardea.v1.ProvisioningService",
-                ProvisioningService(desk, provisioner),
+                ProvisioningService(desk, provisioner, ledger),
                 provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server,
             ),
             Service(
@@ -178,9 +185,22 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
     return server
 
 
-def _tree(config: Config, store: Store) -> TreeHolder:
+def _open_store(config: StoreConfig) -> tuple[Store, StoredTree]:
+    retention = Retention(config.history_count, config.history_days)
+    store, stored, set_aside = open_store(config.path, retention)
+    if set_aside is not None:
+        _log.error(
+            "store.set_aside",
+            path=str(config.path),
+            reason=set_aside.reason,
+            detail=set_aside.detail,
+            moved_to=str(set_aside.moved_to),
+        )
+    return store, stored
+
+
+def _tree(config: Config, store: Store, stored: StoredTree) -> TreeHolder:
     """The stored tree with the device's own claims as the configuration has them now."""
-    stored = store.load()
     tree, now_ms = stored.tree(), time.time_ns() // 1_000_000
     before = tree.fork()
     tree.adopt("device", "local", nodes_of_device(config.device), now_ms)
@@ -197,7 +217,7 @@ def _provisioner(
     config: Config,
     supervisor: ReaderSupervisor,
     store: Store,
-    holder: TreeHolder,
+    ledger: Ledger,
     rejections: RejectionBook,
 ) -> Provisioner:
     network = config.network
@@ -219,7 +239,7 @@ def _provisioner(
     return Provisioner(
         supervisor,
         store,
-        holder,
+        ledger,
         Settings(
             device=device_info(config.device),
             retry_floor=config.provisioning.retry_floor,

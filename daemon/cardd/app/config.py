@@ -181,9 +181,19 @@ class SharingConfig:
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """Where the tree lives."""
+    """Where the tree lives, and how much of its history is kept."""
 
     path: Path = key(Path("/var/lib/cardea/cardd.sqlite"), "SQLite database; made if missing.")
+    history_count: int = key(
+        200,
+        "Commits of the tree that can be told and rolled back to; as many sessions, results of "
+        "runs, and card writes that have ended.",
+        minimum=1,
+        maximum=100_000,
+    )
+    history_days: int = key(
+        365, "History older than this is forgotten, but for the last of each kind.", minimum=1
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from cardd.provisioning.progress import (
     SessionOutcome,
     Stage,
 )
-from cardd.provisioning.records import NewConfirmation
 from cardd.provisioning.run import Run
 from cardd.provisioning.task import Settings, Task
 from cardd.reader.errors import CardAbsent
@@ -31,10 +30,9 @@ from cardd.reader.leased_card import LeasedCard
 from cardd.reader.rejections import RejectionBook
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.errors import failure_of, where_raised
-from cardd.store import Store, StoreError
-from cardd.tree import ManagementTree, TreeHolder
+from cardd.store import Origin, Store, StoreError
 
-from .lane import Lane
+from .ledger import Ledger
 from .story import Story
 
 __all__ = ["AccountInfo", "Provisioner"]
@@ -90,7 +88,7 @@ class Provisioner:
         self,
         supervisor: ReaderSupervisor,
         store: Store,
-        holder: TreeHolder,
+        ledger: Ledger,
         settings: Settings,
         *,
         on_insert: bool,
@@ -100,14 +98,13 @@ class Provisioner:
     ) -> None:
         self._supervisor = supervisor
         self._store = store
-        self._holder = holder
+        self._ledger = ledger
         self._settings = settings
         self._on_insert = on_insert
         self._max_wait_s = max_wait_s
         self._connect = connect
         self._rejections = rejections
-        # One at a time: two runs would fork the same tree, and one commit undo the other.
-        self._thread = Lane("provisioning")
+        self._thread = ledger.lane
         # By card and by whether the run talks to servers that the card's data does not ask for.
         self._running: dict[tuple[str, bool], Story] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,12 +112,10 @@ class Provisioner:
         self._closed = False
 
     def close(self) -> None:
-        """Begin nothing more. A run under way ends at its next step or with the process: until
-        its commit nothing has changed, and after it nothing is missing."""
+        """Begin nothing more of its own."""
         self._closed = True
         for timer in self._retries.values():
             timer.cancel()
-        self._thread.shutdown()
 
     # -- what rpc needs
 
@@ -144,7 +139,7 @@ class Provisioner:
 
     async def start_session(self, server_id: str) -> SessionOutcome:
         """One session with a server, now. Raises what a run raises."""
-        known = accounts_in(self._holder.current.snapshot)
+        known = accounts_in(self._ledger.tree.snapshot)
         if server_id not in {account.server_id for account in known}:
             raise AccountNotFoundError(server_id)
         wish = _Wish(self._card_of_account(server_id), only_server=server_id)
@@ -182,7 +177,7 @@ class Provisioner:
 
     def accounts(self) -> tuple[AccountInfo, ...]:
         """The DM accounts in the tree."""
-        snapshot = self._holder.current.snapshot
+        snapshot = self._ledger.tree.snapshot
         infos = []
         for account in accounts_in(snapshot):
             node = snapshot.get(account.path + "/ServerID")
@@ -304,18 +299,23 @@ class Provisioner:
         card = wish.card
         task = Task(
             name=f"provisionings/{secrets.token_hex(8)}",
-            base=self._holder.current,
+            base=self._ledger.tree,
             card=card,
             cards_present=frozenset(name for name in present if name),
             connect=wish.connect,
             only_server=wish.only_server,
+        )
+        origin = (
+            Origin("session", f"servers/{wish.only_server}", task.name)
+            if wish.only_server is not None
+            else Origin("provisioning", f"cards/{card.identity.name}" if card else "", task.name)
         )
         return Run(
             task,
             self._settings,
             server=server,
             store=self._store,
-            commit=self._commit,
+            commit=lambda tree, confirmations: self._ledger.commit(tree, origin, confirmations),
             environment=_ENVIRONMENT,
             rejections=(
                 self._rejections.of(card.identity, card.reader, card.insertion) if card else None
@@ -323,10 +323,6 @@ class Provisioner:
             report=report,
             reason_of=_reason_of,
         )
-
-    def _commit(self, tree: ManagementTree, confirmations: tuple[NewConfirmation, ...]) -> None:
-        revision = self._store.commit(tree, _ENVIRONMENT.now_ms(), confirmations=confirmations)
-        self._holder.replace(tree, revision)
 
     def _keep(self, result: ProvisioningResult) -> None:
         try:
@@ -348,7 +344,7 @@ class Provisioner:
 
     def _card_of_account(self, server_id: str) -> LeasedCard | None:
         """The card that brought the account; else any, for the server may write to it."""
-        snapshot = self._holder.current.snapshot
+        snapshot = self._ledger.tree.snapshot
         ready = [each for each in self._supervisor.readers() if each.identity is not None]
         for account in accounts_in(snapshot):
             node = snapshot.get(account.path + "/ServerID")

@@ -56,7 +56,7 @@ class Run:
         *,
         server: ServerPort,
         store: StorePort,
-        commit: Callable[[ManagementTree, tuple[NewConfirmation, ...]], None],
+        commit: Callable[[ManagementTree, tuple[NewConfirmation, ...]], object],
         environment: Environment,
         rejections: Rejections | None,
         report: Callable[[Progress], None],

@@ -16,6 +16,7 @@ from cardd.provisioning.progress import (
     SessionOutcome,
     Stage,
 )
+from cardd.store import Revision
 from cardd.tree import is_secret
 
 from .ports import AccountView
@@ -24,6 +25,7 @@ __all__ = [
     "account_message",
     "change_message",
     "claim_message",
+    "commit_message",
     "duration",
     "node_message",
     "preview_message",
@@ -94,6 +96,19 @@ def change_message(change: Change) -> provisioning_pb2.NodeChange:
         path=change.path,
         before=node_message(change.before) if change.before is not None else None,
         after=node_message(change.after) if change.after is not None else None,
+    )
+
+
+def commit_message(revision: Revision) -> provisioning_pb2.Commit:
+    origin = revision.origin
+    return provisioning_pb2.Commit(
+        revision=revision.number,
+        at=timestamp(revision.at_ms),
+        cause=provisioning_pb2.CommitCause.Value(f"COMMIT_CAUSE_{origin.cause.upper()}"),
+        actor=origin.actor,
+        run=origin.run,
+        restored=origin.restored,
+        claims_changed=revision.claims_changed,
     )
 
 

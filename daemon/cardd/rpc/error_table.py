@@ -23,7 +23,7 @@ from cardd.network import errors as network
 from cardd.provisioning import errors as provisioning
 from cardd.provisioning.ports import TransportError
 from cardd.reader import errors as reader
-from cardd.store.errors import StoreError
+from cardd.store.errors import RevisionNotFoundError, StoreError
 
 from .refusals import RefusalError, RunFailedError
 
@@ -70,6 +70,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     pb.ERROR_REASON_PATH_INVALID: Code.INVALID_ARGUMENT,
     pb.ERROR_REASON_EVENTS_GONE: Code.OUT_OF_RANGE,
     pb.ERROR_REASON_STORE_UNAVAILABLE: Code.UNAVAILABLE,
+    pb.ERROR_REASON_REVISION_NOT_FOUND: Code.NOT_FOUND,
 }
 
 # Where waiting can help: how long to wait at least.
@@ -241,4 +242,5 @@ ROWS: tuple[Row, ...] = (
     # The tree and its store.
     Row(TreeError, pb.ERROR_REASON_PATH_INVALID, _facts("code")),
     Row(StoreError, pb.ERROR_REASON_STORE_UNAVAILABLE, lambda e: {"code": e.reason}),
+    Row(RevisionNotFoundError, pb.ERROR_REASON_REVISION_NOT_FOUND, _facts("revision")),
 )

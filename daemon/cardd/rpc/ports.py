@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from cardea_core import Change
+
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
 from cardd.reader.events import ReaderStatus
+from cardd.store import Revision
+from cardd.tree import Delta
 
-__all__ = ["AccountView", "ProvisionerPort"]
+__all__ = ["AccountView", "HistoryPort", "ProvisionerPort"]
 
 
 class AccountView(Protocol):
@@ -49,3 +53,14 @@ class ProvisionerPort(Protocol):
     async def start_session(self, server_id: str) -> SessionOutcome: ...
 
     def accounts(self) -> Sequence[AccountView]: ...
+
+
+class HistoryPort(Protocol):
+    """The commits of the tree; raises RevisionNotFoundError and StoreError."""
+
+    def revisions(self, limit: int) -> Sequence[Revision]: ...
+
+    async def compare(self, before: int, after: int | None) -> tuple[Sequence[Change], int]:
+        """What differs, and the number of the newer one; None: the present one."""
+
+    async def roll_back(self, revision: int, actor: str) -> Delta: ...

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from cardea.v1 import provisioning_pb2 as pb
-from cardea.v1 import provisioning_pb2_grpc as pb_grpc
 
 from cardd.provisioning.progress import Progress
 from cardd.reader.events import ReaderStatus
@@ -15,17 +14,19 @@ from cardd.reader.events import ReaderStatus
 from . import convert
 from .call import current_call
 from .desk import Desk
-from .ports import ProvisionerPort
+from .history import HistoryCalls
+from .ports import HistoryPort, ProvisionerPort
 from .refusals import RunFailedError
 from .repeats import Recordings
 
 __all__ = ["ProvisioningService"]
 
 
-class ProvisioningService(pb_grpc.ProvisioningServiceServicer):
+class ProvisioningService(HistoryCalls):
     """Finds the card that is meant, calls the provisioner, converts."""
 
-    def __init__(self, desk: Desk, provisioner: ProvisionerPort) -> None:
+    def __init__(self, desk: Desk, provisioner: ProvisionerPort, history: HistoryPort) -> None:
+        super().__init__(history)
         self._desk = desk
         self._provisioner = provisioner
         self._recordings: Recordings[Progress] = Recordings()

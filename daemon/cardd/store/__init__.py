@@ -1,12 +1,18 @@
 """The daemon's store: one SQLite file, one transaction a provisioning."""
 
 from cardd.store.errors import StoreError
-from cardd.store.records import StoredTree
+from cardd.store.opening import SetAside, open_store
+from cardd.store.records import Origin, Retention, Revision, StoredTree
 from cardd.store.store import Direction, Store
 
 __all__ = [
     "Direction",
+    "Origin",
+    "Retention",
+    "Revision",
+    "SetAside",
     "Store",
     "StoreError",
     "StoredTree",
+    "open_store",
 ]

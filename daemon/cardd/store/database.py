@@ -9,11 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from cardd.store.errors import StoreError
 from cardd.store.schema import APPLICATION_ID, MIGRATIONS
 
-__all__ = ["Database"]
+__all__ = ["Database", "sync_folder"]
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
@@ -68,17 +69,17 @@ class Database:
             raise StoreError("failed", self.path, f"database: {_name(error)}") from None
 
     def _opened(self) -> sqlite3.Connection:
+        _check(self.path)
         connection = _connect(self.path)
         try:
             # One daemon a store; the lock is the kernel's and goes with the process.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            _check_integrity(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             # What is deleted may have been a secret.
             connection.execute("PRAGMA secure_delete = ON")
-            _migrate(connection, self.path)
+            _migrate(connection)
         except sqlite3.Error as error:
             connection.close()
             raise _opening_error(error, self.path) from None
@@ -117,6 +118,10 @@ def _check_header(path: Path) -> None:
 
 def _create(path: Path) -> None:
     """Make the file under another name: it appears complete or not at all."""
+    log = Path(f"{path}-wal")
+    if log.exists():
+        # SQLite would play it into the new file.
+        raise StoreError("corrupt", log, "a log without the database that it belongs to")
     building = path.with_name(f"{path.name}.new")
     for left_over in (building, Path(f"{building}-journal")):
         left_over.unlink(missing_ok=True)
@@ -125,29 +130,46 @@ def _create(path: Path) -> None:
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        _migrate(connection, path)
+        _migrate(connection)
     except sqlite3.Error as error:
         raise _opening_error(error, path) from None
     finally:
         connection.close()
     building.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was made, renamed or removed in a folder outlast a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
-def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()
+def _check(path: Path) -> None:
+    """Look before writing is possible: even to close a damaged file would play its log into it."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, timeout=2.0
+    )
+    try:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        if _name(error) == "SQLITE_READONLY_ROLLBACK":
+            return  # Killed while it was made; the pages before that come back when it is opened.
+        raise _opening_error(error, path) from None
+    finally:
+        connection.close()
     if found is None or found[0] != "ok":
         raise StoreError("corrupt", path, "the integrity check failed; it is left untouched")
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         raise StoreError("newer_schema", path, f"schema {version}, known are {len(MIGRATIONS)}")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cardea_core import Layer
 
-from cardd.tree import AclClaim, ManagementTree, TitleClaim
+from cardd.tree import AclClaim, ManagementTree, Source, TitleClaim
 
-__all__ = ["StoredTree"]
+__all__ = ["Cause", "Origin", "Retention", "Revision", "StoredTree"]
+
+Cause = Literal["start", "provisioning", "session", "local", "rollback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,50 @@ class StoredTree:
 
     def tree(self) -> ManagementTree:
         return ManagementTree(self.layers, self.acls, self.titles, self.versions)
+
+    @classmethod
+    def of(cls, tree: ManagementTree, revision: int) -> StoredTree:
+        """A tree as it is to be stored."""
+        return cls(tree.layers(), tree.acls(), revision, tree.titles(), dict(tree.versions()))
+
+    def by_source(self) -> Mapping[Source, Layer]:
+        return {Source(layer.kind, layer.id): layer for layer in self.layers}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why a commit was made, and by whom.
+
+    ``actor``: "cards/{card}" that was provisioned from, "servers/{server_id}" that a session was
+    held with, "users/{uid}" of a local caller; "" for the daemon's own start. ``run``:
+    "provisionings/{id}" or "". ``restored``: the revision that a rollback went back to.
+    """
+
+    cause: Cause
+    actor: str = ""
+    run: str = ""
+    restored: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One commit. ``claims_changed`` counts claims, ACLs and titles of every source.
+
+    ``at_ms`` is 0 where history begins: at the empty tree, or with a store of an older version.
+    """
+
+    number: int
+    at_ms: int
+    origin: Origin
+    claims_changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much history is kept, of each kind: so many, and none older but the last."""
+
+    count: int = 200
+    days: int = 365
+
+    def oldest_ms(self, now_ms: int) -> int:
+        return now_ms - self.days * 86_400_000

@@ -143,4 +143,46 @@ CREATE TABLE digest_key (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES, _REJECTIONS)
+_HISTORY = """
+-- Every commit of the tree. History begins with revision 0, or with the tree of an older file.
+CREATE TABLE revision (
+    number INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    cause TEXT NOT NULL
+        CHECK (cause IN ('start', 'provisioning', 'session', 'local', 'rollback')),
+    actor TEXT NOT NULL,
+    run TEXT NOT NULL,
+    restored INTEGER,
+    claims_changed INTEGER NOT NULL
+) STRICT;
+INSERT INTO revision SELECT revision, 0, 'start', '', '', NULL, 0 FROM tree_state;
+
+-- What a commit found where it changed something: to be undone from the newest backwards.
+-- format NULL: nothing was there.
+CREATE TABLE claim_before (
+    revision INTEGER NOT NULL REFERENCES revision ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    path TEXT NOT NULL,
+    value BLOB,
+    format TEXT,
+    mime TEXT,
+    at_ms INTEGER,
+    absent INTEGER,
+    PRIMARY KEY (revision, kind, source, path)
+) STRICT, WITHOUT ROWID;
+
+-- The same for what sources say of nodes beside their values; value NULL: there was none.
+CREATE TABLE property_before (
+    revision INTEGER NOT NULL REFERENCES revision ON DELETE CASCADE,
+    property TEXT NOT NULL CHECK (property IN ('acl', 'title')),
+    path TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    value TEXT,
+    at_ms INTEGER,
+    PRIMARY KEY (revision, property, path, kind, source)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES, _REJECTIONS, _HISTORY)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from itertools import groupby
 from typing import Literal
 
 from cardea_core import Layer
@@ -13,7 +15,9 @@ from cardea_core import Layer
 from cardd.dm.events import CommandDone
 from cardd.provisioning.progress import ProvisioningResult, Stage
 from cardd.provisioning.records import NewConfirmation, SessionRecord
-from cardd.tree import AclClaim, Source, SourceKind
+from cardd.tree import Source, SourceKind
+
+from .history import ClaimChange, PropertyChange, layer_of
 
 __all__ = [
     "Direction",
@@ -22,52 +26,77 @@ __all__ = [
     "read_commands",
     "read_layer",
     "read_result",
+    "read_versions",
     "row_id",
     "sha256",
-    "write_acls",
+    "write_claims",
     "write_confirmation",
-    "write_layer",
     "write_nonce",
+    "write_properties",
     "write_result",
     "write_session",
+    "write_versions",
 ]
 
 Direction = Literal["client", "server"]
 
 
 def read_layer(db: sqlite3.Connection, number: int, kind: SourceKind, source: str) -> Layer:
-    layer = Layer(kind, source)
     rows = db.execute(
         "SELECT path, value, format, mime, at_ms, absent FROM claim WHERE layer = ? ORDER BY path",
         (number,),
     )
-    for path, value, format, mime, at_ms, absent in rows:
-        if absent:
-            layer.bury(path, at_ms=at_ms)
+    return layer_of(Source(kind, source), rows)
+
+
+def write_claims(db: sqlite3.Connection, changes: Iterable[ClaimChange]) -> None:
+    for source, of_one in groupby(changes, key=lambda change: change.source):
+        known = db.execute("SELECT id FROM layer WHERE kind = ? AND source = ?", source).fetchone()
+        number = (
+            row_id(db.execute("INSERT INTO layer (kind, source) VALUES (?, ?)", source))
+            if known is None
+            else known[0]
+        )
+        for change in of_one:
+            entry = change.after
+            if entry is None:
+                db.execute("DELETE FROM claim WHERE layer = ? AND path = ?", (number, change.path))
+                continue
+            db.execute(
+                "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(number, entry.path, entry.value, entry.format, entry.mime),
+                    *(entry.at_ms, int(entry.absent)),
+                ),
+            )
+    db.execute("DELETE FROM layer WHERE id NOT IN (SELECT layer FROM claim)")
+
+
+def write_properties(db: sqlite3.Connection, changes: Iterable[PropertyChange]) -> None:
+    for change in changes:
+        place = (change.key.path, *change.key.source)
+        # The table bears the property's name: one of two of our own.
+        table = change.key.property
+        if change.after is None:
+            db.execute(f"DELETE FROM {table} WHERE (path, kind, source) = (?, ?, ?)", place)  # noqa: S608
         else:
-            layer.put(path, value, format=format, mime=mime, at_ms=at_ms)
-    return layer
+            db.execute(
+                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)",  # noqa: S608
+                (*place, *change.after),
+            )
 
 
-def write_layer(db: sqlite3.Connection, source: Source, layer: Layer | None) -> None:
-    db.execute("DELETE FROM layer WHERE kind = ? AND source = ?", source)
-    if layer is None:
-        return
-    number = row_id(db.execute("INSERT INTO layer (kind, source) VALUES (?, ?)", source))
+def read_versions(db: sqlite3.Connection) -> Mapping[str, int]:
+    return dict(db.execute("SELECT path, ver_no FROM node_version"))
+
+
+def write_versions(
+    db: sqlite3.Connection, before: Mapping[str, int], after: Mapping[str, int]
+) -> None:
+    gone = before.keys() - after.keys()
+    db.executemany("DELETE FROM node_version WHERE path = ?", ((path,) for path in gone))
     db.executemany(
-        "INSERT INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (number, e.path, e.value, e.format, e.mime, e.at_ms, int(e.absent))
-            for e in layer.entries()
-        ),
-    )
-
-
-def write_acls(db: sqlite3.Connection, acls: tuple[AclClaim, ...]) -> None:
-    db.execute("DELETE FROM acl")
-    db.executemany(
-        "INSERT INTO acl VALUES (?, ?, ?, ?, ?)",
-        ((c.path, c.source.kind, c.source.id, str(c.acl), c.at_ms) for c in acls),
+        "INSERT OR REPLACE INTO node_version VALUES (?, ?)", after.items() - before.items()
     )
 
 

@@ -5,11 +5,11 @@ Thread-safe. Methods raise StoreError; a method that writes is durable when it r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from cardea_core import Layer, TreeError
+from cardea_core import TreeError
 
 from cardd.dm.events import Nonces
 from cardd.provisioning.progress import ProvisioningResult
@@ -20,9 +20,15 @@ from cardd.provisioning.records import (
     SessionRecord,
 )
 from cardd.store.database import Database
-from cardd.store.errors import StoreError
-from cardd.store.properties import read_titles, read_versions, write_titles, write_versions
-from cardd.store.records import StoredTree
+from cardd.store.errors import RevisionNotFoundError, StoreError
+from cardd.store.history import (
+    changes_between,
+    prune,
+    read_revisions,
+    tree_at,
+    write_revision,
+)
+from cardd.store.records import Origin, Retention, Revision, StoredTree
 from cardd.store.rejections import RejectionTable
 from cardd.store.statements import (
     Direction,
@@ -31,33 +37,35 @@ from cardd.store.statements import (
     read_commands,
     read_layer,
     read_result,
+    read_versions,
     row_id,
     sha256,
-    write_acls,
+    write_claims,
     write_confirmation,
-    write_layer,
     write_nonce,
+    write_properties,
     write_result,
     write_session,
+    write_versions,
 )
 from cardd.tree import Acl, AclClaim, AclError, ManagementTree, Source, TitleClaim
 
 __all__ = ["Direction", "Store"]
 
+_RETENTION = Retention()
+_START = Origin("start")
+
 
 class Store:
     """The daemon's memory: the tree, the journal of card writes, what is still to be said."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, retention: Retention = _RETENTION) -> None:
         self._database = Database(Path(path))
         self.rejections = RejectionTable(self._database)
-        # The layers as they are in the file. A tree never writes to a layer it has given out,
-        # so the same object means the same content.
-        # None: not known, as nothing was loaded yet.
-        self._written: dict[Source, Layer] | None = None
-        self._written_acls: tuple[AclClaim, ...] | None = None
-        self._written_titles: tuple[TitleClaim, ...] = ()
-        self._written_versions: Mapping[str, int] = {}
+        self._retention = retention
+        # The tree as it is in the file. A tree never writes to a layer it has given out, so the
+        # same object means the same content. None: not known, as nothing was loaded yet.
+        self._written: StoredTree | None = None
 
     def close(self) -> None:
         self._database.close()
@@ -85,57 +93,70 @@ class Store:
     def _load(self) -> StoredTree:
         with self._database.reading() as db:
             revision = db.execute("SELECT revision FROM tree_state").fetchone()[0]
-            layers = [
+            layers = tuple(
                 read_layer(db, number, kind, source)
                 for number, kind, source in db.execute("SELECT id, kind, source FROM layer")
-            ]
+            )
             acls = tuple(
                 AclClaim(path, Source(kind, source), Acl.parse(value), at_ms)
                 for path, kind, source, value, at_ms in db.execute(
                     "SELECT path, kind, source, value, at_ms FROM acl ORDER BY 1, 2, 3"
                 )
             )
-            self._written = {Source(layer.kind, layer.id): layer for layer in layers}
-            self._written_acls = acls
-            self._written_titles = read_titles(db)
-            self._written_versions = read_versions(db)
-        return StoredTree(
-            tuple(layers), acls, revision, self._written_titles, self._written_versions
-        )
+            titles = tuple(
+                TitleClaim(path, Source(kind, source), value, at_ms)
+                for path, kind, source, value, at_ms in db.execute(
+                    "SELECT path, kind, source, value, at_ms FROM title ORDER BY 1, 2, 3"
+                )
+            )
+            self._written = StoredTree(layers, acls, revision, titles, read_versions(db))
+        return self._written
 
     def commit(
         self,
         tree: ManagementTree,
         now_ms: int,
         *,
+        origin: Origin = _START,
         confirmations: Iterable[NewConfirmation] = (),
     ) -> int:
         """Put a tree in force, with what servers are to be told of it, in one transaction (P5).
 
-        Returns the new revision. Only sources that have changed are rewritten.
+        Returns the new revision. Only what has changed is written, and what it was before is kept
+        as history.
         """
-        layers = {Source(layer.kind, layer.id): layer for layer in tree.layers()}
-        acls, titles, versions = tree.acls(), tree.titles(), dict(tree.versions())
         with self._database.lock:
+            old = self._written or self.load()
+            new = StoredTree.of(tree, old.revision + 1)
+            changes = changes_between(old, new)
+            changed = len(changes.claims) + len(changes.properties)
             with self._database.transaction() as db:
-                if self._written is None:
-                    for table in ("layer", "title", "node_version"):
-                        db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-                written = self._written or {}
-                for source in written.keys() | layers.keys():
-                    if written.get(source) is not layers.get(source):
-                        write_layer(db, source, layers.get(source))
-                if acls != self._written_acls:
-                    write_acls(db, acls)
-                write_titles(db, self._written_titles, titles)
-                write_versions(db, self._written_versions, versions)
-                db.execute("UPDATE tree_state SET revision = revision + 1")
-                revision: int = db.execute("SELECT revision FROM tree_state").fetchone()[0]
+                db.execute("UPDATE tree_state SET revision = ?", (new.revision,))
+                write_revision(db, Revision(new.revision, now_ms, origin, changed), changes)
+                write_claims(db, changes.claims)
+                write_properties(db, changes.properties)
+                write_versions(db, old.versions, new.versions)
                 for confirmation in confirmations:
                     write_confirmation(db, confirmation, now_ms)
-            self._written, self._written_acls = layers, acls
-            self._written_titles, self._written_versions = titles, versions
-        return revision
+                prune(db, self._retention, now_ms, "revision")
+            self._written = new
+        return new.revision
+
+    def revisions(self, limit: int = 100) -> tuple[Revision, ...]:
+        """The commits that are kept, newest first."""
+        with self._database.reading() as db:
+            return read_revisions(db, limit)
+
+    def tree_at(self, revision: int) -> StoredTree:
+        """The tree as it was committed with a revision, without the versions of its nodes.
+
+        Raises:
+            RevisionNotFoundError: the history does not have it, or no more.
+        """
+        with self._database.reading() as db:
+            if not db.execute("SELECT 1 FROM revision WHERE number = ?", (revision,)).fetchone():
+                raise RevisionNotFoundError(revision)
+            return tree_at(db, revision, self._written or self.load())
 
     # -- journal of card writes (P5)
 
@@ -156,6 +177,7 @@ class Store:
         """The file was read back and found equal."""
         with self._database.transaction() as db:
             end_write(db, id, "finished", now_ms)
+            prune(db, self._retention, now_ms, "card_write")
 
     def abandon_card_write(self, id: int, now_ms: int) -> None:
         """The card still has, or has again, what it had before; nothing is to be completed."""
@@ -199,7 +221,7 @@ class Store:
             ).fetchone()
             return None if row is None else bytes(row[0])
 
-    # -- history
+    # -- sessions and runs
 
     def end_session(
         self, session: SessionRecord, nonces: Nonces | None = None, confirmed: Iterable[int] = ()
@@ -214,6 +236,7 @@ class Store:
                 write_nonce(db, session.server_id, "server", nonces.server)
             for number in confirmed:
                 confirm(db, number, session.ended_ms)
+            prune(db, self._retention, session.ended_ms, "session", "confirmation")
 
     def sessions(self, server_id: str | None = None, limit: int = 100) -> tuple[SessionRecord, ...]:
         """Newest first; of one server or of all (S2)."""
@@ -240,6 +263,7 @@ class Store:
         """Keep the result of a run that commits nothing: one that failed."""
         with self._database.transaction() as db:
             write_result(db, result)
+            prune(db, self._retention, result.ended_at_ms, "provisioning")
 
     def results(self, card: str | None = None, limit: int = 100) -> tuple[ProvisioningResult, ...]:
         """Newest first; of one card or of all."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import structlog
+from cardd.app.lane import Lane
+from cardd.app.ledger import Ledger
 from cardd.app.provisioner import Provisioner
 from cardd.card.identify import CardIdentity
 from cardd.network.https import HttpsClient
@@ -36,10 +38,11 @@ def defect() -> HttpsClient:
 
 async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Path) -> None:
     with Store(tmp_path / "s" / "store.sqlite") as store:
+        lane = Lane("tree")
         provisioner = Provisioner(
             ReaderSupervisor(lambda _: None),
             store,
-            TreeHolder(ManagementTree(), 1),
+            Ledger(store, TreeHolder(ManagementTree(), 1), lane),
             Settings(DeviceInfo("urn:x", "m", "d")),
             on_insert=False,
             max_wait_s=1.0,
@@ -51,6 +54,7 @@ async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Pa
         # And the card is not taken for one that is being provisioned.
         again = [each async for each in provisioner.provision(STATUS)]
         provisioner.close()
+        lane.shutdown()
     result = told[-1].result
     assert result is not None
     assert (result.stage, result.reason, result.card) == (Stage.FAILED, "INTERNAL", "8949")

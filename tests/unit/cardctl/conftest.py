@@ -56,6 +56,8 @@ class ScriptedProvisioning(pb_grpc.ProvisioningServiceServicer):
     def PreviewProvisioning(self, request, context):  # type: ignore[no-untyped-def] # as above
         raise AssertionError("not asked for")
 
+    ListHistory = CompareRevisions = RollbackTree = PreviewProvisioning
+
     def GetProvisioningStatus(self, request, context):  # type: ignore[no-untyped-def] # as above
         return pb.GetProvisioningStatusResponse()
 

@@ -13,8 +13,8 @@ from cardea.errors import REMEDIES
 from click.testing import CliRunner, Result
 
 COMMANDS = {
-    "accounts", "card", "explain", "preview", "provision", "read", "readers", "status", "sync",
-    "transmit", "tree", "watch", "write-card",
+    "accounts", "card", "diff", "explain", "history", "preview", "provision", "read", "readers",
+    "rollback", "status", "sync", "transmit", "tree", "watch", "write-card",
 }  # fmt: skip
 
 
@@ -65,9 +65,9 @@ def test_the_exit_code_tells_where_the_trouble_is(reason: str, code: int) -> Non
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("accounts",), ("card",), ("explain", "."), ("preview",), ("provision",),
-        ("read", "EF.ICCID"), ("readers",), ("status",), ("sync", "x"), ("transmit", "00A40000"),
-        ("tree",), ("watch",),
+        ("accounts",), ("card",), ("diff", "1"), ("explain", "."), ("history",), ("preview",),
+        ("provision",), ("read", "EF.ICCID"), ("readers",), ("rollback", "1"), ("status",),
+        ("sync", "x"), ("transmit", "00A40000"), ("tree",), ("watch",),
     ],
     ids=lambda a: a[0],
 )  # fmt: skip

@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
+import pytest
 from cardd.card.identify import CardIdentity
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
 from cardd.reader.events import Queue, ReaderState, ReaderStatus
@@ -19,8 +21,10 @@ from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.server import Service
 from cardd.sharing.cache import Mark
 from cardd.sharing.ticket import Priority
-from cardd.tree import ManagementTree
+from cardd.store import Revision
+from cardd.tree import Delta, ManagementTree
 from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
+from cardea_core import Change
 from omadm.nodes import leaf
 
 Serve = Callable[..., Awaitable[Any]]
@@ -61,6 +65,23 @@ class Provisioner:
 
     def accounts(self) -> Sequence[Account]:
         return (Account("./DMAcc/1", "mine.example"), Account("./DMAcc/2", "theirs.example"))
+
+
+class History:
+    """A commit that changed the same nodes as the preview."""
+
+    def __init__(self) -> None:
+        self.rolled_back: list[int] = []
+
+    def revisions(self, limit: int) -> Sequence[Revision]:
+        return ()
+
+    async def compare(self, before: int, after: int | None) -> tuple[Sequence[Change], int]:
+        return (await Provisioner().preview(Readers().reader("R"))).changes, 2
+
+    async def roll_back(self, revision: int, actor: str) -> Delta:
+        self.rolled_back.append(revision)
+        return Delta(3, ())
 
 
 class Readers:
@@ -107,14 +128,39 @@ class Readers:
         raise AssertionError("not asked for")
 
 
+def provisioning_service(history: History) -> ProvisioningService:
+    return ProvisioningService(Desk(Readers(), max_wait_s=1.0), Provisioner(), history)
+
+
 async def test_a_preview_shows_the_changes_of_nodes_that_the_caller_may_see(serve: Serve) -> None:
-    service = ProvisioningService(Desk(Readers(), max_wait_s=1.0), Provisioner())
+    service = provisioning_service(History())
     add = provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server
     served = await serve(Service("s", service, add), policy=ONLY_NAPS)
     async with served.channel() as channel:
         stub = provisioning_pb2_grpc.ProvisioningServiceStub(channel)
         answer = await stub.PreviewProvisioning(provisioning_pb2.PreviewProvisioningRequest())
     assert [change.path for change in answer.changes] == ["./NAP/1", "./NAP/1/Addr"]
+
+
+async def test_a_comparison_shows_the_nodes_that_the_caller_may_see(serve: Serve) -> None:
+    add = provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server
+    service = Service("s", provisioning_service(History()), add)
+    async with (await serve(service, policy=ONLY_NAPS)).channel() as channel:
+        stub = provisioning_pb2_grpc.ProvisioningServiceStub(channel)
+        answer = await stub.CompareRevisions(provisioning_pb2.CompareRevisionsRequest(before=1))
+    assert [change.path for change in answer.changes] == ["./NAP/1", "./NAP/1/Addr"]
+
+
+async def test_who_may_not_touch_every_node_cannot_roll_the_tree_back(serve: Serve) -> None:
+    history = History()
+    add = provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server
+    service = Service("s", provisioning_service(history), add)
+    async with (await serve(service, policy=ONLY_NAPS)).channel() as channel:
+        stub = provisioning_pb2_grpc.ProvisioningServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            await stub.RollbackTree(provisioning_pb2.RollbackTreeRequest(revision=1))
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert history.rolled_back == []
 
 
 async def test_accounts_are_nodes_too(serve: Serve) -> None:

@@ -45,7 +45,7 @@ def full_tree() -> ManagementTree:
     return tree
 
 
-def claims(tree: ManagementTree) -> list[object]:
+def claims(tree: ManagementTree) -> list[tuple[str, str, list[object]]]:
     return [
         (
             layer.kind,

@@ -101,6 +101,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """OUT_OF_RANGE: the events asked for are gone; take a new snapshot."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 93
     """UNAVAILABLE: the store cannot be read or written."""
+    ERROR_REASON_REVISION_NOT_FOUND: _ErrorReason.ValueType  # 110
+    """History and consumers.
+    NOT_FOUND: no such revision, or no more.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every failed call carries a google.rpc.Status with a google.rpc.ErrorInfo:
@@ -188,4 +192,8 @@ ERROR_REASON_EVENTS_GONE: ErrorReason.ValueType  # 92
 """OUT_OF_RANGE: the events asked for are gone; take a new snapshot."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 93
 """UNAVAILABLE: the store cannot be read or written."""
+ERROR_REASON_REVISION_NOT_FOUND: ErrorReason.ValueType  # 110
+"""History and consumers.
+NOT_FOUND: no such revision, or no more.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61rdea/v1/provisioning.proto\x12\tcardea.v1\x1a\x14\x63\x61rdea/v1/tree.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x10ProvisionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xbc\x01\n\x11ProvisionResponse\x12\x1f\n\x05stage\x18\x01 \x01(\x0e\x32\x10.cardea.v1.Stage\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12*\n\x07\x65lapsed\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x06result\x18\x06 \x01(\x0b\x32\x1d.cardea.v1.ProvisioningResult\"\xac\x04\n\x12ProvisioningResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\x12\x1f\n\x05stage\x18\x03 \x01(\x0e\x32\x10.cardea.v1.Stage\x12\x0f\n\x07servers\x18\x04 \x03(\t\x12\x15\n\rnodes_changed\x18\x05 \x01(\r\x12\x1a\n\x12\x63\x61rd_files_updated\x18\x06 \x01(\r\x12\r\n\x05\x61pdus\x18\x07 \x01(\r\x12,\n\tcard_time\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cnetwork_time\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\ntotal_time\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05trust\x18\x0b \x03(\t\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x0f\n\x07message\x18\x0e \x01(\t\x12\x15\n\rnodes_ordered\x18\x0f \x01(\r\x12\x15\n\rnodes_refused\x18\x10 \x01(\r\x12<\n\x08left_out\x18\x11 \x03(\x0b\x32*.cardea.v1.ProvisioningResult.LeftOutEntry\x1a.\n\x0cLeftOutEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"*\n\x1aPreviewProvisioningRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"r\n\x1bPreviewProvisioningResponse\x12+\n\tdocuments\x18\x01 \x03(\x0b\x32\x18.cardea.v1.FoundDocument\x12&\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x15.cardea.v1.NodeChange\"H\n\rFoundDocument\x12\x0b\n\x03oid\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\"[\n\nNodeChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x1f\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x0f.cardea.v1.Node\x12\x1e\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x0f.cardea.v1.Node\"\x1e\n\x1cGetProvisioningStatusRequest\"P\n\x1dGetProvisioningStatusResponse\x12/\n\x08statuses\x18\x01 \x03(\x0b\x32\x1d.cardea.v1.ProvisioningStatus\"\x95\x01\n\x12ProvisioningStatus\x12\x0c\n\x04\x63\x61rd\x18\x01 \x01(\t\x12\x1f\n\x05stage\x18\x02 \x01(\x0e\x32\x10.cardea.v1.Stage\x12\x32\n\x0blast_result\x18\x03 \x01(\x0b\x32\x1d.cardea.v1.ProvisioningResult\x12\x1c\n\x14\x63onfirmation_pending\x18\x04 \x01(\x08*\xf8\x01\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12STAGE_READING_CARD\x10\x01\x12\x12\n\x0eSTAGE_ADOPTING\x10\x02\x12\x17\n\x13STAGE_BOOTSTRAPPING\x10\x03\x12\x12\n\x0eSTAGE_MANAGING\x10\x04\x12\x17\n\x13STAGE_UPDATING_CARD\x10\x05\x12\x14\n\x10STAGE_COMMITTING\x10\x06\x12\x14\n\x10STAGE_CONFIRMING\x10\x07\x12\x13\n\x0fSTAGE_INSTALLED\x10\x08\x12\x13\n\x0fSTAGE_CONFIRMED\x10\t\x12\x10\n\x0cSTAGE_FAILED\x10\n2\xb1\x02\n\x13ProvisioningService\x12H\n\tProvision\x12\x1b.cardea.v1.ProvisionRequest\x1a\x1c.cardea.v1.ProvisionResponse0\x01\x12\x64\n\x13PreviewProvisioning\x12%.cardea.v1.PreviewProvisioningRequest\x1a&.cardea.v1.PreviewProvisioningResponse\x12j\n\x15GetProvisioningStatus\x12\'.cardea.v1.GetProvisioningStatusRequest\x1a(.cardea.v1.GetProvisioningStatusResponseB>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61rdea/v1/provisioning.proto\x12\tcardea.v1\x1a\x14\x63\x61rdea/v1/tree.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n\x06\x43ommit\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x05\x63\x61use\x18\x03 \x01(\x0e\x32\x16.cardea.v1.CommitCause\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0b\n\x03run\x18\x05 \x01(\t\x12\x15\n\x08restored\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12\x16\n\x0e\x63laims_changed\x18\x07 \x01(\rB\x0b\n\t_restored\"#\n\x12ListHistoryRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"9\n\x13ListHistoryResponse\x12\"\n\x07\x63ommits\x18\x01 \x03(\x0b\x32\x11.cardea.v1.Commit\"G\n\x17\x43ompareRevisionsRequest\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\x04\x12\x12\n\x05\x61\x66ter\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x08\n\x06_after\"Q\n\x18\x43ompareRevisionsResponse\x12&\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x15.cardea.v1.NodeChange\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x04\";\n\x13RollbackTreeRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"?\n\x14RollbackTreeResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x15\n\rnodes_changed\x18\x02 \x01(\r\"4\n\x10ProvisionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xbc\x01\n\x11ProvisionResponse\x12\x1f\n\x05stage\x18\x01 \x01(\x0e\x32\x10.cardea.v1.Stage\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12*\n\x07\x65lapsed\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x06result\x18\x06 \x01(\x0b\x32\x1d.cardea.v1.ProvisioningResult\"\xac\x04\n\x12ProvisioningResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\x12\x1f\n\x05stage\x18\x03 \x01(\x0e\x32\x10.cardea.v1.Stage\x12\x0f\n\x07servers\x18\x04 \x03(\t\x12\x15\n\rnodes_changed\x18\x05 \x01(\r\x12\x1a\n\x12\x63\x61rd_files_updated\x18\x06 \x01(\r\x12\r\n\x05\x61pdus\x18\x07 \x01(\r\x12,\n\tcard_time\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cnetwork_time\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\ntotal_time\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05trust\x18\x0b \x03(\t\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x0f\n\x07message\x18\x0e \x01(\t\x12\x15\n\rnodes_ordered\x18\x0f \x01(\r\x12\x15\n\rnodes_refused\x18\x10 \x01(\r\x12<\n\x08left_out\x18\x11 \x03(\x0b\x32*.cardea.v1.ProvisioningResult.LeftOutEntry\x1a.\n\x0cLeftOutEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"*\n\x1aPreviewProvisioningRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"r\n\x1bPreviewProvisioningResponse\x12+\n\tdocuments\x18\x01 \x03(\x0b\x32\x18.cardea.v1.FoundDocument\x12&\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x15.cardea.v1.NodeChange\"H\n\rFoundDocument\x12\x0b\n\x03oid\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\r\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\"[\n\nNodeChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x1f\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x0f.cardea.v1.Node\x12\x1e\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x0f.cardea.v1.Node\"\x1e\n\x1cGetProvisioningStatusRequest\"P\n\x1dGetProvisioningStatusResponse\x12/\n\x08statuses\x18\x01 \x03(\x0b\x32\x1d.cardea.v1.ProvisioningStatus\"\x95\x01\n\x12ProvisioningStatus\x12\x0c\n\x04\x63\x61rd\x18\x01 \x01(\t\x12\x1f\n\x05stage\x18\x02 \x01(\x0e\x32\x10.cardea.v1.Stage\x12\x32\n\x0blast_result\x18\x03 \x01(\x0b\x32\x1d.cardea.v1.ProvisioningResult\x12\x1c\n\x14\x63onfirmation_pending\x18\x04 \x01(\x08*\xaf\x01\n\x0b\x43ommitCause\x12\x1c\n\x18\x43OMMIT_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43OMMIT_CAUSE_START\x10\x01\x12\x1d\n\x19\x43OMMIT_CAUSE_PROVISIONING\x10\x02\x12\x18\n\x14\x43OMMIT_CAUSE_SESSION\x10\x03\x12\x16\n\x12\x43OMMIT_CAUSE_LOCAL\x10\x04\x12\x19\n\x15\x43OMMIT_CAUSE_ROLLBACK\x10\x05*\xf8\x01\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12STAGE_READING_CARD\x10\x01\x12\x12\n\x0eSTAGE_ADOPTING\x10\x02\x12\x17\n\x13STAGE_BOOTSTRAPPING\x10\x03\x12\x12\n\x0eSTAGE_MANAGING\x10\x04\x12\x17\n\x13STAGE_UPDATING_CARD\x10\x05\x12\x14\n\x10STAGE_COMMITTING\x10\x06\x12\x14\n\x10STAGE_CONFIRMING\x10\x07\x12\x13\n\x0fSTAGE_INSTALLED\x10\x08\x12\x13\n\x0fSTAGE_CONFIRMED\x10\t\x12\x10\n\x0cSTAGE_FAILED\x10\n2\xad\x04\n\x13ProvisioningService\x12H\n\tProvision\x12\x1b.cardea.v1.ProvisionRequest\x1a\x1c.cardea.v1.ProvisionResponse0\x01\x12\x64\n\x13PreviewProvisioning\x12%.cardea.v1.PreviewProvisioningRequest\x1a&.cardea.v1.PreviewProvisioningResponse\x12j\n\x15GetProvisioningStatus\x12\'.cardea.v1.GetProvisioningStatusRequest\x1a(.cardea.v1.GetProvisioningStatusResponse\x12L\n\x0bListHistory\x12\x1d.cardea.v1.ListHistoryRequest\x1a\x1e.cardea.v1.ListHistoryResponse\x12[\n\x10\x43ompareRevisions\x12\".cardea.v1.CompareRevisionsRequest\x1a#.cardea.v1.CompareRevisionsResponse\x12O\n\x0cRollbackTree\x12\x1e.cardea.v1.RollbackTreeRequest\x1a\x1f.cardea.v1.RollbackTreeResponseB>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,30 +37,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\rorg.cardea.v1P\001Z+cardea.example/clients/go/cardeav1;cardeav1'
   _globals['_PROVISIONINGRESULT_LEFTOUTENTRY']._loaded_options = None
   _globals['_PROVISIONINGRESULT_LEFTOUTENTRY']._serialized_options = b'8\001'
-  _globals['_STAGE']._serialized_start=1528
-  _globals['_STAGE']._serialized_end=1776
-  _globals['_PROVISIONREQUEST']._serialized_start=130
-  _globals['_PROVISIONREQUEST']._serialized_end=182
-  _globals['_PROVISIONRESPONSE']._serialized_start=185
-  _globals['_PROVISIONRESPONSE']._serialized_end=373
-  _globals['_PROVISIONINGRESULT']._serialized_start=376
-  _globals['_PROVISIONINGRESULT']._serialized_end=932
-  _globals['_PROVISIONINGRESULT_LEFTOUTENTRY']._serialized_start=886
-  _globals['_PROVISIONINGRESULT_LEFTOUTENTRY']._serialized_end=932
-  _globals['_PREVIEWPROVISIONINGREQUEST']._serialized_start=934
-  _globals['_PREVIEWPROVISIONINGREQUEST']._serialized_end=976
-  _globals['_PREVIEWPROVISIONINGRESPONSE']._serialized_start=978
-  _globals['_PREVIEWPROVISIONINGRESPONSE']._serialized_end=1092
-  _globals['_FOUNDDOCUMENT']._serialized_start=1094
-  _globals['_FOUNDDOCUMENT']._serialized_end=1166
-  _globals['_NODECHANGE']._serialized_start=1168
-  _globals['_NODECHANGE']._serialized_end=1259
-  _globals['_GETPROVISIONINGSTATUSREQUEST']._serialized_start=1261
-  _globals['_GETPROVISIONINGSTATUSREQUEST']._serialized_end=1291
-  _globals['_GETPROVISIONINGSTATUSRESPONSE']._serialized_start=1293
-  _globals['_GETPROVISIONINGSTATUSRESPONSE']._serialized_end=1373
-  _globals['_PROVISIONINGSTATUS']._serialized_start=1376
-  _globals['_PROVISIONINGSTATUS']._serialized_end=1525
-  _globals['_PROVISIONINGSERVICE']._serialized_start=1779
-  _globals['_PROVISIONINGSERVICE']._serialized_end=2084
+  _globals['_COMMITCAUSE']._serialized_start=2102
+  _globals['_COMMITCAUSE']._serialized_end=2277
+  _globals['_STAGE']._serialized_start=2280
+  _globals['_STAGE']._serialized_end=2528
+  _globals['_COMMIT']._serialized_start=131
+  _globals['_COMMIT']._serialized_end=324
+  _globals['_LISTHISTORYREQUEST']._serialized_start=326
+  _globals['_LISTHISTORYREQUEST']._serialized_end=361
+  _globals['_LISTHISTORYRESPONSE']._serialized_start=363
+  _globals['_LISTHISTORYRESPONSE']._serialized_end=420
+  _globals['_COMPAREREVISIONSREQUEST']._serialized_start=422
+  _globals['_COMPAREREVISIONSREQUEST']._serialized_end=493
+  _globals['_COMPAREREVISIONSRESPONSE']._serialized_start=495
+  _globals['_COMPAREREVISIONSRESPONSE']._serialized_end=576
+  _globals['_ROLLBACKTREEREQUEST']._serialized_start=578
+  _globals['_ROLLBACKTREEREQUEST']._serialized_end=637
+  _globals['_ROLLBACKTREERESPONSE']._serialized_start=639
+  _globals['_ROLLBACKTREERESPONSE']._serialized_end=702
+  _globals['_PROVISIONREQUEST']._serialized_start=704
+  _globals['_PROVISIONREQUEST']._serialized_end=756
+  _globals['_PROVISIONRESPONSE']._serialized_start=759
+  _globals['_PROVISIONRESPONSE']._serialized_end=947
+  _globals['_PROVISIONINGRESULT']._serialized_start=950
+  _globals['_PROVISIONINGRESULT']._serialized_end=1506
+  _globals['_PROVISIONINGRESULT_LEFTOUTENTRY']._serialized_start=1460
+  _globals['_PROVISIONINGRESULT_LEFTOUTENTRY']._serialized_end=1506
+  _globals['_PREVIEWPROVISIONINGREQUEST']._serialized_start=1508
+  _globals['_PREVIEWPROVISIONINGREQUEST']._serialized_end=1550
+  _globals['_PREVIEWPROVISIONINGRESPONSE']._serialized_start=1552
+  _globals['_PREVIEWPROVISIONINGRESPONSE']._serialized_end=1666
+  _globals['_FOUNDDOCUMENT']._serialized_start=1668
+  _globals['_FOUNDDOCUMENT']._serialized_end=1740
+  _globals['_NODECHANGE']._serialized_start=1742
+  _globals['_NODECHANGE']._serialized_end=1833
+  _globals['_GETPROVISIONINGSTATUSREQUEST']._serialized_start=1835
+  _globals['_GETPROVISIONINGSTATUSREQUEST']._serialized_end=1865
+  _globals['_GETPROVISIONINGSTATUSRESPONSE']._serialized_start=1867
+  _globals['_GETPROVISIONINGSTATUSRESPONSE']._serialized_end=1947
+  _globals['_PROVISIONINGSTATUS']._serialized_start=1950
+  _globals['_PROVISIONINGSTATUS']._serialized_end=2099
+  _globals['_PROVISIONINGSERVICE']._serialized_start=2531
+  _globals['_PROVISIONINGSERVICE']._serialized_end=3088
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,40 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _CommitCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CommitCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CommitCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COMMIT_CAUSE_UNSPECIFIED: _CommitCause.ValueType  # 0
+    COMMIT_CAUSE_START: _CommitCause.ValueType  # 1
+    """The daemon started, and its configuration says something else than before."""
+    COMMIT_CAUSE_PROVISIONING: _CommitCause.ValueType  # 2
+    """A provisioning from a card."""
+    COMMIT_CAUSE_SESSION: _CommitCause.ValueType  # 3
+    """A session with a server that was asked for."""
+    COMMIT_CAUSE_LOCAL: _CommitCause.ValueType  # 4
+    """A local program changed the tree."""
+    COMMIT_CAUSE_ROLLBACK: _CommitCause.ValueType  # 5
+    """RollbackTree."""
+
+class CommitCause(_CommitCause, metaclass=_CommitCauseEnumTypeWrapper):
+    """Why a commit was made."""
+
+COMMIT_CAUSE_UNSPECIFIED: CommitCause.ValueType  # 0
+COMMIT_CAUSE_START: CommitCause.ValueType  # 1
+"""The daemon started, and its configuration says something else than before."""
+COMMIT_CAUSE_PROVISIONING: CommitCause.ValueType  # 2
+"""A provisioning from a card."""
+COMMIT_CAUSE_SESSION: CommitCause.ValueType  # 3
+"""A session with a server that was asked for."""
+COMMIT_CAUSE_LOCAL: CommitCause.ValueType  # 4
+"""A local program changed the tree."""
+COMMIT_CAUSE_ROLLBACK: CommitCause.ValueType  # 5
+"""RollbackTree."""
+Global___CommitCause: _TypeAlias = CommitCause  # noqa: Y015
+
 class _Stage:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -79,6 +113,188 @@ STAGE_CONFIRMED: Stage.ValueType  # 9
 STAGE_FAILED: Stage.ValueType  # 10
 """End: nothing changed."""
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
+
+@_typing.final
+class Commit(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
+    CLAIMS_CHANGED_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    cause: Global___CommitCause.ValueType
+    actor: _builtins.str
+    """cards/{card}, servers/{server_id} or users/{uid}; empty: the daemon itself."""
+    run: _builtins.str
+    """provisionings/{id}, if a run made it."""
+    restored: _builtins.int
+    """The revision that a rollback went back to."""
+    claims_changed: _builtins.int
+    """Values, ACLs and titles of all sources that it changed, in force or not."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """Unset where history begins: at the empty tree, or with the store of an older version."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        cause: Global___CommitCause.ValueType = ...,
+        actor: _builtins.str = ...,
+        run: _builtins.str = ...,
+        restored: _builtins.int | None = ...,
+        claims_changed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_restored", b"_restored", "at", b"at", "restored", b"restored"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_restored", b"_restored", "actor", b"actor", "at", b"at", "cause", b"cause", "claims_changed", b"claims_changed", "restored", b"restored", "revision", b"revision", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__restored: _TypeAlias = _typing.Literal["restored"]  # noqa: Y015
+    _WhichOneofArgType__restored: _TypeAlias = _typing.Literal["_restored", b"_restored"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__restored) -> _WhichOneofReturnType__restored | None: ...
+
+Global___Commit: _TypeAlias = Commit  # noqa: Y015
+
+@_typing.final
+class ListHistoryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """0: 100."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHistoryRequest: _TypeAlias = ListHistoryRequest  # noqa: Y015
+
+@_typing.final
+class ListHistoryResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def commits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Commit]: ...
+    def __init__(
+        self,
+        *,
+        commits: _abc.Iterable[Global___Commit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commits", b"commits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHistoryResponse: _TypeAlias = ListHistoryResponse  # noqa: Y015
+
+@_typing.final
+class CompareRevisionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    before: _builtins.int
+    after: _builtins.int
+    """Unset: the present one."""
+    def __init__(
+        self,
+        *,
+        before: _builtins.int = ...,
+        after: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after", "before", b"before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after: _TypeAlias = _typing.Literal["after"]  # noqa: Y015
+    _WhichOneofArgType__after: _TypeAlias = _typing.Literal["_after", b"_after"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after) -> _WhichOneofReturnType__after | None: ...
+
+Global___CompareRevisionsRequest: _TypeAlias = CompareRevisionsRequest  # noqa: Y015
+
+@_typing.final
+class CompareRevisionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    after: _builtins.int
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeChange]:
+        """In the order of the tree."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___NodeChange] | None = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRevisionsResponse: _TypeAlias = CompareRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class RollbackTreeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackTreeRequest: _TypeAlias = RollbackTreeRequest  # noqa: Y015
+
+@_typing.final
+class RollbackTreeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    NODES_CHANGED_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The new revision."""
+    nodes_changed: _builtins.int
+    """Nodes in force that differ from before."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        nodes_changed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodes_changed", b"nodes_changed", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackTreeResponse: _TypeAlias = RollbackTreeResponse  # noqa: Y015
 
 @_typing.final
 class ProvisionRequest(_message.Message):

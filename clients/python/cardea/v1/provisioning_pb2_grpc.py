@@ -50,6 +50,21 @@ class ProvisioningServiceStub:
                 request_serializer=cardea_dot_v1_dot_provisioning__pb2.GetProvisioningStatusRequest.SerializeToString,
                 response_deserializer=cardea_dot_v1_dot_provisioning__pb2.GetProvisioningStatusResponse.FromString,
                 _registered_method=True)
+        self.ListHistory = channel.unary_unary(
+                '/cardea.v1.ProvisioningService/ListHistory',
+                request_serializer=cardea_dot_v1_dot_provisioning__pb2.ListHistoryRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_provisioning__pb2.ListHistoryResponse.FromString,
+                _registered_method=True)
+        self.CompareRevisions = channel.unary_unary(
+                '/cardea.v1.ProvisioningService/CompareRevisions',
+                request_serializer=cardea_dot_v1_dot_provisioning__pb2.CompareRevisionsRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_provisioning__pb2.CompareRevisionsResponse.FromString,
+                _registered_method=True)
+        self.RollbackTree = channel.unary_unary(
+                '/cardea.v1.ProvisioningService/RollbackTree',
+                request_serializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeResponse.FromString,
+                _registered_method=True)
 
 
 class ProvisioningServiceServicer:
@@ -87,6 +102,36 @@ class ProvisioningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHistory(self, request, context):
+        """ListHistory tells the commits of the tree that are kept, newest first.
+        Who: callers with a row for provisioning.history. Effect: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareRevisions(self, request, context):
+        """CompareRevisions says which nodes in force differ between two revisions.
+        Who: callers with a row for provisioning.history; nodes that the row does not
+        cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackTree(self, request, context):
+        """RollbackTree puts what every source claimed at a revision in force again, values,
+        ACLs and titles. The device's own stays as its configuration has it. It is a
+        commit like any other: watchers see it, and it can be rolled back itself.
+        The card is not written and no server is told: the next provisioning adopts what the
+        card then carries, the next session what the server then orders.
+        Who: callers with a row for provisioning.rollback on every node.
+        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProvisioningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -104,6 +149,21 @@ def add_ProvisioningServiceServicer_to_server(servicer, server):
                     servicer.GetProvisioningStatus,
                     request_deserializer=cardea_dot_v1_dot_provisioning__pb2.GetProvisioningStatusRequest.FromString,
                     response_serializer=cardea_dot_v1_dot_provisioning__pb2.GetProvisioningStatusResponse.SerializeToString,
+            ),
+            'ListHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHistory,
+                    request_deserializer=cardea_dot_v1_dot_provisioning__pb2.ListHistoryRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_provisioning__pb2.ListHistoryResponse.SerializeToString,
+            ),
+            'CompareRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareRevisions,
+                    request_deserializer=cardea_dot_v1_dot_provisioning__pb2.CompareRevisionsRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_provisioning__pb2.CompareRevisionsResponse.SerializeToString,
+            ),
+            'RollbackTree': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackTree,
+                    request_deserializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -188,6 +248,87 @@ class ProvisioningService:
             '/cardea.v1.ProvisioningService/GetProvisioningStatus',
             cardea_dot_v1_dot_provisioning__pb2.GetProvisioningStatusRequest.SerializeToString,
             cardea_dot_v1_dot_provisioning__pb2.GetProvisioningStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ProvisioningService/ListHistory',
+            cardea_dot_v1_dot_provisioning__pb2.ListHistoryRequest.SerializeToString,
+            cardea_dot_v1_dot_provisioning__pb2.ListHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ProvisioningService/CompareRevisions',
+            cardea_dot_v1_dot_provisioning__pb2.CompareRevisionsRequest.SerializeToString,
+            cardea_dot_v1_dot_provisioning__pb2.CompareRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackTree(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ProvisioningService/RollbackTree',
+            cardea_dot_v1_dot_provisioning__pb2.RollbackTreeRequest.SerializeToString,
+            cardea_dot_v1_dot_provisioning__pb2.RollbackTreeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,24 @@ class ProvisioningServiceStub:
     """GetProvisioningStatus tells the present or last run of every card seen.
     Who: callers with a row for provisioning.status. Effect: none.
     """
+    ListHistory: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.ListHistoryRequest, _provisioning_pb2.ListHistoryResponse]
+    """ListHistory tells the commits of the tree that are kept, newest first.
+    Who: callers with a row for provisioning.history. Effect: none.
+    """
+    CompareRevisions: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.CompareRevisionsRequest, _provisioning_pb2.CompareRevisionsResponse]
+    """CompareRevisions says which nodes in force differ between two revisions.
+    Who: callers with a row for provisioning.history; nodes that the row does not
+    cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+    """
+    RollbackTree: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.RollbackTreeRequest, _provisioning_pb2.RollbackTreeResponse]
+    """RollbackTree puts what every source claimed at a revision in force again, values,
+    ACLs and titles. The device's own stays as its configuration has it. It is a
+    commit like any other: watchers see it, and it can be rolled back itself.
+    The card is not written and no server is told: the next provisioning adopts what the
+    card then carries, the next session what the server then orders.
+    Who: callers with a row for provisioning.rollback on every node.
+    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+    """
 
 @_typing.type_check_only
 class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
@@ -76,6 +94,24 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     GetProvisioningStatus: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.GetProvisioningStatusRequest, _provisioning_pb2.GetProvisioningStatusResponse]  # type: ignore[assignment]
     """GetProvisioningStatus tells the present or last run of every card seen.
     Who: callers with a row for provisioning.status. Effect: none.
+    """
+    ListHistory: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.ListHistoryRequest, _provisioning_pb2.ListHistoryResponse]  # type: ignore[assignment]
+    """ListHistory tells the commits of the tree that are kept, newest first.
+    Who: callers with a row for provisioning.history. Effect: none.
+    """
+    CompareRevisions: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.CompareRevisionsRequest, _provisioning_pb2.CompareRevisionsResponse]  # type: ignore[assignment]
+    """CompareRevisions says which nodes in force differ between two revisions.
+    Who: callers with a row for provisioning.history; nodes that the row does not
+    cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+    """
+    RollbackTree: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.RollbackTreeRequest, _provisioning_pb2.RollbackTreeResponse]  # type: ignore[assignment]
+    """RollbackTree puts what every source claimed at a revision in force again, values,
+    ACLs and titles. The device's own stays as its configuration has it. It is a
+    commit like any other: watchers see it, and it can be rolled back itself.
+    The card is not written and no server is told: the next provisioning adopts what the
+    card then carries, the next session what the server then orders.
+    Who: callers with a row for provisioning.rollback on every node.
+    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
     """
 
 class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -116,6 +152,42 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_provisioning_pb2.GetProvisioningStatusResponse, _abc.Awaitable[_provisioning_pb2.GetProvisioningStatusResponse]]:
         """GetProvisioningStatus tells the present or last run of every card seen.
         Who: callers with a row for provisioning.status. Effect: none.
+        """
+
+    @_abc_1.abstractmethod
+    def ListHistory(
+        self,
+        request: _provisioning_pb2.ListHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioning_pb2.ListHistoryResponse, _abc.Awaitable[_provisioning_pb2.ListHistoryResponse]]:
+        """ListHistory tells the commits of the tree that are kept, newest first.
+        Who: callers with a row for provisioning.history. Effect: none.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareRevisions(
+        self,
+        request: _provisioning_pb2.CompareRevisionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioning_pb2.CompareRevisionsResponse, _abc.Awaitable[_provisioning_pb2.CompareRevisionsResponse]]:
+        """CompareRevisions says which nodes in force differ between two revisions.
+        Who: callers with a row for provisioning.history; nodes that the row does not
+        cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def RollbackTree(
+        self,
+        request: _provisioning_pb2.RollbackTreeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioning_pb2.RollbackTreeResponse, _abc.Awaitable[_provisioning_pb2.RollbackTreeResponse]]:
+        """RollbackTree puts what every source claimed at a revision in force again, values,
+        ACLs and titles. The device's own stays as its configuration has it. It is a
+        commit like any other: watchers see it, and it can be rolled back itself.
+        The card is not written and no server is told: the next provisioning adopts what the
+        card then carries, the next session what the server then orders.
+        Who: callers with a row for provisioning.rollback on every node.
+        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
         """
 
 def add_ProvisioningServiceServicer_to_server(servicer: ProvisioningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

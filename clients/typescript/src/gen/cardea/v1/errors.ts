@@ -97,6 +97,11 @@ export enum ErrorReason {
   ERROR_REASON_EVENTS_GONE = 92,
   /** ERROR_REASON_STORE_UNAVAILABLE - UNAVAILABLE: the store cannot be read or written. */
   ERROR_REASON_STORE_UNAVAILABLE = 93,
+  /**
+   * ERROR_REASON_REVISION_NOT_FOUND - History and consumers.
+   * NOT_FOUND: no such revision, or no more.
+   */
+  ERROR_REASON_REVISION_NOT_FOUND = 110,
 }
 
 export function errorReasonFromJSON(object: any): ErrorReason {
@@ -206,6 +211,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 93:
     case "ERROR_REASON_STORE_UNAVAILABLE":
       return ErrorReason.ERROR_REASON_STORE_UNAVAILABLE;
+    case 110:
+    case "ERROR_REASON_REVISION_NOT_FOUND":
+      return ErrorReason.ERROR_REASON_REVISION_NOT_FOUND;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }
@@ -283,6 +291,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EVENTS_GONE";
     case ErrorReason.ERROR_REASON_STORE_UNAVAILABLE:
       return "ERROR_REASON_STORE_UNAVAILABLE";
+    case ErrorReason.ERROR_REASON_REVISION_NOT_FOUND:
+      return "ERROR_REASON_REVISION_NOT_FOUND";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }

@@ -24,6 +24,65 @@ import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Node } from "./tree.js";
 
+/** Why a commit was made. */
+export enum CommitCause {
+  COMMIT_CAUSE_UNSPECIFIED = 0,
+  /** COMMIT_CAUSE_START - The daemon started, and its configuration says something else than before. */
+  COMMIT_CAUSE_START = 1,
+  /** COMMIT_CAUSE_PROVISIONING - A provisioning from a card. */
+  COMMIT_CAUSE_PROVISIONING = 2,
+  /** COMMIT_CAUSE_SESSION - A session with a server that was asked for. */
+  COMMIT_CAUSE_SESSION = 3,
+  /** COMMIT_CAUSE_LOCAL - A local program changed the tree. */
+  COMMIT_CAUSE_LOCAL = 4,
+  /** COMMIT_CAUSE_ROLLBACK - RollbackTree. */
+  COMMIT_CAUSE_ROLLBACK = 5,
+}
+
+export function commitCauseFromJSON(object: any): CommitCause {
+  switch (object) {
+    case 0:
+    case "COMMIT_CAUSE_UNSPECIFIED":
+      return CommitCause.COMMIT_CAUSE_UNSPECIFIED;
+    case 1:
+    case "COMMIT_CAUSE_START":
+      return CommitCause.COMMIT_CAUSE_START;
+    case 2:
+    case "COMMIT_CAUSE_PROVISIONING":
+      return CommitCause.COMMIT_CAUSE_PROVISIONING;
+    case 3:
+    case "COMMIT_CAUSE_SESSION":
+      return CommitCause.COMMIT_CAUSE_SESSION;
+    case 4:
+    case "COMMIT_CAUSE_LOCAL":
+      return CommitCause.COMMIT_CAUSE_LOCAL;
+    case 5:
+    case "COMMIT_CAUSE_ROLLBACK":
+      return CommitCause.COMMIT_CAUSE_ROLLBACK;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum CommitCause");
+  }
+}
+
+export function commitCauseToJSON(object: CommitCause): string {
+  switch (object) {
+    case CommitCause.COMMIT_CAUSE_UNSPECIFIED:
+      return "COMMIT_CAUSE_UNSPECIFIED";
+    case CommitCause.COMMIT_CAUSE_START:
+      return "COMMIT_CAUSE_START";
+    case CommitCause.COMMIT_CAUSE_PROVISIONING:
+      return "COMMIT_CAUSE_PROVISIONING";
+    case CommitCause.COMMIT_CAUSE_SESSION:
+      return "COMMIT_CAUSE_SESSION";
+    case CommitCause.COMMIT_CAUSE_LOCAL:
+      return "COMMIT_CAUSE_LOCAL";
+    case CommitCause.COMMIT_CAUSE_ROLLBACK:
+      return "COMMIT_CAUSE_ROLLBACK";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum CommitCause");
+  }
+}
+
 /** The stages, in their order. A run leaves out what it does not need. */
 export enum Stage {
   STAGE_UNSPECIFIED = 0,
@@ -119,6 +178,56 @@ export function stageToJSON(object: Stage): string {
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Stage");
   }
+}
+
+export interface Commit {
+  revision: bigint;
+  /** Unset where history begins: at the empty tree, or with the store of an older version. */
+  at: Date | undefined;
+  cause: CommitCause;
+  /** cards/{card}, servers/{server_id} or users/{uid}; empty: the daemon itself. */
+  actor: string;
+  /** provisionings/{id}, if a run made it. */
+  run: string;
+  /** The revision that a rollback went back to. */
+  restored?:
+    | bigint
+    | undefined;
+  /** Values, ACLs and titles of all sources that it changed, in force or not. */
+  claimsChanged: number;
+}
+
+export interface ListHistoryRequest {
+  /** 0: 100. */
+  limit: number;
+}
+
+export interface ListHistoryResponse {
+  commits: Commit[];
+}
+
+export interface CompareRevisionsRequest {
+  before: bigint;
+  /** Unset: the present one. */
+  after?: bigint | undefined;
+}
+
+export interface CompareRevisionsResponse {
+  /** In the order of the tree. */
+  changes: NodeChange[];
+  after: bigint;
+}
+
+export interface RollbackTreeRequest {
+  revision: bigint;
+  requestId: string;
+}
+
+export interface RollbackTreeResponse {
+  /** The new revision. */
+  revision: bigint;
+  /** Nodes in force that differ from before. */
+  nodesChanged: number;
 }
 
 export interface ProvisionRequest {
@@ -226,6 +335,682 @@ export interface ProvisioningStatus {
   /** A confirmation waits for the server to be reachable. */
   confirmationPending: boolean;
 }
+
+function createBaseCommit(): Commit {
+  return { revision: 0n, at: undefined, cause: 0, actor: "", run: "", restored: undefined, claimsChanged: 0 };
+}
+
+export const Commit: MessageFns<Commit> = {
+  encode(message: Commit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.revision);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(18).fork()).join();
+    }
+    if (message.cause !== 0) {
+      writer.uint32(24).int32(message.cause);
+    }
+    if (message.actor !== "") {
+      writer.uint32(34).string(message.actor);
+    }
+    if (message.run !== "") {
+      writer.uint32(42).string(message.run);
+    }
+    if (message.restored !== undefined) {
+      if (BigInt.asUintN(64, message.restored) !== message.restored) {
+        throw new globalThis.Error("value provided for field message.restored of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.restored);
+    }
+    if (message.claimsChanged !== 0) {
+      writer.uint32(56).uint32(message.claimsChanged);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Commit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cause = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.restored = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.claimsChanged = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Commit {
+    return {
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      cause: isSet(object.cause) ? commitCauseFromJSON(object.cause) : 0,
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      restored: isSet(object.restored) ? BigInt(object.restored) : undefined,
+      claimsChanged: isSet(object.claimsChanged)
+        ? globalThis.Number(object.claimsChanged)
+        : isSet(object.claims_changed)
+        ? globalThis.Number(object.claims_changed)
+        : 0,
+    };
+  },
+
+  toJSON(message: Commit): unknown {
+    const obj: any = {};
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.cause !== 0) {
+      obj.cause = commitCauseToJSON(message.cause);
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.restored !== undefined) {
+      obj.restored = message.restored.toString();
+    }
+    if (message.claimsChanged !== 0) {
+      obj.claimsChanged = Math.round(message.claimsChanged);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Commit>, I>>(base?: I): Commit {
+    return Commit.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Commit>, I>>(object: I): Commit {
+    const message = createBaseCommit();
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.at = object.at ?? undefined;
+    message.cause = object.cause ?? 0;
+    message.actor = object.actor ?? "";
+    message.run = object.run ?? "";
+    message.restored = (object.restored !== undefined && object.restored !== null)
+      ? BigInt(object.restored)
+      : undefined;
+    message.claimsChanged = object.claimsChanged ?? 0;
+    return message;
+  },
+};
+
+function createBaseListHistoryRequest(): ListHistoryRequest {
+  return { limit: 0 };
+}
+
+export const ListHistoryRequest: MessageFns<ListHistoryRequest> = {
+  encode(message: ListHistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.limit !== 0) {
+      writer.uint32(8).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHistoryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHistoryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHistoryRequest {
+    return { limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0 };
+  },
+
+  toJSON(message: ListHistoryRequest): unknown {
+    const obj: any = {};
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListHistoryRequest>, I>>(base?: I): ListHistoryRequest {
+    return ListHistoryRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHistoryRequest>, I>>(object: I): ListHistoryRequest {
+    const message = createBaseListHistoryRequest();
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListHistoryResponse(): ListHistoryResponse {
+  return { commits: [] };
+}
+
+export const ListHistoryResponse: MessageFns<ListHistoryResponse> = {
+  encode(message: ListHistoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.commits) {
+      Commit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHistoryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHistoryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commits.push(Commit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHistoryResponse {
+    return {
+      commits: globalThis.Array.isArray(object?.commits) ? object.commits.map((e: any) => Commit.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListHistoryResponse): unknown {
+    const obj: any = {};
+    if (message.commits?.length) {
+      obj.commits = message.commits.map((e) => Commit.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListHistoryResponse>, I>>(base?: I): ListHistoryResponse {
+    return ListHistoryResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListHistoryResponse>, I>>(object: I): ListHistoryResponse {
+    const message = createBaseListHistoryResponse();
+    message.commits = object.commits?.map((e) => Commit.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCompareRevisionsRequest(): CompareRevisionsRequest {
+  return { before: 0n, after: undefined };
+}
+
+export const CompareRevisionsRequest: MessageFns<CompareRevisionsRequest> = {
+  encode(message: CompareRevisionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.before !== 0n) {
+      if (BigInt.asUintN(64, message.before) !== message.before) {
+        throw new globalThis.Error("value provided for field message.before of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.before);
+    }
+    if (message.after !== undefined) {
+      if (BigInt.asUintN(64, message.after) !== message.after) {
+        throw new globalThis.Error("value provided for field message.after of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.after);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompareRevisionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompareRevisionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.before = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.after = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CompareRevisionsRequest {
+    return {
+      before: isSet(object.before) ? BigInt(object.before) : 0n,
+      after: isSet(object.after) ? BigInt(object.after) : undefined,
+    };
+  },
+
+  toJSON(message: CompareRevisionsRequest): unknown {
+    const obj: any = {};
+    if (message.before !== 0n) {
+      obj.before = message.before.toString();
+    }
+    if (message.after !== undefined) {
+      obj.after = message.after.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CompareRevisionsRequest>, I>>(base?: I): CompareRevisionsRequest {
+    return CompareRevisionsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CompareRevisionsRequest>, I>>(object: I): CompareRevisionsRequest {
+    const message = createBaseCompareRevisionsRequest();
+    message.before = (object.before !== undefined && object.before !== null) ? BigInt(object.before) : 0n;
+    message.after = (object.after !== undefined && object.after !== null) ? BigInt(object.after) : undefined;
+    return message;
+  },
+};
+
+function createBaseCompareRevisionsResponse(): CompareRevisionsResponse {
+  return { changes: [], after: 0n };
+}
+
+export const CompareRevisionsResponse: MessageFns<CompareRevisionsResponse> = {
+  encode(message: CompareRevisionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.changes) {
+      NodeChange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.after !== 0n) {
+      if (BigInt.asUintN(64, message.after) !== message.after) {
+        throw new globalThis.Error("value provided for field message.after of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.after);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompareRevisionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompareRevisionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.changes.push(NodeChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.after = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CompareRevisionsResponse {
+    return {
+      changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => NodeChange.fromJSON(e)) : [],
+      after: isSet(object.after) ? BigInt(object.after) : 0n,
+    };
+  },
+
+  toJSON(message: CompareRevisionsResponse): unknown {
+    const obj: any = {};
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => NodeChange.toJSON(e));
+    }
+    if (message.after !== 0n) {
+      obj.after = message.after.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CompareRevisionsResponse>, I>>(base?: I): CompareRevisionsResponse {
+    return CompareRevisionsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CompareRevisionsResponse>, I>>(object: I): CompareRevisionsResponse {
+    const message = createBaseCompareRevisionsResponse();
+    message.changes = object.changes?.map((e) => NodeChange.fromPartial(e)) || [];
+    message.after = (object.after !== undefined && object.after !== null) ? BigInt(object.after) : 0n;
+    return message;
+  },
+};
+
+function createBaseRollbackTreeRequest(): RollbackTreeRequest {
+  return { revision: 0n, requestId: "" };
+}
+
+export const RollbackTreeRequest: MessageFns<RollbackTreeRequest> = {
+  encode(message: RollbackTreeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.revision);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackTreeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackTreeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RollbackTreeRequest {
+    return {
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RollbackTreeRequest): unknown {
+    const obj: any = {};
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RollbackTreeRequest>, I>>(base?: I): RollbackTreeRequest {
+    return RollbackTreeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RollbackTreeRequest>, I>>(object: I): RollbackTreeRequest {
+    const message = createBaseRollbackTreeRequest();
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRollbackTreeResponse(): RollbackTreeResponse {
+  return { revision: 0n, nodesChanged: 0 };
+}
+
+export const RollbackTreeResponse: MessageFns<RollbackTreeResponse> = {
+  encode(message: RollbackTreeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.revision);
+    }
+    if (message.nodesChanged !== 0) {
+      writer.uint32(16).uint32(message.nodesChanged);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackTreeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackTreeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodesChanged = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RollbackTreeResponse {
+    return {
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      nodesChanged: isSet(object.nodesChanged)
+        ? globalThis.Number(object.nodesChanged)
+        : isSet(object.nodes_changed)
+        ? globalThis.Number(object.nodes_changed)
+        : 0,
+    };
+  },
+
+  toJSON(message: RollbackTreeResponse): unknown {
+    const obj: any = {};
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    if (message.nodesChanged !== 0) {
+      obj.nodesChanged = Math.round(message.nodesChanged);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RollbackTreeResponse>, I>>(base?: I): RollbackTreeResponse {
+    return RollbackTreeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RollbackTreeResponse>, I>>(object: I): RollbackTreeResponse {
+    const message = createBaseRollbackTreeResponse();
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.nodesChanged = object.nodesChanged ?? 0;
+    return message;
+  },
+};
 
 function createBaseProvisionRequest(): ProvisionRequest {
   return { name: "", requestId: "" };
@@ -1661,6 +2446,54 @@ export const ProvisioningServiceService = {
       Buffer.from(GetProvisioningStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetProvisioningStatusResponse => GetProvisioningStatusResponse.decode(value),
   },
+  /**
+   * ListHistory tells the commits of the tree that are kept, newest first.
+   * Who: callers with a row for provisioning.history. Effect: none.
+   */
+  listHistory: {
+    path: "/cardea.v1.ProvisioningService/ListHistory" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListHistoryRequest): Buffer => Buffer.from(ListHistoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListHistoryRequest => ListHistoryRequest.decode(value),
+    responseSerialize: (value: ListHistoryResponse): Buffer => Buffer.from(ListHistoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListHistoryResponse => ListHistoryResponse.decode(value),
+  },
+  /**
+   * CompareRevisions says which nodes in force differ between two revisions.
+   * Who: callers with a row for provisioning.history; nodes that the row does not
+   * cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+   */
+  compareRevisions: {
+    path: "/cardea.v1.ProvisioningService/CompareRevisions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompareRevisionsRequest): Buffer =>
+      Buffer.from(CompareRevisionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompareRevisionsRequest => CompareRevisionsRequest.decode(value),
+    responseSerialize: (value: CompareRevisionsResponse): Buffer =>
+      Buffer.from(CompareRevisionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompareRevisionsResponse => CompareRevisionsResponse.decode(value),
+  },
+  /**
+   * RollbackTree puts what every source claimed at a revision in force again, values,
+   * ACLs and titles. The device's own stays as its configuration has it. It is a
+   * commit like any other: watchers see it, and it can be rolled back itself.
+   * The card is not written and no server is told: the next provisioning adopts what the
+   * card then carries, the next session what the server then orders.
+   * Who: callers with a row for provisioning.rollback on every node.
+   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+   */
+  rollbackTree: {
+    path: "/cardea.v1.ProvisioningService/RollbackTree" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RollbackTreeRequest): Buffer => Buffer.from(RollbackTreeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RollbackTreeRequest => RollbackTreeRequest.decode(value),
+    responseSerialize: (value: RollbackTreeResponse): Buffer =>
+      Buffer.from(RollbackTreeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RollbackTreeResponse => RollbackTreeResponse.decode(value),
+  },
 } as const;
 
 export interface ProvisioningServiceServer extends UntypedServiceImplementation {
@@ -1686,6 +2519,27 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
    * Who: callers with a row for provisioning.status. Effect: none.
    */
   getProvisioningStatus: handleUnaryCall<GetProvisioningStatusRequest, GetProvisioningStatusResponse>;
+  /**
+   * ListHistory tells the commits of the tree that are kept, newest first.
+   * Who: callers with a row for provisioning.history. Effect: none.
+   */
+  listHistory: handleUnaryCall<ListHistoryRequest, ListHistoryResponse>;
+  /**
+   * CompareRevisions says which nodes in force differ between two revisions.
+   * Who: callers with a row for provisioning.history; nodes that the row does not
+   * cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+   */
+  compareRevisions: handleUnaryCall<CompareRevisionsRequest, CompareRevisionsResponse>;
+  /**
+   * RollbackTree puts what every source claimed at a revision in force again, values,
+   * ACLs and titles. The device's own stays as its configuration has it. It is a
+   * commit like any other: watchers see it, and it can be rolled back itself.
+   * The card is not written and no server is told: the next provisioning adopts what the
+   * card then carries, the next session what the server then orders.
+   * Who: callers with a row for provisioning.rollback on every node.
+   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+   */
+  rollbackTree: handleUnaryCall<RollbackTreeRequest, RollbackTreeResponse>;
 }
 
 export interface ProvisioningServiceClient extends Client {
@@ -1743,6 +2597,69 @@ export interface ProvisioningServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetProvisioningStatusResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ListHistory tells the commits of the tree that are kept, newest first.
+   * Who: callers with a row for provisioning.history. Effect: none.
+   */
+  listHistory(
+    request: ListHistoryRequest,
+    callback: (error: ServiceError | null, response: ListHistoryResponse) => void,
+  ): ClientUnaryCall;
+  listHistory(
+    request: ListHistoryRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListHistoryResponse) => void,
+  ): ClientUnaryCall;
+  listHistory(
+    request: ListHistoryRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListHistoryResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * CompareRevisions says which nodes in force differ between two revisions.
+   * Who: callers with a row for provisioning.history; nodes that the row does not
+   * cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+   */
+  compareRevisions(
+    request: CompareRevisionsRequest,
+    callback: (error: ServiceError | null, response: CompareRevisionsResponse) => void,
+  ): ClientUnaryCall;
+  compareRevisions(
+    request: CompareRevisionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompareRevisionsResponse) => void,
+  ): ClientUnaryCall;
+  compareRevisions(
+    request: CompareRevisionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompareRevisionsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * RollbackTree puts what every source claimed at a revision in force again, values,
+   * ACLs and titles. The device's own stays as its configuration has it. It is a
+   * commit like any other: watchers see it, and it can be rolled back itself.
+   * The card is not written and no server is told: the next provisioning adopts what the
+   * card then carries, the next session what the server then orders.
+   * Who: callers with a row for provisioning.rollback on every node.
+   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+   */
+  rollbackTree(
+    request: RollbackTreeRequest,
+    callback: (error: ServiceError | null, response: RollbackTreeResponse) => void,
+  ): ClientUnaryCall;
+  rollbackTree(
+    request: RollbackTreeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RollbackTreeResponse) => void,
+  ): ClientUnaryCall;
+  rollbackTree(
+    request: RollbackTreeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RollbackTreeResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,83 @@
+"""Going back: what is restored, what stays, and that it is a commit like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cardd.app.lane import Lane
+from cardd.app.ledger import Ledger
+from cardd.store import Origin, Store
+from cardd.store.errors import RevisionNotFoundError
+from cardd.tree import Acl, ManagementTree, Source, TreeHolder
+from omadm.nodes import leaf
+
+SERVER, CARD = Source("server", "a"), Source("card", "8949")
+PROGRAM, DEVICE = Source("device", "local:uid-1000"), Source("device", "local")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Store(tmp_path / "s" / "store.sqlite") as store:
+        lane = Lane("tree")
+        yield Ledger(store, TreeHolder(ManagementTree(), 0), lane)
+        lane.shutdown()
+
+
+def commit(ledger: Ledger, value: str, at_ms: int) -> int:
+    """Every source says something else than before."""
+    tree = ledger.tree.fork()
+    for source in (SERVER, CARD, PROGRAM, DEVICE):
+        tree.put(source, leaf(f"./Of/{source.id.replace(':', '-')}", value), at_ms)
+        tree.set_acl(f"./Acl/{source.kind}", source, Acl.parse(f"Get={value}"), at_ms)
+    return ledger.commit(tree, Origin("start")).revision
+
+
+def values(tree: ManagementTree) -> dict[str, str]:
+    found = ((tree.snapshot.get(f"./Of/{name}"), name) for name in tree.snapshot.children("./Of"))
+    return {name: node.value.decode() for node, name in found if node and node.value}
+
+
+async def test_a_rollback_restores_every_sources_claims_but_the_devices_own(
+    ledger: Ledger,
+) -> None:
+    first = commit(ledger, "first", 1)
+    commit(ledger, "second", 2)
+
+    delta = await ledger.roll_back(first, "users/0")
+
+    assert values(ledger.tree) == {
+        "a": "first", "8949": "first", "local-uid-1000": "first", "local": "second",
+    }  # fmt: skip
+    acls = {claim.source: str(claim.acl) for claim in ledger.tree.acls() if "Acl" in claim.path}
+    assert acls[SERVER] == acls[CARD] == "Get=first"
+    assert acls[DEVICE] == "Get=second"
+    assert delta.revision == 3
+    assert sorted(node.path for node in delta.changed) == [
+        "./Of/8949", "./Of/a", "./Of/local-uid-1000",
+    ]  # fmt: skip
+
+
+async def test_a_rollback_counts_as_a_change_of_each_node_that_it_changes(ledger: Ledger) -> None:
+    first = commit(ledger, "first", 1)
+    commit(ledger, "second", 2)
+    before = ledger.tree.version("./Of/a")
+    await ledger.roll_back(first, "users/0")
+    assert ledger.tree.version("./Of/a") == before + 1
+
+
+async def test_a_rollback_to_what_is_not_there_changes_nothing(ledger: Ledger) -> None:
+    commit(ledger, "first", 1)
+    with pytest.raises(RevisionNotFoundError):
+        await ledger.roll_back(7, "users/0")
+    assert len(ledger.revisions(10)) == 2
+
+
+async def test_two_revisions_are_compared_in_both_directions(ledger: Ledger) -> None:
+    first, second = commit(ledger, "first", 1), commit(ledger, "second", 2)
+    forward, newer = await ledger.compare(first, None)
+    backward, _ = await ledger.compare(second, first)
+    assert newer == second
+    assert len(forward) == len(backward) == 4
+    assert [(c.before, c.after) for c in forward] == [(c.after, c.before) for c in backward]

@@ -1,0 +1,123 @@
+"""What lies in the store's place and is none is set aside whole, and the machine begins anew."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cardd.store import Retention, Store, StoreError, open_store
+from cardd.store.schema import MIGRATIONS
+from unit.store.test_file import tree_with
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    return folder / "cardd.db"
+
+
+def started(path: Path) -> tuple[int, str, Path | None]:
+    """Revision, reason and place of what was set aside."""
+    store, stored, aside = open_store(path, Retention())
+    store.close()
+    return stored.revision, aside.reason if aside else "", aside.moved_to if aside else None
+
+
+def written(path: Path) -> bytes:
+    with Store(path) as store:
+        store.commit(tree_with("x"), 1)
+    return path.read_bytes()
+
+
+def test_a_sound_store_is_opened_and_nothing_is_set_aside(path: Path) -> None:
+    written(path)
+    assert started(path) == (1, "", None)
+
+
+@pytest.mark.parametrize("content", [b"", b"notes\n", b"\x7fELF" + bytes(5000)])
+def test_a_foreign_file_is_set_aside_and_kept_byte_for_byte(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    path.chmod(0o600)
+    revision, reason, moved_to = started(path)
+    assert (revision, reason) == (0, "foreign")
+    assert moved_to == path.with_name("cardd.db.foreign-1")
+    assert moved_to.read_bytes() == content
+
+
+def test_a_damaged_store_is_set_aside_with_its_log(path: Path) -> None:
+    content = bytearray(written(path))
+    for offset in range(4096, len(content), 4096):
+        content[offset : offset + 64] = os.urandom(64)
+    path.write_bytes(content)
+    log = Path(f"{path}-wal")
+    log.write_bytes(b"its log")
+    log.chmod(0o600)
+    revision, reason, moved_to = started(path)
+    assert (revision, reason) == (0, "corrupt")
+    assert moved_to is not None
+    assert moved_to.read_bytes() == bytes(content)
+    assert Path(f"{moved_to}-wal").read_bytes() == b"its log"
+
+
+def test_a_store_whose_tree_makes_no_sense_is_set_aside(path: Path) -> None:
+    written(path)
+    db = sqlite3.connect(path)
+    db.execute("UPDATE claim SET path = './V//7' WHERE path = './V/7'")
+    db.commit()
+    db.close()
+    assert started(path)[:2] == (0, "corrupt")
+
+
+def test_what_was_set_aside_before_is_never_overwritten(path: Path) -> None:
+    for n in range(3):
+        path.write_bytes(f"notes {n}".encode())
+        path.chmod(0o600)
+        _, _, moved_to = started(path)
+        assert moved_to == path.with_name(f"cardd.db.foreign-{n + 1}")
+        path.unlink()
+    kept = [path.with_name(f"cardd.db.foreign-{n + 1}").read_bytes() for n in range(3)]
+    assert kept == [b"notes 0", b"notes 1", b"notes 2"]
+
+
+def test_a_log_without_its_store_is_set_aside_and_not_played_into_the_new_one(path: Path) -> None:
+    """Who moves a damaged file away by hand may well forget the log beside it."""
+    with Store(path) as store:
+        store.commit(tree_with("old"), 1)
+        log = Path(f"{path}-wal").read_bytes()
+    assert log
+    path.unlink()
+    left = Path(f"{path}-wal")
+    left.write_bytes(log)
+    left.chmod(0o600)
+    revision, reason, moved_to = started(path)
+    assert (revision, reason) == (0, "corrupt")
+    assert moved_to is not None
+    assert moved_to.read_bytes() == log
+
+
+@pytest.mark.parametrize("what", ["newer", "in use", "not private"])
+def test_a_sound_store_that_cannot_be_opened_now_stays_where_it_is(path: Path, what: str) -> None:
+    written(path)
+    holder = None
+    if what == "newer":
+        db = sqlite3.connect(path)
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        db.close()
+    elif what == "in use":
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+    else:
+        path.chmod(0o644)
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as caught:
+        open_store(path, Retention())
+    if holder is not None:
+        holder.close()
+    reasons = {"newer": "newer_schema", "in use": "in_use", "not private": "not_private"}
+    assert caught.value.reason == reasons[what]
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob("*-1"))
