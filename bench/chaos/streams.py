@@ -8,6 +8,7 @@ import queue
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -67,7 +68,8 @@ def beside(door: CardeaDoor, other: str, rounds: str, calls: str) -> None:
     so many `calls` each, `rounds` times."""
     requests: queue.SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = queue.SimpleQueue()
     with (
-        grpc.insecure_channel(door.client.target) as channel,
+        # Reflection is the one empty bidi there is, and is answered on the admin socket.
+        grpc.insecure_channel(str(Path(door.client.target).with_name("admin.sock"))) as channel,
         door.hold() as transmit,
         PyscardDoor(other).hold() as bare,
     ):

@@ -54,7 +54,7 @@ def test_stubs_that_protoc_makes_from_the_published_files_suffice(
 
 
 def test_reflection_is_enough_to_call_every_service(daemon: RunningDaemon) -> None:
-    told = _run("reflect", str(daemon.socket))
+    told = _run("reflect", str(daemon.admin_socket))
     assert {f"cardea.v1.{name}Service" for name in _SERVICES} <= set(told["services"])
     results = told["results"]
     assert results["cardea.v1.CardService/GetCard"]["card"]["name"] == "cards/8900101000000000019"

@@ -74,6 +74,13 @@ class RunningDaemon:
     def client(self) -> cardea.Client:
         return cardea.Client(str(self.socket), timeout_s=20)
 
+    @property
+    def admin_socket(self) -> Path:
+        return self.folder / "admin.sock"
+
+    def admin(self) -> cardea.Admin:
+        return cardea.Admin(str(self.admin_socket), timeout_s=20)
+
     def start(self) -> None:
         """Start, and wait for READY=1. Raises RuntimeError with the log if it does not come."""
         address = self.folder / "notify.sock"

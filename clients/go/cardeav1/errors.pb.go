@@ -40,6 +40,11 @@ const (
 	ErrorReason_ERROR_REASON_LIMIT_REACHED ErrorReason = 4
 	// INTERNAL: a defect of the daemon; the log has the event under the same id.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 5
+	// FAILED_PRECONDITION: the access policy of the configuration file is unusable;
+	// metadata says where. The old one stays in force.
+	ErrorReason_ERROR_REASON_POLICY_INVALID ErrorReason = 6
+	// FAILED_PRECONDITION: the reader is not in quarantine.
+	ErrorReason_ERROR_REASON_READER_NOT_QUARANTINED ErrorReason = 7
 	// Reader and card.
 	// UNAVAILABLE: pcscd is not running or not reachable.
 	ErrorReason_ERROR_REASON_PCSC_UNAVAILABLE ErrorReason = 20
@@ -116,6 +121,8 @@ var (
 		3:   "ERROR_REASON_ARGUMENT_INVALID",
 		4:   "ERROR_REASON_LIMIT_REACHED",
 		5:   "ERROR_REASON_INTERNAL",
+		6:   "ERROR_REASON_POLICY_INVALID",
+		7:   "ERROR_REASON_READER_NOT_QUARANTINED",
 		20:  "ERROR_REASON_PCSC_UNAVAILABLE",
 		21:  "ERROR_REASON_READER_NOT_FOUND",
 		22:  "ERROR_REASON_CARD_ABSENT",
@@ -154,6 +161,8 @@ var (
 		"ERROR_REASON_ARGUMENT_INVALID":              3,
 		"ERROR_REASON_LIMIT_REACHED":                 4,
 		"ERROR_REASON_INTERNAL":                      5,
+		"ERROR_REASON_POLICY_INVALID":                6,
+		"ERROR_REASON_READER_NOT_QUARANTINED":        7,
 		"ERROR_REASON_PCSC_UNAVAILABLE":              20,
 		"ERROR_REASON_READER_NOT_FOUND":              21,
 		"ERROR_REASON_CARD_ABSENT":                   22,
@@ -218,14 +227,17 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xf6\t\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xc0\n" +
+	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
 	"\x1aERROR_REASON_ACCESS_DENIED\x10\x02\x12!\n" +
 	"\x1dERROR_REASON_ARGUMENT_INVALID\x10\x03\x12\x1e\n" +
 	"\x1aERROR_REASON_LIMIT_REACHED\x10\x04\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x05\x12!\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x05\x12\x1f\n" +
+	"\x1bERROR_REASON_POLICY_INVALID\x10\x06\x12'\n" +
+	"#ERROR_REASON_READER_NOT_QUARANTINED\x10\a\x12!\n" +
 	"\x1dERROR_REASON_PCSC_UNAVAILABLE\x10\x14\x12!\n" +
 	"\x1dERROR_REASON_READER_NOT_FOUND\x10\x15\x12\x1c\n" +
 	"\x18ERROR_REASON_CARD_ABSENT\x10\x16\x12\x1a\n" +

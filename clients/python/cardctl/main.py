@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from . import card_commands, history_commands, provisioning_commands, tree_commands
+from . import (
+    admin_commands,
+    card_commands,
+    history_commands,
+    provisioning_commands,
+    tree_commands,
+)
 from .cli import cli
 
 __all__ = [
+    "admin_commands",
     "card_commands",
     "cli",
     "history_commands",

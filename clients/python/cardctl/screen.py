@@ -22,6 +22,7 @@ from rich.tree import Tree
 from .plain import text_or_none
 
 __all__ = [
+    "NOTHING",
     "accounts_table",
     "card_view",
     "changes_table",
@@ -31,6 +32,7 @@ __all__ = [
     "file_view",
     "history_table",
     "legend",
+    "new_table",
     "node_line",
     "reader_line",
     "readers_table",
@@ -83,7 +85,7 @@ _STAGE = {
 def readers_table(readers: Sequence[readers_pb2.Reader]) -> RenderableType:
     if not readers:
         return Text("No readers.", style="dim")
-    table = _table("Reader", "State", "Card", "Holder", "Waiting")
+    table = new_table("Reader", "State", "Card", "Holder", "Waiting")
     for reader in readers:
         table.add_row(
             reader.pcsc_name,
@@ -161,7 +163,7 @@ def legend() -> Text:
 
 
 def explain_view(answer: tree_pb2.ExplainNodeResponse, path: str) -> RenderableType:
-    table = _table("Source", "Value", "Claimed at", "Why")
+    table = new_table("Source", "Value", "Claimed at", "Why")
     for claim in answer.claims:
         word, style = _SOURCE_STYLE.get(claim.source.kind, ("unknown", "red"))
         value = "(deleted)" if claim.absent else _value(claim.value, secret=claim.secret)
@@ -177,7 +179,7 @@ def explain_view(answer: tree_pb2.ExplainNodeResponse, path: str) -> RenderableT
 
 
 def changes_table(preview: provisioning_pb2.PreviewProvisioningResponse) -> RenderableType:
-    documents = _table("Document", "Format", "File", "Bytes")
+    documents = new_table("Document", "Format", "File", "Bytes")
     for found in preview.documents:
         documents.add_row(found.oid, found.format, found.path, str(found.size))
     if not preview.changes:
@@ -190,14 +192,14 @@ def differences_table(
 ) -> RenderableType:
     if not changes:
         return Text("No node differs.", style="dim")
-    table = _table("Node", before, after)
+    table = new_table("Node", before, after)
     for change in changes:
         table.add_row(change.path, _side(change, "before"), _side(change, "after"))
     return table
 
 
 def history_table(commits: Sequence[provisioning_pb2.Commit]) -> RenderableType:
-    table = _table("Revision", "Time", "Cause", "By", "Run", "Claims")
+    table = new_table("Revision", "Time", "Cause", "By", "Run", "Claims")
     for commit in commits:
         cause = provisioning_pb2.CommitCause.Name(commit.cause).rpartition("_")[2].lower()
         if commit.HasField("restored"):
@@ -230,7 +232,7 @@ def stage_line(progress: provisioning_pb2.ProvisionResponse) -> Text:
 def status_table(statuses: Sequence[provisioning_pb2.ProvisioningStatus]) -> RenderableType:
     if not statuses:
         return Text("No card has been seen.", style="dim")
-    table = _table("Card", "Stage", "Trust", "Nodes", "Card files", "Time", "Remarks")
+    table = new_table("Card", "Stage", "Trust", "Nodes", "Card files", "Time", "Remarks")
     for status in statuses:
         last = status.last_result
         remarks = [f"{last.reason}: {last.message}"] if last.reason else []
@@ -252,7 +254,7 @@ def status_table(statuses: Sequence[provisioning_pb2.ProvisioningStatus]) -> Ren
 def accounts_table(accounts: Sequence[management_pb2.Account]) -> RenderableType:
     if not accounts:
         return Text("No management accounts.", style="dim")
-    table = _table("Server", "Address", "From", "Authentication", "Last session")
+    table = new_table("Server", "Address", "From", "Authentication", "Last session")
     for account in accounts:
         last = account.last_session_outcome or "none yet"
         table.add_row(account.server_id, account.address, account.source, account.auth_type, last)
@@ -277,7 +279,7 @@ def new_console(*, stderr: bool = False) -> Console:
     return console
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -12,8 +12,9 @@ Messages are those of ``cardea.v1``; failures are :class:`CardeaError` with reas
 
 from __future__ import annotations
 
+from .admin import Admin
 from .client import Client, FileData
 from .errors import CardeaError, ConnectionFailedError
 from .session import Session
 
-__all__ = ["CardeaError", "Client", "ConnectionFailedError", "FileData", "Session"]
+__all__ = ["Admin", "CardeaError", "Client", "ConnectionFailedError", "FileData", "Session"]

@@ -29,7 +29,7 @@ from cardea.v1 import (
 from .errors import readable_errors
 from .session import Session
 
-__all__ = ["DEFAULT_SOCKET", "Client", "FileData", "file_ref"]
+__all__ = ["DEFAULT_SOCKET", "Client", "FileData", "file_ref", "open_channel"]
 
 DEFAULT_SOCKET = "/run/cardea/cardd.sock"
 
@@ -53,10 +53,8 @@ class Client:
 
     def __init__(self, target: str = "", *, timeout_s: float = 60.0) -> None:
         target = target or os.environ.get("CARDEA_SOCKET", "") or DEFAULT_SOCKET
-        self.target = target if ":" in target else f"unix:{os.path.abspath(target)}"
+        self.target, self._channel = open_channel(target)
         self._timeout_s = timeout_s
-        options = [("grpc.default_authority", "cardd")]
-        self._channel = grpc.insecure_channel(self.target, options=options)
         self._readers = readers_pb2_grpc.ReaderServiceStub(self._channel)
         self._cards = cards_pb2_grpc.CardServiceStub(self._channel)
         self._tree = tree_pb2_grpc.TreeServiceStub(self._channel)
@@ -246,6 +244,12 @@ class Client:
                 server_id=server_id, request_id=request_id or str(uuid.uuid4())
             )
             return self._management.StartSession(request)
+
+
+def open_channel(target: str) -> tuple[str, grpc.Channel]:
+    """A channel to a gRPC target or a path of a Unix socket, and the target as gRPC names it."""
+    name = target if ":" in target else f"unix:{os.path.abspath(target)}"
+    return name, grpc.insecure_channel(name, options=[("grpc.default_authority", "cardd")])
 
 
 def file_ref(file: str, aid: bytes = b"") -> cards_pb2.FileRef:

@@ -16,9 +16,11 @@ _DOMAIN = "cardea"
 # By reason of errors.proto: what whoever got the error can do about it.
 REMEDIES: Mapping[str, str] = {
     "CALLER_UNKNOWN": "Connect again.",
-    "ACCESS_DENIED": "Ask the administrator to add your user to the group cardea, or a row to "
-    "[[access.grant]] in /etc/cardea/cardd.toml.",
+    "ACCESS_DENIED": "Ask the administrator for a row [[access.grant]] in /etc/cardea/cardd.toml, "
+    "or, to look and change nothing, for your user to be in the group cardea.",
     "ARGUMENT_INVALID": "Correct the argument.",
+    "POLICY_INVALID": "Correct the file; check it with: cardd check-config FILE",
+    "READER_NOT_QUARANTINED": "List what is: cardctl admin quarantine",
     "LIMIT_REACHED": "Close watches or sessions that are not needed.",
     "INTERNAL": "Report it with the error id; the daemon's log has the details.",
     "PCSC_UNAVAILABLE": "Start pcscd (systemctl start pcscd.socket) and check that it finds the "

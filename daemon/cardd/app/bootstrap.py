@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import structlog
@@ -25,6 +25,7 @@ from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, Read
 from cardd.reader.rejections import RejectionBook
 from cardd.reader.settings import Foreign, ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
+from cardd.rpc.access import PolicyInForce
 from cardd.rpc.card_writing import CardWriter
 from cardd.rpc.cards import CardService
 from cardd.rpc.desk import Desk
@@ -34,6 +35,7 @@ from cardd.rpc.management import ManagementService
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.readers import ReaderBoard, ReaderService
 from cardd.rpc.reading_room import ReadingRoom
+from cardd.rpc.refusals import PolicyInvalidError
 from cardd.rpc.server import (
     PublicSocket,
     RpcServer,
@@ -47,11 +49,12 @@ from cardd.rpc.tree import TreeService
 from cardd.store import Retention, Store, StoredTree, StoreError, open_store
 from cardd.tree import Acl, ManagementTree, Source, TreeHolder
 
+from .administration import admin_service, admin_socket, reload_policy
 from .config import Config, StoreConfig
 from .device import device_info, nodes_of_device
 from .lane import Lane
 from .ledger import Ledger
-from .lifecycle import StopRequest, notify, watchdog
+from .lifecycle import StopRequest, notify, on_reload, watchdog
 from .policy import policy_of
 from .provisioner import Provisioner
 
@@ -69,8 +72,9 @@ class StartError(Exception):
     """The daemon cannot start; the message says why and what to do."""
 
 
-async def serve(config: Config) -> None:
-    """Run until asked to stop, then drain.
+async def serve(config: Config, path: Path) -> None:
+    """Run until asked to stop, then drain. ``path`` is where the configuration came from, and a
+    new access policy will.
 
     Raises:
         StartError: the socket, the store or a directory cannot be had.
@@ -81,7 +85,7 @@ async def serve(config: Config) -> None:
         os.environ["PCSCLITE_CSOCK_NAME"] = config.pcsc.socket
     async with AsyncExitStack() as cleanup:
         try:
-            server = await _start(config, cleanup)
+            server = await _start(config, path, cleanup)
         except (SocketTakenError, StoreError, OSError) as error:
             raise StartError(str(error)) from error
         beat = asyncio.create_task(watchdog())
@@ -93,11 +97,13 @@ async def serve(config: Config) -> None:
         await server.stop(GRACE_S)
 
 
-async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
+async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServer:
     loop = asyncio.get_running_loop()
     # Its owner decides whether this is the one daemon: before the store and the card are touched.
     public = _public_socket(config)
     cleanup.callback(public.close)
+    admin = admin_socket(config)
+    cleanup.callback(admin.close)
     store, stored = _open_store(config.store)
     cleanup.callback(store.close)
 
@@ -148,7 +154,9 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
     cleanup.callback(desk.close)
     room = ReadingRoom(desk, supervisor, believe_s=config.sharing.believe_s)
     writer = CardWriter(desk, store, rejections, retry_floor=config.provisioning.retry_floor)
-    server = RpcServer(public, policy_of(config.access), _server_options(config))
+    policy = PolicyInForce(policy_of(config.access), str(path))
+    on_reload(functools.partial(_reload, policy, path))
+    server = RpcServer(public, policy, _server_options(config), admin)
     supervisor.start()
     cleanup.callback(supervisor.stop)
     # So that the first caller is not told that there are no readers.
@@ -180,9 +188,15 @@ async def _start(config: Config, cleanup: AsyncExitStack) -> RpcServer:
                 ManagementService(provisioner),
                 management_pb2_grpc.add_ManagementServiceServicer_to_server,
             ),
+            admin_service(config, path, policy, server, supervisor, holder),
         ]
     )
     return server
+
+
+def _reload(policy: PolicyInForce, path: Path) -> None:
+    with suppress(PolicyInvalidError):  # it has been logged; who asks gets it from the status
+        reload_policy(policy, path)
 
 
 def _open_store(config: StoreConfig) -> tuple[Store, StoredTree]:
@@ -285,5 +299,9 @@ def _server_options(config: Config) -> ServerOptions:
         max_message_bytes=config.limits.max_message_bytes,
         max_connections=config.socket.max_connections,
         max_connections_per_uid=config.socket.max_connections_per_user,
-        limits=Limits(config.limits.streams_per_user, config.limits.calls_per_user),
+        limits=Limits(
+            streams_per_uid=config.limits.streams_per_user,
+            calls_per_uid=config.limits.calls_per_user,
+            watches_per_uid=config.limits.watches_per_user,
+        ),
     )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,6 +51,12 @@ class SocketConfig:
     runtime_directory: Path = key(
         Path("/run/cardea"),
         "Private files of the running daemon; a directory of mode 0700 is made in it.",
+    )
+    admin_path: str = key(
+        "",
+        "The Unix socket for administrators, where alone `cardctl admin`, reflection and channelz "
+        "are answered; empty: `admin.sock` beside `path`. Its mode is 0660, its group "
+        "`[access] admin_group` if the daemon may give it that group.",
     )
     max_connections: int = key(1024, "Connections at once.", minimum=1, maximum=65536)
     max_connections_per_user: int = key(
@@ -115,7 +122,8 @@ class AccessConfig:
 class LimitsConfig:
     """What one user may have open at once, and what the daemon remembers."""
 
-    streams_per_user: int = key(64, "Watches and sessions at once.", minimum=1)
+    streams_per_user: int = key(64, "Sessions and provisioning runs at once.", minimum=1)
+    watches_per_user: int = key(64, "Watches at once.", minimum=1)
     calls_per_user: int = key(256, "Other calls at once.", minimum=1)
     waiting_per_user: int = key(64, "Calls that wait for a card at once.", minimum=1)
     events_kept: int = key(
@@ -325,7 +333,8 @@ def _check(config: Config) -> None:
         mode = -1
     if not 0 <= mode <= 0o777:
         raise ConfigError("socket.mode", "must be octal permissions such as 0660")
-    if len(bytes(config.socket.path)) > 107:  # sun_path, with its terminator
-        raise ConfigError("socket.path", "is longer than 107 bytes")
+    for name in ("path", "admin_path"):
+        if len(os.fsencode(getattr(config.socket, name))) > 107:  # sun_path, with its terminator
+            raise ConfigError(f"socket.{name}", "is longer than 107 bytes")
     if config.sharing.idle_limit_s > config.sharing.max_hold_s:
         raise ConfigError("sharing.idle_limit_s", "is longer than max_hold_s")

@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import socket
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
-__all__ = ["StopRequest", "notify", "watchdog"]
+__all__ = ["StopRequest", "notify", "on_reload", "watchdog"]
 
 _log = structlog.get_logger("cardd.lifecycle")
 
@@ -38,6 +40,18 @@ async def watchdog() -> None:
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(interval_us / 2e6)
+
+
+def on_reload(act: Callable[[], None]) -> None:
+    """Do that at every SIGHUP; the service manager is told when it begins and when it is done."""
+
+    def reload() -> None:
+        now_us = time.monotonic_ns() // 1000  # the clock that sd_notify(3) asks for
+        notify("RELOADING=1", f"MONOTONIC_USEC={now_us}")
+        act()
+        notify("READY=1")
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
 class StopRequest:

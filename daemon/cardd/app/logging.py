@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
@@ -15,9 +16,11 @@ import structlog
 from cardea_core import Secret
 from structlog.typing import EventDict, WrappedLogger
 
-__all__ = ["REDACTED", "configure_logging", "redact"]
+__all__ = ["REDACTED", "configure_logging", "recent_events", "redact"]
 
 REDACTED = "[redacted]"
+
+_recent: deque[Mapping[str, object]] = deque(maxlen=500)
 
 _SECRET_NAMES = (
     "adm",
@@ -50,6 +53,7 @@ def configure_logging(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
+        _remember,
     ]
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=stream.isatty())
@@ -73,6 +77,16 @@ def configure_logging(
     root.handlers[:] = [handler]
     # Libraries log requests with their URLs and headers at INFO: only their warnings are of use.
     root.setLevel(max(threshold, logging.WARNING))
+
+
+def recent_events() -> tuple[Mapping[str, object], ...]:
+    """The last events that were written, as they were: redacted."""
+    return tuple(_recent)
+
+
+def _remember(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    _recent.append(dict(event))
+    return event
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

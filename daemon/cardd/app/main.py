@@ -25,11 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "config-reference":
         return _print_reference()
     try:
-        config = _configuration(options.config)
+        config = load_checked(options.config)
         if options.command == "check-config":
             print(f"{options.config}: good")
             return EXIT_OK
-        return _run(config)
+        return _run(config, options.config)
     except ConfigError as error:
         print(f"cardd: {error}", file=sys.stderr)
         return EXIT_CONFIG
@@ -39,17 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cardd", description="Card-access daemon.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="serve until SIGTERM or SIGINT")
-    run.add_argument("--config", type=Path, default=None, help=f"default: {DEFAULT_PATH}")
+    run.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
     check = commands.add_parser("check-config", help="check a configuration file, change nothing")
     check.add_argument("config", type=Path)
     commands.add_parser("config-reference", help="print every key, as Markdown")
     return parser
-
-
-def _configuration(path: Path | None) -> Config:
-    """The file that was named. Only the default one may be missing: then the defaults hold."""
-    path = path or DEFAULT_PATH
-    return load_checked(path) if path != DEFAULT_PATH or path.exists() else Config()
 
 
 def _print_reference() -> int:
@@ -59,7 +53,7 @@ def _print_reference() -> int:
     return EXIT_OK
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, path: Path) -> int:
     # What is loaded stays: to look through it for garbage takes a sixth of the start.
     gc.disable()
     # Late, so that check-config and usage errors do not wait for grpc and PC/SC to load.
@@ -72,7 +66,7 @@ def _run(config: Config) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure_logging(config.logging.level, config.logging.format)
     try:
-        asyncio.run(serve(config))
+        asyncio.run(serve(config, path))
     except StartError as error:
         print(f"cardd: {error}", file=sys.stderr)
         return EXIT_FAILED

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from cardd.rpc.access import RIGHTS, Grant, Policy, builtin_grants, gids_of, uids_of
 
-from .config import AccessConfig, Config, GrantConfig, parse_config, placed_errors, read_config
+from .config import (
+    DEFAULT_PATH,
+    AccessConfig,
+    Config,
+    GrantConfig,
+    parse_config,
+    placed_errors,
+    read_config,
+)
 from .device import nodes_of_device
 from .settings import ConfigError
 
@@ -19,11 +27,14 @@ _KINDS_OF_UNITS = (".service", ".scope", ".socket", ".mount", ".swap", "*")
 
 
 def load_checked(path: Path) -> Config:
-    """A configuration file whose users, groups, rights and nodes exist.
+    """A configuration file whose users, groups, rights and nodes exist. Only the default file may
+    be missing: then the defaults hold.
 
     Raises:
         ConfigError: as :func:`parse_config` and :func:`check_names`, with the line.
     """
+    if path == DEFAULT_PATH and not path.exists():
+        return Config()
     text = read_config(path)
     config = parse_config(text, str(path))
     with placed_errors(text, str(path)):
@@ -54,18 +65,20 @@ def policy_of(config: AccessConfig) -> Policy:
 
 
 def _grant(row: GrantConfig, where: str) -> Grant:
-    if not (row.users or row.uids or row.groups or row.gids or row.units or row.everyone):
-        raise ConfigError(where, "lets nobody in; name users, groups or units, or say everyone")
-    if not row.rights:
-        raise ConfigError(where, "gives nothing; name rights")
     for at, right in enumerate(row.rights):
         _check_right(right, f"{where}.rights[{at}]")
     for at, unit in enumerate(row.units):
         if not unit.endswith(_KINDS_OF_UNITS):
             raise ConfigError(f"{where}.units[{at}]", f"{unit!r} has no kind, such as .service")
+    uids = _known(uids_of, row.users, f"{where}.users") | frozenset(row.uids)
+    gids = _known(gids_of, row.groups, f"{where}.groups") | frozenset(row.gids)
+    if not (uids or gids or row.units or row.everyone):
+        raise ConfigError(where, "lets nobody in; name users, groups or units, or say everyone")
+    if not row.rights:
+        raise ConfigError(where, "gives nothing; name rights")
     return Grant(
-        uids=_known(uids_of, row.users, f"{where}.users") | frozenset(row.uids),
-        gids=_known(gids_of, row.groups, f"{where}.groups") | frozenset(row.gids),
+        uids=uids,
+        gids=gids,
         units=row.units,
         everyone=row.everyone,
         rights=row.rights,

@@ -16,6 +16,7 @@ __all__ = [
     "PcscUnavailable",
     "ReaderError",
     "ReaderNotFound",
+    "ReaderNotQuarantined",
     "ReaderUnavailable",
 ]
 
@@ -47,6 +48,14 @@ class ReaderUnavailable(ReaderError):
         super().__init__(f"reader {reader!r} unavailable: {cause}")
         self.reader = reader
         self.cause = cause
+
+
+class ReaderNotQuarantined(ReaderError):
+    """The reader is not set aside: there is nothing to release it from."""
+
+    def __init__(self, reader: str) -> None:
+        super().__init__(f"reader {reader!r} is not in quarantine")
+        self.reader = reader
 
 
 class CardAbsent(ReaderError):

@@ -41,7 +41,7 @@ class ReaderStatus:
     """One reader now. `card` is the card's name, "" unless the state is CARD_READY.
 
     `insertion` numbers the insertion of the card that is there, or of the last one; 0 is none.
-    `cause` says why a reader is UNAVAILABLE.
+    `cause` says why a reader is UNAVAILABLE, `quarantined` that its driver hangs.
     """
 
     name: str
@@ -55,6 +55,7 @@ class ReaderStatus:
     waiters: tuple[str, ...]
     identity: CardIdentity | None
     cause: str = ""
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

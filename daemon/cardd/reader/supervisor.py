@@ -96,6 +96,10 @@ class ReaderSupervisor:
             raise ReaderNotFound(name)
         return worker
 
+    def release(self, name: str) -> None:
+        """Take a reader out of quarantine; ReaderNotFound, ReaderNotQuarantined."""
+        self.worker(name).release()
+
     def find_card(self, card: str) -> ReaderStatus:
         """The reader that holds the card of this name; CardNotFound, PcscUnavailable."""
         for status in self.readers():

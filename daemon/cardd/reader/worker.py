@@ -23,6 +23,7 @@ from cardd.reader.errors import (
     LeaseEnded,
     PcscUnavailable,
     ReaderError,
+    ReaderNotQuarantined,
     ReaderUnavailable,
 )
 from cardd.reader.events import Queue, ReaderEvent, ReaderState, ReaderStatus
@@ -105,6 +106,7 @@ class Worker:
                 waiters=tuple(ticket.caller for ticket in waiting),
                 identity=here.identity,
                 cause=here.cause,
+                quarantined=here.stopped and not self._closed,
             )
 
     def queue(self) -> Queue:
@@ -122,6 +124,15 @@ class Worker:
                 leases=self._book.granted,
                 apdus=self._apdus,
             )
+
+    def release(self) -> None:
+        """Try the reader anew though the call that hangs has not returned: its thread is left
+        behind, and whatever it brings back is not listened to. ReaderNotQuarantined."""
+        with self._locked():
+            if not self._presence.stopped or self._closed:
+                raise ReaderNotQuarantined(self.name)
+            self._executor = self._new_executor()
+            self._apply(self._presence.back(), CardLost("the reader was released"))
 
     # From leases.
 
@@ -292,8 +303,10 @@ class Worker:
         What it had still to do is forgotten with it.
         """
         with self._locked():
+            if executor is not self._executor:
+                return  # left behind by a release
             self._book.break_promises(CardLost("the reader's thread ended"))
-            if executor is self._executor and not self._closed:
+            if not self._closed:
                 self._executor = self._new_executor()
                 here = self._presence
                 events = here.back() if here.stopped else here.lost(monotonic())

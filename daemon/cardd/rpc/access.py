@@ -11,28 +11,30 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypedDict, Unpack
 
+from .feed import Signal
 from .peer import Caller
 
 __all__ = [
-    "ADMIN_RIGHT",
+    "ADMIN_RIGHTS",
     "EVERYDAY_FILES",
     "EVERYDAY_RIGHTS",
+    "QUIET_RIGHTS",
     "RIGHTS",
     "Callers",
     "Grant",
     "Objects",
     "Policy",
+    "PolicyInForce",
     "builtin_grants",
     "gids_of",
     "uids_of",
 ]
-
-ADMIN_RIGHT = "admin"
 
 # Every RPC that the server answers, and the one right that it takes.
 RIGHTS: Mapping[str, str] = {
@@ -60,8 +62,24 @@ RIGHTS: Mapping[str, str] = {
     "/grpc.health.v1.Health/Check": "health.check",
     "/grpc.health.v1.Health/List": "health.check",
     "/grpc.health.v1.Health/Watch": "health.check",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "reflection.read",
+    "/cardea.v1.AdminService/GetStatus": "admin.status",
+    "/cardea.v1.AdminService/ListClients": "admin.clients",
+    "/cardea.v1.AdminService/ListQuarantine": "admin.quarantine",
+    "/cardea.v1.AdminService/ReleaseReader": "admin.release",
+    "/cardea.v1.AdminService/ReloadPolicy": "admin.reload",
+    "/cardea.v1.AdminService/Diagnose": "admin.diagnose",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "admin.reflection",
+    "/grpc.channelz.v1.Channelz/GetTopChannels": "admin.channelz",
+    "/grpc.channelz.v1.Channelz/GetServers": "admin.channelz",
+    "/grpc.channelz.v1.Channelz/GetServer": "admin.channelz",
+    "/grpc.channelz.v1.Channelz/GetServerSockets": "admin.channelz",
+    "/grpc.channelz.v1.Channelz/GetChannel": "admin.channelz",
+    "/grpc.channelz.v1.Channelz/GetSubchannel": "admin.channelz",
+    "/grpc.channelz.v1.Channelz/GetSocket": "admin.channelz",
 }
+
+# What is about the daemon itself, and answered on the admin socket only.
+ADMIN_RIGHTS = frozenset(right for right in RIGHTS.values() if right.startswith("admin."))
 
 # What members of the daemon's group may do without a row of their own: nothing that changes.
 EVERYDAY_RIGHTS = (
@@ -72,6 +90,10 @@ EVERYDAY_RIGHTS = (
     "provisioning.status",
     "management.list",
     "health.check",
+)
+# What only looks: the audit passes over it where it is granted.
+QUIET_RIGHTS = frozenset(
+    {*EVERYDAY_RIGHTS, "provisioning.preview", "admin.status", "admin.reflection", "admin.channelz"}
 )
 # Files that every card lets anybody read, and that are about the card (TS 102 221 §13).
 EVERYDAY_FILES = ("EF.DIR", "EF.ICCID", "EF.PL")
@@ -151,6 +173,34 @@ class Policy:
     def allows(self, caller: Caller, right: str, **objects: Unpack[Objects]) -> bool:
         """Whether one row alone gives this caller ``right`` on everything that is named."""
         return self.deciding(caller, right, **objects) is not None
+
+
+class PolicyInForce:
+    """The policy that holds now. Belongs to the event loop.
+
+    What asks it gets the answer of the moment, so a new policy holds for calls under way too.
+    """
+
+    def __init__(self, policy: Policy, source: str = "") -> None:
+        self.current = policy
+        self.source = source
+        self.loaded_at_s = time.time()
+        self.last_error = ""
+        self.changed = Signal()
+
+    def replace(self, policy: Policy) -> None:
+        self.current = policy
+        self.loaded_at_s = time.time()
+        self.last_error = ""
+        self.changed.raise_()
+
+    def deciding(self, caller: Caller, right: str, **objects: Unpack[Objects]) -> Grant | None:
+        """As :meth:`Policy.deciding`."""
+        return self.current.deciding(caller, right, **objects)
+
+    def allows(self, caller: Caller, right: str, **objects: Unpack[Objects]) -> bool:
+        """As :meth:`Policy.allows`."""
+        return self.current.allows(caller, right, **objects)
 
 
 def builtin_grants(group: str, admin_group: str) -> tuple[Grant, ...]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Unpack
 
-from .access import Objects, Policy
+from .access import Grant, Objects, Policy, PolicyInForce
 from .peer import Caller
 from .refusals import AccessDeniedError
 
 __all__ = ["Call", "current_call", "serving"]
+
+
+def _unheard(_row: Grant | None, _objects: Objects) -> None:
+    """For a call that nobody audits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,9 @@ class Call:
     method: str
     right: str
     caller: Caller
-    policy: Policy
+    policy: Policy | PolicyInForce
+    decided: Callable[[Grant | None, Objects], None] = _unheard
+    """Told each decision: the row, or None for a refusal, and the objects."""
 
     def require(self, **objects: Unpack[Objects]) -> None:
         """Insist on the call's right for these objects.
@@ -30,6 +37,7 @@ class Call:
             AccessDeniedError: no row gives it.
         """
         row = self.policy.deciding(self.caller, self.right, **objects)
+        self.decided(row, objects)
         if row is None:
             raise AccessDeniedError(self.caller, self.right, **objects)
 

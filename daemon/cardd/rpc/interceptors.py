@@ -6,21 +6,22 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import structlog
 from grpc.aio import AbortError
 
-from .access import RIGHTS, Policy
-from .call import Call, serving
+from .access import ADMIN_RIGHTS, RIGHTS, PolicyInForce
+from .audit import Audit, Decisions
+from .call import Call, current_call, serving
 from .errors import failure_of, where_raised
+from .ledger import Ledger, Limits
 from .patience import Patience
 from .peer import Caller, PeerTable, identify
-from .refusals import AccessDeniedError, LimitReachedError
+from .refusals import AccessDeniedError, AdminOnlyError, LimitReachedError
 
 __all__ = ["CallGuard", "Limits"]
 
@@ -31,23 +32,14 @@ _REFUSALS = (AccessDeniedError, LimitReachedError)
 _MOST_HELD_BACK = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one user may have open at once."""
-
-    streams_per_uid: int = 64
-    calls_per_uid: int = 256
-
-
 class CallGuard(grpc.aio.ServerInterceptor):
     """The only interceptor: a handler runs inside it or not at all."""
 
-    def __init__(self, peers: PeerTable, policy: Policy, limits: Limits) -> None:
+    def __init__(self, peers: PeerTable, policy: PolicyInForce, limits: Limits) -> None:
         self._peers = peers
         self._policy = policy
-        self._limits = limits
-        self._calls: Counter[int] = Counter()
-        self._streams: Counter[int] = Counter()
+        self.ledger = Ledger(limits)
+        self._audit = Audit()
         self._patience = Patience()
         self._held_back: Counter[int] = Counter()
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -68,15 +60,16 @@ class CallGuard(grpc.aio.ServerInterceptor):
         return self._wrap(handler, str(handler_call_details.method))
 
     def _wrap(self, handler: Any, method: str) -> Any:
-        streaming = handler.request_streaming or handler.response_streaming
         endless = method.rpartition("/")[2].startswith("Watch")
+        streaming = handler.request_streaming or handler.response_streaming
+        kind = "watches" if endless else "streams" if streaming else "calls"
 
         async def answer_one(request: Any, context: Any) -> Any:
-            async with self._served(method, context, streaming=streaming):
+            async with self._served(method, context, kind):
                 return await (handler.unary_unary or handler.stream_unary)(request, context)
 
         async def answer_many(request: Any, context: Any) -> AsyncIterator[Any]:
-            async with self._served(method, context, streaming=streaming):
+            async with self._served(method, context, kind):
                 answers = (handler.unary_stream or handler.stream_stream)(request, context)
                 if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself
                     await self._unless_stopping(answers)
@@ -85,7 +78,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
                     async for answer in answers:
                         yield answer
                     return
-                while (answer := await self._unless_stopping(anext(answers, None))) is not None:
+                while (answer := await self._next(answers)) is not None:
                     yield answer
 
         rebuild = {
@@ -101,15 +94,17 @@ class CallGuard(grpc.aio.ServerInterceptor):
         )
 
     @asynccontextmanager
-    async def _served(self, method: str, context: Any, *, streaming: bool) -> AsyncIterator[None]:
+    async def _served(self, method: str, context: Any, kind: str) -> AsyncIterator[None]:
         started = time.perf_counter()
         facts: dict[str, Any] = {"call": secrets.token_hex(8), "method": method}
         outcome = "OK"
+        told: Decisions | None = None
         try:
-            caller = identify(self._peers, context.peer())
+            peer = context.peer()
+            caller = identify(self._peers, peer)
             facts |= {"uid": caller.uid, "pid": caller.pid}
-            call = self._admit(facts["call"], method, caller)
-            with self._counted(caller.uid, streaming=streaming):
+            call, told = self._admit(facts["call"], method, caller)
+            with self.ledger.entry(call.id, peer, method, caller.uid, kind):
                 serving.set(call)
                 yield
         except AbortError:  # the handler has ended the call itself
@@ -127,23 +122,44 @@ class CallGuard(grpc.aio.ServerInterceptor):
             if failure.internal:
                 _log.error("rpc.defect", error_id=failure.error_id, where=where_raised(error))
             if isinstance(error, _REFUSALS) and "uid" in facts:
+                self.ledger.refused(error)
                 await self._hold_back(facts["uid"])
             await context.abort_with_status(failure.status())
         finally:
+            if told is not None:
+                told.close(outcome)
             report = _log.debug if RIGHTS.get(method) in _QUIET else _log.info
             elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
             report("rpc.done", outcome=outcome, ms=elapsed_ms, **facts)
+
+    async def _next(self, answers: AsyncIterator[Any]) -> Any:
+        """A watch's next answer, None at its end; AccessDeniedError once its right is gone."""
+        call = current_call()
+        coming = asyncio.ensure_future(anext(answers, None))
+        try:
+            while not coming.done():
+                changed = self._policy.changed.next()
+                if not call.may():
+                    raise AccessDeniedError(call.caller, call.right)
+                await self._either(coming, changed)
+            return coming.result()
+        finally:
+            coming.cancel()
 
     async def _unless_stopping(self, coming: Awaitable[Any]) -> Any:
         """What is coming, or _StoppingError if the daemon stops first."""
         task = asyncio.ensure_future(coming)
         try:
-            await asyncio.wait((task, self._stopping), return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise _StoppingError
+            await self._either(task)
             return task.result()
         finally:
             task.cancel()
+
+    async def _either(self, *futures: asyncio.Future[Any]) -> None:
+        """Until one of them is done; _StoppingError if the daemon stops first."""
+        await asyncio.wait((*futures, self._stopping), return_when=asyncio.FIRST_COMPLETED)
+        if self._stopping.done() and not futures[0].done():
+            raise _StoppingError
 
     async def _hold_back(self, uid: int) -> None:
         """Let a user who is refused again and again wait. Only so many calls at once, for
@@ -159,28 +175,16 @@ class CallGuard(grpc.aio.ServerInterceptor):
             if not self._held_back[uid]:
                 del self._held_back[uid]
 
-    def _admit(self, call_id: str, method: str, caller: Caller) -> Call:
+    def _admit(self, call_id: str, method: str, caller: Caller) -> tuple[Call, Decisions]:
         right = RIGHTS.get(method)
-        if right is None or not self._policy.allows(caller, right):
+        told = Decisions(self._audit, call_id, method, right or "", caller)
+        row = self._policy.deciding(caller, right) if right is not None else None
+        told.take(row, {})
+        if row is None or right is None:
             raise AccessDeniedError(caller, right or method)
-        return Call(call_id, method, right, caller, self._policy)
-
-    @contextmanager
-    def _counted(self, uid: int, *, streaming: bool) -> Iterator[None]:
-        counter, what, limit = (
-            (self._streams, "streams", self._limits.streams_per_uid)
-            if streaming
-            else (self._calls, "calls", self._limits.calls_per_uid)
-        )
-        if counter[uid] >= limit:
-            raise LimitReachedError(what, limit)
-        counter[uid] += 1
-        try:
-            yield
-        finally:
-            counter[uid] -= 1
-            if not counter[uid]:
-                del counter[uid]
+        if right in ADMIN_RIGHTS and not caller.at_admin_door:
+            raise AdminOnlyError(caller, right)
+        return Call(call_id, method, right, caller, self._policy, told.take), told
 
 
 class _StoppingError(Exception):

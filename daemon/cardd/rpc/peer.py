@@ -30,9 +30,12 @@ class Peer(Protocol):
 
 
 class PeerTable(Protocol):
-    """The acceptor's table of live connections."""
+    """The acceptors' tables of live connections."""
 
     def peer(self, name: str, /) -> Peer | None: ...
+
+    def admin_peer(self, name: str, /) -> Peer | None:
+        """As ``peer``, for who came in by the admin socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Caller:
     """A local program. Rights hang on uid, gids and unit; the rest is for people to read.
 
     ``unit`` is the systemd unit it ran in when it connected, ``exe`` its program's path where the
-    kernel lets us read it, ``comm`` what it calls itself. Each may be empty.
+    kernel lets us read it, ``comm`` what it calls itself. Each may be empty. ``at_admin_door``
+    says that it came in by the admin socket.
     """
 
     uid: int
@@ -49,6 +53,8 @@ class Caller:
     unit: str = ""
     exe: str = ""
     comm: str = ""
+    gid: int = -1
+    at_admin_door: bool = False
 
     def __str__(self) -> str:
         return f"uid {self.uid}, pid {self.pid}"
@@ -63,7 +69,11 @@ def identify(table: PeerTable, name: str) -> Caller:
         CallerUnknownError: not (or no longer) in the table.
     """
     peer = table.peer(name)
+    at_admin_door = False
+    if peer is None:
+        peer = table.admin_peer(name)
+        at_admin_door = True
     if peer is None:
         raise CallerUnknownError
     gids = frozenset({peer.gid, *peer.groups})
-    return Caller(peer.uid, gids, peer.pid, peer.unit, peer.exe, peer.comm)
+    return Caller(peer.uid, gids, peer.pid, peer.unit, peer.exe, peer.comm, peer.gid, at_admin_door)

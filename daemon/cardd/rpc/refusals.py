@@ -10,6 +10,7 @@ from cardd.provisioning.progress import ProvisioningResult
 
 __all__ = [
     "AccessDeniedError",
+    "AdminOnlyError",
     "ArgumentInvalidError",
     "CallerUnknownError",
     "CardNotFoundError",
@@ -17,6 +18,7 @@ __all__ = [
     "EventsGoneError",
     "LimitReachedError",
     "NodeNotFoundError",
+    "PolicyInvalidError",
     "RefusalError",
     "RunFailedError",
 ]
@@ -51,6 +53,23 @@ class AccessDeniedError(RefusalError):
         super().__init__(f"{caller} has no right {right}{on}", right=right, caller=caller, **facts)
 
 
+class AdminOnlyError(AccessDeniedError):
+    """Right or not: this is answered on the admin socket only."""
+
+    def __init__(self, caller: object, right: str) -> None:
+        super().__init__(caller, right)
+        self.args = (f"{right} is answered on the admin socket only",)
+
+
+class PolicyInvalidError(RefusalError):
+    """The access policy that was to be loaded is unusable; ``where`` is its place."""
+
+    reason = pb.ERROR_REASON_POLICY_INVALID
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}; the old policy stays in force", where=where)
+
+
 class ArgumentInvalidError(RefusalError):
     """A field of the request is missing or malformed."""
 
@@ -66,7 +85,7 @@ class LimitReachedError(RefusalError):
     reason = pb.ERROR_REASON_LIMIT_REACHED
 
     def __init__(self, what: str, limit: int) -> None:
-        super().__init__(f"this user already has {limit} {what}", limit=limit)
+        super().__init__(f"this user already has {limit} {what}", what=what, limit=limit)
 
 
 class CardNotFoundError(RefusalError):

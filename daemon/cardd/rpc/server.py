@@ -21,14 +21,16 @@ from typing import Any
 
 import grpc
 from cardea_core import Acceptor, Peer
+from grpc_channelz.v1 import channelz, channelz_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
-from .access import Policy
+from .access import PolicyInForce
 from .interceptors import CallGuard, Limits
 
 __all__ = [
+    "Door",
     "PublicSocket",
     "RpcServer",
     "ServerOptions",
@@ -40,6 +42,7 @@ __all__ = [
 
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 _REFLECTION = reflection.SERVICE_NAME
+_CHANNELZ = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name
 _SUN_PATH_MAX = 107
 _SD_LISTEN_FDS_START = 3
 
@@ -90,8 +93,10 @@ def activated_socket() -> PublicSocket | None:
     return PublicSocket(listener)
 
 
-def bind_socket(path: Path, mode: int) -> PublicSocket:
+def bind_socket(path: Path, mode: int, group: int = -1) -> PublicSocket:
     """Bind and listen. A stale socket file is replaced; one in use is not.
+
+    The file has ``mode`` and, unless -1, that ``group`` before anybody can connect.
 
     Raises:
         SocketTakenError: another process serves it, or the path cannot be used.
@@ -111,6 +116,7 @@ def bind_socket(path: Path, mode: int) -> PublicSocket:
             raise SocketTakenError(f"{path} exists and is no socket")
         path.unlink(missing_ok=True)
         listener.bind(str(path))
+        os.chown(path, -1, group)
         path.chmod(mode)
         listener.listen(128)
     except BlockingIOError:
@@ -149,10 +155,21 @@ class Service:
 
 
 class RpcServer:
-    """The server with its two sockets."""
+    """One server behind two doors: the public socket, and the admin socket if there is one.
 
-    def __init__(self, public: PublicSocket, policy: Policy, options: ServerOptions) -> None:
+    Reflection and channelz, like everything that takes an admin right, answer only whoever came
+    in by the admin socket.
+    """
+
+    def __init__(
+        self,
+        public: PublicSocket,
+        policy: PolicyInForce,
+        options: ServerOptions,
+        admin: PublicSocket | None = None,
+    ) -> None:
         self._public = public
+        self._admin = admin
         options.runtime_directory.mkdir(parents=True, exist_ok=True)
         self._directory = Path(tempfile.mkdtemp(prefix="rpc-", dir=options.runtime_directory))
         upstream = self._directory / "grpc.sock"
@@ -160,8 +177,9 @@ class RpcServer:
             raise SocketTakenError(f"{upstream} is longer than {_SUN_PATH_MAX} bytes")
         self._upstream = str(upstream)
         self._options = options
-        self._door = _Door()
-        self._guard = CallGuard(self._door, policy, options.limits)
+        self.door = Door()
+        self._guard = CallGuard(self.door, policy, options.limits)
+        self.ledger = self._guard.ledger
         self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=[self._guard],
@@ -176,23 +194,29 @@ class RpcServer:
         )
 
     async def start(self, services: Sequence[Service]) -> None:
-        """Serve these, and health and reflection for them."""
+        """Serve these, and health, reflection and channelz for them."""
         for service in services:
             service.add(service.servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        channelz.add_channelz_servicer(self._server)
         names = [service.name for service in services]
-        reflection.enable_server_reflection([*names, _HEALTH, _REFLECTION], self._server)
+        reflection.enable_server_reflection([*names, _HEALTH, _CHANNELZ, _REFLECTION], self._server)
         self._server.add_insecure_port(f"unix:{self._upstream}")
         await self._server.start()
         for name in names:
             await self.set_healthy(name)
         # Last: a connection that has been waiting at an activated socket is passed on at once.
-        self._door.acceptor = Acceptor(
+        options = self._options
+        self.door.public = Acceptor(
             self._public.listener.fileno(),
             self._upstream,
-            max_connections=self._options.max_connections,
-            max_per_uid=self._options.max_connections_per_uid,
+            max_connections=options.max_connections,
+            max_per_uid=options.max_connections_per_uid,
         )
+        if self._admin is not None:
+            self.door.admin = Acceptor(
+                self._admin.listener.fileno(), self._upstream, max_connections=64, max_per_uid=16
+            )
 
     async def set_healthy(self, service: str) -> None:
         await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -206,16 +230,40 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
         self._guard.end_watches()
         await self._server.stop(grace_s)
-        if self._door.acceptor is not None:
-            self._door.acceptor.close()
+        self.door.close()
         self._public.close()
+        if self._admin is not None:
+            self._admin.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
-class _Door:
-    """The acceptor's table; before there is an acceptor nobody is known."""
+class Door:
+    """The acceptors' tables; before there is an acceptor nobody is known."""
 
-    acceptor: Acceptor | None = None
+    public: Acceptor | None = None
+    admin: Acceptor | None = None
 
     def peer(self, name: str) -> Peer | None:
-        return self.acceptor.peer(name) if self.acceptor is not None else None
+        return self.public.peer(name) if self.public is not None else None
+
+    def admin_peer(self, name: str) -> Peer | None:
+        return self.admin.peer(name) if self.admin is not None else None
+
+    def peers(self) -> dict[str, Peer]:
+        """Who is connected to the public socket, by the names that grpc gives the connections."""
+        return self.public.peers() if self.public is not None else {}
+
+    def counts(self) -> dict[str, int]:
+        """Connections of the public socket: open, refused by a limit, failed."""
+        if self.public is None:
+            return {}
+        return {
+            "open": self.public.connections(),
+            "refused": self.public.refused(),
+            "failed": self.public.failed(),
+        }
+
+    def close(self) -> None:
+        for acceptor in (self.public, self.admin):
+            if acceptor is not None:
+                acceptor.close()

@@ -13,8 +13,8 @@ from cardea.errors import REMEDIES
 from click.testing import CliRunner, Result
 
 COMMANDS = {
-    "accounts", "card", "diff", "explain", "history", "preview", "provision", "read", "readers",
-    "rollback", "status", "sync", "transmit", "tree", "watch", "write-card",
+    "accounts", "admin", "card", "diff", "explain", "history", "preview", "provision", "read",
+    "readers", "rollback", "status", "sync", "transmit", "tree", "watch", "write-card",
 }  # fmt: skip
 
 
@@ -26,19 +26,33 @@ def test_the_commands_are_those_that_are_documented() -> None:
     assert set(cli.commands) == COMMANDS
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_has_help_and_json(name: str) -> None:
-    command = cli.commands[name]
+def commands(group: click.Group, *above: str) -> dict[tuple[str, ...], click.Command]:
+    """Every command by its words, those of groups within groups too."""
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name, command in group.commands.items():
+        below = commands(command, *above, name) if isinstance(command, click.Group) else {}
+        found |= below or {(*above, name): command}
+    return found
+
+
+def test_the_commands_for_administrators_are_those_that_are_documented() -> None:
+    names = {words[1] for words in commands(cli) if words[0] == "admin"}
+    assert names == {"clients", "diagnose", "quarantine", "reload", "status"}
+
+
+@pytest.mark.parametrize("words", sorted(commands(cli)), ids=" ".join)
+def test_every_command_has_help_and_json(words: tuple[str, ...]) -> None:
+    command = commands(cli)[words]
     assert command.help
     assert any(isinstance(p, click.Option) and "--json" in p.opts for p in command.params)
-    shown = CliRunner().invoke(cli, [name, "--help"])
+    shown = CliRunner().invoke(cli, [*words, "--help"])
     assert shown.exit_code == 0
     assert "Output for programs" in shown.output
 
 
 def test_no_command_takes_a_secret_from_its_arguments() -> None:
     secret_words = ("adm", "pin", "key", "password", "secret")
-    for command in cli.commands.values():
+    for command in commands(cli).values():
         for parameter in command.params:
             if any(word in (parameter.name or "") for word in secret_words):
                 assert (parameter.name or "").endswith("_file")

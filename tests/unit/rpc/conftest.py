@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cardd.rpc.access import Grant, Policy
+from cardd.rpc.access import Grant, Policy, PolicyInForce
 from cardd.rpc.interceptors import Limits
 from cardd.rpc.server import RpcServer, ServerOptions, Service, bind_socket
 
@@ -41,7 +41,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     ) -> Served:
         socket = tmp_path / f"s{len(running)}.sock"
         options = ServerOptions(runtime_directory=tmp_path, limits=limits or Limits())
-        server = RpcServer(bind_socket(socket, 0o666), policy, options)
+        server = RpcServer(bind_socket(socket, 0o666), PolicyInForce(policy), options)
         running.append(server)
         await server.start(services)
         return Served(server, socket)

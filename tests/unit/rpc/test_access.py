@@ -28,13 +28,17 @@ ALICE = Caller(1000, frozenset({1000, 44}), 1)
 
 
 def services() -> list[ServiceDescriptor]:
-    """Every service of the proto package, and the two of grpc that are served beside them."""
+    """Every service of the proto package, and those of grpc that are served beside them."""
     found = []
     for module in pkgutil.iter_modules(cardea.v1.__path__):
         if module.name.endswith("_pb2"):
             loaded = importlib.import_module(f"cardea.v1.{module.name}")
             found += loaded.DESCRIPTOR.services_by_name.values()
-    for name in ("grpc_health.v1.health_pb2", "grpc_reflection.v1alpha.reflection_pb2"):
+    for name in (
+        "grpc_health.v1.health_pb2",
+        "grpc_reflection.v1alpha.reflection_pb2",
+        "grpc_channelz.v1.channelz_pb2",
+    ):
         found += importlib.import_module(name).DESCRIPTOR.services_by_name.values()
     return found
 

@@ -35,6 +35,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED: a per-caller limit is reached."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 5
     """INTERNAL: a defect of the daemon; the log has the event under the same id."""
+    ERROR_REASON_POLICY_INVALID: _ErrorReason.ValueType  # 6
+    """FAILED_PRECONDITION: the access policy of the configuration file is unusable;
+    metadata says where. The old one stays in force.
+    """
+    ERROR_REASON_READER_NOT_QUARANTINED: _ErrorReason.ValueType  # 7
+    """FAILED_PRECONDITION: the reader is not in quarantine."""
     ERROR_REASON_PCSC_UNAVAILABLE: _ErrorReason.ValueType  # 20
     """Reader and card.
     UNAVAILABLE: pcscd is not running or not reachable.
@@ -126,6 +132,12 @@ ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 4
 """RESOURCE_EXHAUSTED: a per-caller limit is reached."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 5
 """INTERNAL: a defect of the daemon; the log has the event under the same id."""
+ERROR_REASON_POLICY_INVALID: ErrorReason.ValueType  # 6
+"""FAILED_PRECONDITION: the access policy of the configuration file is unusable;
+metadata says where. The old one stays in force.
+"""
+ERROR_REASON_READER_NOT_QUARANTINED: ErrorReason.ValueType  # 7
+"""FAILED_PRECONDITION: the reader is not in quarantine."""
 ERROR_REASON_PCSC_UNAVAILABLE: ErrorReason.ValueType  # 20
 """Reader and card.
 UNAVAILABLE: pcscd is not running or not reachable.

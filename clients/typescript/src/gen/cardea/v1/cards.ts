@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
   type ChannelCredentials,
-  Client,
+  Client as Client1,
   type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
@@ -3536,7 +3536,7 @@ export interface CardServiceServer extends UntypedServiceImplementation {
   writeCard: handleUnaryCall<WriteCardRequest, WriteCardResponse>;
 }
 
-export interface CardServiceClient extends Client {
+export interface CardServiceClient extends Client1 {
   /**
    * GetCard returns what is known of an inserted card.
    * Who: callers with a row for cards.get. Effect: none.

@@ -28,6 +28,13 @@ export enum ErrorReason {
   /** ERROR_REASON_INTERNAL - INTERNAL: a defect of the daemon; the log has the event under the same id. */
   ERROR_REASON_INTERNAL = 5,
   /**
+   * ERROR_REASON_POLICY_INVALID - FAILED_PRECONDITION: the access policy of the configuration file is unusable;
+   * metadata says where. The old one stays in force.
+   */
+  ERROR_REASON_POLICY_INVALID = 6,
+  /** ERROR_REASON_READER_NOT_QUARANTINED - FAILED_PRECONDITION: the reader is not in quarantine. */
+  ERROR_REASON_READER_NOT_QUARANTINED = 7,
+  /**
    * ERROR_REASON_PCSC_UNAVAILABLE - Reader and card.
    * UNAVAILABLE: pcscd is not running or not reachable.
    */
@@ -124,6 +131,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 5:
     case "ERROR_REASON_INTERNAL":
       return ErrorReason.ERROR_REASON_INTERNAL;
+    case 6:
+    case "ERROR_REASON_POLICY_INVALID":
+      return ErrorReason.ERROR_REASON_POLICY_INVALID;
+    case 7:
+    case "ERROR_REASON_READER_NOT_QUARANTINED":
+      return ErrorReason.ERROR_REASON_READER_NOT_QUARANTINED;
     case 20:
     case "ERROR_REASON_PCSC_UNAVAILABLE":
       return ErrorReason.ERROR_REASON_PCSC_UNAVAILABLE;
@@ -233,6 +246,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_LIMIT_REACHED";
     case ErrorReason.ERROR_REASON_INTERNAL:
       return "ERROR_REASON_INTERNAL";
+    case ErrorReason.ERROR_REASON_POLICY_INVALID:
+      return "ERROR_REASON_POLICY_INVALID";
+    case ErrorReason.ERROR_REASON_READER_NOT_QUARANTINED:
+      return "ERROR_REASON_READER_NOT_QUARANTINED";
     case ErrorReason.ERROR_REASON_PCSC_UNAVAILABLE:
       return "ERROR_REASON_PCSC_UNAVAILABLE";
     case ErrorReason.ERROR_REASON_READER_NOT_FOUND:

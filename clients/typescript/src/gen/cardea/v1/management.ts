@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
   type ChannelCredentials,
-  Client,
+  Client as Client1,
   type ClientOptions,
   type ClientUnaryCall,
   type handleUnaryCall,
@@ -680,7 +680,7 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
   startSession: handleUnaryCall<StartSessionRequest, StartSessionResponse>;
 }
 
-export interface ManagementServiceClient extends Client {
+export interface ManagementServiceClient extends Client1 {
   /**
    * ListAccounts returns the DM accounts in the tree; no secrets.
    * Who: callers with a row for management.list. Effect: none.

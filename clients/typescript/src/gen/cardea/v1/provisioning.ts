@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
   type ChannelCredentials,
-  Client,
+  Client as Client1,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
@@ -2542,7 +2542,7 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
   rollbackTree: handleUnaryCall<RollbackTreeRequest, RollbackTreeResponse>;
 }
 
-export interface ProvisioningServiceClient extends Client {
+export interface ProvisioningServiceClient extends Client1 {
   /**
    * Provision provisions the device from a card and sends each stage as it is
    * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
   type ChannelCredentials,
-  Client,
+  Client as Client1,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
@@ -754,7 +754,7 @@ export interface ReaderServiceServer extends UntypedServiceImplementation {
   watchReaders: handleServerStreamingCall<WatchReadersRequest, WatchReadersResponse>;
 }
 
-export interface ReaderServiceClient extends Client {
+export interface ReaderServiceClient extends Client1 {
   /**
    * ListReaders returns every reader that pcscd knows.
    * Who: callers with a row for readers.list. Effect: none.

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
   type ChannelCredentials,
-  Client,
+  Client as Client1,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
@@ -1569,7 +1569,7 @@ export interface TreeServiceServer extends UntypedServiceImplementation {
   watchTree: handleServerStreamingCall<WatchTreeRequest, WatchTreeResponse>;
 }
 
-export interface TreeServiceClient extends Client {
+export interface TreeServiceClient extends Client1 {
   /**
    * GetNode returns one node.
    * Who: callers with a row for tree.read on the path. Effect: none.
