@@ -2013,11 +2013,474 @@ func (x *WriteCardResponse) GetChanged() []bool {
 	return nil
 }
 
+type PinStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cards/{card} or readers/{reader}; empty: the only card.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// sessions/{id} of the same caller; empty: under a lease of its own.
+	Session       string               `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
+	MaxWait       *durationpb.Duration `protobuf:"bytes,3,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinStatusRequest) Reset() {
+	*x = PinStatusRequest{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinStatusRequest) ProtoMessage() {}
+
+func (x *PinStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinStatusRequest.ProtoReflect.Descriptor instead.
+func (*PinStatusRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *PinStatusRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PinStatusRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *PinStatusRequest) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
+type PinStatusResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pins          []*Pin                 `protobuf:"bytes,1,rep,name=pins,proto3" json:"pins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinStatusResponse) Reset() {
+	*x = PinStatusResponse{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinStatusResponse) ProtoMessage() {}
+
+func (x *PinStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinStatusResponse.ProtoReflect.Descriptor instead.
+func (*PinStatusResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *PinStatusResponse) GetPins() []*Pin {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+type VerifyPinRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cards/{card} or readers/{reader}; empty: the only card.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Last part of Pin.name; empty: the card's first.
+	Pin    string     `protobuf:"bytes,2,opt,name=pin,proto3" json:"pin,omitempty"`
+	Source *PinSource `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// sessions/{id} of the same caller.
+	Session       string               `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`
+	MaxWait       *durationpb.Duration `protobuf:"bytes,5,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyPinRequest) Reset() {
+	*x = VerifyPinRequest{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyPinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyPinRequest) ProtoMessage() {}
+
+func (x *VerifyPinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyPinRequest.ProtoReflect.Descriptor instead.
+func (*VerifyPinRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *VerifyPinRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *VerifyPinRequest) GetPin() string {
+	if x != nil {
+		return x.Pin
+	}
+	return ""
+}
+
+func (x *VerifyPinRequest) GetSource() *PinSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *VerifyPinRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *VerifyPinRequest) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
+type VerifyPinResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyPinResponse) Reset() {
+	*x = VerifyPinResponse{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyPinResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyPinResponse) ProtoMessage() {}
+
+func (x *VerifyPinResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyPinResponse.ProtoReflect.Descriptor instead.
+func (*VerifyPinResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{32}
+}
+
+type ChangePinRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Pin   string                 `protobuf:"bytes,2,opt,name=pin,proto3" json:"pin,omitempty"`
+	// The old value; from an agent both come.
+	Source        *PinSource           `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	NewValue      []byte               `protobuf:"bytes,4,opt,name=new_value,json=newValue,proto3" json:"new_value,omitempty"`
+	Session       string               `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"`
+	MaxWait       *durationpb.Duration `protobuf:"bytes,6,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePinRequest) Reset() {
+	*x = ChangePinRequest{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePinRequest) ProtoMessage() {}
+
+func (x *ChangePinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePinRequest.ProtoReflect.Descriptor instead.
+func (*ChangePinRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ChangePinRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ChangePinRequest) GetPin() string {
+	if x != nil {
+		return x.Pin
+	}
+	return ""
+}
+
+func (x *ChangePinRequest) GetSource() *PinSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *ChangePinRequest) GetNewValue() []byte {
+	if x != nil {
+		return x.NewValue
+	}
+	return nil
+}
+
+func (x *ChangePinRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *ChangePinRequest) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
+type ChangePinResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangePinResponse) Reset() {
+	*x = ChangePinResponse{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangePinResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangePinResponse) ProtoMessage() {}
+
+func (x *ChangePinResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangePinResponse.ProtoReflect.Descriptor instead.
+func (*ChangePinResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{34}
+}
+
+type UnblockPinRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Pin   string                 `protobuf:"bytes,2,opt,name=pin,proto3" json:"pin,omitempty"`
+	// The unblocking code; from an agent both come.
+	Source        *PinSource           `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	NewValue      []byte               `protobuf:"bytes,4,opt,name=new_value,json=newValue,proto3" json:"new_value,omitempty"`
+	Session       string               `protobuf:"bytes,5,opt,name=session,proto3" json:"session,omitempty"`
+	MaxWait       *durationpb.Duration `protobuf:"bytes,6,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnblockPinRequest) Reset() {
+	*x = UnblockPinRequest{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnblockPinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnblockPinRequest) ProtoMessage() {}
+
+func (x *UnblockPinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnblockPinRequest.ProtoReflect.Descriptor instead.
+func (*UnblockPinRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *UnblockPinRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UnblockPinRequest) GetPin() string {
+	if x != nil {
+		return x.Pin
+	}
+	return ""
+}
+
+func (x *UnblockPinRequest) GetSource() *PinSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *UnblockPinRequest) GetNewValue() []byte {
+	if x != nil {
+		return x.NewValue
+	}
+	return nil
+}
+
+func (x *UnblockPinRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *UnblockPinRequest) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
+type UnblockPinResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnblockPinResponse) Reset() {
+	*x = UnblockPinResponse{}
+	mi := &file_cardea_v1_cards_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnblockPinResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnblockPinResponse) ProtoMessage() {}
+
+func (x *UnblockPinResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_cards_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnblockPinResponse.ProtoReflect.Descriptor instead.
+func (*UnblockPinResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_cards_proto_rawDescGZIP(), []int{36}
+}
+
 var File_cardea_v1_cards_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_cards_proto_rawDesc = "" +
 	"\n" +
-	"\x15cardea/v1/cards.proto\x12\tcardea.v1\x1a\x1egoogle/protobuf/duration.proto\"\xb4\x01\n" +
+	"\x15cardea/v1/cards.proto\x12\tcardea.v1\x1a\x14cardea/v1/pins.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb4\x01\n" +
 	"\x04Card\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06reader\x18\x02 \x01(\tR\x06reader\x12\x10\n" +
@@ -2135,7 +2598,36 @@ const file_cardea_v1_cards_proto_rawDesc = "" +
 	"\x11WriteCardResponse\x12\x16\n" +
 	"\x06sha256\x18\x01 \x03(\fR\x06sha256\x12\x14\n" +
 	"\x05apdus\x18\x02 \x01(\rR\x05apdus\x12\x18\n" +
-	"\achanged\x18\x03 \x03(\bR\achanged*\xa2\x01\n" +
+	"\achanged\x18\x03 \x03(\bR\achanged\"v\n" +
+	"\x10PinStatusRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asession\x18\x02 \x01(\tR\asession\x124\n" +
+	"\bmax_wait\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\amaxWait\"7\n" +
+	"\x11PinStatusResponse\x12\"\n" +
+	"\x04pins\x18\x01 \x03(\v2\x0e.cardea.v1.PinR\x04pins\"\xb6\x01\n" +
+	"\x10VerifyPinRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03pin\x18\x02 \x01(\tR\x03pin\x12,\n" +
+	"\x06source\x18\x03 \x01(\v2\x14.cardea.v1.PinSourceR\x06source\x12\x18\n" +
+	"\asession\x18\x04 \x01(\tR\asession\x124\n" +
+	"\bmax_wait\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\amaxWait\"\x13\n" +
+	"\x11VerifyPinResponse\"\xd3\x01\n" +
+	"\x10ChangePinRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03pin\x18\x02 \x01(\tR\x03pin\x12,\n" +
+	"\x06source\x18\x03 \x01(\v2\x14.cardea.v1.PinSourceR\x06source\x12\x1b\n" +
+	"\tnew_value\x18\x04 \x01(\fR\bnewValue\x12\x18\n" +
+	"\asession\x18\x05 \x01(\tR\asession\x124\n" +
+	"\bmax_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\amaxWait\"\x13\n" +
+	"\x11ChangePinResponse\"\xd4\x01\n" +
+	"\x11UnblockPinRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03pin\x18\x02 \x01(\tR\x03pin\x12,\n" +
+	"\x06source\x18\x03 \x01(\v2\x14.cardea.v1.PinSourceR\x06source\x12\x1b\n" +
+	"\tnew_value\x18\x04 \x01(\fR\bnewValue\x12\x18\n" +
+	"\asession\x18\x05 \x01(\tR\asession\x124\n" +
+	"\bmax_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\amaxWait\"\x14\n" +
+	"\x12UnblockPinResponse*\xa2\x01\n" +
 	"\x0fApplicationKind\x12 \n" +
 	"\x1cAPPLICATION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16APPLICATION_KIND_OTHER\x10\x01\x12\x19\n" +
@@ -2146,7 +2638,7 @@ const file_cardea_v1_cards_proto_rawDesc = "" +
 	"\x1aQUEUE_PRIORITY_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15QUEUE_PRIORITY_NORMAL\x10\x01\x12\x1f\n" +
 	"\x1bQUEUE_PRIORITY_PROVISIONING\x10\x02\x12\x1e\n" +
-	"\x1aQUEUE_PRIORITY_INTERACTIVE\x10\x032\x8c\x04\n" +
+	"\x1aQUEUE_PRIORITY_INTERACTIVE\x10\x032\xaf\x06\n" +
 	"\vCardService\x12@\n" +
 	"\aGetCard\x12\x19.cardea.v1.GetCardRequest\x1a\x1a.cardea.v1.GetCardResponse\x12C\n" +
 	"\bReadFile\x12\x1a.cardea.v1.ReadFileRequest\x1a\x1b.cardea.v1.ReadFileResponse\x12U\n" +
@@ -2154,7 +2646,12 @@ const file_cardea_v1_cards_proto_rawDesc = "" +
 	"\bTransmit\x12\x1a.cardea.v1.TransmitRequest\x1a\x1b.cardea.v1.TransmitResponse\x12D\n" +
 	"\aSession\x12\x19.cardea.v1.SessionRequest\x1a\x1a.cardea.v1.SessionResponse(\x010\x01\x12L\n" +
 	"\vListHolders\x12\x1d.cardea.v1.ListHoldersRequest\x1a\x1e.cardea.v1.ListHoldersResponse\x12F\n" +
-	"\tWriteCard\x12\x1b.cardea.v1.WriteCardRequest\x1a\x1c.cardea.v1.WriteCardResponseB>\n" +
+	"\tWriteCard\x12\x1b.cardea.v1.WriteCardRequest\x1a\x1c.cardea.v1.WriteCardResponse\x12F\n" +
+	"\tPinStatus\x12\x1b.cardea.v1.PinStatusRequest\x1a\x1c.cardea.v1.PinStatusResponse\x12F\n" +
+	"\tVerifyPin\x12\x1b.cardea.v1.VerifyPinRequest\x1a\x1c.cardea.v1.VerifyPinResponse\x12F\n" +
+	"\tChangePin\x12\x1b.cardea.v1.ChangePinRequest\x1a\x1c.cardea.v1.ChangePinResponse\x12I\n" +
+	"\n" +
+	"UnblockPin\x12\x1c.cardea.v1.UnblockPinRequest\x1a\x1d.cardea.v1.UnblockPinResponseB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (
@@ -2170,7 +2667,7 @@ func file_cardea_v1_cards_proto_rawDescGZIP() []byte {
 }
 
 var file_cardea_v1_cards_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cardea_v1_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_cardea_v1_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_cardea_v1_cards_proto_goTypes = []any{
 	(ApplicationKind)(0),           // 0: cardea.v1.ApplicationKind
 	(QueuePriority)(0),             // 1: cardea.v1.QueuePriority
@@ -2203,7 +2700,17 @@ var file_cardea_v1_cards_proto_goTypes = []any{
 	(*WriteCardRequest)(nil),       // 28: cardea.v1.WriteCardRequest
 	(*CardFileWrite)(nil),          // 29: cardea.v1.CardFileWrite
 	(*WriteCardResponse)(nil),      // 30: cardea.v1.WriteCardResponse
-	(*durationpb.Duration)(nil),    // 31: google.protobuf.Duration
+	(*PinStatusRequest)(nil),       // 31: cardea.v1.PinStatusRequest
+	(*PinStatusResponse)(nil),      // 32: cardea.v1.PinStatusResponse
+	(*VerifyPinRequest)(nil),       // 33: cardea.v1.VerifyPinRequest
+	(*VerifyPinResponse)(nil),      // 34: cardea.v1.VerifyPinResponse
+	(*ChangePinRequest)(nil),       // 35: cardea.v1.ChangePinRequest
+	(*ChangePinResponse)(nil),      // 36: cardea.v1.ChangePinResponse
+	(*UnblockPinRequest)(nil),      // 37: cardea.v1.UnblockPinRequest
+	(*UnblockPinResponse)(nil),     // 38: cardea.v1.UnblockPinResponse
+	(*durationpb.Duration)(nil),    // 39: google.protobuf.Duration
+	(*Pin)(nil),                    // 40: cardea.v1.Pin
+	(*PinSource)(nil),              // 41: cardea.v1.PinSource
 }
 var file_cardea_v1_cards_proto_depIdxs = []int32{
 	3,  // 0: cardea.v1.Card.applications:type_name -> cardea.v1.Application
@@ -2211,53 +2718,69 @@ var file_cardea_v1_cards_proto_depIdxs = []int32{
 	2,  // 2: cardea.v1.GetCardResponse.card:type_name -> cardea.v1.Card
 	6,  // 3: cardea.v1.FileContent.file:type_name -> cardea.v1.FileRef
 	6,  // 4: cardea.v1.ReadFileRequest.file:type_name -> cardea.v1.FileRef
-	31, // 5: cardea.v1.ReadFileRequest.max_wait:type_name -> google.protobuf.Duration
+	39, // 5: cardea.v1.ReadFileRequest.max_wait:type_name -> google.protobuf.Duration
 	7,  // 6: cardea.v1.ReadFileResponse.content:type_name -> cardea.v1.FileContent
 	6,  // 7: cardea.v1.BatchReadFilesRequest.files:type_name -> cardea.v1.FileRef
-	31, // 8: cardea.v1.BatchReadFilesRequest.max_wait:type_name -> google.protobuf.Duration
+	39, // 8: cardea.v1.BatchReadFilesRequest.max_wait:type_name -> google.protobuf.Duration
 	12, // 9: cardea.v1.BatchReadFilesResponse.results:type_name -> cardea.v1.BatchReadResult
 	7,  // 10: cardea.v1.BatchReadResult.content:type_name -> cardea.v1.FileContent
 	13, // 11: cardea.v1.BatchReadResult.error:type_name -> cardea.v1.FileError
 	6,  // 12: cardea.v1.FileError.file:type_name -> cardea.v1.FileRef
-	31, // 13: cardea.v1.TransmitRequest.max_wait:type_name -> google.protobuf.Duration
+	39, // 13: cardea.v1.TransmitRequest.max_wait:type_name -> google.protobuf.Duration
 	17, // 14: cardea.v1.SessionRequest.open:type_name -> cardea.v1.SessionOpen
 	18, // 15: cardea.v1.SessionRequest.end:type_name -> cardea.v1.SessionEnd
-	31, // 16: cardea.v1.SessionOpen.max_wait:type_name -> google.protobuf.Duration
+	39, // 16: cardea.v1.SessionOpen.max_wait:type_name -> google.protobuf.Duration
 	21, // 17: cardea.v1.SessionResponse.granted:type_name -> cardea.v1.SessionGranted
 	22, // 18: cardea.v1.SessionResponse.ended:type_name -> cardea.v1.SessionEnded
 	20, // 19: cardea.v1.SessionResponse.notice:type_name -> cardea.v1.TakeoverNotice
 	2,  // 20: cardea.v1.SessionGranted.card:type_name -> cardea.v1.Card
-	31, // 21: cardea.v1.SessionGranted.idle_limit:type_name -> google.protobuf.Duration
-	31, // 22: cardea.v1.SessionGranted.max_hold:type_name -> google.protobuf.Duration
+	39, // 21: cardea.v1.SessionGranted.idle_limit:type_name -> google.protobuf.Duration
+	39, // 22: cardea.v1.SessionGranted.max_hold:type_name -> google.protobuf.Duration
 	25, // 23: cardea.v1.ListHoldersResponse.queues:type_name -> cardea.v1.CardQueue
 	26, // 24: cardea.v1.CardQueue.holder:type_name -> cardea.v1.CardHolder
 	27, // 25: cardea.v1.CardQueue.waiting:type_name -> cardea.v1.CardWaiter
 	1,  // 26: cardea.v1.CardHolder.priority:type_name -> cardea.v1.QueuePriority
-	31, // 27: cardea.v1.CardHolder.held:type_name -> google.protobuf.Duration
-	31, // 28: cardea.v1.CardHolder.left:type_name -> google.protobuf.Duration
+	39, // 27: cardea.v1.CardHolder.held:type_name -> google.protobuf.Duration
+	39, // 28: cardea.v1.CardHolder.left:type_name -> google.protobuf.Duration
 	1,  // 29: cardea.v1.CardWaiter.priority:type_name -> cardea.v1.QueuePriority
-	31, // 30: cardea.v1.CardWaiter.waited:type_name -> google.protobuf.Duration
-	31, // 31: cardea.v1.CardWaiter.left:type_name -> google.protobuf.Duration
+	39, // 30: cardea.v1.CardWaiter.waited:type_name -> google.protobuf.Duration
+	39, // 31: cardea.v1.CardWaiter.left:type_name -> google.protobuf.Duration
 	29, // 32: cardea.v1.WriteCardRequest.writes:type_name -> cardea.v1.CardFileWrite
-	4,  // 33: cardea.v1.CardService.GetCard:input_type -> cardea.v1.GetCardRequest
-	8,  // 34: cardea.v1.CardService.ReadFile:input_type -> cardea.v1.ReadFileRequest
-	10, // 35: cardea.v1.CardService.BatchReadFiles:input_type -> cardea.v1.BatchReadFilesRequest
-	14, // 36: cardea.v1.CardService.Transmit:input_type -> cardea.v1.TransmitRequest
-	16, // 37: cardea.v1.CardService.Session:input_type -> cardea.v1.SessionRequest
-	23, // 38: cardea.v1.CardService.ListHolders:input_type -> cardea.v1.ListHoldersRequest
-	28, // 39: cardea.v1.CardService.WriteCard:input_type -> cardea.v1.WriteCardRequest
-	5,  // 40: cardea.v1.CardService.GetCard:output_type -> cardea.v1.GetCardResponse
-	9,  // 41: cardea.v1.CardService.ReadFile:output_type -> cardea.v1.ReadFileResponse
-	11, // 42: cardea.v1.CardService.BatchReadFiles:output_type -> cardea.v1.BatchReadFilesResponse
-	15, // 43: cardea.v1.CardService.Transmit:output_type -> cardea.v1.TransmitResponse
-	19, // 44: cardea.v1.CardService.Session:output_type -> cardea.v1.SessionResponse
-	24, // 45: cardea.v1.CardService.ListHolders:output_type -> cardea.v1.ListHoldersResponse
-	30, // 46: cardea.v1.CardService.WriteCard:output_type -> cardea.v1.WriteCardResponse
-	40, // [40:47] is the sub-list for method output_type
-	33, // [33:40] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	39, // 33: cardea.v1.PinStatusRequest.max_wait:type_name -> google.protobuf.Duration
+	40, // 34: cardea.v1.PinStatusResponse.pins:type_name -> cardea.v1.Pin
+	41, // 35: cardea.v1.VerifyPinRequest.source:type_name -> cardea.v1.PinSource
+	39, // 36: cardea.v1.VerifyPinRequest.max_wait:type_name -> google.protobuf.Duration
+	41, // 37: cardea.v1.ChangePinRequest.source:type_name -> cardea.v1.PinSource
+	39, // 38: cardea.v1.ChangePinRequest.max_wait:type_name -> google.protobuf.Duration
+	41, // 39: cardea.v1.UnblockPinRequest.source:type_name -> cardea.v1.PinSource
+	39, // 40: cardea.v1.UnblockPinRequest.max_wait:type_name -> google.protobuf.Duration
+	4,  // 41: cardea.v1.CardService.GetCard:input_type -> cardea.v1.GetCardRequest
+	8,  // 42: cardea.v1.CardService.ReadFile:input_type -> cardea.v1.ReadFileRequest
+	10, // 43: cardea.v1.CardService.BatchReadFiles:input_type -> cardea.v1.BatchReadFilesRequest
+	14, // 44: cardea.v1.CardService.Transmit:input_type -> cardea.v1.TransmitRequest
+	16, // 45: cardea.v1.CardService.Session:input_type -> cardea.v1.SessionRequest
+	23, // 46: cardea.v1.CardService.ListHolders:input_type -> cardea.v1.ListHoldersRequest
+	28, // 47: cardea.v1.CardService.WriteCard:input_type -> cardea.v1.WriteCardRequest
+	31, // 48: cardea.v1.CardService.PinStatus:input_type -> cardea.v1.PinStatusRequest
+	33, // 49: cardea.v1.CardService.VerifyPin:input_type -> cardea.v1.VerifyPinRequest
+	35, // 50: cardea.v1.CardService.ChangePin:input_type -> cardea.v1.ChangePinRequest
+	37, // 51: cardea.v1.CardService.UnblockPin:input_type -> cardea.v1.UnblockPinRequest
+	5,  // 52: cardea.v1.CardService.GetCard:output_type -> cardea.v1.GetCardResponse
+	9,  // 53: cardea.v1.CardService.ReadFile:output_type -> cardea.v1.ReadFileResponse
+	11, // 54: cardea.v1.CardService.BatchReadFiles:output_type -> cardea.v1.BatchReadFilesResponse
+	15, // 55: cardea.v1.CardService.Transmit:output_type -> cardea.v1.TransmitResponse
+	19, // 56: cardea.v1.CardService.Session:output_type -> cardea.v1.SessionResponse
+	24, // 57: cardea.v1.CardService.ListHolders:output_type -> cardea.v1.ListHoldersResponse
+	30, // 58: cardea.v1.CardService.WriteCard:output_type -> cardea.v1.WriteCardResponse
+	32, // 59: cardea.v1.CardService.PinStatus:output_type -> cardea.v1.PinStatusResponse
+	34, // 60: cardea.v1.CardService.VerifyPin:output_type -> cardea.v1.VerifyPinResponse
+	36, // 61: cardea.v1.CardService.ChangePin:output_type -> cardea.v1.ChangePinResponse
+	38, // 62: cardea.v1.CardService.UnblockPin:output_type -> cardea.v1.UnblockPinResponse
+	52, // [52:63] is the sub-list for method output_type
+	41, // [41:52] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_cards_proto_init() }
@@ -2265,6 +2788,7 @@ func file_cardea_v1_cards_proto_init() {
 	if File_cardea_v1_cards_proto != nil {
 		return
 	}
+	file_cardea_v1_pins_proto_init()
 	file_cardea_v1_cards_proto_msgTypes[4].OneofWrappers = []any{
 		(*FileRef_Known)(nil),
 		(*FileRef_Path)(nil),
@@ -2290,7 +2814,7 @@ func file_cardea_v1_cards_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_cards_proto_rawDesc), len(file_cardea_v1_cards_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,10 @@ const (
 	CardService_Session_FullMethodName        = "/cardea.v1.CardService/Session"
 	CardService_ListHolders_FullMethodName    = "/cardea.v1.CardService/ListHolders"
 	CardService_WriteCard_FullMethodName      = "/cardea.v1.CardService/WriteCard"
+	CardService_PinStatus_FullMethodName      = "/cardea.v1.CardService/PinStatus"
+	CardService_VerifyPin_FullMethodName      = "/cardea.v1.CardService/VerifyPin"
+	CardService_ChangePin_FullMethodName      = "/cardea.v1.CardService/ChangePin"
+	CardService_UnblockPin_FullMethodName     = "/cardea.v1.CardService/UnblockPin"
 )
 
 // CardServiceClient is the client API for CardService service.
@@ -80,6 +84,33 @@ type CardServiceClient interface {
 	// Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
 	// CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
 	WriteCard(ctx context.Context, in *WriteCardRequest, opts ...grpc.CallOption) (*WriteCardResponse, error)
+	// PinStatus tells the PINs of a card and how many tries are left; it spends none.
+	// Who: callers with a row for pins.status. Effect: none.
+	// Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+	PinStatus(ctx context.Context, in *PinStatusRequest, opts ...grpc.CallOption) (*PinStatusResponse, error)
+	// VerifyPin presents a PIN. In a session of the same caller it stays verified
+	// until the session ends; without one the call only tells whether it is right.
+	// The retry counter is read before. With as many tries left as the floor, or
+	// fewer, none is spent, unless a person has confirmed that number. A value that
+	// the card has refused is kept as a digest, over restarts, and never presented
+	// again until the PIN has been changed or unblocked.
+	// Who: callers with a row for pins.verify.
+	// Effect: a wrong value spends a try.
+	// Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+	// PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+	// (cannot be the PIN: nothing was presented), and as PinStatus.
+	VerifyPin(ctx context.Context, in *VerifyPinRequest, opts ...grpc.CallOption) (*VerifyPinResponse, error)
+	// ChangePin gives a PIN another value.
+	// Who: callers with a row for pins.change.
+	// Effect: the PIN is the new one; a wrong old value spends a try.
+	// Errors: as VerifyPin.
+	ChangePin(ctx context.Context, in *ChangePinRequest, opts ...grpc.CallOption) (*ChangePinResponse, error)
+	// UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+	// a retry counter of its own; the same care is taken with it.
+	// Who: callers with a row for pins.unblock.
+	// Effect: the PIN is the new one, with all tries; a wrong code spends one.
+	// Errors: as VerifyPin.
+	UnblockPin(ctx context.Context, in *UnblockPinRequest, opts ...grpc.CallOption) (*UnblockPinResponse, error)
 }
 
 type cardServiceClient struct {
@@ -163,6 +194,46 @@ func (c *cardServiceClient) WriteCard(ctx context.Context, in *WriteCardRequest,
 	return out, nil
 }
 
+func (c *cardServiceClient) PinStatus(ctx context.Context, in *PinStatusRequest, opts ...grpc.CallOption) (*PinStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PinStatusResponse)
+	err := c.cc.Invoke(ctx, CardService_PinStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *cardServiceClient) VerifyPin(ctx context.Context, in *VerifyPinRequest, opts ...grpc.CallOption) (*VerifyPinResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VerifyPinResponse)
+	err := c.cc.Invoke(ctx, CardService_VerifyPin_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *cardServiceClient) ChangePin(ctx context.Context, in *ChangePinRequest, opts ...grpc.CallOption) (*ChangePinResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangePinResponse)
+	err := c.cc.Invoke(ctx, CardService_ChangePin_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *cardServiceClient) UnblockPin(ctx context.Context, in *UnblockPinRequest, opts ...grpc.CallOption) (*UnblockPinResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UnblockPinResponse)
+	err := c.cc.Invoke(ctx, CardService_UnblockPin_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CardServiceServer is the server API for CardService service.
 // All implementations must embed UnimplementedCardServiceServer
 // for forward compatibility.
@@ -215,6 +286,33 @@ type CardServiceServer interface {
 	// Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
 	// CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
 	WriteCard(context.Context, *WriteCardRequest) (*WriteCardResponse, error)
+	// PinStatus tells the PINs of a card and how many tries are left; it spends none.
+	// Who: callers with a row for pins.status. Effect: none.
+	// Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+	PinStatus(context.Context, *PinStatusRequest) (*PinStatusResponse, error)
+	// VerifyPin presents a PIN. In a session of the same caller it stays verified
+	// until the session ends; without one the call only tells whether it is right.
+	// The retry counter is read before. With as many tries left as the floor, or
+	// fewer, none is spent, unless a person has confirmed that number. A value that
+	// the card has refused is kept as a digest, over restarts, and never presented
+	// again until the PIN has been changed or unblocked.
+	// Who: callers with a row for pins.verify.
+	// Effect: a wrong value spends a try.
+	// Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+	// PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+	// (cannot be the PIN: nothing was presented), and as PinStatus.
+	VerifyPin(context.Context, *VerifyPinRequest) (*VerifyPinResponse, error)
+	// ChangePin gives a PIN another value.
+	// Who: callers with a row for pins.change.
+	// Effect: the PIN is the new one; a wrong old value spends a try.
+	// Errors: as VerifyPin.
+	ChangePin(context.Context, *ChangePinRequest) (*ChangePinResponse, error)
+	// UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+	// a retry counter of its own; the same care is taken with it.
+	// Who: callers with a row for pins.unblock.
+	// Effect: the PIN is the new one, with all tries; a wrong code spends one.
+	// Errors: as VerifyPin.
+	UnblockPin(context.Context, *UnblockPinRequest) (*UnblockPinResponse, error)
 	mustEmbedUnimplementedCardServiceServer()
 }
 
@@ -245,6 +343,18 @@ func (UnimplementedCardServiceServer) ListHolders(context.Context, *ListHoldersR
 }
 func (UnimplementedCardServiceServer) WriteCard(context.Context, *WriteCardRequest) (*WriteCardResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WriteCard not implemented")
+}
+func (UnimplementedCardServiceServer) PinStatus(context.Context, *PinStatusRequest) (*PinStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PinStatus not implemented")
+}
+func (UnimplementedCardServiceServer) VerifyPin(context.Context, *VerifyPinRequest) (*VerifyPinResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VerifyPin not implemented")
+}
+func (UnimplementedCardServiceServer) ChangePin(context.Context, *ChangePinRequest) (*ChangePinResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangePin not implemented")
+}
+func (UnimplementedCardServiceServer) UnblockPin(context.Context, *UnblockPinRequest) (*UnblockPinResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UnblockPin not implemented")
 }
 func (UnimplementedCardServiceServer) mustEmbedUnimplementedCardServiceServer() {}
 func (UnimplementedCardServiceServer) testEmbeddedByValue()                     {}
@@ -382,6 +492,78 @@ func _CardService_WriteCard_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CardService_PinStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PinStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CardServiceServer).PinStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CardService_PinStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CardServiceServer).PinStatus(ctx, req.(*PinStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CardService_VerifyPin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerifyPinRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CardServiceServer).VerifyPin(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CardService_VerifyPin_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CardServiceServer).VerifyPin(ctx, req.(*VerifyPinRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CardService_ChangePin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangePinRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CardServiceServer).ChangePin(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CardService_ChangePin_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CardServiceServer).ChangePin(ctx, req.(*ChangePinRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CardService_UnblockPin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnblockPinRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CardServiceServer).UnblockPin(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CardService_UnblockPin_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CardServiceServer).UnblockPin(ctx, req.(*UnblockPinRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CardService_ServiceDesc is the grpc.ServiceDesc for CardService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -412,6 +594,22 @@ var CardService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WriteCard",
 			Handler:    _CardService_WriteCard_Handler,
+		},
+		{
+			MethodName: "PinStatus",
+			Handler:    _CardService_PinStatus_Handler,
+		},
+		{
+			MethodName: "VerifyPin",
+			Handler:    _CardService_VerifyPin_Handler,
+		},
+		{
+			MethodName: "ChangePin",
+			Handler:    _CardService_ChangePin_Handler,
+		},
+		{
+			MethodName: "UnblockPin",
+			Handler:    _CardService_UnblockPin_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -74,6 +74,25 @@ const (
 	ErrorReason_ERROR_REASON_CREDENTIAL_REJECTED ErrorReason = 32
 	// FAILED_PRECONDITION: too few tries are left for automation to spend one.
 	ErrorReason_ERROR_REASON_RETRY_FLOOR ErrorReason = 33
+	// PINs and keys.
+	// FAILED_PRECONDITION: this needs a PIN that the caller has not given; metadata names it.
+	ErrorReason_ERROR_REASON_PIN_REQUIRED ErrorReason = 40
+	// FAILED_PRECONDITION: no try is left; the unblocking code helps.
+	ErrorReason_ERROR_REASON_PIN_BLOCKED ErrorReason = 41
+	// ABORTED: another program has verified the PIN; the card is reset after this call.
+	ErrorReason_ERROR_REASON_PIN_VERIFIED_ELSEWHERE ErrorReason = 42
+	// NOT_FOUND: the card has no PIN of that name.
+	ErrorReason_ERROR_REASON_PIN_NOT_FOUND ErrorReason = 43
+	// UNAVAILABLE: no agent is there to ask a person for the PIN.
+	ErrorReason_ERROR_REASON_PIN_AGENT_MISSING ErrorReason = 44
+	// CANCELLED: the person did not give the PIN, or not in time.
+	ErrorReason_ERROR_REASON_PIN_PROMPT_REFUSED ErrorReason = 45
+	// NOT_FOUND: the card has no key of that name, or none that the caller may use.
+	ErrorReason_ERROR_REASON_KEY_NOT_FOUND ErrorReason = 46
+	// FAILED_PRECONDITION: the card does not do this with that key.
+	ErrorReason_ERROR_REASON_KEY_USE_UNSUPPORTED ErrorReason = 47
+	// NOT_FOUND: the caller has no open session of that name.
+	ErrorReason_ERROR_REASON_SESSION_NOT_FOUND ErrorReason = 48
 	// Provisioning.
 	// NOT_FOUND: the card carries neither provisioning data nor a usable key.
 	ErrorReason_ERROR_REASON_NO_PROVISIONING_DATA ErrorReason = 50
@@ -137,6 +156,15 @@ var (
 		31:  "ERROR_REASON_LEASE_ENDED",
 		32:  "ERROR_REASON_CREDENTIAL_REJECTED",
 		33:  "ERROR_REASON_RETRY_FLOOR",
+		40:  "ERROR_REASON_PIN_REQUIRED",
+		41:  "ERROR_REASON_PIN_BLOCKED",
+		42:  "ERROR_REASON_PIN_VERIFIED_ELSEWHERE",
+		43:  "ERROR_REASON_PIN_NOT_FOUND",
+		44:  "ERROR_REASON_PIN_AGENT_MISSING",
+		45:  "ERROR_REASON_PIN_PROMPT_REFUSED",
+		46:  "ERROR_REASON_KEY_NOT_FOUND",
+		47:  "ERROR_REASON_KEY_USE_UNSUPPORTED",
+		48:  "ERROR_REASON_SESSION_NOT_FOUND",
 		50:  "ERROR_REASON_NO_PROVISIONING_DATA",
 		51:  "ERROR_REASON_DOCUMENT_MALFORMED",
 		52:  "ERROR_REASON_PROVISIONING_UNDER_WAY",
@@ -177,6 +205,15 @@ var (
 		"ERROR_REASON_LEASE_ENDED":                   31,
 		"ERROR_REASON_CREDENTIAL_REJECTED":           32,
 		"ERROR_REASON_RETRY_FLOOR":                   33,
+		"ERROR_REASON_PIN_REQUIRED":                  40,
+		"ERROR_REASON_PIN_BLOCKED":                   41,
+		"ERROR_REASON_PIN_VERIFIED_ELSEWHERE":        42,
+		"ERROR_REASON_PIN_NOT_FOUND":                 43,
+		"ERROR_REASON_PIN_AGENT_MISSING":             44,
+		"ERROR_REASON_PIN_PROMPT_REFUSED":            45,
+		"ERROR_REASON_KEY_NOT_FOUND":                 46,
+		"ERROR_REASON_KEY_USE_UNSUPPORTED":           47,
+		"ERROR_REASON_SESSION_NOT_FOUND":             48,
 		"ERROR_REASON_NO_PROVISIONING_DATA":          50,
 		"ERROR_REASON_DOCUMENT_MALFORMED":            51,
 		"ERROR_REASON_PROVISIONING_UNDER_WAY":        52,
@@ -227,8 +264,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xc0\n" +
-	"\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xf9\f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -251,7 +287,16 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\x16ERROR_REASON_CARD_BUSY\x10\x1e\x12\x1c\n" +
 	"\x18ERROR_REASON_LEASE_ENDED\x10\x1f\x12$\n" +
 	" ERROR_REASON_CREDENTIAL_REJECTED\x10 \x12\x1c\n" +
-	"\x18ERROR_REASON_RETRY_FLOOR\x10!\x12%\n" +
+	"\x18ERROR_REASON_RETRY_FLOOR\x10!\x12\x1d\n" +
+	"\x19ERROR_REASON_PIN_REQUIRED\x10(\x12\x1c\n" +
+	"\x18ERROR_REASON_PIN_BLOCKED\x10)\x12'\n" +
+	"#ERROR_REASON_PIN_VERIFIED_ELSEWHERE\x10*\x12\x1e\n" +
+	"\x1aERROR_REASON_PIN_NOT_FOUND\x10+\x12\"\n" +
+	"\x1eERROR_REASON_PIN_AGENT_MISSING\x10,\x12#\n" +
+	"\x1fERROR_REASON_PIN_PROMPT_REFUSED\x10-\x12\x1e\n" +
+	"\x1aERROR_REASON_KEY_NOT_FOUND\x10.\x12$\n" +
+	" ERROR_REASON_KEY_USE_UNSUPPORTED\x10/\x12\"\n" +
+	"\x1eERROR_REASON_SESSION_NOT_FOUND\x100\x12%\n" +
 	"!ERROR_REASON_NO_PROVISIONING_DATA\x102\x12#\n" +
 	"\x1fERROR_REASON_DOCUMENT_MALFORMED\x103\x12'\n" +
 	"#ERROR_REASON_PROVISIONING_UNDER_WAY\x104\x12\"\n" +

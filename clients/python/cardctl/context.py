@@ -24,7 +24,7 @@ EXIT_CODES = {
     1: "the daemon failed, or refused for another reason than those below",
     2: "usage",
     3: "the daemon does not answer",
-    4: "no right: by the daemon's policy, or by the card's access condition",
+    4: "no right: by the daemon's policy, by the card's access condition, or for want of a PIN",
     5: "no reader, no card, or the card does not do its part",
     6: "the server, the network or the trust between device and server",
     130: "interrupted",
@@ -42,9 +42,18 @@ _BY_REASON = {
     "CREDENTIAL_REJECTED": 5,
     "RETRY_FLOOR": 5,
     "LEASE_ENDED": 5,
+    "PIN_REQUIRED": 4,
+    "PIN_BLOCKED": 5,
+    "PIN_VERIFIED_ELSEWHERE": 5,
+    "PIN_NOT_FOUND": 5,
+    "PIN_AGENT_MISSING": 4,
+    "PIN_PROMPT_REFUSED": 4,
+    "KEY_NOT_FOUND": 5,
+    "KEY_USE_UNSUPPORTED": 5,
     "ACCOUNT_NOT_FOUND": 6,
     "CREDENTIALS_REFUSED_BY_SERVER": 6,
     "SESSION_ABORTED_BY_SERVER": 6,
+    "SESSION_NOT_FOUND": 5,
 }
 
 

@@ -6,6 +6,8 @@ from . import (
     admin_commands,
     card_commands,
     history_commands,
+    key_commands,
+    pin_commands,
     provisioning_commands,
     tree_commands,
 )
@@ -16,7 +18,9 @@ __all__ = [
     "card_commands",
     "cli",
     "history_commands",
+    "key_commands",
     "main",
+    "pin_commands",
     "provisioning_commands",
     "tree_commands",
 ]

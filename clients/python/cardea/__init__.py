@@ -15,6 +15,19 @@ from __future__ import annotations
 from .admin import Admin
 from .client import Client, FileData
 from .errors import CardeaError, ConnectionFailedError
+from .keys import AkaResult, DerivedKey
+from .pins import AskPerson, PinValue
 from .session import Session
 
-__all__ = ["Admin", "CardeaError", "Client", "ConnectionFailedError", "FileData", "Session"]
+__all__ = [
+    "Admin",
+    "AkaResult",
+    "AskPerson",
+    "CardeaError",
+    "Client",
+    "ConnectionFailedError",
+    "DerivedKey",
+    "FileData",
+    "PinValue",
+    "Session",
+]

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 
 from cardea.v1 import (
     cards_pb2,
     cards_pb2_grpc,
+    keys_pb2_grpc,
     management_pb2,
     management_pb2_grpc,
     provisioning_pb2,
@@ -26,7 +26,10 @@ from cardea.v1 import (
     tree_pb2_grpc,
 )
 
+from .durations import duration
 from .errors import readable_errors
+from .keys import KeyCalls
+from .pins import PinCalls
 from .session import Session
 
 __all__ = ["DEFAULT_SOCKET", "Client", "FileData", "file_ref", "open_channel"]
@@ -44,7 +47,7 @@ class FileData:
     decoded: Any
 
 
-class Client:
+class Client(PinCalls, KeyCalls):
     """A connection to the daemon. Every method raises :class:`cardea.CardeaError`.
 
     ``target`` is a gRPC target or a path of a Unix socket; by default ``$CARDEA_SOCKET``, or the
@@ -57,6 +60,7 @@ class Client:
         self._timeout_s = timeout_s
         self._readers = readers_pb2_grpc.ReaderServiceStub(self._channel)
         self._cards = cards_pb2_grpc.CardServiceStub(self._channel)
+        self._keys = keys_pb2_grpc.KeyServiceStub(self._channel)
         self._tree = tree_pb2_grpc.TreeServiceStub(self._channel)
         self._provisioning = provisioning_pb2_grpc.ProvisioningServiceStub(self._channel)
         self._management = management_pb2_grpc.ManagementServiceStub(self._channel)
@@ -102,7 +106,7 @@ class Client:
         """One file, by well-known name (``EF.ICCID``) or path (``3F00/2FE2``, ``6F07`` in aid)."""
         with readable_errors(self.target):
             request = cards_pb2.ReadFileRequest(
-                name=name, file=file_ref(file, aid), max_wait=_duration(max_wait_s)
+                name=name, file=file_ref(file, aid), max_wait=duration(max_wait_s)
             )
             return _file(self._cards.ReadFile(request, timeout=self._timeout_s).content)
 
@@ -119,7 +123,7 @@ class Client:
             request = cards_pb2.BatchReadFilesRequest(
                 name=name,
                 files=(file_ref(file, aid) for file in files),
-                max_wait=_duration(max_wait_s),
+                max_wait=duration(max_wait_s),
             )
             results = self._cards.BatchReadFiles(request, timeout=self._timeout_s).results
         return [_file(r.content) if r.HasField("content") else r.error for r in results]
@@ -128,7 +132,7 @@ class Client:
         """One APDU under a lease of its own; for several use :meth:`session`."""
         with readable_errors(self.target):
             request = cards_pb2.TransmitRequest(
-                name=name, command=command, max_wait=_duration(max_wait_s)
+                name=name, command=command, max_wait=duration(max_wait_s)
             )
             return self._cards.Transmit(request, timeout=self._timeout_s).response
 
@@ -136,7 +140,7 @@ class Client:
         self, name: str = "", purpose: str = "", *, max_wait_s: float | None = None
     ) -> Session:
         """A lease, as a context manager."""
-        return Session(self._cards, self.target, name, purpose, _duration(max_wait_s))
+        return Session(self._cards, self.target, name, purpose, duration(max_wait_s))
 
     def holders(self, name: str = "") -> Sequence[cards_pb2.CardQueue]:
         """Who has a card and who waits, in one reader or in every."""
@@ -266,11 +270,3 @@ def _file(content: cards_pb2.FileContent) -> FileData:
         records=tuple(content.records),
         decoded=json.loads(content.decoded_json) if content.decoded_json else None,
     )
-
-
-def _duration(value_s: float | None) -> Duration | None:
-    if value_s is None:
-        return None
-    message = Duration()
-    message.FromMicroseconds(round(value_s * 1e6))
-    return message

@@ -40,6 +40,15 @@ REMEDIES: Mapping[str, str] = {
     "CREDENTIAL_REJECTED": "Check the PIN or key. It is not tried again, each try counts.",
     "RETRY_FLOOR": "Present the right PIN or key with the issuer's own tool first; automation "
     "spends none of the last tries.",
+    "PIN_REQUIRED": "Give the PIN with the call, let a person be asked, or verify it in a session.",
+    "PIN_BLOCKED": "Unblock it with its unblocking code (PUK): cardctl pin unblock",
+    "PIN_VERIFIED_ELSEWHERE": "End this session and try again: the card is reset in between.",
+    "PIN_NOT_FOUND": "List the card's PINs with: cardctl pin status",
+    "PIN_AGENT_MISSING": "Start a PIN agent (cardctl pin agent), or give the PIN with the call.",
+    "PIN_PROMPT_REFUSED": "Ask again when somebody is there.",
+    "KEY_NOT_FOUND": "List the card's keys with: cardctl keys",
+    "KEY_USE_UNSUPPORTED": "cardctl keys shows what each key can be used for.",
+    "SESSION_NOT_FOUND": "Open a session from the same program, and keep it open.",
     "NO_PROVISIONING_DATA": "The card brings neither parameters nor a usable key; ask its issuer.",
     "DOCUMENT_MALFORMED": "The provisioning document on the card is damaged; its issuer can write "
     "it anew.",

@@ -7,13 +7,16 @@ import functools
 import os
 import re
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import structlog
 from cardea.v1 import (
     cards_pb2_grpc,
+    keys_pb2_grpc,
     management_pb2_grpc,
+    pins_pb2_grpc,
     provisioning_pb2_grpc,
     readers_pb2_grpc,
     tree_pb2_grpc,
@@ -26,12 +29,16 @@ from cardd.reader.rejections import RejectionBook
 from cardd.reader.settings import Foreign, ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.access import PolicyInForce
+from cardd.rpc.agents import AgentBook, PinAgentService
+from cardd.rpc.bench import Workshop
 from cardd.rpc.card_writing import CardWriter
 from cardd.rpc.cards import CardService
 from cardd.rpc.desk import Desk
 from cardd.rpc.feed import Feed, Signal
 from cardd.rpc.interceptors import Limits
+from cardd.rpc.keys import KeyService
 from cardd.rpc.management import ManagementService
+from cardd.rpc.pins import PinDesk
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.readers import ReaderBoard, ReaderService
 from cardd.rpc.reading_room import ReadingRoom
@@ -45,18 +52,20 @@ from cardd.rpc.server import (
     activated_socket,
     bind_socket,
 )
+from cardd.rpc.sessions import SessionBook
 from cardd.rpc.tree import TreeService
 from cardd.store import Retention, Store, StoredTree, StoreError, open_store
 from cardd.tree import Acl, ManagementTree, Source, TreeHolder
 
 from .administration import admin_service, admin_socket, reload_policy
 from .config import Config, StoreConfig
+from .derivation import Deriver
 from .device import device_info, nodes_of_device
 from .lane import Lane
 from .ledger import Ledger
 from .lifecycle import StopRequest, notify, on_reload, watchdog
 from .policy import policy_of
-from .provisioner import Provisioner
+from .provisioner import ENVIRONMENT, Provisioner
 
 __all__ = ["StartError", "serve"]
 
@@ -65,7 +74,11 @@ _log = structlog.get_logger("cardd.app")
 GRACE_S = 5.0
 _SCAN_LIMIT_S = 2.0
 # What cannot do its work while there is no pcscd.
-_NEED_PCSC = ("cardea.v1.CardService", "cardea.v1.ProvisioningService")
+_NEED_PCSC = (
+    "cardea.v1.CardService",
+    "cardea.v1.KeyService",
+    "cardea.v1.ProvisioningService",
+)
 
 
 class StartError(Exception):
@@ -129,8 +142,26 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
     lane = Lane("tree")
     cleanup.callback(lane.shutdown)
     ledger = Ledger(store, holder, lane)
-    provisioner = _provisioner(config, supervisor, store, ledger, rejections)
+    connect, settings = _connections(config), _settings(config)
+    provisioner = Provisioner(
+        supervisor,
+        store,
+        ledger,
+        settings,
+        on_insert=config.provisioning.on_insert,
+        max_wait_s=config.sharing.max_wait_s,
+        connect=connect,
+        rejections=rejections,
+    )
     cleanup.callback(provisioner.close)
+    deriver = Deriver(
+        supervisor,
+        settings,
+        ENVIRONMENT,
+        connect=connect,
+        max_wait_s=config.sharing.max_wait_s,
+    )
+    cleanup.callback(deriver.close)
     board = ReaderBoard(supervisor, feed)
     health_changes: set[asyncio.Task[None]] = set()
 
@@ -154,6 +185,9 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
     cleanup.callback(desk.close)
     room = ReadingRoom(desk, supervisor, believe_s=config.sharing.believe_s)
     writer = CardWriter(desk, store, rejections, retry_floor=config.provisioning.retry_floor)
+    sessions, agents = SessionBook(), AgentBook()
+    workshop = Workshop(desk, sessions, rejections, floor=config.provisioning.retry_floor)
+    pins = PinDesk(workshop, agents)
     policy = PolicyInForce(policy_of(config.access), str(path))
     on_reload(functools.partial(_reload, policy, path))
     server = RpcServer(public, policy, _server_options(config), admin)
@@ -170,8 +204,18 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.CardService",
-                CardService(desk, room, writer),
+                CardService(desk, room, writer, sessions, pins),
                 cards_pb2_grpc.add_CardServiceServicer_to_server,
+            ),
+            Service(
+                "cardea.v1.PinAgentService",
+                PinAgentService(agents),
+                pins_pb2_grpc.add_PinAgentServiceServicer_to_server,
+            ),
+            Service(
+                "cardea.v1.KeyService",
+                KeyService(workshop, pins, deriver),
+                keys_pb2_grpc.add_KeyServiceServicer_to_server,
             ),
             Service(
                 "cardea.v1.TreeService",
@@ -227,13 +271,17 @@ def _acls(tree: ManagementTree) -> list[tuple[str, Source, Acl]]:
     return [(claim.path, claim.source, claim.acl) for claim in tree.acls()]
 
 
-def _provisioner(
-    config: Config,
-    supervisor: ReaderSupervisor,
-    store: Store,
-    ledger: Ledger,
-    rejections: RejectionBook,
-) -> Provisioner:
+def _settings(config: Config) -> Settings:
+    return Settings(
+        device=device_info(config.device),
+        retry_floor=config.provisioning.retry_floor,
+        bsf_url=config.network.bsf_url,
+        dm_url=config.network.dm_url,
+    )
+
+
+def _connections(config: Config) -> Callable[[], HttpsClient]:
+    """What makes the HTTPS client of one run."""
     network = config.network
     ca_file = Path(network.ca_file) if network.ca_file else None
     # Reading the system's many takes a tenth of the start; a file that is named is wanted whole.
@@ -250,21 +298,7 @@ def _provisioner(
             max_body_bytes=network.max_response_bytes,
         )
 
-    return Provisioner(
-        supervisor,
-        store,
-        ledger,
-        Settings(
-            device=device_info(config.device),
-            retry_floor=config.provisioning.retry_floor,
-            bsf_url=network.bsf_url,
-            dm_url=network.dm_url,
-        ),
-        on_insert=config.provisioning.on_insert,
-        max_wait_s=config.sharing.max_wait_s,
-        connect=connect,
-        rejections=rejections,
-    )
+    return connect
 
 
 def _log_event(event: ReaderEvent) -> None:

@@ -35,7 +35,7 @@ from cardd.store import Origin, Store, StoreError
 from .ledger import Ledger
 from .story import Story
 
-__all__ = ["AccountInfo", "Provisioner"]
+__all__ = ["ENVIRONMENT", "AccountInfo", "Provisioner"]
 
 _log = structlog.get_logger("cardd.provisioning")
 
@@ -43,7 +43,7 @@ _CALLER = "cardd"
 # What may be better in a while; a card that says nonsense will say it again.
 _WORTH_REPEATING = frozenset({"SERVER_UNREACHABLE", "CARD_BUSY", "CARD_LOST", "STORE_UNAVAILABLE"})
 _FIRST_RETRY_S, _LAST_RETRY_S = 30.0, 3600.0
-_ENVIRONMENT = Environment(
+ENVIRONMENT = Environment(
     now_ms=lambda: time.time_ns() // 1_000_000,
     monotonic_s=time.monotonic,
     random_bytes=secrets.token_bytes,
@@ -316,7 +316,7 @@ class Provisioner:
             server=server,
             store=self._store,
             commit=lambda tree, confirmations: self._ledger.commit(tree, origin, confirmations),
-            environment=_ENVIRONMENT,
+            environment=ENVIRONMENT,
             rejections=(
                 self._rejections.of(card.identity, card.reader, card.insertion) if card else None
             ),
@@ -372,7 +372,7 @@ def _broken_off(card: str, reason: str, message: str) -> ProvisioningResult:
         card_time_s=0.0,
         network_time_s=0.0,
         total_time_s=0.0,
-        ended_at_ms=_ENVIRONMENT.now_ms(),
+        ended_at_ms=ENVIRONMENT.now_ms(),
         reason=reason,
         message=message,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -12,15 +13,21 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cardd.card.errors import MalformedCardData
-from cardd.card.keys import CardKey
+from cardd.card.keys import CardKey, Scheme
+from cardd.card.padding import Hash
 from cardd.card.pkcs15 import Location
 from cardd.card.token import KeyKind
 from cardd.card.uicc import FileSystem
 
-__all__ = ["read_certificate", "read_public_key"]
+__all__ = ["check_signature", "read_certificate", "read_public_key"]
 
 _SPKI = 0xA1  # RSAPublicKeyChoice and ECPublicKeyChoice: spki [1]
 _SEQUENCE = 0x30
+_HASHES = {
+    Hash.SHA256: hashes.SHA256(),
+    Hash.SHA384: hashes.SHA384(),
+    Hash.SHA512: hashes.SHA512(),
+}
 _CLASSES: dict[KeyKind, type[rsa.RSAPublicKey] | type[ec.EllipticCurvePublicKey]] = {
     KeyKind.RSA: rsa.RSAPublicKey,
     KeyKind.EC: ec.EllipticCurvePublicKey,
@@ -75,3 +82,20 @@ def _value(files: FileSystem, location: Location | None, value: bytes) -> bytes:
     if count > 2 or len(value) < 2 + count + length:
         raise MalformedCardData("public key or certificate is cut short", name)
     return value[: 2 + count + length]
+
+
+def check_signature(
+    public_key: bytes, scheme: Scheme, hash: Hash, digest: bytes, signature: bytes
+) -> None:
+    """MalformedCardData if a signature is not by the key: a disturbed card could give it away."""
+    public = load_der_public_key(public_key)
+    prehashed = utils.Prehashed(_HASHES[hash])
+    try:
+        if isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(signature, digest, ec.ECDSA(prehashed))
+        elif isinstance(public, rsa.RSAPublicKey):
+            pss = padding.PSS(padding.MGF1(_HASHES[hash]), hash.size)
+            kind = pss if scheme is Scheme.PSS else padding.PKCS1v15()
+            public.verify(signature, digest, kind, prehashed)
+    except InvalidSignature:
+        raise MalformedCardData("signature that its public key does not confirm") from None

@@ -67,6 +67,10 @@ class Residue:
         elif _channel_of(cla) == 0:
             self._selected |= _by_short_id(command)
 
+    def distrust(self) -> None:
+        """The card has a state that is not this program's doing: it shall be reset."""
+        self._unknown = True
+
     @property
     def cleaning(self) -> Cleaning:
         if self._unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 from .access import Grant, Objects, Policy, PolicyInForce
@@ -29,6 +29,10 @@ class Call:
     policy: Policy | PolicyInForce
     decided: Callable[[Grant | None, Objects], None] = _unheard
     """Told each decision: the row, or None for a refusal, and the objects."""
+
+    def with_right(self, right: str) -> Call:
+        """The same call, judged by another right that part of it takes."""
+        return replace(self, right=right)
 
     def require(self, **objects: Unpack[Objects]) -> None:
         """Insist on the call's right for these objects.

@@ -25,8 +25,10 @@ from .card_writing import CardWriter
 from .desk import Desk, card_name, reader_name
 from .errors import failure_of
 from .holders import queue_message
+from .pins import PinDesk
 from .reading_room import Found, ReadingRoom
 from .refusals import AccessDeniedError, ArgumentInvalidError
+from .sessions import SessionBook
 
 __all__ = ["CardService"]
 
@@ -42,10 +44,19 @@ _KINDS = {
 class CardService(pb_grpc.CardServiceServicer):
     """Each call: whose card, may they, lease, the card layer, back."""
 
-    def __init__(self, desk: Desk, room: ReadingRoom, writer: CardWriter) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        room: ReadingRoom,
+        writer: CardWriter,
+        sessions: SessionBook,
+        pins: PinDesk,
+    ) -> None:
         self._desk = desk
         self._room = room
         self._writer = writer
+        self._sessions = sessions
+        self._pins = pins
 
     async def GetCard(self, request: pb.GetCardRequest, context: Any) -> pb.GetCardResponse:
         call = current_call()
@@ -103,11 +114,14 @@ class CardService(pb_grpc.CardServiceServicer):
         status = self._desk.find(opening.open.name, call)
         _require_whole_card(status, call)
         purpose = opening.open.purpose or "Session"
-        async with self._desk.lease(status, call, purpose, _wait(opening.open)) as lease:
+        async with (
+            self._desk.lease(status, call, purpose, _wait(opening.open)) as lease,
+            self._sessions.opened(call, lease) as name,
+        ):
             notices = _Notices(lease, context) if opening.open.notices else None
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
             status = self._desk.find(reader_name(lease.reader), call)
-            yield pb.SessionResponse(granted=_granted_message(call, status, lease))
+            yield pb.SessionResponse(granted=_granted_message(name, status, lease))
             messages = _Messages(requests, lease)
             while True:
                 request = await (notices.while_waiting(messages) if notices else messages.next())
@@ -133,6 +147,20 @@ class CardService(pb_grpc.CardServiceServicer):
 
     async def WriteCard(self, request: pb.WriteCardRequest, context: Any) -> pb.WriteCardResponse:
         return await self._writer.write(request, current_call())
+
+    async def PinStatus(self, request: pb.PinStatusRequest, context: Any) -> pb.PinStatusResponse:
+        return await self._pins.status(request, current_call())
+
+    async def VerifyPin(self, request: pb.VerifyPinRequest, context: Any) -> pb.VerifyPinResponse:
+        return await self._pins.verify(request, current_call())
+
+    async def ChangePin(self, request: pb.ChangePinRequest, context: Any) -> pb.ChangePinResponse:
+        return await self._pins.change(request, current_call())
+
+    async def UnblockPin(
+        self, request: pb.UnblockPinRequest, context: Any
+    ) -> pb.UnblockPinResponse:
+        return await self._pins.unblock(request, current_call())
 
 
 class _Messages:
@@ -289,9 +317,9 @@ def _card_message(status: ReaderStatus) -> pb.Card:
     )
 
 
-def _granted_message(call: Call, status: ReaderStatus, lease: Lease) -> pb.SessionGranted:
+def _granted_message(session: str, status: ReaderStatus, lease: Lease) -> pb.SessionGranted:
     return pb.SessionGranted(
-        session=f"sessions/{call.id}",
+        session=session,
         card=_card_message(status),
         idle_limit=convert.duration(lease.idle_limit_s),
         max_hold=convert.duration(lease.max_hold_s),

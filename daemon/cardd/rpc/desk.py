@@ -97,9 +97,7 @@ class Desk:
             ReaderNotFound, PcscUnavailable.
         """
         if name.startswith(READERS):
-            reader = unquote(name.removeprefix(READERS))
-            call.require(reader=reader)
-            return self._readers.reader(reader)
+            return self.find_reader(unquote(name.removeprefix(READERS)), call)
         if name.startswith(CARDS):
             found = self._readers.find_card(name.removeprefix(CARDS))
             call.require(reader=found.name)
@@ -111,6 +109,11 @@ class Desk:
     def queue(self, reader: str) -> Queue:
         """Who has a reader's card and who waits. Raises ReaderNotFound."""
         return self._readers.queue(reader)
+
+    def find_reader(self, reader: str, call: Call) -> ReaderStatus:
+        """A reader by its PC/SC name. AccessDeniedError, ReaderNotFound."""
+        call.require(reader=reader)
+        return self._readers.reader(reader)
 
     async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
         """The same reader once its card is identified, if one has only just been inserted.
@@ -167,9 +170,12 @@ class Desk:
 
         If the caller leaves, the lease is aborted, and the job's next APDU fails.
         """
-        loop = asyncio.get_running_loop()
         async with self.lease(status, call, purpose, max_wait, priority) as lease:
-            return await loop.run_in_executor(self._threads, job, lease)
+            return await self.run(lambda: job(lease))
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """Run ``job``, which may block, in a thread. The caller sees to the lease."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, job)
 
     def wait_s(self, max_wait: Duration | None) -> float:
         """How long a call waits for the card; ArgumentInvalidError."""

@@ -60,7 +60,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         return self._wrap(handler, str(handler_call_details.method))
 
     def _wrap(self, handler: Any, method: str) -> Any:
-        endless = method.rpartition("/")[2].startswith("Watch")
+        endless = method.rpartition("/")[2].startswith(("Watch", "Serve"))
         streaming = handler.request_streaming or handler.response_streaming
         kind = "watches" if endless else "streams" if streaming else "calls"
 

@@ -18,9 +18,12 @@ __all__ = [
     "EventsGoneError",
     "LimitReachedError",
     "NodeNotFoundError",
+    "PinAgentMissingError",
+    "PinPromptRefusedError",
     "PolicyInvalidError",
     "RefusalError",
     "RunFailedError",
+    "SessionNotFoundError",
 ]
 
 
@@ -92,6 +95,33 @@ class CardNotFoundError(RefusalError):
     """No card of that name is inserted, or none at all, or more than one where one was meant."""
 
     reason = pb.ERROR_REASON_CARD_NOT_FOUND
+
+
+class SessionNotFoundError(RefusalError):
+    """The caller has no open session of that name."""
+
+    reason = pb.ERROR_REASON_SESSION_NOT_FOUND
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f"this caller has no open session {session}", session=session)
+
+
+class PinAgentMissingError(RefusalError):
+    """There is no agent that could ask a person."""
+
+    reason = pb.ERROR_REASON_PIN_AGENT_MISSING
+
+    def __init__(self) -> None:
+        super().__init__("no PIN agent serves this user")
+
+
+class PinPromptRefusedError(RefusalError):
+    """The person does not want to give the PIN, or did not in time."""
+
+    reason = pb.ERROR_REASON_PIN_PROMPT_REFUSED
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the PIN was not given: {why}")
 
 
 class DocumentNotOnCardError(RefusalError):

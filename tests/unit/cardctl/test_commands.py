@@ -13,8 +13,9 @@ from cardea.errors import REMEDIES
 from click.testing import CliRunner, Result
 
 COMMANDS = {
-    "accounts", "admin", "card", "diff", "explain", "history", "preview", "provision", "read",
-    "readers", "rollback", "status", "sync", "transmit", "tree", "watch", "write-card",
+    "accounts", "admin", "card", "certificate", "decrypt", "diff", "explain", "history", "keys",
+    "pin", "preview", "provision", "public-key", "read", "readers", "rollback", "sign", "status",
+    "sync", "transmit", "tree", "watch", "write-card",
 }  # fmt: skip
 
 

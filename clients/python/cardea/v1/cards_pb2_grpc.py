@@ -75,6 +75,26 @@ class CardServiceStub:
                 request_serializer=cardea_dot_v1_dot_cards__pb2.WriteCardRequest.SerializeToString,
                 response_deserializer=cardea_dot_v1_dot_cards__pb2.WriteCardResponse.FromString,
                 _registered_method=True)
+        self.PinStatus = channel.unary_unary(
+                '/cardea.v1.CardService/PinStatus',
+                request_serializer=cardea_dot_v1_dot_cards__pb2.PinStatusRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_cards__pb2.PinStatusResponse.FromString,
+                _registered_method=True)
+        self.VerifyPin = channel.unary_unary(
+                '/cardea.v1.CardService/VerifyPin',
+                request_serializer=cardea_dot_v1_dot_cards__pb2.VerifyPinRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_cards__pb2.VerifyPinResponse.FromString,
+                _registered_method=True)
+        self.ChangePin = channel.unary_unary(
+                '/cardea.v1.CardService/ChangePin',
+                request_serializer=cardea_dot_v1_dot_cards__pb2.ChangePinRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_cards__pb2.ChangePinResponse.FromString,
+                _registered_method=True)
+        self.UnblockPin = channel.unary_unary(
+                '/cardea.v1.CardService/UnblockPin',
+                request_serializer=cardea_dot_v1_dot_cards__pb2.UnblockPinRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_cards__pb2.UnblockPinResponse.FromString,
+                _registered_method=True)
 
 
 class CardServiceServicer:
@@ -162,6 +182,53 @@ class CardServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PinStatus(self, request, context):
+        """PinStatus tells the PINs of a card and how many tries are left; it spends none.
+        Who: callers with a row for pins.status. Effect: none.
+        Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyPin(self, request, context):
+        """VerifyPin presents a PIN. In a session of the same caller it stays verified
+        until the session ends; without one the call only tells whether it is right.
+        The retry counter is read before. With as many tries left as the floor, or
+        fewer, none is spent, unless a person has confirmed that number. A value that
+        the card has refused is kept as a digest, over restarts, and never presented
+        again until the PIN has been changed or unblocked.
+        Who: callers with a row for pins.verify.
+        Effect: a wrong value spends a try.
+        Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+        PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+        (cannot be the PIN: nothing was presented), and as PinStatus.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePin(self, request, context):
+        """ChangePin gives a PIN another value.
+        Who: callers with a row for pins.change.
+        Effect: the PIN is the new one; a wrong old value spends a try.
+        Errors: as VerifyPin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnblockPin(self, request, context):
+        """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+        a retry counter of its own; the same care is taken with it.
+        Who: callers with a row for pins.unblock.
+        Effect: the PIN is the new one, with all tries; a wrong code spends one.
+        Errors: as VerifyPin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CardServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -199,6 +266,26 @@ def add_CardServiceServicer_to_server(servicer, server):
                     servicer.WriteCard,
                     request_deserializer=cardea_dot_v1_dot_cards__pb2.WriteCardRequest.FromString,
                     response_serializer=cardea_dot_v1_dot_cards__pb2.WriteCardResponse.SerializeToString,
+            ),
+            'PinStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinStatus,
+                    request_deserializer=cardea_dot_v1_dot_cards__pb2.PinStatusRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_cards__pb2.PinStatusResponse.SerializeToString,
+            ),
+            'VerifyPin': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyPin,
+                    request_deserializer=cardea_dot_v1_dot_cards__pb2.VerifyPinRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_cards__pb2.VerifyPinResponse.SerializeToString,
+            ),
+            'ChangePin': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePin,
+                    request_deserializer=cardea_dot_v1_dot_cards__pb2.ChangePinRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_cards__pb2.ChangePinResponse.SerializeToString,
+            ),
+            'UnblockPin': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnblockPin,
+                    request_deserializer=cardea_dot_v1_dot_cards__pb2.UnblockPinRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_cards__pb2.UnblockPinResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -396,6 +483,114 @@ class CardService:
             '/cardea.v1.CardService/WriteCard',
             cardea_dot_v1_dot_cards__pb2.WriteCardRequest.SerializeToString,
             cardea_dot_v1_dot_cards__pb2.WriteCardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.CardService/PinStatus',
+            cardea_dot_v1_dot_cards__pb2.PinStatusRequest.SerializeToString,
+            cardea_dot_v1_dot_cards__pb2.PinStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyPin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.CardService/VerifyPin',
+            cardea_dot_v1_dot_cards__pb2.VerifyPinRequest.SerializeToString,
+            cardea_dot_v1_dot_cards__pb2.VerifyPinResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.CardService/ChangePin',
+            cardea_dot_v1_dot_cards__pb2.ChangePinRequest.SerializeToString,
+            cardea_dot_v1_dot_cards__pb2.ChangePinResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnblockPin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.CardService/UnblockPin',
+            cardea_dot_v1_dot_cards__pb2.UnblockPinRequest.SerializeToString,
+            cardea_dot_v1_dot_cards__pb2.UnblockPinResponse.FromString,
             options,
             channel_credentials,
             insecure,

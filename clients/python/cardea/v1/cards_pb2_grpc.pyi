@@ -87,6 +87,37 @@ class CardServiceStub:
     Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
     CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
     """
+    PinStatus: _grpc.UnaryUnaryMultiCallable[_cards_pb2.PinStatusRequest, _cards_pb2.PinStatusResponse]
+    """PinStatus tells the PINs of a card and how many tries are left; it spends none.
+    Who: callers with a row for pins.status. Effect: none.
+    Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+    """
+    VerifyPin: _grpc.UnaryUnaryMultiCallable[_cards_pb2.VerifyPinRequest, _cards_pb2.VerifyPinResponse]
+    """VerifyPin presents a PIN. In a session of the same caller it stays verified
+    until the session ends; without one the call only tells whether it is right.
+    The retry counter is read before. With as many tries left as the floor, or
+    fewer, none is spent, unless a person has confirmed that number. A value that
+    the card has refused is kept as a digest, over restarts, and never presented
+    again until the PIN has been changed or unblocked.
+    Who: callers with a row for pins.verify.
+    Effect: a wrong value spends a try.
+    Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+    PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+    (cannot be the PIN: nothing was presented), and as PinStatus.
+    """
+    ChangePin: _grpc.UnaryUnaryMultiCallable[_cards_pb2.ChangePinRequest, _cards_pb2.ChangePinResponse]
+    """ChangePin gives a PIN another value.
+    Who: callers with a row for pins.change.
+    Effect: the PIN is the new one; a wrong old value spends a try.
+    Errors: as VerifyPin.
+    """
+    UnblockPin: _grpc.UnaryUnaryMultiCallable[_cards_pb2.UnblockPinRequest, _cards_pb2.UnblockPinResponse]
+    """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+    a retry counter of its own; the same care is taken with it.
+    Who: callers with a row for pins.unblock.
+    Effect: the PIN is the new one, with all tries; a wrong code spends one.
+    Errors: as VerifyPin.
+    """
 
 @_typing.type_check_only
 class CardServiceAsyncStub(CardServiceStub):
@@ -146,6 +177,37 @@ class CardServiceAsyncStub(CardServiceStub):
     Who: callers with a row for cards.write. Effect: idempotent by request_id.
     Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
     CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+    """
+    PinStatus: _aio.UnaryUnaryMultiCallable[_cards_pb2.PinStatusRequest, _cards_pb2.PinStatusResponse]  # type: ignore[assignment]
+    """PinStatus tells the PINs of a card and how many tries are left; it spends none.
+    Who: callers with a row for pins.status. Effect: none.
+    Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+    """
+    VerifyPin: _aio.UnaryUnaryMultiCallable[_cards_pb2.VerifyPinRequest, _cards_pb2.VerifyPinResponse]  # type: ignore[assignment]
+    """VerifyPin presents a PIN. In a session of the same caller it stays verified
+    until the session ends; without one the call only tells whether it is right.
+    The retry counter is read before. With as many tries left as the floor, or
+    fewer, none is spent, unless a person has confirmed that number. A value that
+    the card has refused is kept as a digest, over restarts, and never presented
+    again until the PIN has been changed or unblocked.
+    Who: callers with a row for pins.verify.
+    Effect: a wrong value spends a try.
+    Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+    PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+    (cannot be the PIN: nothing was presented), and as PinStatus.
+    """
+    ChangePin: _aio.UnaryUnaryMultiCallable[_cards_pb2.ChangePinRequest, _cards_pb2.ChangePinResponse]  # type: ignore[assignment]
+    """ChangePin gives a PIN another value.
+    Who: callers with a row for pins.change.
+    Effect: the PIN is the new one; a wrong old value spends a try.
+    Errors: as VerifyPin.
+    """
+    UnblockPin: _aio.UnaryUnaryMultiCallable[_cards_pb2.UnblockPinRequest, _cards_pb2.UnblockPinResponse]  # type: ignore[assignment]
+    """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+    a retry counter of its own; the same care is taken with it.
+    Who: callers with a row for pins.unblock.
+    Effect: the PIN is the new one, with all tries; a wrong code spends one.
+    Errors: as VerifyPin.
     """
 
 class CardServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -245,6 +307,61 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         Who: callers with a row for cards.write. Effect: idempotent by request_id.
         Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
         CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+        """
+
+    @_abc_1.abstractmethod
+    def PinStatus(
+        self,
+        request: _cards_pb2.PinStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cards_pb2.PinStatusResponse, _abc.Awaitable[_cards_pb2.PinStatusResponse]]:
+        """PinStatus tells the PINs of a card and how many tries are left; it spends none.
+        Who: callers with a row for pins.status. Effect: none.
+        Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyPin(
+        self,
+        request: _cards_pb2.VerifyPinRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cards_pb2.VerifyPinResponse, _abc.Awaitable[_cards_pb2.VerifyPinResponse]]:
+        """VerifyPin presents a PIN. In a session of the same caller it stays verified
+        until the session ends; without one the call only tells whether it is right.
+        The retry counter is read before. With as many tries left as the floor, or
+        fewer, none is spent, unless a person has confirmed that number. A value that
+        the card has refused is kept as a digest, over restarts, and never presented
+        again until the PIN has been changed or unblocked.
+        Who: callers with a row for pins.verify.
+        Effect: a wrong value spends a try.
+        Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+        PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+        (cannot be the PIN: nothing was presented), and as PinStatus.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangePin(
+        self,
+        request: _cards_pb2.ChangePinRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cards_pb2.ChangePinResponse, _abc.Awaitable[_cards_pb2.ChangePinResponse]]:
+        """ChangePin gives a PIN another value.
+        Who: callers with a row for pins.change.
+        Effect: the PIN is the new one; a wrong old value spends a try.
+        Errors: as VerifyPin.
+        """
+
+    @_abc_1.abstractmethod
+    def UnblockPin(
+        self,
+        request: _cards_pb2.UnblockPinRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cards_pb2.UnblockPinResponse, _abc.Awaitable[_cards_pb2.UnblockPinResponse]]:
+        """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+        a retry counter of its own; the same care is taken with it.
+        Who: callers with a row for pins.unblock.
+        Effect: the PIN is the new one, with all tries; a wrong code spends one.
+        Errors: as VerifyPin.
         """
 
 def add_CardServiceServicer_to_server(servicer: CardServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

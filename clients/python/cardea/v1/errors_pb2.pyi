@@ -71,6 +71,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: a PIN or key was rejected. It is never tried again."""
     ERROR_REASON_RETRY_FLOOR: _ErrorReason.ValueType  # 33
     """FAILED_PRECONDITION: too few tries are left for automation to spend one."""
+    ERROR_REASON_PIN_REQUIRED: _ErrorReason.ValueType  # 40
+    """PINs and keys.
+    FAILED_PRECONDITION: this needs a PIN that the caller has not given; metadata names it.
+    """
+    ERROR_REASON_PIN_BLOCKED: _ErrorReason.ValueType  # 41
+    """FAILED_PRECONDITION: no try is left; the unblocking code helps."""
+    ERROR_REASON_PIN_VERIFIED_ELSEWHERE: _ErrorReason.ValueType  # 42
+    """ABORTED: another program has verified the PIN; the card is reset after this call."""
+    ERROR_REASON_PIN_NOT_FOUND: _ErrorReason.ValueType  # 43
+    """NOT_FOUND: the card has no PIN of that name."""
+    ERROR_REASON_PIN_AGENT_MISSING: _ErrorReason.ValueType  # 44
+    """UNAVAILABLE: no agent is there to ask a person for the PIN."""
+    ERROR_REASON_PIN_PROMPT_REFUSED: _ErrorReason.ValueType  # 45
+    """CANCELLED: the person did not give the PIN, or not in time."""
+    ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 46
+    """NOT_FOUND: the card has no key of that name, or none that the caller may use."""
+    ERROR_REASON_KEY_USE_UNSUPPORTED: _ErrorReason.ValueType  # 47
+    """FAILED_PRECONDITION: the card does not do this with that key."""
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 48
+    """NOT_FOUND: the caller has no open session of that name."""
     ERROR_REASON_NO_PROVISIONING_DATA: _ErrorReason.ValueType  # 50
     """Provisioning.
     NOT_FOUND: the card carries neither provisioning data nor a usable key.
@@ -168,6 +188,26 @@ ERROR_REASON_CREDENTIAL_REJECTED: ErrorReason.ValueType  # 32
 """FAILED_PRECONDITION: a PIN or key was rejected. It is never tried again."""
 ERROR_REASON_RETRY_FLOOR: ErrorReason.ValueType  # 33
 """FAILED_PRECONDITION: too few tries are left for automation to spend one."""
+ERROR_REASON_PIN_REQUIRED: ErrorReason.ValueType  # 40
+"""PINs and keys.
+FAILED_PRECONDITION: this needs a PIN that the caller has not given; metadata names it.
+"""
+ERROR_REASON_PIN_BLOCKED: ErrorReason.ValueType  # 41
+"""FAILED_PRECONDITION: no try is left; the unblocking code helps."""
+ERROR_REASON_PIN_VERIFIED_ELSEWHERE: ErrorReason.ValueType  # 42
+"""ABORTED: another program has verified the PIN; the card is reset after this call."""
+ERROR_REASON_PIN_NOT_FOUND: ErrorReason.ValueType  # 43
+"""NOT_FOUND: the card has no PIN of that name."""
+ERROR_REASON_PIN_AGENT_MISSING: ErrorReason.ValueType  # 44
+"""UNAVAILABLE: no agent is there to ask a person for the PIN."""
+ERROR_REASON_PIN_PROMPT_REFUSED: ErrorReason.ValueType  # 45
+"""CANCELLED: the person did not give the PIN, or not in time."""
+ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 46
+"""NOT_FOUND: the card has no key of that name, or none that the caller may use."""
+ERROR_REASON_KEY_USE_UNSUPPORTED: ErrorReason.ValueType  # 47
+"""FAILED_PRECONDITION: the card does not do this with that key."""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 48
+"""NOT_FOUND: the caller has no open session of that name."""
 ERROR_REASON_NO_PROVISIONING_DATA: ErrorReason.ValueType  # 50
 """Provisioning.
 NOT_FOUND: the card carries neither provisioning data nor a usable key.

@@ -21,6 +21,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.js";
+import { Pin, PinSource } from "./pins.js";
 
 export enum ApplicationKind {
   APPLICATION_KIND_UNSPECIFIED = 0,
@@ -375,6 +376,60 @@ export interface WriteCardResponse {
    * has the content already is left alone, and the key is not presented.
    */
   changed: boolean[];
+}
+
+export interface PinStatusRequest {
+  /** cards/{card} or readers/{reader}; empty: the only card. */
+  name: string;
+  /** sessions/{id} of the same caller; empty: under a lease of its own. */
+  session: string;
+  maxWait: Duration | undefined;
+}
+
+export interface PinStatusResponse {
+  pins: Pin[];
+}
+
+export interface VerifyPinRequest {
+  /** cards/{card} or readers/{reader}; empty: the only card. */
+  name: string;
+  /** Last part of Pin.name; empty: the card's first. */
+  pin: string;
+  source:
+    | PinSource
+    | undefined;
+  /** sessions/{id} of the same caller. */
+  session: string;
+  maxWait: Duration | undefined;
+}
+
+export interface VerifyPinResponse {
+}
+
+export interface ChangePinRequest {
+  name: string;
+  pin: string;
+  /** The old value; from an agent both come. */
+  source: PinSource | undefined;
+  newValue: Buffer;
+  session: string;
+  maxWait: Duration | undefined;
+}
+
+export interface ChangePinResponse {
+}
+
+export interface UnblockPinRequest {
+  name: string;
+  pin: string;
+  /** The unblocking code; from an agent both come. */
+  source: PinSource | undefined;
+  newValue: Buffer;
+  session: string;
+  maxWait: Duration | undefined;
+}
+
+export interface UnblockPinResponse {
 }
 
 function createBaseCard(): Card {
@@ -3353,6 +3408,799 @@ export const WriteCardResponse: MessageFns<WriteCardResponse> = {
   },
 };
 
+function createBasePinStatusRequest(): PinStatusRequest {
+  return { name: "", session: "", maxWait: undefined };
+}
+
+export const PinStatusRequest: MessageFns<PinStatusRequest> = {
+  encode(message: PinStatusRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.session !== "") {
+      writer.uint32(18).string(message.session);
+    }
+    if (message.maxWait !== undefined) {
+      Duration.encode(message.maxWait, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinStatusRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinStatusRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.session = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.maxWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PinStatusRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      session: isSet(object.session) ? globalThis.String(object.session) : "",
+      maxWait: isSet(object.maxWait)
+        ? Duration.fromJSON(object.maxWait)
+        : isSet(object.max_wait)
+        ? Duration.fromJSON(object.max_wait)
+        : undefined,
+    };
+  },
+
+  toJSON(message: PinStatusRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.session !== "") {
+      obj.session = message.session;
+    }
+    if (message.maxWait !== undefined) {
+      obj.maxWait = Duration.toJSON(message.maxWait);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PinStatusRequest>, I>>(base?: I): PinStatusRequest {
+    return PinStatusRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PinStatusRequest>, I>>(object: I): PinStatusRequest {
+    const message = createBasePinStatusRequest();
+    message.name = object.name ?? "";
+    message.session = object.session ?? "";
+    message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
+      ? Duration.fromPartial(object.maxWait)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePinStatusResponse(): PinStatusResponse {
+  return { pins: [] };
+}
+
+export const PinStatusResponse: MessageFns<PinStatusResponse> = {
+  encode(message: PinStatusResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pins) {
+      Pin.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PinStatusResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePinStatusResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pins.push(Pin.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PinStatusResponse {
+    return { pins: globalThis.Array.isArray(object?.pins) ? object.pins.map((e: any) => Pin.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: PinStatusResponse): unknown {
+    const obj: any = {};
+    if (message.pins?.length) {
+      obj.pins = message.pins.map((e) => Pin.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PinStatusResponse>, I>>(base?: I): PinStatusResponse {
+    return PinStatusResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PinStatusResponse>, I>>(object: I): PinStatusResponse {
+    const message = createBasePinStatusResponse();
+    message.pins = object.pins?.map((e) => Pin.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVerifyPinRequest(): VerifyPinRequest {
+  return { name: "", pin: "", source: undefined, session: "", maxWait: undefined };
+}
+
+export const VerifyPinRequest: MessageFns<VerifyPinRequest> = {
+  encode(message: VerifyPinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.pin !== "") {
+      writer.uint32(18).string(message.pin);
+    }
+    if (message.source !== undefined) {
+      PinSource.encode(message.source, writer.uint32(26).fork()).join();
+    }
+    if (message.session !== "") {
+      writer.uint32(34).string(message.session);
+    }
+    if (message.maxWait !== undefined) {
+      Duration.encode(message.maxWait, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyPinRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyPinRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pin = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = PinSource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.session = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.maxWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyPinRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      pin: isSet(object.pin) ? globalThis.String(object.pin) : "",
+      source: isSet(object.source) ? PinSource.fromJSON(object.source) : undefined,
+      session: isSet(object.session) ? globalThis.String(object.session) : "",
+      maxWait: isSet(object.maxWait)
+        ? Duration.fromJSON(object.maxWait)
+        : isSet(object.max_wait)
+        ? Duration.fromJSON(object.max_wait)
+        : undefined,
+    };
+  },
+
+  toJSON(message: VerifyPinRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.pin !== "") {
+      obj.pin = message.pin;
+    }
+    if (message.source !== undefined) {
+      obj.source = PinSource.toJSON(message.source);
+    }
+    if (message.session !== "") {
+      obj.session = message.session;
+    }
+    if (message.maxWait !== undefined) {
+      obj.maxWait = Duration.toJSON(message.maxWait);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<VerifyPinRequest>, I>>(base?: I): VerifyPinRequest {
+    return VerifyPinRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<VerifyPinRequest>, I>>(object: I): VerifyPinRequest {
+    const message = createBaseVerifyPinRequest();
+    message.name = object.name ?? "";
+    message.pin = object.pin ?? "";
+    message.source = (object.source !== undefined && object.source !== null)
+      ? PinSource.fromPartial(object.source)
+      : undefined;
+    message.session = object.session ?? "";
+    message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
+      ? Duration.fromPartial(object.maxWait)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVerifyPinResponse(): VerifyPinResponse {
+  return {};
+}
+
+export const VerifyPinResponse: MessageFns<VerifyPinResponse> = {
+  encode(_: VerifyPinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyPinResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyPinResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): VerifyPinResponse {
+    return {};
+  },
+
+  toJSON(_: VerifyPinResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<VerifyPinResponse>, I>>(base?: I): VerifyPinResponse {
+    return VerifyPinResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<VerifyPinResponse>, I>>(_: I): VerifyPinResponse {
+    const message = createBaseVerifyPinResponse();
+    return message;
+  },
+};
+
+function createBaseChangePinRequest(): ChangePinRequest {
+  return { name: "", pin: "", source: undefined, newValue: Buffer.alloc(0), session: "", maxWait: undefined };
+}
+
+export const ChangePinRequest: MessageFns<ChangePinRequest> = {
+  encode(message: ChangePinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.pin !== "") {
+      writer.uint32(18).string(message.pin);
+    }
+    if (message.source !== undefined) {
+      PinSource.encode(message.source, writer.uint32(26).fork()).join();
+    }
+    if (message.newValue.length !== 0) {
+      writer.uint32(34).bytes(message.newValue);
+    }
+    if (message.session !== "") {
+      writer.uint32(42).string(message.session);
+    }
+    if (message.maxWait !== undefined) {
+      Duration.encode(message.maxWait, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangePinRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangePinRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pin = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = PinSource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.newValue = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.session = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.maxWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChangePinRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      pin: isSet(object.pin) ? globalThis.String(object.pin) : "",
+      source: isSet(object.source) ? PinSource.fromJSON(object.source) : undefined,
+      newValue: isSet(object.newValue)
+        ? Buffer.from(bytesFromBase64(object.newValue))
+        : isSet(object.new_value)
+        ? Buffer.from(bytesFromBase64(object.new_value))
+        : Buffer.alloc(0),
+      session: isSet(object.session) ? globalThis.String(object.session) : "",
+      maxWait: isSet(object.maxWait)
+        ? Duration.fromJSON(object.maxWait)
+        : isSet(object.max_wait)
+        ? Duration.fromJSON(object.max_wait)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ChangePinRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.pin !== "") {
+      obj.pin = message.pin;
+    }
+    if (message.source !== undefined) {
+      obj.source = PinSource.toJSON(message.source);
+    }
+    if (message.newValue.length !== 0) {
+      obj.newValue = base64FromBytes(message.newValue);
+    }
+    if (message.session !== "") {
+      obj.session = message.session;
+    }
+    if (message.maxWait !== undefined) {
+      obj.maxWait = Duration.toJSON(message.maxWait);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ChangePinRequest>, I>>(base?: I): ChangePinRequest {
+    return ChangePinRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ChangePinRequest>, I>>(object: I): ChangePinRequest {
+    const message = createBaseChangePinRequest();
+    message.name = object.name ?? "";
+    message.pin = object.pin ?? "";
+    message.source = (object.source !== undefined && object.source !== null)
+      ? PinSource.fromPartial(object.source)
+      : undefined;
+    message.newValue = object.newValue ?? Buffer.alloc(0);
+    message.session = object.session ?? "";
+    message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
+      ? Duration.fromPartial(object.maxWait)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseChangePinResponse(): ChangePinResponse {
+  return {};
+}
+
+export const ChangePinResponse: MessageFns<ChangePinResponse> = {
+  encode(_: ChangePinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangePinResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangePinResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ChangePinResponse {
+    return {};
+  },
+
+  toJSON(_: ChangePinResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ChangePinResponse>, I>>(base?: I): ChangePinResponse {
+    return ChangePinResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ChangePinResponse>, I>>(_: I): ChangePinResponse {
+    const message = createBaseChangePinResponse();
+    return message;
+  },
+};
+
+function createBaseUnblockPinRequest(): UnblockPinRequest {
+  return { name: "", pin: "", source: undefined, newValue: Buffer.alloc(0), session: "", maxWait: undefined };
+}
+
+export const UnblockPinRequest: MessageFns<UnblockPinRequest> = {
+  encode(message: UnblockPinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.pin !== "") {
+      writer.uint32(18).string(message.pin);
+    }
+    if (message.source !== undefined) {
+      PinSource.encode(message.source, writer.uint32(26).fork()).join();
+    }
+    if (message.newValue.length !== 0) {
+      writer.uint32(34).bytes(message.newValue);
+    }
+    if (message.session !== "") {
+      writer.uint32(42).string(message.session);
+    }
+    if (message.maxWait !== undefined) {
+      Duration.encode(message.maxWait, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnblockPinRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnblockPinRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pin = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = PinSource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.newValue = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.session = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.maxWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UnblockPinRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      pin: isSet(object.pin) ? globalThis.String(object.pin) : "",
+      source: isSet(object.source) ? PinSource.fromJSON(object.source) : undefined,
+      newValue: isSet(object.newValue)
+        ? Buffer.from(bytesFromBase64(object.newValue))
+        : isSet(object.new_value)
+        ? Buffer.from(bytesFromBase64(object.new_value))
+        : Buffer.alloc(0),
+      session: isSet(object.session) ? globalThis.String(object.session) : "",
+      maxWait: isSet(object.maxWait)
+        ? Duration.fromJSON(object.maxWait)
+        : isSet(object.max_wait)
+        ? Duration.fromJSON(object.max_wait)
+        : undefined,
+    };
+  },
+
+  toJSON(message: UnblockPinRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.pin !== "") {
+      obj.pin = message.pin;
+    }
+    if (message.source !== undefined) {
+      obj.source = PinSource.toJSON(message.source);
+    }
+    if (message.newValue.length !== 0) {
+      obj.newValue = base64FromBytes(message.newValue);
+    }
+    if (message.session !== "") {
+      obj.session = message.session;
+    }
+    if (message.maxWait !== undefined) {
+      obj.maxWait = Duration.toJSON(message.maxWait);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UnblockPinRequest>, I>>(base?: I): UnblockPinRequest {
+    return UnblockPinRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UnblockPinRequest>, I>>(object: I): UnblockPinRequest {
+    const message = createBaseUnblockPinRequest();
+    message.name = object.name ?? "";
+    message.pin = object.pin ?? "";
+    message.source = (object.source !== undefined && object.source !== null)
+      ? PinSource.fromPartial(object.source)
+      : undefined;
+    message.newValue = object.newValue ?? Buffer.alloc(0);
+    message.session = object.session ?? "";
+    message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
+      ? Duration.fromPartial(object.maxWait)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUnblockPinResponse(): UnblockPinResponse {
+  return {};
+}
+
+export const UnblockPinResponse: MessageFns<UnblockPinResponse> = {
+  encode(_: UnblockPinResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnblockPinResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnblockPinResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): UnblockPinResponse {
+    return {};
+  },
+
+  toJSON(_: UnblockPinResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UnblockPinResponse>, I>>(base?: I): UnblockPinResponse {
+    return UnblockPinResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UnblockPinResponse>, I>>(_: I): UnblockPinResponse {
+    const message = createBaseUnblockPinResponse();
+    return message;
+  },
+};
+
 /**
  * Cards: read files, exchange APDUs, hold a card for a transaction.
  * A card is named cards/{card}; {card} is the ICCID in digits, or for a card
@@ -3476,6 +4324,73 @@ export const CardServiceService = {
     responseSerialize: (value: WriteCardResponse): Buffer => Buffer.from(WriteCardResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WriteCardResponse => WriteCardResponse.decode(value),
   },
+  /**
+   * PinStatus tells the PINs of a card and how many tries are left; it spends none.
+   * Who: callers with a row for pins.status. Effect: none.
+   * Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+   */
+  pinStatus: {
+    path: "/cardea.v1.CardService/PinStatus" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PinStatusRequest): Buffer => Buffer.from(PinStatusRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PinStatusRequest => PinStatusRequest.decode(value),
+    responseSerialize: (value: PinStatusResponse): Buffer => Buffer.from(PinStatusResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PinStatusResponse => PinStatusResponse.decode(value),
+  },
+  /**
+   * VerifyPin presents a PIN. In a session of the same caller it stays verified
+   * until the session ends; without one the call only tells whether it is right.
+   * The retry counter is read before. With as many tries left as the floor, or
+   * fewer, none is spent, unless a person has confirmed that number. A value that
+   * the card has refused is kept as a digest, over restarts, and never presented
+   * again until the PIN has been changed or unblocked.
+   * Who: callers with a row for pins.verify.
+   * Effect: a wrong value spends a try.
+   * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+   * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+   * (cannot be the PIN: nothing was presented), and as PinStatus.
+   */
+  verifyPin: {
+    path: "/cardea.v1.CardService/VerifyPin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: VerifyPinRequest): Buffer => Buffer.from(VerifyPinRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyPinRequest => VerifyPinRequest.decode(value),
+    responseSerialize: (value: VerifyPinResponse): Buffer => Buffer.from(VerifyPinResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyPinResponse => VerifyPinResponse.decode(value),
+  },
+  /**
+   * ChangePin gives a PIN another value.
+   * Who: callers with a row for pins.change.
+   * Effect: the PIN is the new one; a wrong old value spends a try.
+   * Errors: as VerifyPin.
+   */
+  changePin: {
+    path: "/cardea.v1.CardService/ChangePin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChangePinRequest): Buffer => Buffer.from(ChangePinRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChangePinRequest => ChangePinRequest.decode(value),
+    responseSerialize: (value: ChangePinResponse): Buffer => Buffer.from(ChangePinResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ChangePinResponse => ChangePinResponse.decode(value),
+  },
+  /**
+   * UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+   * a retry counter of its own; the same care is taken with it.
+   * Who: callers with a row for pins.unblock.
+   * Effect: the PIN is the new one, with all tries; a wrong code spends one.
+   * Errors: as VerifyPin.
+   */
+  unblockPin: {
+    path: "/cardea.v1.CardService/UnblockPin" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UnblockPinRequest): Buffer => Buffer.from(UnblockPinRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UnblockPinRequest => UnblockPinRequest.decode(value),
+    responseSerialize: (value: UnblockPinResponse): Buffer => Buffer.from(UnblockPinResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UnblockPinResponse => UnblockPinResponse.decode(value),
+  },
 } as const;
 
 export interface CardServiceServer extends UntypedServiceImplementation {
@@ -3534,6 +4449,41 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    * CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
    */
   writeCard: handleUnaryCall<WriteCardRequest, WriteCardResponse>;
+  /**
+   * PinStatus tells the PINs of a card and how many tries are left; it spends none.
+   * Who: callers with a row for pins.status. Effect: none.
+   * Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+   */
+  pinStatus: handleUnaryCall<PinStatusRequest, PinStatusResponse>;
+  /**
+   * VerifyPin presents a PIN. In a session of the same caller it stays verified
+   * until the session ends; without one the call only tells whether it is right.
+   * The retry counter is read before. With as many tries left as the floor, or
+   * fewer, none is spent, unless a person has confirmed that number. A value that
+   * the card has refused is kept as a digest, over restarts, and never presented
+   * again until the PIN has been changed or unblocked.
+   * Who: callers with a row for pins.verify.
+   * Effect: a wrong value spends a try.
+   * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+   * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+   * (cannot be the PIN: nothing was presented), and as PinStatus.
+   */
+  verifyPin: handleUnaryCall<VerifyPinRequest, VerifyPinResponse>;
+  /**
+   * ChangePin gives a PIN another value.
+   * Who: callers with a row for pins.change.
+   * Effect: the PIN is the new one; a wrong old value spends a try.
+   * Errors: as VerifyPin.
+   */
+  changePin: handleUnaryCall<ChangePinRequest, ChangePinResponse>;
+  /**
+   * UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+   * a retry counter of its own; the same care is taken with it.
+   * Who: callers with a row for pins.unblock.
+   * Effect: the PIN is the new one, with all tries; a wrong code spends one.
+   * Errors: as VerifyPin.
+   */
+  unblockPin: handleUnaryCall<UnblockPinRequest, UnblockPinResponse>;
 }
 
 export interface CardServiceClient extends Client1 {
@@ -3677,6 +4627,97 @@ export interface CardServiceClient extends Client1 {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: WriteCardResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * PinStatus tells the PINs of a card and how many tries are left; it spends none.
+   * Who: callers with a row for pins.status. Effect: none.
+   * Errors: CARD_NOT_FOUND, SESSION_NOT_FOUND, CARD_BUSY, CARD_LOST.
+   */
+  pinStatus(
+    request: PinStatusRequest,
+    callback: (error: ServiceError | null, response: PinStatusResponse) => void,
+  ): ClientUnaryCall;
+  pinStatus(
+    request: PinStatusRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PinStatusResponse) => void,
+  ): ClientUnaryCall;
+  pinStatus(
+    request: PinStatusRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PinStatusResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * VerifyPin presents a PIN. In a session of the same caller it stays verified
+   * until the session ends; without one the call only tells whether it is right.
+   * The retry counter is read before. With as many tries left as the floor, or
+   * fewer, none is spent, unless a person has confirmed that number. A value that
+   * the card has refused is kept as a digest, over restarts, and never presented
+   * again until the PIN has been changed or unblocked.
+   * Who: callers with a row for pins.verify.
+   * Effect: a wrong value spends a try.
+   * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
+   * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
+   * (cannot be the PIN: nothing was presented), and as PinStatus.
+   */
+  verifyPin(
+    request: VerifyPinRequest,
+    callback: (error: ServiceError | null, response: VerifyPinResponse) => void,
+  ): ClientUnaryCall;
+  verifyPin(
+    request: VerifyPinRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: VerifyPinResponse) => void,
+  ): ClientUnaryCall;
+  verifyPin(
+    request: VerifyPinRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: VerifyPinResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ChangePin gives a PIN another value.
+   * Who: callers with a row for pins.change.
+   * Effect: the PIN is the new one; a wrong old value spends a try.
+   * Errors: as VerifyPin.
+   */
+  changePin(
+    request: ChangePinRequest,
+    callback: (error: ServiceError | null, response: ChangePinResponse) => void,
+  ): ClientUnaryCall;
+  changePin(
+    request: ChangePinRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ChangePinResponse) => void,
+  ): ClientUnaryCall;
+  changePin(
+    request: ChangePinRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ChangePinResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * UnblockPin gives a PIN another value with its unblocking code (PUK), which has
+   * a retry counter of its own; the same care is taken with it.
+   * Who: callers with a row for pins.unblock.
+   * Effect: the PIN is the new one, with all tries; a wrong code spends one.
+   * Errors: as VerifyPin.
+   */
+  unblockPin(
+    request: UnblockPinRequest,
+    callback: (error: ServiceError | null, response: UnblockPinResponse) => void,
+  ): ClientUnaryCall;
+  unblockPin(
+    request: UnblockPinRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UnblockPinResponse) => void,
+  ): ClientUnaryCall;
+  unblockPin(
+    request: UnblockPinRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UnblockPinResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -66,6 +66,27 @@ export enum ErrorReason {
   /** ERROR_REASON_RETRY_FLOOR - FAILED_PRECONDITION: too few tries are left for automation to spend one. */
   ERROR_REASON_RETRY_FLOOR = 33,
   /**
+   * ERROR_REASON_PIN_REQUIRED - PINs and keys.
+   * FAILED_PRECONDITION: this needs a PIN that the caller has not given; metadata names it.
+   */
+  ERROR_REASON_PIN_REQUIRED = 40,
+  /** ERROR_REASON_PIN_BLOCKED - FAILED_PRECONDITION: no try is left; the unblocking code helps. */
+  ERROR_REASON_PIN_BLOCKED = 41,
+  /** ERROR_REASON_PIN_VERIFIED_ELSEWHERE - ABORTED: another program has verified the PIN; the card is reset after this call. */
+  ERROR_REASON_PIN_VERIFIED_ELSEWHERE = 42,
+  /** ERROR_REASON_PIN_NOT_FOUND - NOT_FOUND: the card has no PIN of that name. */
+  ERROR_REASON_PIN_NOT_FOUND = 43,
+  /** ERROR_REASON_PIN_AGENT_MISSING - UNAVAILABLE: no agent is there to ask a person for the PIN. */
+  ERROR_REASON_PIN_AGENT_MISSING = 44,
+  /** ERROR_REASON_PIN_PROMPT_REFUSED - CANCELLED: the person did not give the PIN, or not in time. */
+  ERROR_REASON_PIN_PROMPT_REFUSED = 45,
+  /** ERROR_REASON_KEY_NOT_FOUND - NOT_FOUND: the card has no key of that name, or none that the caller may use. */
+  ERROR_REASON_KEY_NOT_FOUND = 46,
+  /** ERROR_REASON_KEY_USE_UNSUPPORTED - FAILED_PRECONDITION: the card does not do this with that key. */
+  ERROR_REASON_KEY_USE_UNSUPPORTED = 47,
+  /** ERROR_REASON_SESSION_NOT_FOUND - NOT_FOUND: the caller has no open session of that name. */
+  ERROR_REASON_SESSION_NOT_FOUND = 48,
+  /**
    * ERROR_REASON_NO_PROVISIONING_DATA - Provisioning.
    * NOT_FOUND: the card carries neither provisioning data nor a usable key.
    */
@@ -179,6 +200,33 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 33:
     case "ERROR_REASON_RETRY_FLOOR":
       return ErrorReason.ERROR_REASON_RETRY_FLOOR;
+    case 40:
+    case "ERROR_REASON_PIN_REQUIRED":
+      return ErrorReason.ERROR_REASON_PIN_REQUIRED;
+    case 41:
+    case "ERROR_REASON_PIN_BLOCKED":
+      return ErrorReason.ERROR_REASON_PIN_BLOCKED;
+    case 42:
+    case "ERROR_REASON_PIN_VERIFIED_ELSEWHERE":
+      return ErrorReason.ERROR_REASON_PIN_VERIFIED_ELSEWHERE;
+    case 43:
+    case "ERROR_REASON_PIN_NOT_FOUND":
+      return ErrorReason.ERROR_REASON_PIN_NOT_FOUND;
+    case 44:
+    case "ERROR_REASON_PIN_AGENT_MISSING":
+      return ErrorReason.ERROR_REASON_PIN_AGENT_MISSING;
+    case 45:
+    case "ERROR_REASON_PIN_PROMPT_REFUSED":
+      return ErrorReason.ERROR_REASON_PIN_PROMPT_REFUSED;
+    case 46:
+    case "ERROR_REASON_KEY_NOT_FOUND":
+      return ErrorReason.ERROR_REASON_KEY_NOT_FOUND;
+    case 47:
+    case "ERROR_REASON_KEY_USE_UNSUPPORTED":
+      return ErrorReason.ERROR_REASON_KEY_USE_UNSUPPORTED;
+    case 48:
+    case "ERROR_REASON_SESSION_NOT_FOUND":
+      return ErrorReason.ERROR_REASON_SESSION_NOT_FOUND;
     case 50:
     case "ERROR_REASON_NO_PROVISIONING_DATA":
       return ErrorReason.ERROR_REASON_NO_PROVISIONING_DATA;
@@ -278,6 +326,24 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_CREDENTIAL_REJECTED";
     case ErrorReason.ERROR_REASON_RETRY_FLOOR:
       return "ERROR_REASON_RETRY_FLOOR";
+    case ErrorReason.ERROR_REASON_PIN_REQUIRED:
+      return "ERROR_REASON_PIN_REQUIRED";
+    case ErrorReason.ERROR_REASON_PIN_BLOCKED:
+      return "ERROR_REASON_PIN_BLOCKED";
+    case ErrorReason.ERROR_REASON_PIN_VERIFIED_ELSEWHERE:
+      return "ERROR_REASON_PIN_VERIFIED_ELSEWHERE";
+    case ErrorReason.ERROR_REASON_PIN_NOT_FOUND:
+      return "ERROR_REASON_PIN_NOT_FOUND";
+    case ErrorReason.ERROR_REASON_PIN_AGENT_MISSING:
+      return "ERROR_REASON_PIN_AGENT_MISSING";
+    case ErrorReason.ERROR_REASON_PIN_PROMPT_REFUSED:
+      return "ERROR_REASON_PIN_PROMPT_REFUSED";
+    case ErrorReason.ERROR_REASON_KEY_NOT_FOUND:
+      return "ERROR_REASON_KEY_NOT_FOUND";
+    case ErrorReason.ERROR_REASON_KEY_USE_UNSUPPORTED:
+      return "ERROR_REASON_KEY_USE_UNSUPPORTED";
+    case ErrorReason.ERROR_REASON_SESSION_NOT_FOUND:
+      return "ERROR_REASON_SESSION_NOT_FOUND";
     case ErrorReason.ERROR_REASON_NO_PROVISIONING_DATA:
       return "ERROR_REASON_NO_PROVISIONING_DATA";
     case ErrorReason.ERROR_REASON_DOCUMENT_MALFORMED:

@@ -1,0 +1,143 @@
+"""PIN agents: who asks people for PINs, and what they are asked."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cardea.v1 import pins_pb2 as pb
+from cardea.v1 import pins_pb2_grpc as pb_grpc
+from cardea_core import Secret
+
+from . import convert
+from .bench import PinValue
+from .call import Call, current_call
+from .refusals import ArgumentInvalidError, PinAgentMissingError, PinPromptRefusedError
+
+__all__ = ["AgentBook", "Given", "PinAgentService"]
+
+_ROOT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a person has given: the value that was asked for, and perhaps a new one."""
+
+    pin: PinValue
+    new_value: Secret
+
+
+@dataclass(slots=True, eq=False)
+class _Agent:
+    uid: int
+    outgoing: asyncio.Queue[pb.ServePinsResponse] = field(default_factory=asyncio.Queue)
+    open: dict[str, asyncio.Future[Given]] = field(default_factory=dict)
+
+
+class AgentBook:
+    """The agents that are there. Belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._agents: list[_Agent] = []
+
+    async def ask(self, call: Call, prompt: pb.PinPrompt, max_wait_s: float) -> Given:
+        """What the person gives whom an agent asks.
+
+        Raises:
+            PinAgentMissingError, PinPromptRefusedError.
+        """
+        agent = self._agent_for(call.caller.uid)
+        prompt.id = secrets.token_hex(8)
+        prompt.caller = str(call.caller)
+        prompt.program = _program(call.caller.pid)
+        prompt.max_wait.CopyFrom(convert.duration(max_wait_s))
+        answer: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
+        agent.open[prompt.id] = answer
+        agent.outgoing.put_nowait(pb.ServePinsResponse(prompt=prompt))
+        try:
+            async with asyncio.timeout(max_wait_s):
+                return await answer
+        except TimeoutError:
+            raise PinPromptRefusedError("nobody answered in time") from None
+        finally:
+            if agent.open.pop(prompt.id, None) is not None:
+                withdrawn = pb.PinPromptWithdrawn(prompt=prompt.id)
+                agent.outgoing.put_nowait(pb.ServePinsResponse(withdrawn=withdrawn))
+
+    async def serve(
+        self, uid: int, requests: AsyncIterator[pb.ServePinsRequest]
+    ) -> AsyncIterator[pb.ServePinsResponse]:
+        """One agent's stream, from its registration to its end."""
+        first = await anext(requests, None)
+        if first is None or not first.HasField("register"):
+            raise ArgumentInvalidError("message", "an agent begins by registering")
+        agent = _Agent(uid)
+        self._agents.append(agent)
+        listening = asyncio.ensure_future(_listen(agent, requests))
+        try:
+            yield pb.ServePinsResponse(registered=pb.PinAgentRegistered())
+            while True:
+                coming = asyncio.ensure_future(agent.outgoing.get())
+                await asyncio.wait((coming, listening), return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    coming.cancel()
+                    await listening  # raises what the agent has done wrong
+                    return
+                yield coming.result()
+        finally:
+            self._agents.remove(agent)
+            listening.cancel()
+            for answer in agent.open.values():
+                if not answer.done():
+                    answer.set_exception(PinPromptRefusedError("the agent has gone"))
+
+    def _agent_for(self, uid: int) -> _Agent:
+        for serves in (uid, _ROOT):
+            for agent in reversed(self._agents):
+                if agent.uid == serves:
+                    return agent
+        raise PinAgentMissingError
+
+
+class PinAgentService(pb_grpc.PinAgentServiceServicer):
+    """The agents' side."""
+
+    def __init__(self, agents: AgentBook) -> None:
+        self._agents = agents
+
+    async def ServePins(
+        self, request_iterator: AsyncIterator[pb.ServePinsRequest], context: Any
+    ) -> AsyncIterator[pb.ServePinsResponse]:
+        caller = current_call().caller
+        async for response in self._agents.serve(caller.uid, aiter(request_iterator)):
+            yield response
+
+
+async def _listen(agent: _Agent, requests: AsyncIterator[pb.ServePinsRequest]) -> None:
+    async for request in requests:
+        if not request.HasField("answer"):
+            raise ArgumentInvalidError("message", "is no answer")
+        answer = request.answer
+        waiting = agent.open.pop(answer.prompt, None)
+        if waiting is None or waiting.done():
+            continue  # withdrawn meanwhile
+        if answer.HasField("value"):
+            confirmed = (
+                answer.confirmed_tries_left if answer.HasField("confirmed_tries_left") else None
+            )
+            given = PinValue(Secret(answer.value), confirmed)
+            waiting.set_result(Given(given, Secret(answer.new_value)))
+        else:
+            waiting.set_exception(PinPromptRefusedError("the person refused"))
+
+
+def _program(pid: int) -> str:
+    """What a process calls itself (proc(5), comm)."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,184 @@
+"""A card to work on: under a lease of its own, or within a session of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cardea_core import Secret
+from google.protobuf.duration_pb2 import Duration
+
+from cardd.card import pins, provisioning_files
+from cardd.card.channel import Channel, working_channel
+from cardd.card.credentials import Presenter
+from cardd.card.directory import Application
+from cardd.card.errors import PinRequired, VerifiedElsewhere
+from cardd.card.rejections import Rejections
+from cardd.card.token import PinObject, Token, read_token
+from cardd.card.uicc import FileSystem
+from cardd.reader.errors import CardAbsent
+from cardd.reader.events import ReaderStatus
+from cardd.reader.lease import Lease
+from cardd.reader.rejections import RejectionBook
+
+from .call import Call
+from .desk import Desk
+from .sessions import OpenSession, SessionBook
+
+__all__ = ["Bench", "PinValue", "Workshop"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PinValue:
+    """What somebody has given for a PIN, and the counter that a person has confirmed."""
+
+    value: Secret
+    confirmed_tries: int | None = None
+
+
+@dataclass(slots=True)
+class Bench:
+    """What a job sees of the card."""
+
+    lease: Lease
+    files: FileSystem
+    verified: dict[int, int]
+    floor: int
+    rejections: Rejections
+    _tokens: tuple[Token, ...] | None = field(default=None)
+
+    @property
+    def card(self) -> str:
+        """The card's name."""
+        return "" if self.lease.identity is None else self.lease.identity.name
+
+    @property
+    def applications(self) -> tuple[Application, ...]:
+        """Content of EF(DIR)."""
+        return () if self.lease.identity is None else self.lease.identity.applications
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """The card's PKCS #15 applications."""
+        if self._tokens is None:
+            roots = provisioning_files.pkcs15_roots(self.files, self.applications)
+            self._tokens = tuple([read_token(self.files, root) for root in roots])
+        return self._tokens
+
+    @property
+    def pins(self) -> tuple[tuple[PinObject, bool], ...]:
+        """The card's PINs, each with whether it is in use."""
+        return pins.list_pins(self.files, self.applications, self.tokens)
+
+    def presenter(self, confirmed_tries: int | None = None) -> Presenter:
+        """What presents PINs on this card, with its memory and the caller's own verifications."""
+        return Presenter(
+            self.files.channel,
+            self.rejections,
+            floor=self.floor,
+            confirmed_tries=confirmed_tries,
+            verified=self.verified,
+        )
+
+    def prove(self, pin: PinObject, given: PinValue) -> None:
+        """Verify what was given. What presenting raises; PinMalformed."""
+        with self.trusting_nobody():
+            pins.select_scope(self.files, pin)
+            credential = pins.credential(pin, given.value)
+            self.presenter(given.confirmed_tries).prove(credential)
+
+    def unlock(self, pin: PinObject | None, given: PinValue | None) -> None:
+        """See to it that the caller has shown the PIN, if one is needed. PinRequired."""
+        if pin is None or not dict(self.pins).get(pin, True):
+            return
+        if given is not None:
+            self.prove(pin, given)
+        elif pin.reference not in self.verified:
+            raise PinRequired(pins.pin_id(pin))
+
+    @contextmanager
+    def trusting_nobody(self) -> Iterator[None]:
+        """What another program has verified goes with this lease."""
+        try:
+            yield
+        except VerifiedElsewhere:
+            self.lease.residue.distrust()
+            raise
+
+
+class Workshop:
+    """Runs jobs at a bench."""
+
+    def __init__(
+        self, desk: Desk, sessions: SessionBook, rejections: RejectionBook, *, floor: int
+    ) -> None:
+        self._desk = desk
+        self._sessions = sessions
+        self._rejections = rejections
+        self.floor = floor
+
+    def find(self, name: str, session: str, call: Call) -> ReaderStatus:
+        """The reader that is meant, by a session of the caller or by name."""
+        if session:
+            lease = self._sessions.find(session, call).lease
+            return self._desk.find_reader(lease.reader, call)
+        return self._desk.find(name, call)
+
+    async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
+        """The same reader once its card is identified."""
+        return await self._desk.ready(status, call)
+
+    async def run(
+        self,
+        status: ReaderStatus,
+        session: str,
+        call: Call,
+        purpose: str,
+        max_wait: Duration | None,
+        job: Callable[[Bench], T],
+    ) -> T:
+        """Run a job that may block.
+
+        Under a lease of its own it is run a second time, on a card that was reset, where another
+        program's verification was in its way.
+        """
+        if session:
+            return await self._run_in(self._sessions.find(session, call), job)
+        try:
+            return await self._run_alone(status, call, purpose, max_wait, job)
+        except VerifiedElsewhere:
+            return await self._run_alone(status, call, purpose, max_wait, job)
+
+    async def _run_alone(
+        self,
+        status: ReaderStatus,
+        call: Call,
+        purpose: str,
+        max_wait: Duration | None,
+        job: Callable[[Bench], T],
+    ) -> T:
+        def at_bench(lease: Lease) -> T:
+            with working_channel(lease.transmit) as channel:
+                return job(self._bench(lease, FileSystem(channel), {}))
+
+        return await self._desk.work(status, call, purpose, max_wait, at_bench)
+
+    async def _run_in(self, session: OpenSession, job: Callable[[Bench], T]) -> T:
+        def at_bench() -> T:
+            if session.files is None:
+                basic = Channel(session.lease.transmit)
+                session.files = FileSystem(basic.open_logical() or basic)
+            return job(self._bench(session.lease, session.files, session.verified))
+
+        async with session.turn:
+            return await self._desk.run(at_bench)
+
+    def _bench(self, lease: Lease, files: FileSystem, verified: dict[int, int]) -> Bench:
+        if lease.identity is None:
+            raise CardAbsent(lease.reader)
+        rejections = self._rejections.of(lease.identity, lease.reader, lease.insertion)
+        return Bench(lease, files, verified, self.floor, rejections)

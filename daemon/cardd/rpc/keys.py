@@ -1,0 +1,302 @@
+"""KeyService: which keys a card has, and their use."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from cardea.v1 import keys_pb2 as pb
+from cardea.v1 import keys_pb2_grpc as pb_grpc
+from cardea_core import Secret
+from google.protobuf.duration_pb2 import Duration
+
+from cardd.card import keys, publickeys
+from cardd.card.directory import ApplicationKind
+from cardd.card.errors import NoSuchKey
+from cardd.card.keys import CardKey, Scheme
+from cardd.card.padding import Hash
+from cardd.card.pins import pin_id
+from cardd.card.token import KeyKind, PinObject
+from cardd.card.usim import SyncFailure, Usim
+from cardd.reader.events import ReaderStatus
+
+from . import convert
+from .bench import Bench, PinValue, Workshop
+from .call import Call, current_call
+from .desk import card_name
+from .pins import PinDesk
+from .refusals import ArgumentInvalidError
+
+__all__ = ["DerivedKey", "DeriverPort", "KeyService"]
+
+_KEYS = "keys/"
+_SUBSCRIBER = "usim"
+_PKCS15, _USIM = ApplicationKind.PKCS15.value, ApplicationKind.USIM.value
+_UA_HTTPS_DIGEST = bytes.fromhex("0100000002")  # TS 33.220 annex H, TS 24.109
+_MAX_DATA = 1 << 20
+_AKA_LENGTH = 16
+
+_ALGORITHMS = {
+    pb.SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256: (Scheme.PKCS1, Hash.SHA256),
+    pb.SIGNATURE_ALGORITHM_RSA_PKCS1_SHA384: (Scheme.PKCS1, Hash.SHA384),
+    pb.SIGNATURE_ALGORITHM_RSA_PKCS1_SHA512: (Scheme.PKCS1, Hash.SHA512),
+    pb.SIGNATURE_ALGORITHM_RSA_PSS_SHA256: (Scheme.PSS, Hash.SHA256),
+    pb.SIGNATURE_ALGORITHM_RSA_PSS_SHA384: (Scheme.PSS, Hash.SHA384),
+    pb.SIGNATURE_ALGORITHM_RSA_PSS_SHA512: (Scheme.PSS, Hash.SHA512),
+    pb.SIGNATURE_ALGORITHM_ECDSA_SHA256: (Scheme.ECDSA, Hash.SHA256),
+    pb.SIGNATURE_ALGORITHM_ECDSA_SHA384: (Scheme.ECDSA, Hash.SHA384),
+    pb.SIGNATURE_ALGORITHM_ECDSA_SHA512: (Scheme.ECDSA, Hash.SHA512),
+}
+_KINDS = {KeyKind.RSA: pb.KEY_KIND_RSA, KeyKind.EC: pb.KEY_KIND_EC}
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedKey:
+    """Ks_NAF for one application server. ``expires_ms`` is Unix time."""
+
+    btid: str
+    expires_ms: int
+    key: Secret = field(repr=False)
+
+
+class DeriverPort(Protocol):
+    """Bootstraps with the network; raises what card and servers raise."""
+
+    async def derive(self, status: ReaderStatus, server: str, ua_protocol: bytes) -> DerivedKey: ...
+
+
+class KeyService(pb_grpc.KeyServiceServicer):
+    """Each call: which key, may they, the PIN, the card layer, back."""
+
+    def __init__(self, workshop: Workshop, pin_desk: PinDesk, deriver: DeriverPort) -> None:
+        self._workshop = workshop
+        self._pins = pin_desk
+        self._deriver = deriver
+
+    async def ListKeys(self, request: pb.ListKeysRequest, context: Any) -> pb.ListKeysResponse:
+        call = current_call()
+        status = self._workshop.find(request.card, "", call)
+
+        def look(bench: Bench) -> list[pb.Key]:
+            found = [_key_message(bench.card, key) for key in keys.keys_of(bench.tokens)]
+            if any(a.kind is ApplicationKind.USIM for a in bench.applications):
+                name = f"{card_name(bench.card)}/{_KEYS}{_SUBSCRIBER}"
+                found.append(pb.Key(name=name, label="USIM", kind=pb.KEY_KIND_SUBSCRIBER))
+            return found
+
+        found = await self._workshop.run(status, "", call, "ListKeys", _wait(request), look)
+        return pb.ListKeysResponse(keys=[key for key in found if _may(call, status, key)])
+
+    async def GetPublicKey(
+        self, request: pb.GetPublicKeyRequest, context: Any
+    ) -> pb.GetPublicKeyResponse:
+        call = current_call()
+        status, name = self._find(request.name, "", call)
+
+        def read(bench: Bench) -> bytes:
+            key = keys.find_key(bench.tokens, name)
+            return publickeys.read_public_key(bench.files, key) or _missing(name)
+
+        value = await self._workshop.run(status, "", call, "GetPublicKey", _wait(request), read)
+        return pb.GetPublicKeyResponse(public_key=value)
+
+    async def GetCertificate(
+        self, request: pb.GetCertificateRequest, context: Any
+    ) -> pb.GetCertificateResponse:
+        call = current_call()
+        status, name = self._find(request.name, "", call)
+
+        def read(bench: Bench) -> bytes:
+            key = keys.find_key(bench.tokens, name)
+            return publickeys.read_certificate(bench.files, key) or _missing(name)
+
+        value = await self._workshop.run(status, "", call, "GetCertificate", _wait(request), read)
+        return pb.GetCertificateResponse(certificate=value)
+
+    async def Sign(self, request: pb.SignRequest, context: Any) -> pb.SignResponse:
+        call = current_call()
+        scheme, hash, digest = _to_sign(request)
+        status, name = self._find(request.name, request.session, call)
+
+        def sign(bench: Bench, given: PinValue | None) -> bytes:
+            key = keys.find_key(bench.tokens, name)
+            public = publickeys.read_public_key(bench.files, key)
+            bench.unlock(key.pin, given)
+            salt = secrets.token_bytes(hash.size)
+            signature = keys.sign(bench.files, key, scheme, hash, digest, salt)
+            if public:
+                publickeys.check_signature(public, scheme, hash, digest, signature)
+            return signature
+
+        given = await self._given(request, status, name, call)
+        signature = await self._workshop.run(
+            status, request.session, call, "Sign", _wait(request), lambda bench: sign(bench, given)
+        )
+        return pb.SignResponse(signature=signature)
+
+    async def Decrypt(self, request: pb.DecryptRequest, context: Any) -> pb.DecryptResponse:
+        call = current_call()
+        if request.algorithm != pb.DECRYPTION_ALGORITHM_RSA_PKCS1:
+            raise ArgumentInvalidError("algorithm", "is none that is known")
+        status, name = self._find(request.name, request.session, call)
+
+        def decrypt(bench: Bench, given: PinValue | None) -> bytes:
+            key = keys.find_key(bench.tokens, name)
+            if key.can_decrypt and len(request.ciphertext) != key.size:
+                raise ArgumentInvalidError("ciphertext", f"must be {key.size} bytes")
+            bench.unlock(key.pin, given)
+            return keys.decrypt(bench.files, key, request.ciphertext)
+
+        given = await self._given(request, status, name, call)
+        plaintext = await self._workshop.run(
+            status,
+            request.session,
+            call,
+            "Decrypt",
+            _wait(request),
+            lambda bench: decrypt(bench, given),
+        )
+        return pb.DecryptResponse(plaintext=plaintext)
+
+    async def Authenticate(
+        self, request: pb.AuthenticateRequest, context: Any
+    ) -> pb.AuthenticateResponse:
+        call = current_call()
+        for field_name in ("rand", "autn"):
+            if len(getattr(request, field_name)) != _AKA_LENGTH:
+                raise ArgumentInvalidError(field_name, f"must be {_AKA_LENGTH} bytes")
+        status, _ = self._find(request.name, request.session, call, subscriber=True)
+        if request.with_session_keys:
+            call.with_right("keys.derive").require(
+                reader=status.name, application=_USIM, key=_SUBSCRIBER
+            )
+
+        def authenticate(bench: Bench, given: PinValue | None) -> pb.AuthenticateResponse:
+            bench.unlock(_usim_pin(bench), given)
+            usim = Usim.open(bench.files, bench.applications)
+            answer = usim.authenticate(request.rand, request.autn)
+            if isinstance(answer, SyncFailure):
+                return pb.AuthenticateResponse(auts=answer.auts)
+            told = pb.AkaAnswer(res=answer.res.expose())
+            if request.with_session_keys:
+                told.ck, told.ik = answer.ck.expose(), answer.ik.expose()
+            return pb.AuthenticateResponse(answer=told)
+
+        given = await self._pins.value_for(status, request.session, call, request.pin, _usim_pin)
+        return await self._workshop.run(
+            status,
+            request.session,
+            call,
+            "Authenticate",
+            _wait(request),
+            lambda bench: authenticate(bench, given),
+        )
+
+    async def DeriveKey(self, request: pb.DeriveKeyRequest, context: Any) -> pb.DeriveKeyResponse:
+        call = current_call()
+        if not request.server or len(request.server) > 253:
+            raise ArgumentInvalidError("server", "must be the name of an application server")
+        ua_protocol = request.ua_protocol or _UA_HTTPS_DIGEST
+        if len(ua_protocol) != len(_UA_HTTPS_DIGEST):
+            raise ArgumentInvalidError("ua_protocol", "must be 5 bytes")
+        card, name = _split(request.name)
+        if name != _SUBSCRIBER:
+            raise NoSuchKey(name)
+        status = self._workshop.find(card, "", call)
+        server = request.server.lower()
+        call.require(reader=status.name, application=_USIM, key=f"naf/{server}")
+        status = await self._workshop.ready(status, call)
+        derived = await self._deriver.derive(status, server, ua_protocol)
+        return pb.DeriveKeyResponse(
+            btid=derived.btid,
+            key=derived.key.expose(),
+            expires_at=convert.timestamp(derived.expires_ms),
+        )
+
+    def _find(
+        self, name: str, session: str, call: Call, *, subscriber: bool = False
+    ) -> tuple[ReaderStatus, str]:
+        """The reader and the key that are meant, if the caller may use the key."""
+        card, key = _split(name)
+        if (key == _SUBSCRIBER) is not subscriber:
+            raise NoSuchKey(key)
+        status = self._workshop.find(card, session, call)
+        application = _USIM if subscriber else _PKCS15
+        call.require(reader=status.name, application=application, key=key)
+        return status, key
+
+    async def _given(
+        self,
+        request: pb.SignRequest | pb.DecryptRequest,
+        status: ReaderStatus,
+        name: str,
+        call: Call,
+    ) -> PinValue | None:
+        return await self._pins.value_for(
+            status,
+            request.session,
+            call,
+            request.pin,
+            lambda bench: keys.find_key(bench.tokens, name).pin,
+        )
+
+
+def _split(name: str) -> tuple[str, str]:
+    """cards/{card}/keys/{key}, or keys/{key} of the only card."""
+    card, slash, key = name.rpartition(_KEYS)
+    if not slash or not key or "/" in key or (card and not card.endswith("/")):
+        raise ArgumentInvalidError("name", "is not cards/{card}/keys/{key}")
+    return card.removesuffix("/"), key
+
+
+def _to_sign(request: pb.SignRequest) -> tuple[Scheme, Hash, bytes]:
+    if request.algorithm not in _ALGORITHMS:
+        raise ArgumentInvalidError("algorithm", "is none that is known")
+    scheme, hash = _ALGORITHMS[request.algorithm]
+    if request.HasField("digest"):
+        if len(request.digest) != hash.size:
+            raise ArgumentInvalidError("digest", f"must be {hash.size} bytes")
+        return scheme, hash, request.digest
+    if not request.HasField("data"):
+        raise ArgumentInvalidError("input", "is neither data nor a digest")
+    if len(request.data) > _MAX_DATA:
+        raise ArgumentInvalidError("data", f"is longer than {_MAX_DATA} bytes; send its digest")
+    return scheme, hash, hash.of(request.data)
+
+
+def _usim_pin(bench: Bench) -> PinObject | None:
+    """AUTHENTICATE needs the first PIN of a UICC, if that is enabled (TS 31.102 §7.1.1)."""
+    return next((pin for pin, enabled in bench.pins if enabled and pin_id(pin) == "pin1"), None)
+
+
+def _may(call: Call, status: ReaderStatus, key: pb.Key) -> bool:
+    name = key.name.rpartition("/")[2]
+    application = _USIM if key.kind == pb.KEY_KIND_SUBSCRIBER else _PKCS15
+    return call.may(reader=status.name, application=application, key=name)
+
+
+def _missing(name: str) -> bytes:
+    raise NoSuchKey(name)
+
+
+def _wait(request: Any) -> Duration | None:
+    return request.max_wait if request.HasField("max_wait") else None
+
+
+def _key_message(card: str, key: CardKey) -> pb.Key:
+    owner = card_name(card)
+    return pb.Key(
+        name=f"{owner}/{_KEYS}{key.name}",
+        label=key.private.label,
+        kind=_KINDS[key.private.kind],
+        bits=key.private.bits or 0,
+        signature_algorithms=[
+            number for number, (scheme, _) in _ALGORITHMS.items() if key.can_sign(scheme)
+        ],
+        decryption_algorithms=([pb.DECRYPTION_ALGORITHM_RSA_PKCS1] if key.can_decrypt else []),
+        pin=f"{owner}/pins/{pin_id(key.pin)}" if key.pin is not None else "",
+        has_certificate=any(
+            entry.identifier == key.private.identifier for entry in key.token.certificates
+        ),
+    )

@@ -1,0 +1,182 @@
+"""PINs: how they stand, and presenting, changing and unblocking them for a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from cardea.v1 import cards_pb2 as pb
+from cardea.v1 import pins_pb2
+from cardea_core import Secret
+
+from cardd.card import pins
+from cardd.card.credentials import ADM1, Credential
+from cardd.card.pins import PinState
+from cardd.card.token import PinObject
+from cardd.reader.events import ReaderStatus
+
+from .agents import AgentBook, Given
+from .bench import Bench, PinValue, Workshop
+from .call import Call
+from .desk import card_name
+from .refusals import ArgumentInvalidError
+
+__all__ = ["PinDesk"]
+
+_PinRequest: TypeAlias = pb.VerifyPinRequest | pb.ChangePinRequest | pb.UnblockPinRequest
+
+_PROMPT_S, _LONGEST_PROMPT_S = 60.0, 300.0
+
+
+class PinDesk:
+    """Each call: whose card, may they, whence the value, then the card layer's Presenter."""
+
+    def __init__(self, workshop: Workshop, agents: AgentBook) -> None:
+        self._workshop = workshop
+        self._agents = agents
+
+    async def status(self, request: pb.PinStatusRequest, call: Call) -> pb.PinStatusResponse:
+        status = self._workshop.find(request.name, request.session, call)
+        max_wait = request.max_wait if request.HasField("max_wait") else None
+
+        def look(bench: Bench) -> list[pins_pb2.Pin]:
+            states = (
+                pins.pin_state(bench.files, bench.presenter(), pin, enabled=enabled)
+                for pin, enabled in bench.pins
+            )
+            return [self._message(bench.card, state) for state in states if state is not None]
+
+        found = await self._workshop.run(status, request.session, call, "PinStatus", max_wait, look)
+        return pb.PinStatusResponse(pins=found)
+
+    async def verify(self, request: pb.VerifyPinRequest, call: Call) -> pb.VerifyPinResponse:
+        def verify(bench: Bench, given: Given) -> None:
+            bench.prove(_pin(bench, request.pin), given.pin)
+
+        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_VERIFY, verify)
+        return pb.VerifyPinResponse()
+
+    async def change(self, request: pb.ChangePinRequest, call: Call) -> pb.ChangePinResponse:
+        def change(bench: Bench, given: Given) -> None:
+            pin = _pin(bench, request.pin)
+            new = _new_credential(pin, given, request.new_value)
+            with bench.trusting_nobody():
+                pins.select_scope(bench.files, pin)
+                presenter = bench.presenter(given.pin.confirmed_tries)
+                presenter.change(pins.credential(pin, given.pin.value), new)
+
+        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_CHANGE, change)
+        return pb.ChangePinResponse()
+
+    async def unblock(self, request: pb.UnblockPinRequest, call: Call) -> pb.UnblockPinResponse:
+        def unblock(bench: Bench, given: Given) -> None:
+            pin = _pin(bench, request.pin)
+            new = _new_credential(pin, given, request.new_value)
+            with bench.trusting_nobody():
+                pins.select_scope(bench.files, pin)
+                presenter = bench.presenter(given.pin.confirmed_tries)
+                presenter.unblock(pins.credential(pin, given.pin.value), new)
+
+        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_UNBLOCK, unblock)
+        return pb.UnblockPinResponse()
+
+    async def value_for(
+        self,
+        status: ReaderStatus,
+        session: str,
+        call: Call,
+        source: pins_pb2.PinSource,
+        find: Callable[[Bench], PinObject | None],
+    ) -> PinValue | None:
+        """The PIN of the request, or from a person; None if there is neither a value nor a need."""
+        if source.HasField("value"):
+            return _given(source).pin
+        if not source.HasField("agent"):
+            return None
+        given = await self._prompt(
+            status, session, call, source, pins_pb2.PIN_PROMPT_KIND_VERIFY, find
+        )
+        return None if given is None else given.pin
+
+    async def _present(
+        self,
+        request: _PinRequest,
+        call: Call,
+        kind: pins_pb2.PinPromptKind.ValueType,
+        use: Callable[[Bench, Given], None],
+    ) -> None:
+        status = self._workshop.find(request.name, request.session, call)
+        if request.source.HasField("agent"):
+            given = await self._prompt(
+                status,
+                request.session,
+                call,
+                request.source,
+                kind,
+                lambda bench: _pin(bench, request.pin),
+            )
+        else:
+            given = _given(request.source)
+        assert given is not None
+        max_wait = request.max_wait if request.HasField("max_wait") else None
+        purpose = pins_pb2.PinPromptKind.Name(kind).rpartition("_")[2].title() + "Pin"
+        await self._workshop.run(
+            status, request.session, call, purpose, max_wait, lambda bench: use(bench, given)
+        )
+
+    async def _prompt(
+        self,
+        status: ReaderStatus,
+        session: str,
+        call: Call,
+        source: pins_pb2.PinSource,
+        kind: pins_pb2.PinPromptKind.ValueType,
+        find: Callable[[Bench], PinObject | None],
+    ) -> Given | None:
+        """Look at the counter, let the card go, and ask; None where no PIN is needed."""
+
+        def look(bench: Bench) -> pins_pb2.Pin | None:
+            pin = find(bench)
+            if pin is None:
+                return None
+            state = pins.pin_state(bench.files, bench.presenter(), pin, enabled=True)
+            return None if state is None else self._message(bench.card, state)
+
+        pin = await self._workshop.run(status, session, call, "PinStatus", None, look)
+        if pin is None:
+            return None
+        asked = source.agent
+        wait_s = asked.max_wait.ToTimedelta().total_seconds() if asked.HasField("max_wait") else 0
+        wait_s = min(wait_s, _LONGEST_PROMPT_S) if wait_s > 0 else _PROMPT_S
+        prompt = pins_pb2.PinPrompt(kind=kind, pin=pin, purpose=asked.purpose)
+        return await self._agents.ask(call, prompt, wait_s)
+
+    def _message(self, card: str, state: PinState) -> pins_pb2.Pin:
+        return pins_pb2.Pin(
+            name=f"{card_name(card)}/pins/{pins.pin_id(state.pin)}",
+            label=state.pin.label,
+            enabled=state.enabled,
+            verified=state.verified,
+            tries_left=state.tries_left,
+            unblock_tries_left=state.unblock_tries_left,
+            min_length=state.pin.min_length,
+            max_length=state.pin.max_length,
+            floor=self._workshop.floor,
+        )
+
+
+def _pin(bench: Bench, name: str) -> PinObject:
+    return pins.find_pin(bench.pins, name)
+
+
+def _given(source: pins_pb2.PinSource) -> Given:
+    if not source.HasField("value"):
+        raise ArgumentInvalidError("source", "says neither a value nor an agent")
+    confirmed = source.confirmed_tries_left if source.HasField("confirmed_tries_left") else None
+    return Given(PinValue(Secret(source.value), confirmed), Secret(b""))
+
+
+def _new_credential(pin: PinObject, given: Given, new_value: bytes) -> Credential:
+    if pin.reference == ADM1:
+        raise ArgumentInvalidError("pin", "an administrative key is not changed by this")
+    return pins.credential(pin, given.new_value if len(given.new_value) else Secret(new_value))
