@@ -37,8 +37,9 @@ raise SystemExit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exi
 PY
 if [ "$what" = all ]; then
     # libwbxml2-utils, opensc   foreign programs that the tests set against ours
+    # network-manager           its parser reads the keyfiles that are rendered
     # systemd                   systemd-analyze checks the units
-    packages+=(libwbxml2-utils opensc systemd)
+    packages+=(libwbxml2-utils network-manager opensc systemd)
 fi
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()

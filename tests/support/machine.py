@@ -175,7 +175,7 @@ def _watched(name: str) -> Callable[..., Any]:
 
 for _name in (
     *("commit", "begin_card_write", "finish_card_write", "abandon_card_write"),
-    *("add_confirmation", "end_session"),
+    *("add_confirmation", "end_session", "release_confirmations"),
 ):
     setattr(_WatchedStore, _name, _watched(_name))
 
@@ -213,6 +213,7 @@ class Machine:
     def start(self) -> None:
         """As the daemon starts: the tree from the store."""
         self.store = _WatchedStore(self.path, lambda when, what: self.watch(when, what))
+        self.store.release_confirmations()  # no renderers: nothing was left to be rendered
         stored = self.store.load()
         self.tree, self.revision = stored.tree(), stored.revision
 
@@ -238,6 +239,7 @@ class Machine:
             server=self.network,
             store=self.store,
             commit=self._commit,
+            render=self._render,
             environment=Environment(
                 now_ms=lambda: self.network.now_ms,
                 monotonic_s=lambda: self.network.now_ms / 1000,
@@ -263,6 +265,10 @@ class Machine:
     def _commit(self, tree: ManagementTree, confirmations: tuple[NewConfirmation, ...]) -> None:
         self.revision = self.store.commit(tree, self.network.now_ms, confirmations=confirmations)
         self.tree = tree
+
+    def _render(self) -> tuple[str, ...]:
+        self.store.release_confirmations()
+        return ()
 
 
 def desired(network: DmNetwork, tree: Mapping[str, Any], **document: Any) -> None:

@@ -129,6 +129,9 @@ const (
 	// History and consumers.
 	// NOT_FOUND: no such revision, or no more.
 	ErrorReason_ERROR_REASON_REVISION_NOT_FOUND ErrorReason = 110
+	// FAILED_PRECONDITION: the tree is in force, but a local program did not get its settings
+	// from it; metadata has renderer and detail.
+	ErrorReason_ERROR_REASON_RENDERING_FAILED ErrorReason = 111
 )
 
 // Enum value maps for ErrorReason.
@@ -181,6 +184,7 @@ var (
 		92:  "ERROR_REASON_EVENTS_GONE",
 		93:  "ERROR_REASON_STORE_UNAVAILABLE",
 		110: "ERROR_REASON_REVISION_NOT_FOUND",
+		111: "ERROR_REASON_RENDERING_FAILED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -230,6 +234,7 @@ var (
 		"ERROR_REASON_EVENTS_GONE":                   92,
 		"ERROR_REASON_STORE_UNAVAILABLE":             93,
 		"ERROR_REASON_REVISION_NOT_FOUND":            110,
+		"ERROR_REASON_RENDERING_FAILED":              111,
 	}
 )
 
@@ -264,7 +269,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xf9\f\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\x9c\r\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -312,7 +317,8 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\x19ERROR_REASON_PATH_INVALID\x10[\x12\x1c\n" +
 	"\x18ERROR_REASON_EVENTS_GONE\x10\\\x12\"\n" +
 	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10]\x12#\n" +
-	"\x1fERROR_REASON_REVISION_NOT_FOUND\x10nB>\n" +
+	"\x1fERROR_REASON_REVISION_NOT_FOUND\x10n\x12!\n" +
+	"\x1dERROR_REASON_RENDERING_FAILED\x10oB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (

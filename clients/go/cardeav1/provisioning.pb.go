@@ -111,8 +111,12 @@ const (
 	Stage_STAGE_INSTALLED Stage = 8
 	// End: installed, and the server has acknowledged the confirmation.
 	Stage_STAGE_CONFIRMED Stage = 9
-	// End: nothing changed.
+	// End: failed. The tree is as it was, unless the reason is RENDERING_FAILED:
+	// then it is the new one, and a local program did not get its settings.
 	Stage_STAGE_FAILED Stage = 10
+	// Between committing and confirming: writing what local programs read, and
+	// telling them.
+	Stage_STAGE_RENDERING Stage = 11
 )
 
 // Enum value maps for Stage.
@@ -129,6 +133,7 @@ var (
 		8:  "STAGE_INSTALLED",
 		9:  "STAGE_CONFIRMED",
 		10: "STAGE_FAILED",
+		11: "STAGE_RENDERING",
 	}
 	Stage_value = map[string]int32{
 		"STAGE_UNSPECIFIED":   0,
@@ -142,6 +147,7 @@ var (
 		"STAGE_INSTALLED":     8,
 		"STAGE_CONFIRMED":     9,
 		"STAGE_FAILED":        10,
+		"STAGE_RENDERING":     11,
 	}
 )
 
@@ -1365,7 +1371,7 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x19COMMIT_CAUSE_PROVISIONING\x10\x02\x12\x18\n" +
 	"\x14COMMIT_CAUSE_SESSION\x10\x03\x12\x16\n" +
 	"\x12COMMIT_CAUSE_LOCAL\x10\x04\x12\x19\n" +
-	"\x15COMMIT_CAUSE_ROLLBACK\x10\x05*\xf8\x01\n" +
+	"\x15COMMIT_CAUSE_ROLLBACK\x10\x05*\x8d\x02\n" +
 	"\x05Stage\x12\x15\n" +
 	"\x11STAGE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STAGE_READING_CARD\x10\x01\x12\x12\n" +
@@ -1378,7 +1384,8 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x0fSTAGE_INSTALLED\x10\b\x12\x13\n" +
 	"\x0fSTAGE_CONFIRMED\x10\t\x12\x10\n" +
 	"\fSTAGE_FAILED\x10\n" +
-	"2\xad\x04\n" +
+	"\x12\x13\n" +
+	"\x0fSTAGE_RENDERING\x10\v2\xad\x04\n" +
 	"\x13ProvisioningService\x12H\n" +
 	"\tProvision\x12\x1b.cardea.v1.ProvisionRequest\x1a\x1c.cardea.v1.ProvisionResponse0\x01\x12d\n" +
 	"\x13PreviewProvisioning\x12%.cardea.v1.PreviewProvisioningRequest\x1a&.cardea.v1.PreviewProvisioningResponse\x12j\n" +

@@ -37,7 +37,8 @@ type ProvisioningServiceClient interface {
 	// reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
 	// result. After FAILED the call itself ends with the reason as its error.
 	// It happens by itself at insertion unless the configuration says otherwise;
-	// a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+	// a call while another caller's run is under way joins it. If it fails, the tree is as it
+	// was, unless the reason is RENDERING_FAILED.
 	// The run goes on if the caller leaves.
 	// Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
 	// Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -62,7 +63,8 @@ type ProvisioningServiceClient interface {
 	// The card is not written and no server is told: the next provisioning adopts what the
 	// card then carries, the next session what the server then orders.
 	// Who: callers with a row for provisioning.rollback on every node.
-	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+	// RENDERING_FAILED after it was done.
 	RollbackTree(ctx context.Context, in *RollbackTreeRequest, opts ...grpc.CallOption) (*RollbackTreeResponse, error)
 }
 
@@ -153,7 +155,8 @@ type ProvisioningServiceServer interface {
 	// reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
 	// result. After FAILED the call itself ends with the reason as its error.
 	// It happens by itself at insertion unless the configuration says otherwise;
-	// a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+	// a call while another caller's run is under way joins it. If it fails, the tree is as it
+	// was, unless the reason is RENDERING_FAILED.
 	// The run goes on if the caller leaves.
 	// Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
 	// Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -178,7 +181,8 @@ type ProvisioningServiceServer interface {
 	// The card is not written and no server is told: the next provisioning adopts what the
 	// card then carries, the next session what the server then orders.
 	// Who: callers with a row for provisioning.rollback on every node.
-	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+	// RENDERING_FAILED after it was done.
 	RollbackTree(context.Context, *RollbackTreeRequest) (*RollbackTreeResponse, error)
 	mustEmbedUnimplementedProvisioningServiceServer()
 }

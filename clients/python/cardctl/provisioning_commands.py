@@ -17,7 +17,11 @@ from .plain import plain
 
 __all__ = ["accounts", "preview", "provision", "status", "sync"]
 
-_LAST_WORKING_STAGE = pb.STAGE_CONFIRMING
+# In the order in which they are reached.
+_WORKING_STAGES = (
+    *(pb.STAGE_READING_CARD, pb.STAGE_ADOPTING, pb.STAGE_BOOTSTRAPPING, pb.STAGE_MANAGING),
+    *(pb.STAGE_UPDATING_CARD, pb.STAGE_COMMITTING, pb.STAGE_RENDERING, pb.STAGE_CONFIRMING),
+)
 
 
 @command(cli)
@@ -81,10 +85,10 @@ def sync(output: Output, server: str) -> None:
 
 def _bar(progress: pb.ProvisionResponse) -> Table:
     """How far along the stages the run is; stages count alike, and parts of one by its counts."""
-    part = progress.done / progress.total if progress.total else 0.0
-    at = min(progress.stage, _LAST_WORKING_STAGE) - 1 + part
-    if progress.HasField("result"):
-        at = float(_LAST_WORKING_STAGE)
+    at = float(len(_WORKING_STAGES))
+    if progress.stage in _WORKING_STAGES:
+        part = progress.done / progress.total if progress.total else 0.0
+        at = _WORKING_STAGES.index(progress.stage) + part
     row = Table.grid(padding=(0, 1))
-    row.add_row(ProgressBar(total=_LAST_WORKING_STAGE, completed=at, width=40))
+    row.add_row(ProgressBar(total=len(_WORKING_STAGES), completed=at, width=40))
     return row

@@ -75,6 +75,7 @@ _STAGE = {
     provisioning_pb2.STAGE_MANAGING: "Talking to the server",
     provisioning_pb2.STAGE_UPDATING_CARD: "Updating the card",
     provisioning_pb2.STAGE_COMMITTING: "Committing",
+    provisioning_pb2.STAGE_RENDERING: "Rendering",
     provisioning_pb2.STAGE_CONFIRMING: "Confirming",
     provisioning_pb2.STAGE_INSTALLED: "Installed",
     provisioning_pb2.STAGE_CONFIRMED: "Confirmed",

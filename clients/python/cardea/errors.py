@@ -66,6 +66,7 @@ REMEDIES: Mapping[str, str] = {
     "NODE_NOT_FOUND": "List what there is with: cardctl tree",
     "PATH_INVALID": "A path begins with ./ and has no empty parts, for example ./DevInfo/DevId.",
     "EVENTS_GONE": "Begin anew with a snapshot.",
+    "RENDERING_FAILED": "Correct what the detail names; then: cardctl provision",
     "REVISION_NOT_FOUND": "List what there is with: cardctl history",
     "STORE_UNAVAILABLE": "Check the disk and the directory of [store] path.",
 }

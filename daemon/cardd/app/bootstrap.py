@@ -66,6 +66,7 @@ from .ledger import Ledger
 from .lifecycle import StopRequest, notify, on_reload, watchdog
 from .policy import policy_of
 from .provisioner import ENVIRONMENT, Provisioner
+from .renderers import renderers_of
 
 __all__ = ["StartError", "serve"]
 
@@ -141,7 +142,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
     # commit nothing has changed, and after it nothing is missing.
     lane = Lane("tree")
     cleanup.callback(lane.shutdown)
-    ledger = Ledger(store, holder, lane)
+    ledger = Ledger(store, holder, lane, renderers_of(config.render))
     connect, settings = _connections(config), _settings(config)
     provisioner = Provisioner(
         supervisor,

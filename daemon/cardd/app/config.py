@@ -27,6 +27,7 @@ __all__ = [
     "PcscConfig",
     "PcscReaderConfig",
     "ProvisioningConfig",
+    "RenderConfig",
     "SharingConfig",
     "SocketConfig",
     "StoreConfig",
@@ -259,6 +260,39 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderConfig:
+    """One table a renderer: files that local programs read, written whenever the tree says
+    something new, and a program that is told of it. See
+    [integrator.md](integrator.md#settings-as-programs-read-them)."""
+
+    name: str = key("", "Its name in logs and errors: a-z, 0-9 and -. Every renderer needs one.")
+    kind: Literal["networkmanager", "certificates", "json", "template"] = key(
+        "template",
+        "`networkmanager`: a keyfile for each access point below `nodes`. `certificates`: a PEM "
+        "file for each leaf below it that holds a certificate. `json`: the subtree in one file. "
+        "`template`: what the template says.",
+    )
+    nodes: str = key("./NAP", "The subtree. A template sees the whole tree.")
+    folder: Path = key(
+        Path("/var/lib/cardea/rendered"),
+        "Where the files go; made if its parent is there. They belong to the renderer: what it no "
+        "longer wants is removed.",
+    )
+    file: str = key("", "The file's name, for `json` and `template`.")
+    template: Path = key(Path(), "The Jinja2 template, read at the daemon's start.")
+    mode: str = key("0600", "Permissions of the files, octal, 0400 to 0644.")
+    program: tuple[str, ...] = key(
+        (),
+        "A program, by its absolute path, and its arguments; run without a shell after files have "
+        "changed. If it fails, servers are told that the installation failed.",
+    )
+    program_timeout_s: float = key(
+        30.0, "It is killed after this long, and has failed.", minimum=0.1, maximum=600.0
+    )
+    user: str = key("nobody", "Who it runs as where the daemon runs as root.")
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingConfig:
     """Events on standard error. Keys, PINs and secret values never appear in them."""
 
@@ -281,6 +315,7 @@ class Config:
     device: DeviceConfig = DeviceConfig()
     provisioning: ProvisioningConfig = ProvisioningConfig()
     network: NetworkConfig = NetworkConfig()
+    render: tuple[RenderConfig, ...] = ()
     logging: LoggingConfig = LoggingConfig()
 
 

@@ -34,6 +34,9 @@ def _sections() -> Iterator[str]:
     hints = typing.get_type_hints(Config)
     for field in dataclasses.fields(Config):
         section = hints[field.name]
+        if field.name in _rows(Config):
+            yield from _table(f"[[{field.name}]]", _rows(Config)[field.name])
+            continue
         yield from _table(f"[{field.name}]", section)
         for name, row in _rows(section).items():
             yield from _table(f"[[{field.name}.{name}]]", row)

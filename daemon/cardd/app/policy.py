@@ -19,6 +19,7 @@ from .config import (
     read_config,
 )
 from .device import nodes_of_device
+from .renderers import renderers_of
 from .settings import ConfigError
 
 __all__ = ["check_names", "load_checked", "policy_of"]
@@ -49,6 +50,7 @@ def check_names(config: Config) -> None:
         ConfigError: there is no such thing.
     """
     policy_of(config.access)
+    renderers_of(config.render)
     nodes_of_device(config.device)
 
 

@@ -41,7 +41,12 @@ _log = structlog.get_logger("cardd.provisioning")
 
 _CALLER = "cardd"
 # What may be better in a while; a card that says nonsense will say it again.
-_WORTH_REPEATING = frozenset({"SERVER_UNREACHABLE", "CARD_BUSY", "CARD_LOST", "STORE_UNAVAILABLE"})
+_WORTH_REPEATING = frozenset(
+    {
+        *("SERVER_UNREACHABLE", "CARD_BUSY", "CARD_LOST", "STORE_UNAVAILABLE"),
+        "RENDERING_FAILED",
+    }
+)
 _FIRST_RETRY_S, _LAST_RETRY_S = 30.0, 3600.0
 ENVIRONMENT = Environment(
     now_ms=lambda: time.time_ns() // 1_000_000,
@@ -316,6 +321,7 @@ class Provisioner:
             server=server,
             store=self._store,
             commit=lambda tree, confirmations: self._ledger.commit(tree, origin, confirmations),
+            render=self._ledger.render,
             environment=ENVIRONMENT,
             rejections=(
                 self._rejections.of(card.identity, card.reader, card.insertion) if card else None

@@ -9,6 +9,7 @@ __all__ = [
     "DocumentMalformedError",
     "NoProvisioningDataError",
     "ProvisioningError",
+    "RenderingFailedError",
     "ServerAnswerError",
 ]
 
@@ -69,3 +70,12 @@ class CardNeededError(ProvisioningError):
     def __init__(self, server_id: str) -> None:
         super().__init__(f"account {server_id} needs the key of a card that is not inserted")
         self.server_id = server_id
+
+
+class RenderingFailedError(ProvisioningError):
+    """The tree is in force, but a local program did not get its settings from it."""
+
+    def __init__(self, renderer: str, detail: str) -> None:
+        super().__init__(f"renderer {renderer}: {detail}")
+        self.renderer = renderer
+        self.detail = detail

@@ -31,6 +31,7 @@ class Found(Enum):
     """The server has ordered new content for files of the card."""
     CARD_CURRENT = auto()
     CARD_UPDATED = auto()
+    COMMITTED = auto()
     NOTHING_TO_CONFIRM = auto()
     """No server took part."""
     CONFIRMED_BEFORE = auto()
@@ -66,20 +67,23 @@ TRANSITIONS: dict[tuple[Stage, Found], Stage] = {
     # The card first, read back; only then the tree: a tree that claims what the card refused
     # would be a lie after the next insertion.
     (Stage.UPDATING_CARD, Found.CARD_UPDATED): Stage.COMMITTING,
-    (Stage.COMMITTING, Found.NOTHING_TO_CONFIRM): Stage.INSTALLED,
-    (Stage.COMMITTING, Found.CONFIRMED_BEFORE): Stage.CONFIRMED,
-    (Stage.COMMITTING, Found.TO_CONFIRM): Stage.CONFIRMING,
+    # What local programs read comes after the tree, and before a server is told "installed".
+    (Stage.COMMITTING, Found.COMMITTED): Stage.RENDERING,
+    (Stage.RENDERING, Found.NOTHING_TO_CONFIRM): Stage.INSTALLED,
+    (Stage.RENDERING, Found.CONFIRMED_BEFORE): Stage.CONFIRMED,
+    (Stage.RENDERING, Found.TO_CONFIRM): Stage.CONFIRMING,
     (Stage.CONFIRMING, Found.ACKNOWLEDGED): Stage.CONFIRMED,
     (Stage.CONFIRMING, Found.SERVER_SILENT): Stage.INSTALLED,
     # The server used the session that took the confirmation to order more.
     (Stage.CONFIRMING, Found.CARD_OBSOLETE): Stage.UPDATING_CARD,
     (Stage.CONFIRMING, Found.CARD_CURRENT): Stage.COMMITTING,
-    # Up to the commit a failure leaves the tree as it was. Afterwards there is none: what cannot
-    # be confirmed now stays to be confirmed.
+    # Up to the commit a failure leaves the tree as it was. One in rendering leaves the new tree and
+    # is told as what it is. Afterwards there is none: what cannot be confirmed now stays to be
+    # confirmed.
     **{
         (stage, Found.FAILURE): Stage.FAILED
         for stage in Stage
-        if Stage.READING_CARD <= stage <= Stage.COMMITTING
+        if not stage.final and stage is not Stage.CONFIRMING
     },
 }
 

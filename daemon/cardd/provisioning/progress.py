@@ -34,10 +34,12 @@ class Stage(IntEnum):
     INSTALLED = 8
     CONFIRMED = 9
     FAILED = 10
+    # Between committing and confirming; numbers are for ever.
+    RENDERING = 11
 
     @property
     def final(self) -> bool:
-        return self >= Stage.INSTALLED
+        return self in (Stage.INSTALLED, Stage.CONFIRMED, Stage.FAILED)
 
 
 @dataclass(frozen=True, slots=True)

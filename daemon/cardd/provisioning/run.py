@@ -6,7 +6,7 @@ to be confirmed is committed with it, so that a confirmation outlives a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gba.client import Bootstrapped
 from gba.errors import GbaError
@@ -45,7 +45,9 @@ _MAX_ROUNDS = 4
 class Run:
     """Drives the table; ``execute`` is called once, on a thread that may wait.
 
-    ``commit`` stores tree and confirmations in one transaction and publishes the tree.
+    ``commit`` stores tree and confirmations in one transaction and publishes the tree. ``render``
+    gives local programs what the tree now says, lets the confirmations go out, and returns what was
+    to be done; where it raises RenderingFailedError they say so.
     ``reason_of`` names an error as the API does: reason and message.
     """
 
@@ -57,6 +59,7 @@ class Run:
         server: ServerPort,
         store: StorePort,
         commit: Callable[[ManagementTree, tuple[NewConfirmation, ...]], object],
+        render: Callable[[], Sequence[str]],
         environment: Environment,
         rejections: Rejections | None,
         report: Callable[[Progress], None],
@@ -67,6 +70,7 @@ class Run:
         self._server = server
         self._store = store
         self._commit_tree = commit
+        self._render_tree = render
         self._environment = environment
         self._rejections = rejections
         self._report = report
@@ -83,6 +87,7 @@ class Run:
         self._files_updated = 0
         self._nodes_changed = 0
         self._rounds = 0
+        self._news = False
         self._unconfirmed: list[Conversation] = []
         self._left_out: list[tuple[Account, Exception]] = []
         self.conversations: list[Conversation] = []
@@ -97,6 +102,7 @@ class Run:
             Stage.MANAGING: self._manage,
             Stage.UPDATING_CARD: self._update_card,
             Stage.COMMITTING: self._commit,
+            Stage.RENDERING: self._render,
             Stage.CONFIRMING: self._confirm,
         }
         while not self._stage.final:
@@ -308,8 +314,15 @@ class Run:
             self._commit_tree(self._tree, reports)
         self._committed, self._tree = self._tree, self._tree.fork()
         self._orders, self._unconfirmed = (), []
+        self._news = bool(reports)
         self._say(1, 1, f"nodes changed: {changed}")
-        if reports:
+        return Found.COMMITTED
+
+    def _render(self) -> Found:
+        rendered = self._render_tree()
+        if rendered:
+            self._say(len(rendered), len(rendered), f"rendered: {', '.join(rendered)}")
+        if self._news:
             return Found.TO_CONFIRM
         talked_to = {talk.server_id for talk in self.conversations}
         pending = any(self._store.pending_confirmations(each) for each in talked_to)
@@ -355,14 +368,18 @@ class Run:
         """The server has been told "received"; now it is told "not installed" (M5)."""
         reason = self._reason_of(error)[0]
         reports = confirmation.failed(self._unconfirmed, reason)
-        if not reports:
+        due = [each.server_id for each in reports]
+        if self._stage is Stage.RENDERING and self._news:
+            # What was committed for them says so already.
+            due = [talk.server_id for talk in self.conversations]
+        if not due:
             return
         self._tree = self._committed.fork()
         try:
             self._keep(reports)
             already = len(self._unconfirmed)
-            for each in reports:
-                self._deliver(each.server_id)
+            for server_id in dict.fromkeys(due):
+                self._deliver(server_id)
             # What was ordered in these sessions is not installed either.
             self._keep(confirmation.failed(self._unconfirmed[already:], reason))
         except Exception as second:  # noqa: BLE001 - the first error is the one to be told

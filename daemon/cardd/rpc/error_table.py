@@ -82,6 +82,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     pb.ERROR_REASON_EVENTS_GONE: Code.OUT_OF_RANGE,
     pb.ERROR_REASON_STORE_UNAVAILABLE: Code.UNAVAILABLE,
     pb.ERROR_REASON_REVISION_NOT_FOUND: Code.NOT_FOUND,
+    pb.ERROR_REASON_RENDERING_FAILED: Code.FAILED_PRECONDITION,
 }
 
 # Where waiting can help: how long to wait at least.
@@ -227,6 +228,11 @@ _PROVISIONING_ROWS = (
         provisioning.ServerAnswerError,
         lambda e: _of_http_status(e.status),
         _facts("url", "status"),
+    ),
+    Row(
+        provisioning.RenderingFailedError,
+        pb.ERROR_REASON_RENDERING_FAILED,
+        _facts("renderer", "detail"),
     ),
     Row(provisioning.CardNeededError, pb.ERROR_REASON_CARD_NOT_FOUND, _facts("server_id")),
     Row(omadm.errors.DocumentError, pb.ERROR_REASON_DOCUMENT_MALFORMED, _coded),

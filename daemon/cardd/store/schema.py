@@ -185,4 +185,22 @@ CREATE TABLE property_before (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES, _REJECTIONS, _HISTORY)
+_RENDERING = """
+-- A confirmation of what is committed and has not been rendered yet is not to go out.
+ALTER TABLE confirmation ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1));
+
+-- digest NULL: its files are being written, or its program has not been told of them.
+CREATE TABLE renderer (
+    name TEXT PRIMARY KEY,
+    digest BLOB
+) STRICT;
+
+-- What it has written or is about to write, and hence may remove.
+CREATE TABLE rendered_file (
+    renderer TEXT NOT NULL REFERENCES renderer ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    PRIMARY KEY (renderer, path)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES, _REJECTIONS, _HISTORY, _RENDERING)

@@ -116,12 +116,14 @@ def read_result(text: str) -> ProvisioningResult:
     return ProvisioningResult(**fields)
 
 
-def write_confirmation(db: sqlite3.Connection, new: NewConfirmation, now_ms: int) -> int:
+def write_confirmation(
+    db: sqlite3.Connection, new: NewConfirmation, now_ms: int, *, held: bool = False
+) -> int:
     return row_id(
         db.execute(
-            "INSERT INTO confirmation (server_id, card, correlator, payload, made_ms)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (new.server_id, new.card, new.correlator, new.payload, now_ms),
+            "INSERT INTO confirmation (server_id, card, correlator, payload, made_ms, held)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (new.server_id, new.card, new.correlator, new.payload, now_ms, held),
         )
     )
 

@@ -30,6 +30,7 @@ from cardd.store.history import (
 )
 from cardd.store.records import Origin, Retention, Revision, StoredTree
 from cardd.store.rejections import RejectionTable
+from cardd.store.renderings import RenderingTable
 from cardd.store.statements import (
     Direction,
     confirm,
@@ -62,6 +63,7 @@ class Store:
     def __init__(self, path: str | Path, retention: Retention = _RETENTION) -> None:
         self._database = Database(Path(path))
         self.rejections = RejectionTable(self._database)
+        self.renderings = RenderingTable(self._database)
         self._retention = retention
         # The tree as it is in the file. A tree never writes to a layer it has given out, so the
         # same object means the same content. None: not known, as nothing was loaded yet.
@@ -123,7 +125,7 @@ class Store:
         """Put a tree in force, with what servers are to be told of it, in one transaction (P5).
 
         Returns the new revision. Only what has changed is written, and what it was before is kept
-        as history.
+        as history. The confirmations are held back until `release_confirmations`.
         """
         with self._database.lock:
             old = self._written or self.load()
@@ -137,7 +139,7 @@ class Store:
                 write_properties(db, changes.properties)
                 write_versions(db, old.versions, new.versions)
                 for confirmation in confirmations:
-                    write_confirmation(db, confirmation, now_ms)
+                    write_confirmation(db, confirmation, now_ms, held=True)
                 prune(db, self._retention, now_ms, "revision")
             self._written = new
         return new.revision
@@ -200,6 +202,14 @@ class Store:
         with self._database.transaction() as db:
             return write_confirmation(db, confirmation, now_ms)
 
+    def release_confirmations(self, payload: str | None = None) -> None:
+        """What was committed is rendered too, or is not: then servers get this payload instead."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE confirmation SET held = 0, payload = coalesce(?, payload) WHERE held",
+                (payload,),
+            )
+
     def pending_confirmations(
         self, server_id: str | None = None
     ) -> tuple[PendingConfirmation, ...]:
@@ -207,7 +217,8 @@ class Store:
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT id, server_id, card, payload, correlator, made_ms FROM confirmation"
-                " WHERE done_ms IS NULL AND (?1 IS NULL OR server_id = ?1) ORDER BY id",
+                " WHERE done_ms IS NULL AND NOT held AND (?1 IS NULL OR server_id = ?1)"
+                " ORDER BY id",
                 (server_id,),
             )
             return tuple(PendingConfirmation(*row) for row in rows)

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cardd.app.config import Config, GrantConfig, PcscReaderConfig, load_config, parse_config
+from cardd.app.config import (
+    Config,
+    GrantConfig,
+    PcscReaderConfig,
+    RenderConfig,
+    load_config,
+    parse_config,
+)
 from cardd.app.config_reference import reference
 from cardd.app.device import nodes_of_device
 from cardd.app.places import line_of
@@ -20,7 +27,11 @@ REFERENCE = Path(__file__).parents[3] / "docs/configuration.md"
 
 
 def keys() -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    rows = {"access.grant": GrantConfig, "pcsc.reader": PcscReaderConfig}
+    rows = {
+        "access.grant": GrantConfig,
+        "pcsc.reader": PcscReaderConfig,
+        "render": RenderConfig,
+    }
     for name, section in (typing.get_type_hints(Config) | rows).items():
         for field in dataclasses.fields(section):
             yield name, field

@@ -69,6 +69,11 @@ def test_an_earlier_file_comes_out_whole(version: int, tmp_path: Path) -> None:
             assert stored.versions == {"./Service/News/URL": 1}
         if version >= 3:
             assert len(list(store.rejections.of(CARD).entries(10))) == 1
+        if version >= 4:
+            assert store.revisions()[0].origin.run == "provisionings/2"
+            assert store.tree_at(1).tree().snapshot.get("./Service/News/URL") != tree.snapshot.get(
+                "./Service/News/URL"
+            )
 
 
 @pytest.mark.parametrize("version", earlier())
@@ -78,7 +83,7 @@ def test_history_begins_with_the_tree_of_an_earlier_file(version: int, tmp_path:
         work = before.fork()
         Authority(work, "dm.example.org").add("./Service/Other", TreeNode(".", b"x"), 5)
         assert store.commit(work, 6) == 3
-        assert [each.number for each in store.revisions()] == [3, 2]
+        assert [each.number for each in store.revisions()][:2] == [3, 2]
         assert not store.tree_at(2).tree().diff(before)
 
 

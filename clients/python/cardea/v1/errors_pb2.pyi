@@ -131,6 +131,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """History and consumers.
     NOT_FOUND: no such revision, or no more.
     """
+    ERROR_REASON_RENDERING_FAILED: _ErrorReason.ValueType  # 111
+    """FAILED_PRECONDITION: the tree is in force, but a local program did not get its settings
+    from it; metadata has renderer and detail.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every failed call carries a google.rpc.Status with a google.rpc.ErrorInfo:
@@ -247,5 +251,9 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 93
 ERROR_REASON_REVISION_NOT_FOUND: ErrorReason.ValueType  # 110
 """History and consumers.
 NOT_FOUND: no such revision, or no more.
+"""
+ERROR_REASON_RENDERING_FAILED: ErrorReason.ValueType  # 111
+"""FAILED_PRECONDITION: the tree is in force, but a local program did not get its settings
+from it; metadata has renderer and detail.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -84,7 +84,13 @@ class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType
     STAGE_CONFIRMED: _Stage.ValueType  # 9
     """End: installed, and the server has acknowledged the confirmation."""
     STAGE_FAILED: _Stage.ValueType  # 10
-    """End: nothing changed."""
+    """End: failed. The tree is as it was, unless the reason is RENDERING_FAILED:
+    then it is the new one, and a local program did not get its settings.
+    """
+    STAGE_RENDERING: _Stage.ValueType  # 11
+    """Between committing and confirming: writing what local programs read, and
+    telling them.
+    """
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """The stages, in their order. A run leaves out what it does not need."""
@@ -111,7 +117,13 @@ will be told at the next occasion.
 STAGE_CONFIRMED: Stage.ValueType  # 9
 """End: installed, and the server has acknowledged the confirmation."""
 STAGE_FAILED: Stage.ValueType  # 10
-"""End: nothing changed."""
+"""End: failed. The tree is as it was, unless the reason is RENDERING_FAILED:
+then it is the new one, and a local program did not get its settings.
+"""
+STAGE_RENDERING: Stage.ValueType  # 11
+"""Between committing and confirming: writing what local programs read, and
+telling them.
+"""
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
 @_typing.final

@@ -76,7 +76,8 @@ class ProvisioningServiceServicer:
         reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
         result. After FAILED the call itself ends with the reason as its error.
         It happens by itself at insertion unless the configuration says otherwise;
-        a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+        a call while another caller's run is under way joins it. If it fails, the tree is as it
+        was, unless the reason is RENDERING_FAILED.
         The run goes on if the caller leaves.
         Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
         Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -126,7 +127,8 @@ class ProvisioningServiceServicer:
         The card is not written and no server is told: the next provisioning adopts what the
         card then carries, the next session what the server then orders.
         Who: callers with a row for provisioning.rollback on every node.
-        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+        RENDERING_FAILED after it was done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,8 @@ class ProvisioningServiceStub:
     reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
     result. After FAILED the call itself ends with the reason as its error.
     It happens by itself at insertion unless the configuration says otherwise;
-    a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+    a call while another caller's run is under way joins it. If it fails, the tree is as it
+    was, unless the reason is RENDERING_FAILED.
     The run goes on if the caller leaves.
     Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
     Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -68,7 +69,8 @@ class ProvisioningServiceStub:
     The card is not written and no server is told: the next provisioning adopts what the
     card then carries, the next session what the server then orders.
     Who: callers with a row for provisioning.rollback on every node.
-    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+    RENDERING_FAILED after it was done.
     """
 
 @_typing.type_check_only
@@ -81,7 +83,8 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
     result. After FAILED the call itself ends with the reason as its error.
     It happens by itself at insertion unless the configuration says otherwise;
-    a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+    a call while another caller's run is under way joins it. If it fails, the tree is as it
+    was, unless the reason is RENDERING_FAILED.
     The run goes on if the caller leaves.
     Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
     Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -111,7 +114,8 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     The card is not written and no server is told: the next provisioning adopts what the
     card then carries, the next session what the server then orders.
     Who: callers with a row for provisioning.rollback on every node.
-    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+    RENDERING_FAILED after it was done.
     """
 
 class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -127,7 +131,8 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
         reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
         result. After FAILED the call itself ends with the reason as its error.
         It happens by itself at insertion unless the configuration says otherwise;
-        a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+        a call while another caller's run is under way joins it. If it fails, the tree is as it
+        was, unless the reason is RENDERING_FAILED.
         The run goes on if the caller leaves.
         Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
         Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -187,7 +192,8 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
         The card is not written and no server is told: the next provisioning adopts what the
         card then carries, the next session what the server then orders.
         Who: callers with a row for provisioning.rollback on every node.
-        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+        RENDERING_FAILED after it was done.
         """
 
 def add_ProvisioningServiceServicer_to_server(servicer: ProvisioningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -130,6 +130,11 @@ export enum ErrorReason {
    * NOT_FOUND: no such revision, or no more.
    */
   ERROR_REASON_REVISION_NOT_FOUND = 110,
+  /**
+   * ERROR_REASON_RENDERING_FAILED - FAILED_PRECONDITION: the tree is in force, but a local program did not get its settings
+   * from it; metadata has renderer and detail.
+   */
+  ERROR_REASON_RENDERING_FAILED = 111,
 }
 
 export function errorReasonFromJSON(object: any): ErrorReason {
@@ -275,6 +280,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 110:
     case "ERROR_REASON_REVISION_NOT_FOUND":
       return ErrorReason.ERROR_REASON_REVISION_NOT_FOUND;
+    case 111:
+    case "ERROR_REASON_RENDERING_FAILED":
+      return ErrorReason.ERROR_REASON_RENDERING_FAILED;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }
@@ -376,6 +384,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_STORE_UNAVAILABLE";
     case ErrorReason.ERROR_REASON_REVISION_NOT_FOUND:
       return "ERROR_REASON_REVISION_NOT_FOUND";
+    case ErrorReason.ERROR_REASON_RENDERING_FAILED:
+      return "ERROR_REASON_RENDERING_FAILED";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }

@@ -107,8 +107,16 @@ export enum Stage {
   STAGE_INSTALLED = 8,
   /** STAGE_CONFIRMED - End: installed, and the server has acknowledged the confirmation. */
   STAGE_CONFIRMED = 9,
-  /** STAGE_FAILED - End: nothing changed. */
+  /**
+   * STAGE_FAILED - End: failed. The tree is as it was, unless the reason is RENDERING_FAILED:
+   * then it is the new one, and a local program did not get its settings.
+   */
   STAGE_FAILED = 10,
+  /**
+   * STAGE_RENDERING - Between committing and confirming: writing what local programs read, and
+   * telling them.
+   */
+  STAGE_RENDERING = 11,
 }
 
 export function stageFromJSON(object: any): Stage {
@@ -146,6 +154,9 @@ export function stageFromJSON(object: any): Stage {
     case 10:
     case "STAGE_FAILED":
       return Stage.STAGE_FAILED;
+    case 11:
+    case "STAGE_RENDERING":
+      return Stage.STAGE_RENDERING;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Stage");
   }
@@ -175,6 +186,8 @@ export function stageToJSON(object: Stage): string {
       return "STAGE_CONFIRMED";
     case Stage.STAGE_FAILED:
       return "STAGE_FAILED";
+    case Stage.STAGE_RENDERING:
+      return "STAGE_RENDERING";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Stage");
   }
@@ -2401,7 +2414,8 @@ export const ProvisioningServiceService = {
    * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
    * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
-   * a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+   * a call while another caller's run is under way joins it. If it fails, the tree is as it
+   * was, unless the reason is RENDERING_FAILED.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
    * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -2482,7 +2496,8 @@ export const ProvisioningServiceService = {
    * The card is not written and no server is told: the next provisioning adopts what the
    * card then carries, the next session what the server then orders.
    * Who: callers with a row for provisioning.rollback on every node.
-   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+   * RENDERING_FAILED after it was done.
    */
   rollbackTree: {
     path: "/cardea.v1.ProvisioningService/RollbackTree" as const,
@@ -2502,7 +2517,8 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
    * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
    * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
-   * a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+   * a call while another caller's run is under way joins it. If it fails, the tree is as it
+   * was, unless the reason is RENDERING_FAILED.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
    * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -2537,7 +2553,8 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
    * The card is not written and no server is told: the next provisioning adopts what the
    * card then carries, the next session what the server then orders.
    * Who: callers with a row for provisioning.rollback on every node.
-   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+   * RENDERING_FAILED after it was done.
    */
   rollbackTree: handleUnaryCall<RollbackTreeRequest, RollbackTreeResponse>;
 }
@@ -2548,7 +2565,8 @@ export interface ProvisioningServiceClient extends Client1 {
    * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
    * result. After FAILED the call itself ends with the reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
-   * a call while another caller's run is under way joins it. If it fails, the tree is as it was.
+   * a call while another caller's run is under way joins it. If it fails, the tree is as it
+   * was, unless the reason is RENDERING_FAILED.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
    * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
@@ -2644,7 +2662,8 @@ export interface ProvisioningServiceClient extends Client1 {
    * The card is not written and no server is told: the next provisioning adopts what the
    * card then carries, the next session what the server then orders.
    * Who: callers with a row for provisioning.rollback on every node.
-   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE.
+   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+   * RENDERING_FAILED after it was done.
    */
   rollbackTree(
     request: RollbackTreeRequest,

@@ -1,0 +1,1 @@
+"""Settings as real programs read them: subtrees rendered into files, and programs told of it."""

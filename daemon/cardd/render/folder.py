@@ -1,0 +1,56 @@
+"""Files that appear, change and go as a whole: a reader finds the old or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["has", "put", "remove"]
+
+
+def put(path: Path, content: bytes, mode: int) -> None:
+    """Make the file have this content and mode, beginning with a folder for it. Raises OSError."""
+    path.parent.mkdir(mode=0o755, exist_ok=True)
+    with _folder(path.parent) as folder:
+        building = f".{path.name}.cardea-new"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(building, dir_fd=folder)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(building, flags, 0o600, dir_fd=folder), "wb", buffering=0) as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.rename(building, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+
+
+def remove(path: Path) -> None:
+    """Take the file away, if there is one. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError), _folder(path.parent) as folder:
+        os.unlink(path.name, dir_fd=folder)
+        os.fsync(folder)
+
+
+def has(path: Path, content: bytes, mode: int) -> bool:
+    """Whether it is a file with this content and mode already."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != mode:
+            return False
+        return found.st_size == len(content) and file.read() == content
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

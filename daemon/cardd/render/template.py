@@ -1,0 +1,106 @@
+"""Files from templates of the integrator's own: Jinja2, in its sandbox.
+
+The template is trusted, the values are not: they come from cards and servers. Text that a template
+puts out may have no control characters, for a line break in a value would begin a line of the
+sender's choice; `| lines` allows them where they belong, in a certificate for example.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import partial
+from typing import Any
+
+from cardea_core import Snapshot, TreeError, canonical_path
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from .output import Output, OutputFile, Plan, PlanError
+
+__all__ = ["MAX_BYTES", "template_file"]
+
+MAX_BYTES = 1 << 20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class _Lines(str):
+    """Text whose line breaks the template has asked for."""
+
+    __slots__ = ()
+
+
+class _ControlCharactersError(TemplateError):
+    """Raised by the template's output; never quotes it."""
+
+
+def template_file(text: str, name: str) -> Plan:
+    """Renders one file. An empty result means that there is to be no file.
+
+    Raises:
+        PlanError: the text is no template.
+    """
+    try:
+        template = _environment().from_string(text)
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise PlanError(f"line {line or '?'}: {type(error).__name__}") from None
+    return partial(_plan, template, name)
+
+
+def _plan(template: Template, name: str, tree: Snapshot) -> Output:
+    parts, size = [], 0
+    try:
+        for part in template.generate(
+            value=partial(_value, tree),
+            exists=lambda path: tree.get(_path(path)) is not None,
+            children=lambda path: tree.children(_path(path)),
+        ):
+            size += len(part)
+            if size > MAX_BYTES:
+                raise PlanError(f"the result is longer than {MAX_BYTES} characters")
+            parts.append(part)
+    except PlanError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a template does; its words may quote values
+        raise PlanError(f"the template fails: {type(error).__name__}") from None
+    content = "".join(parts).encode()
+    return Output((OutputFile(name, content),) if content.strip() else ())
+
+
+def _value(tree: Snapshot, path: str, default: Any = None) -> Any:
+    """A leaf's text. Undefined, which a template may test and not put out, where there is none."""
+    node = tree.get(_path(path))
+    if node is None or node.value is None:
+        return StrictUndefined(name=path) if default is None else default
+    return node.value.decode()
+
+
+def _path(path: str) -> str:
+    try:
+        return canonical_path(path)
+    except TreeError:
+        raise PlanError(f"{path!r} is no node path") from None
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    # Settings are no HTML; what may not be in them is refused instead (finalize).
+    environment = ImmutableSandboxedEnvironment(
+        autoescape=False,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalized,
+    )
+    environment.filters["lines"] = _Lines
+    environment.filters["shell"] = lambda text: shlex.quote(str(text))
+    return environment
+
+
+def _finalized(result: Any) -> Any:
+    if isinstance(result, Undefined | _Lines):
+        return result
+    if _CONTROL.search(str(result)):
+        raise _ControlCharactersError("control characters")
+    return result

@@ -1,0 +1,97 @@
+"""Templates of the integrator's own: what they can do, and what values cannot make them do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cardd.render.output import Output, PlanError
+from cardd.render.settings_file import settings_file
+from cardd.render.template import MAX_BYTES, template_file
+from unit.render.trees import snapshot
+
+TREE: dict[str, str | bytes] = {
+    "./NAP/1/Addr": "one.example",
+    "./NAP/2/Addr": "two.example",
+    "./Service/News/URL": "https://news.example/?a='b'&c",
+    "./Trust/CA": "line 1\nline 2\n",
+    "./Bin": b"\xff\xfe",
+}
+
+
+def render(template: str, values: dict[str, str | bytes] = TREE) -> str:
+    output = template_file(template, "f")(snapshot(values))
+    return b"".join(file.content for file in output.files).decode()
+
+
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("apn={{ value('./NAP/1/Addr') }}\n", "apn=one.example\n"),
+        ("{% for n in children('./NAP') %}{{ n }}={{ value('./NAP/' ~ n ~ '/Addr') }}\n"
+         "{% endfor %}", "1=one.example\n2=two.example\n"),
+        ("{% if exists('./NAP/9') %}yes{% else %}no{% endif %}", "no"),
+        ("{{ value('./NAP/9/Addr', default='none') }}", "none"),
+        ("url={{ value('./Service/News/URL') | shell }}", "url='https://news.example/?a='\"'\"'b'"
+         "\"'\"'&c'"),
+        ("{{ value('./Service/News/URL') | tojson }}", '"https://news.example/?a=\\u0027b\\u0027'
+         '\\u0026c"'),
+        ("{{ value('./Trust/CA') | lines }}", "line 1\nline 2\n"),
+    ],
+)  # fmt: skip
+def test_a_template_says_what_the_tree_says(template: str, wanted: str) -> None:
+    assert render(template) == wanted
+
+
+def test_a_template_that_says_nothing_makes_no_file() -> None:
+    plan = template_file("{% if exists('./No') %}x{% endif %}\n", "f")
+    assert plan(snapshot(TREE)) == Output(())
+
+
+@pytest.mark.parametrize("value", ["x\nroot=yes", "x\ry", "x\x00y", "x\x1by"])
+def test_a_value_cannot_begin_a_line_of_its_own(value: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        render("a={{ value('./V') }}\n", {"./V": value})
+    assert "root" not in str(caught.value)
+    with pytest.raises(PlanError):
+        render("a={{ 'b' ~ value('./V') }}\n", {"./V": value})
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ value('./Missing') }}",
+        "{{ value('no path/../x') }}",
+        "{{ value('./Bin') }}",
+        "{{ unknown }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ value.__globals__ }}",
+        "{{ value.func.__globals__['__builtins__'] }}",
+        "{% for i in range(10000000) %}x{% endfor %}",
+        "{% include '/etc/passwd' %}",
+        "{% import 'os' as os %}",
+    ],
+)
+def test_a_template_that_fails_or_reaches_out_is_an_error(template: str) -> None:
+    with pytest.raises(PlanError):
+        render(template)
+
+
+def test_a_result_without_end_is_cut_off() -> None:
+    with pytest.raises(PlanError, match=str(MAX_BYTES)):
+        render("{% for i in range(9999) %}{{ 'x' * 1000 }}{% endfor %}")
+
+
+@pytest.mark.parametrize("text", ["{{", "{% if %}", "{% nonsense %}", "{{ x | no_filter }}"])
+def test_a_text_that_is_no_template_is_refused_at_once(text: str) -> None:
+    with pytest.raises(PlanError):
+        template_file(text, "f")
+
+
+def test_a_subtree_is_a_json_file() -> None:
+    tree = snapshot(TREE | {"./Service/Port": "80", "./Service/On": "true"})
+    (file,) = settings_file("./Service", "settings.json")(tree).files
+    assert json.loads(file.content) == {
+        "News": {"URL": "https://news.example/?a='b'&c"}, "Port": "80", "On": "true",
+    }  # fmt: skip
+    assert settings_file("./None", "settings.json")(tree) == Output(())
