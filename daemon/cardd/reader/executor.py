@@ -58,6 +58,11 @@ class Executor:
         """The call under way waits for another program's transaction."""
         return self._clock.waiting
 
+    @property
+    def transmitting(self) -> bool:
+        """The call under way is an APDU."""
+        return self._clock.transmitting
+
     def hangs_at(self, now: float) -> float | None:
         """When the work under way will have taken too long; None if there is none.
 

@@ -36,11 +36,13 @@ class CallClock:
     """When the PC/SC call under way began; read by the warden, written by the link's thread.
 
     `waiting` marks a call that pcscd holds back on behalf of another program's transaction:
-    however long that takes, it is no sign of a driver that hangs.
+    however long that takes, it is no sign of a driver that hangs. `transmitting` marks an APDU
+    that the card has yet to answer.
     """
 
     started_at: float | None = None
     waiting: bool = False
+    transmitting: bool = False
 
 
 class CardLink:
@@ -92,9 +94,11 @@ class CardLink:
         if not self._in_transaction:
             self._begin()
         started = time.monotonic()
+        self._clock.transmitting = True
         try:
             response = self._call(lambda: self._connected().transmit(command))
         finally:
+            self._clock.transmitting = False
             self._used_at = time.monotonic()
             self.card_time_s += self._used_at - started
         if len(response) < 2:  # how pcscd reports a card pulled in mid-command

@@ -60,6 +60,7 @@ class Worker:
         self._book = LeaseBook(name, settings, self, self._after_unlock)
         self._epoch = self._presence.epoch
         self._closed = False
+        self._stopped_by: Exception | None = None
         self._content = 0
         self._apdus = 0
         self._executor = self._new_executor()
@@ -367,9 +368,18 @@ class Worker:
             self._apply(self._presence.lost(monotonic()), error)
 
     def _quarantine(self) -> None:
-        """The driver hangs: nobody waits for it any longer. Its thread ends when it returns."""
-        cause = f"a call has not returned for {self._settings.call_limit_s:g} s"
-        error = ReaderUnavailable(self.name, cause)
+        """The driver hangs: nobody waits for it any longer. Its thread ends when it returns.
+
+        In the middle of an APDU it is the card that is silent, as far as anybody can tell.
+        """
+        limit_s = self._settings.call_limit_s
+        if self._executor.transmitting:
+            cause = f"the card has not answered for {limit_s:g} s"
+            error: Exception = CardMute(cause)
+        else:
+            cause = f"a call has not returned for {limit_s:g} s"
+            error = ReaderUnavailable(self.name, cause)
+        self._stopped_by = error
         self._executor.stop()
         self._apply(self._presence.stop(cause), error)
         self._book.break_promises(error)
@@ -380,6 +390,8 @@ class Worker:
             return ReaderUnavailable(self.name, "the reader is gone")
         if here.service_gone:
             return PcscUnavailable(here.cause)
+        if here.stopped and self._stopped_by is not None:
+            return self._stopped_by
         if here.state is ReaderState.UNAVAILABLE:
             return ReaderUnavailable(self.name, here.cause)
         if here.state is ReaderState.EMPTY:
