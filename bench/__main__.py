@@ -11,19 +11,24 @@ import sys
 from pathlib import Path
 
 from bench import picture, report
+from bench.chaos import staged
 
 _FOLDER = Path(__file__).parent
 
 
 def main() -> int:
     """Run the promises that are asked for, all by default."""
-    known = sorted(path.stem.upper() for path in _FOLDER.glob("[fp][0-9]*.py"))
+    on_stage = staged.promises("f")
+    known = sorted([*(path.stem.upper() for path in _FOLDER.glob("[fp][0-9]*.py")), *on_stage])
     wanted = os.environ.get("ONLY", "").upper().split() or known
     if unknown := [name for name in wanted if name not in known]:
         print(f"bench: no such figure: {' '.join(unknown)}; there are {' '.join(known)}")
         return 2
     kept = True
     for name in wanted:
+        if name in on_stage:
+            kept = staged.measure(name) and kept
+            continue
         module = importlib.import_module(f"bench.{name.lower()}")
         print(f"{name}  {module.TITLE}", flush=True)
         result = report.Result(name, module.TITLE, report.machine(), tuple(module.rows()))

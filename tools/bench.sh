@@ -10,4 +10,4 @@ if ! cmp -s requirements/bench.txt "$others/installed"; then
         --target "$others" -r requirements/bench.txt
     cp requirements/bench.txt "$others/installed"
 fi
-PYTHONPATH="$others" exec .venv/bin/python -m bench
+PYTHONPATH="$others:tests" exec .venv/bin/python -m bench

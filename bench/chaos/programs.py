@@ -21,7 +21,7 @@ from bench.chaos.apdus import (
     VERIFY,
 )
 from bench.chaos.doors import CardeaDoor, Door, LostError, PyscardDoor, Transmit, open_door
-from bench.chaos.streams import beside, empty_server, hostile
+from bench.chaos.streams import beside, empty_server, hostile, reads
 from bench.chaos.talk import Words, expect, listen, one, say
 
 __all__ = ["PROGRAMS"]
@@ -259,6 +259,7 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
         deadline,
         hang,
         beside,
+        reads,
         empty_server,
         script,
         hostile,

@@ -6,20 +6,21 @@ import asyncio
 import os
 import queue
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
 from cardea.v1 import cards_pb2, cards_pb2_grpc, readers_pb2, readers_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from bench.chaos.apdus import READ_ICCID, SELECT_ICCID
 from bench.chaos.doors import CardeaDoor, PyscardDoor
 from bench.chaos.talk import listen, say
 
-__all__ = ["beside", "empty_server", "hostile"]
+__all__ = ["beside", "empty_server", "hostile", "reads"]
 
 
 async def _watch(channel: grpc.aio.Channel, _: str) -> None:
@@ -88,16 +89,38 @@ def beside(door: CardeaDoor, other: str, rounds: str, calls: str) -> None:
         }
         for each in (transmit, bare):
             each(SELECT_ICCID)
-        taken: dict[str, list[float]] = {name: [] for name in contenders}
-        for _ in range(int(rounds) + 1):
-            for name, call in contenders.items():
-                for _ in range(int(calls)):
-                    before = time.perf_counter()
-                    call()
-                    taken[name].append(time.perf_counter() - before)
+        taken = _in_turn(contenders, int(rounds), int(calls))
         requests.put(None)
-    # The first round warmed up.
-    say({name: times[int(calls) :] for name, times in taken.items()})
+    say(taken)
+
+
+def reads(door: CardeaDoor, rounds: str, calls: str) -> None:
+    """A file that was read before, and an empty unary call on the same channel: in turn, so many
+    `calls` each, `rounds` times."""
+    with grpc.insecure_channel(door.client.target) as channel:
+        cards = cards_pb2_grpc.CardServiceStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)  # untyped
+        wish = cards_pb2.ReadFileRequest(name=door.name, file=cards_pb2.FileRef(known="EF.ICCID"))
+        empty = health_pb2.HealthCheckRequest()
+        contenders: dict[str, Callable[[], object]] = {
+            "read": lambda: cards.ReadFile(wish),
+            "empty": lambda: health.Check(empty),
+        }
+        say(_in_turn(contenders, int(rounds), int(calls)))
+
+
+def _in_turn(
+    contenders: Mapping[str, Callable[[], object]], rounds: int, calls: int
+) -> dict[str, list[float]]:
+    """Seconds of every call of each; a first round warms up."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds + 1):
+        for name, call in contenders.items():
+            for _ in range(calls):
+                before = time.perf_counter()
+                call()
+                taken[name].append(time.perf_counter() - before)
+    return {name: times[calls:] for name, times in taken.items()}
 
 
 def hostile(door: CardeaDoor, uid: str, streams: str, connections: str) -> None:

@@ -6,10 +6,12 @@ import asyncio
 import functools
 import os
 import re
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from cardea.v1 import (
@@ -22,7 +24,6 @@ from cardea.v1 import (
     tree_pb2_grpc,
 )
 
-from cardd.network.https import HttpsClient, trust_context
 from cardd.provisioning.task import Settings
 from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, ReaderStatus
 from cardd.reader.rejections import RejectionBook
@@ -67,6 +68,9 @@ from .lifecycle import StopRequest, notify, on_reload, watchdog
 from .policy import policy_of
 from .provisioner import ENVIRONMENT, Provisioner
 from .renderers import renderers_of
+
+if TYPE_CHECKING:
+    from cardd.network.https import HttpsClient
 
 __all__ = ["StartError", "serve"]
 
@@ -285,12 +289,21 @@ def _connections(config: Config) -> Callable[[], HttpsClient]:
     """What makes the HTTPS client of one run."""
     network = config.network
     ca_file = Path(network.ca_file) if network.ca_file else None
+
     # Reading the system's many takes a tenth of the start; a file that is named is wanted whole.
-    trust = functools.cache(lambda: trust_context(ca_file))
+    @functools.cache
+    def trust() -> ssl.SSLContext:
+        from cardd.network.https import trust_context
+
+        return trust_context(ca_file)
+
     if ca_file is not None:
         trust()
 
     def connect() -> HttpsClient:
+        # Loading it takes a tenth of the start, too, and no server is spoken to before.
+        from cardd.network.https import HttpsClient
+
         return HttpsClient(
             trust=trust(),
             hosts=network.hosts,

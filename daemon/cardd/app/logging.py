@@ -6,6 +6,7 @@ get out whatever they are called, because APDUs, PINs and keys are bytes.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 from collections import deque
@@ -45,6 +46,8 @@ def configure_logging(
     stream: TextIO | None = None,
 ) -> None:
     """Route all events, those of the standard library included, to ``stream`` (standard error)."""
+    # Of a daemon, and for good: then loggers need not look again at every event.
+    lasting = stream is None
     stream = stream or sys.stderr
     threshold = logging.getLevelNamesMapping()[level.upper()]
     console = style == "console" or (style == "auto" and stream.isatty())
@@ -64,7 +67,7 @@ def configure_logging(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(stream),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=lasting,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
@@ -108,6 +111,7 @@ def _redacted(name: str, value: object) -> object:
     return value
 
 
+@functools.lru_cache(1024)  # every event has the same few names
 def _sounds_secret(name: str) -> bool:
     words = name.lower().replace("-", "_")
     if words in _HARMLESS:

@@ -56,6 +56,8 @@ def _print_reference() -> int:
 def _run(config: Config, path: Path) -> int:
     # What is loaded stays: to look through it for garbage takes a sixth of the start.
     gc.disable()
+    # structlog would load rich, for tracebacks that nobody draws here.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # how an import is ruled out
     # Late, so that check-config and usage errors do not wait for grpc and PC/SC to load.
     from .bootstrap import StartError, serve
     from .logging import configure_logging

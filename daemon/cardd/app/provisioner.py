@@ -7,11 +7,11 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from omadm.accounts import accounts_in
 
-from cardd.network.https import HttpsClient
 from cardd.provisioning.errors import AccountNotFoundError
 from cardd.provisioning.ports import Environment
 from cardd.provisioning.progress import (
@@ -22,7 +22,6 @@ from cardd.provisioning.progress import (
     SessionOutcome,
     Stage,
 )
-from cardd.provisioning.run import Run
 from cardd.provisioning.task import Settings, Task
 from cardd.reader.errors import CardAbsent
 from cardd.reader.events import CardReady, ReaderState, ReaderStatus
@@ -34,6 +33,10 @@ from cardd.store import Origin, Store, StoreError
 
 from .ledger import Ledger
 from .story import Story
+
+if TYPE_CHECKING:
+    from cardd.network.https import HttpsClient
+    from cardd.provisioning.run import Run
 
 __all__ = ["ENVIRONMENT", "AccountInfo", "Provisioner"]
 
@@ -300,6 +303,9 @@ class Provisioner:
         return run, result
 
     def _run(self, wish: _Wish, server: HttpsClient, report: Callable[[Progress], None]) -> Run:
+        # Not before the first run: the daemon is ready a tenth sooner.
+        from cardd.provisioning.run import Run
+
         present = (each.card for each in self._supervisor.readers())
         card = wish.card
         task = Task(

@@ -257,7 +257,7 @@ def _members_of(group: str) -> frozenset[int]:
 
 
 def _matches(name: str, globs: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, glob) for glob in globs)
+    return "*" in globs or any(fnmatchcase(name, glob) for glob in globs)
 
 
 def _unit_matches(unit: str, glob: str) -> bool:

@@ -61,6 +61,8 @@ class Arbiter:
     @property
     def waiting(self) -> tuple[Ticket, ...]:
         """Those who wait, in the order in which they would be served."""
+        if not any(self._lanes.values()):
+            return ()
         left = {p: iter(lane.in_order()) for p, lane in self._lanes.items() if lane}
         following = {p: next(tickets) for p, tickets in left.items()}
         precedence = self._precedence.copy()
@@ -106,14 +108,14 @@ class Arbiter:
 
     def working(self, ticket: Ticket) -> bool:
         """A command goes out: the idle limit stands still. False if the lease is over."""
-        if self._hold is None or self._hold.ticket != ticket:
+        if self._hold is None or self._hold.ticket is not ticket:
             return False
         self._hold.idle_since = None
         return True
 
     def touch(self, ticket: Ticket, now: float) -> bool:
         """The command is answered: the idle limit starts anew. False if the lease is over."""
-        if self._hold is None or self._hold.ticket != ticket:
+        if self._hold is None or self._hold.ticket is not ticket:
             return False
         self._hold.idle_since = now
         return True
@@ -195,7 +197,7 @@ class Arbiter:
             yield from lane
 
     def _end_hold(self, ticket: Ticket, reason: EndReason) -> Ended | None:
-        if self._hold is None or self._hold.ticket != ticket:
+        if self._hold is None or self._hold.ticket is not ticket:
             return None
         self._hold = None
         self._cleaning = True
