@@ -163,7 +163,8 @@ class Site:
         seen = before.name if before is not None else ""
         deadline = time.monotonic() + _RUN_S
         while (last := self.last(card)) is None or last.name == seen:
-            assert time.monotonic() < deadline, "no run has ended"
+            if time.monotonic() >= deadline:
+                raise AssertionError(f"no run has ended: {self.client.readers()}\n{self.log()}")
             time.sleep(0.02)
         return last
 

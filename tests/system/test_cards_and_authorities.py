@@ -19,7 +19,7 @@ from support.system import (
     Site,
 )
 
-from demo.system import DM_OPERATOR
+from demo.system import DM_HOME, DM_OPERATOR
 
 OPERATOR, SECOND, BARE = (CARDS[name]["iccid"] for name in ("operator", "second-operator", "bare"))
 SERVER = "server dm.example.org"
@@ -157,6 +157,45 @@ def test_a_dm_bootstrap_message_serves_as_well_as_client_provisioning(site: Site
     assert (result.stage, list(result.trust)) == (CONFIRMED, ["MD5"])
     assert site.value("./DMAcc/1/Name") == ("From a bootstrap message", f"card {BARE}")
     assert site.value(NEWS) == ("https://news.example/1", SERVER)
+
+
+# -- who speaks for an authority
+
+ELSEWHERE = f"https://{DM_HOME}/dm"
+
+
+def test_a_card_cannot_lend_an_authoritys_name_to_another_host(
+    provisioned: tuple[Site, SoftCard],
+) -> None:
+    """A host with a good certificate, and a document with the operator's ServerID (S2)."""
+    site, _ = provisioned
+    site.remove()
+    before, ordered = site.tree(), site.commands()
+    impostor = site.card("bare")
+    impostor.write_file("Bootstrap", account(address=ELSEWHERE))
+
+    assert site.inserted(impostor).reason == "SERVER_NOT_AUTHENTIC"
+
+    assert (site.tree(), site.commands()) == (before, ordered)
+    assert "bound_to_another_host" in site.log()
+
+
+def test_an_authority_without_data_here_may_come_from_anywhere(site: Site) -> None:
+    site.desire({NEWS: "https://news.example/1"})
+    card = site.card("bare")
+    card.write_file("Bootstrap", account(address=ELSEWHERE))
+    assert site.inserted(card).stage == CONFIRMED
+
+
+def test_the_owner_names_the_host_of_an_authority(make_site: MakeSite) -> None:
+    site = make_site(network=f'server_hosts = {{ "{SERVER_ID}" = "{DM_HOME}" }}')
+    site.know("operator", "bare")
+    site.desire({NEWS: "https://news.example/1"})
+    assert site.inserted(site.card()).reason == "SERVER_NOT_AUTHENTIC"
+    site.remove()
+    card = site.card("bare")
+    card.write_file("Bootstrap", account(address=ELSEWHERE))
+    assert site.inserted(card).stage == CONFIRMED
 
 
 # -- when to connect

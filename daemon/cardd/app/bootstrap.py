@@ -282,6 +282,7 @@ def _settings(config: Config) -> Settings:
         retry_floor=config.provisioning.retry_floor,
         bsf_url=config.network.bsf_url,
         dm_url=config.network.dm_url,
+        server_hosts=config.network.server_hosts,
     )
 
 

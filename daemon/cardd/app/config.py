@@ -254,6 +254,11 @@ class NetworkConfig:
     dm_url: str = key(
         "", "DM server for a card that holds only a key; empty: found from the card's realm."
     )
+    server_hosts: Mapping[str, str] = key(
+        {},
+        "The one host that may speak for a ServerID, whatever a card says: "
+        '`"dm.example" = "dm.example.org"`.',
+    )
     hosts: Mapping[str, str] = key(
         {}, 'Where to connect for a name: `"dm.example:443" = "127.0.0.1:8443"`.'
     )

@@ -22,6 +22,7 @@ from cardd.tree.authority import ExecOrder
 from cardd.tree.device import DeviceInfo
 from cardd.tree.management_tree import ManagementTree
 
+from .binding import host_of
 from .errors import ServerAnswerError
 from .ports import Answer, Environment, ServerPort, StorePort, TransportError
 from .records import SessionRecord
@@ -108,6 +109,7 @@ def converse(
         outcome=outcome,
         trust=how,
         commands=session.commands_done,
+        host=host_of(account.address),
     )
     store.end_session(record, session.nonces, confirmed)
     if failure is not None:

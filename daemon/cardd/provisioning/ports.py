@@ -99,6 +99,9 @@ class StorePort(JournalPort, Protocol):
     def add_confirmation(self, confirmation: NewConfirmation, now_ms: int) -> int: ...
     def pending_confirmations(self, server_id: str | None) -> Sequence[PendingConfirmation]: ...
     def nonce(self, server_id: str, direction: Literal["client", "server"]) -> bytes | None: ...
+    def server_host(self, server_id: str) -> str | None:
+        """The host with which the last session of this server came to its end."""
+
     def end_session(self, session: SessionRecord, nonces: Nonces, confirmed: Sequence[int]) -> None:
         """Keep the session's record, the nonces for the next one, and which confirmations the
         server has acknowledged."""

@@ -50,7 +50,8 @@ class PendingConfirmation:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One DM session (S9). ``outcome`` is "ok" or the reason of its failure."""
+    """One DM session (S9). ``outcome`` is "ok" or the reason of its failure; ``host`` is whom it
+    was held with, "" where that is not known any more."""
 
     session_id: str
     server_id: str
@@ -59,3 +60,4 @@ class SessionRecord:
     outcome: str
     trust: str
     commands: tuple[CommandDone, ...]
+    host: str = ""

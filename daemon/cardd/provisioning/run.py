@@ -22,6 +22,7 @@ from cardd.dm.errors import DmError
 from cardd.tree import ManagementTree, purge_servers
 
 from . import card_update, confirmation, trust
+from .binding import check_host
 from .card_content import CardContent, interpret, is_document
 from .dialogue import Conversation, converse
 from .errors import (
@@ -219,6 +220,12 @@ class Run:
 
     def _talk(self, account: Account) -> Conversation:
         """One session; its effects are in the tree only if it came to its end."""
+        check_host(
+            account,
+            self._tree,
+            remembered=self._store.server_host(account.server_id),
+            configured=self._settings.server_hosts.get(account.server_id),
+        )
         working = self._tree.fork()
         talk = converse(
             account,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cardd.tree import ManagementTree
 from cardd.tree.device import DeviceInfo
@@ -14,12 +15,16 @@ __all__ = ["Settings", "Task"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the configuration says about provisioning; empty URLs are found by TS 23.003."""
+    """What the configuration says about provisioning; empty URLs are found by TS 23.003.
+
+    ``server_hosts``: the only host that may speak for a ServerID, where the owner says so.
+    """
 
     device: DeviceInfo
     retry_floor: int = 2
     bsf_url: str = ""
     dm_url: str = ""
+    server_hosts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

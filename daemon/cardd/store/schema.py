@@ -203,4 +203,19 @@ CREATE TABLE rendered_file (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PROPERTIES, _REJECTIONS, _HISTORY, _RENDERING)
+_HOSTS = """
+-- The host with which the last session of a ServerID came to its end.
+CREATE TABLE server_host (
+    server_id TEXT PRIMARY KEY,
+    host TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _PROPERTIES,
+    _REJECTIONS,
+    _HISTORY,
+    _RENDERING,
+    _HOSTS,
+)

@@ -166,6 +166,10 @@ def write_session(db: sqlite3.Connection, session: SessionRecord) -> None:
         "INSERT INTO session_command VALUES (?, ?, ?, ?, ?)",
         ((number, n, c.verb, c.path, c.status) for n, c in enumerate(session.commands)),
     )
+    if session.outcome == "ok" and session.host:
+        db.execute(
+            "INSERT OR REPLACE INTO server_host VALUES (?, ?)", (session.server_id, session.host)
+        )
 
 
 def read_commands(db: sqlite3.Connection, session: int) -> tuple[CommandDone, ...]:

@@ -249,6 +249,14 @@ class Store:
                 confirm(db, number, session.ended_ms)
             prune(db, self._retention, session.ended_ms, "session", "confirmation")
 
+    def server_host(self, server_id: str) -> str | None:
+        """The host with which the last session of this server came to its end."""
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT host FROM server_host WHERE server_id = ?", (server_id,)
+            ).fetchone()
+            return None if row is None else str(row[0])
+
     def sessions(self, server_id: str | None = None, limit: int = 100) -> tuple[SessionRecord, ...]:
         """Newest first; of one server or of all (S2)."""
         with self._database.reading() as db:

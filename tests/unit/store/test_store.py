@@ -137,6 +137,8 @@ def test_commit_takes_the_tree_and_what_is_to_be_told_of_it_or_nothing(store: St
     assert store.pending_confirmations() == ()
     store.commit(full_tree(), 10, confirmations=[NewConfirmation("a", "8949", "200", "c-7")])
     assert store.load().revision == 1
+    assert store.pending_confirmations() == ()  # what is not rendered yet is not confirmed
+    store.release_confirmations()
     (pending,) = store.pending_confirmations("a")
     assert (pending.payload, pending.correlator, pending.card) == ("200", "c-7", "8949")
 
