@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ from cardd.provisioning.progress import Progress, ProvisioningResult
 from cardd.provisioning.records import NewConfirmation
 from cardd.provisioning.run import Run
 from cardd.provisioning.task import Settings, Task
+from cardd.render.renderer import Renderer
+from cardd.render.rendering import Rendering
 from cardd.rpc.errors import failure_of
 from cardd.store import Store
 from cardd.tree import ManagementTree
@@ -190,13 +192,16 @@ class Machine:
         default_factory=lambda: Settings(device_info(DeviceConfig(id=DEVICE)))
     )
     watch: Watch = lambda _when, _what: None
+    renderers: Sequence[Renderer] = ()
+    # Identifiers and nonces count from here.
+    first_number: int = 1
 
     def __post_init__(self) -> None:
         self.revision = 0
         self.progress: list[Progress] = []
         self.failure: Exception | None = None
         self.rejections = Rejections()
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(self.first_number)
         self.start()
         if not self.revision:
             config = DeviceConfig(
@@ -213,9 +218,9 @@ class Machine:
     def start(self) -> None:
         """As the daemon starts: the tree from the store."""
         self.store = _WatchedStore(self.path, lambda when, what: self.watch(when, what))
-        self.store.release_confirmations()  # no renderers: nothing was left to be rendered
         stored = self.store.load()
         self.tree, self.revision = stored.tree(), stored.revision
+        self._render()
 
     def restart(self) -> None:
         """What a new process finds after the old one."""
@@ -267,8 +272,10 @@ class Machine:
         self.tree = tree
 
     def _render(self) -> tuple[str, ...]:
+        rendering = Rendering(self.renderers, self.store.renderings)
+        done = rendering.bring_up_to_date(self.tree.snapshot)
         self.store.release_confirmations()
-        return ()
+        return done
 
 
 def desired(network: DmNetwork, tree: Mapping[str, Any], **document: Any) -> None:

@@ -1,0 +1,231 @@
+/* A file layer on which a process dies: preloaded, it counts what is done to the files below one
+ * folder and ends the process at the n-th operation, as SIGKILL or a loss of power would.
+ *
+ *     dying_files_arm(folder, n, how)   n from 1; 0: only log
+ *     dying_files_die()                 end now
+ *     dying_files_log()                 the operations so far, a letter each: write, truncate, sync,
+ *                                       unlink, rename
+ *
+ * how: 0 killed before the operation; 1 killed when half of a write was done; 2 power lost before the
+ * operation: what was written and not synced since is undone.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+enum { KILLED, TORN, POWER_LOST };
+
+static char folder[4096];
+static long wanted, count;
+static int how;
+static char operations[65536];
+
+/* Writes that no fsync has made safe yet, newest first. */
+struct unsynced {
+    struct unsynced *older;
+    dev_t device;
+    ino_t inode;
+    int fd;
+    off_t offset, old_size;
+    size_t old_length;
+    char old[];
+};
+static struct unsynced *newest;
+
+#define REAL(result, name, ...)                                                                    \
+    static result (*real)(__VA_ARGS__);                                                            \
+    if (!real)                                                                                     \
+        real = (result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
+
+static ssize_t pwrite_now(int fd, const void *bytes, size_t length, off_t offset) {
+    REAL(ssize_t, "pwrite64", int, const void *, size_t, off_t);
+    return real(fd, bytes, length, offset);
+}
+
+static int truncate_now(int fd, off_t size) {
+    REAL(int, "ftruncate64", int, off_t);
+    return real(fd, size);
+}
+
+static void die(void) {
+    if (how == POWER_LOST)
+        for (struct unsynced *each = newest; each; each = each->older) {
+            pwrite_now(each->fd, each->old, each->old_length, each->offset);
+            truncate_now(each->fd, each->old_size);
+        }
+    kill(getpid(), SIGKILL);
+    for (;;)
+        pause();
+}
+
+static int is_below(const char *path) {
+    size_t length = strlen(folder);
+    return length && !strncmp(path, folder, length) && path[length] == '/';
+}
+
+static int is_watched(int fd) {
+    char link[64], path[4096];
+    if (!folder[0])
+        return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0)
+        return 0;
+    path[length] = 0;
+    return is_below(path);
+}
+
+/* Counts; whether the process is to die at this operation. */
+static int is_due(char what) {
+    if ((size_t)count + 1 < sizeof operations)
+        operations[count] = what;
+    return ++count == wanted;
+}
+
+static void remember(int fd, size_t length, off_t offset) {
+    struct stat now;
+    if (how != POWER_LOST || fstat(fd, &now))
+        return;
+    struct unsynced *entry = malloc(sizeof *entry + length);
+    if (!entry)
+        abort();
+    entry->older = newest;
+    entry->device = now.st_dev;
+    entry->inode = now.st_ino;
+    /* Never closed: that would give back the locks that the process holds on the file. */
+    entry->fd = newest && newest->inode == now.st_ino ? newest->fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    entry->offset = offset;
+    entry->old_size = now.st_size;
+    ssize_t found = pread(fd, entry->old, length, offset);
+    entry->old_length = found < 0 ? 0 : (size_t)found;
+    newest = entry;
+}
+
+static void synced(int fd) {
+    struct stat now;
+    if (fstat(fd, &now))
+        return;
+    for (struct unsynced **each = &newest; *each;)
+        if ((*each)->inode == now.st_ino && (*each)->device == now.st_dev)
+            *each = (*each)->older;
+        else
+            each = &(*each)->older;
+}
+
+static void on_write(int fd, const void *bytes, size_t length, off_t offset) {
+    if (!is_watched(fd))
+        return;
+    if (is_due('w')) {
+        if (how == TORN)
+            pwrite_now(fd, bytes, length / 2, offset);
+        die();
+    }
+    remember(fd, length, offset);
+}
+
+ssize_t write(int fd, const void *bytes, size_t length) {
+    REAL(ssize_t, "write", int, const void *, size_t);
+    if (folder[0] && is_watched(fd)) {
+        off_t at = lseek(fd, 0, SEEK_CUR);
+        on_write(fd, bytes, length, at < 0 ? 0 : at);
+    }
+    return real(fd, bytes, length);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) {
+    on_write(fd, bytes, length, offset);
+    return pwrite_now(fd, bytes, length, offset);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset) {
+    on_write(fd, bytes, length, offset);
+    return pwrite_now(fd, bytes, length, offset);
+}
+
+static int on_truncate(int fd, off_t size) {
+    if (is_watched(fd)) {
+        if (is_due('t'))
+            die();
+        struct stat now;
+        if (!fstat(fd, &now) && now.st_size > size)
+            remember(fd, (size_t)(now.st_size - size), size);
+        else
+            remember(fd, 0, 0);
+    }
+    return truncate_now(fd, size);
+}
+
+int ftruncate(int fd, off_t size) { return on_truncate(fd, size); }
+int ftruncate64(int fd, off64_t size) { return on_truncate(fd, size); }
+
+int fsync(int fd) {
+    REAL(int, "fsync", int);
+    if (is_watched(fd)) {
+        if (is_due('s'))
+            die();
+        synced(fd);
+    }
+    return real(fd);
+}
+
+int fdatasync(int fd) {
+    REAL(int, "fdatasync", int);
+    if (is_watched(fd)) {
+        if (is_due('s'))
+            die();
+        synced(fd);
+    }
+    return real(fd);
+}
+
+static int is_watched_at(int at, const char *path) {
+    return path[0] == '/' ? is_below(path) : at != AT_FDCWD && is_watched(at);
+}
+
+int unlink(const char *path) {
+    REAL(int, "unlink", const char *);
+    if (is_watched_at(AT_FDCWD, path) && is_due('u'))
+        die();
+    return real(path);
+}
+
+int unlinkat(int at, const char *path, int flags) {
+    REAL(int, "unlinkat", int, const char *, int);
+    if (is_watched_at(at, path) && is_due('u'))
+        die();
+    return real(at, path, flags);
+}
+
+int rename(const char *from, const char *to) {
+    REAL(int, "rename", const char *, const char *);
+    if (is_watched_at(AT_FDCWD, to) && is_due('r'))
+        die();
+    return real(from, to);
+}
+
+int renameat(int at, const char *from, int to_at, const char *to) {
+    REAL(int, "renameat", int, const char *, int, const char *);
+    if (is_watched_at(to_at, to) && is_due('r'))
+        die();
+    return real(at, from, to_at, to);
+}
+
+void dying_files_arm(const char *below, long n, int in_which_way) {
+    snprintf(folder, sizeof folder, "%s", below);
+    wanted = n;
+    how = in_which_way;
+    count = 0;
+    memset(operations, 0, sizeof operations);
+}
+
+void dying_files_die(void) { die(); }
+
+const char *dying_files_log(void) { return operations; }
