@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -227,9 +227,15 @@ class Machine:
         self.store.close()
         self.start()
 
-    def run(self, card: DirectCard | None, *, only_server: str | None = None) -> ProvisioningResult:
-        """One run to its end."""
-        present = {card.identity.name} if card is not None else set()
+    def run(
+        self,
+        card: DirectCard | None,
+        *,
+        only_server: str | None = None,
+        present: Set[str] = frozenset(),
+    ) -> ProvisioningResult:
+        """One run to its end; ``present`` are the cards in other readers."""
+        present = present | ({card.identity.name} if card is not None else set())
         task = Task(
             name=f"provisionings/{next(self._numbers)}",
             base=self.tree,

@@ -144,9 +144,11 @@ class Run:
         )
         self._content = interpret(card.identity.name, files, torn)
         documents = len(self._content.documents)
-        if not (documents or self._has_usim() or self._task.only_server):
+        # What it brought once and carries no more has to go (M12).
+        known = self._tree.layer("card", card.identity.name) is not None
+        if not (documents or self._has_usim() or self._task.only_server or known):
             raise NoProvisioningDataError(card.identity.name)
-        self._say(1, 1, f"documents: {documents}" if documents else "no documents, but a key")
+        self._say(1, 1, f"documents: {documents}" if documents else "no documents")
         return Found.CARD_READ
 
     def _adopt(self) -> Found:

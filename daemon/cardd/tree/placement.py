@@ -21,7 +21,9 @@ from cardd.tree.sources import Source, parent_of
 
 __all__ = ["Placement", "place"]
 
-_IDENTITY = "ServerID"
+_SERVER = "ServerID"
+# What an object is known by wherever it stands: DMAcc, NAP, Proxy.
+_IDENTITIES = (_SERVER, "NapID", "ProxyID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ def place(tree: ManagementTree, source: Source, nodes: Iterable[TreeNode]) -> Pl
 
     An object is an interior node ``./Container/Name``. A place is somebody else's when another
     card claims it, or a server that the object's ACL does not let Replace, or the device with
-    another ServerID. What the source has adopted before under the same ServerID stays in place.
+    another ServerID. What the source has adopted before under the same ServerID, NapID or ProxyID
+    stays in place, so that a card that says the same as before changes nothing.
     References to a moved object (PrefConRef, ConRef, …) follow it.
     """
     stated = tuple(nodes)
@@ -57,12 +60,12 @@ def place(tree: ManagementTree, source: Source, nodes: Iterable[TreeNode]) -> Pl
     used = {node.path for node in objects}
     moves: dict[str, str] = {}
     for node in objects:
-        identity = values.get(f"{node.path}/{_IDENTITY}")
-        known = _known_place(mine, node.path, identity)
+        server = values.get(f"{node.path}/{_SERVER}")
+        known = _known_place(mine, node.path, values)
         numbered = (f"{parent_of(node.path)}/{number}" for number in count(1))
         for new in chain([known] if known else [], [node.path], numbered):
             free = new == node.path or new not in used
-            if free and not _taken(new, node.acl, identity, others):
+            if free and not _taken(new, node.acl, server, others):
                 break
         if new != node.path:
             used.add(new)
@@ -75,19 +78,21 @@ def _is_object(node: TreeNode) -> bool:
     return node.interior and node.path.count("/") == 2 and not rule_for(node.path).permanent
 
 
-def _known_place(mine: Layer | None, path: str, identity: bytes | None) -> str | None:
-    """Where this source has the object with that ServerID at present."""
+def _known_place(mine: Layer | None, path: str, values: Mapping[str, bytes | None]) -> str | None:
+    """Where this source has the object of that identity at present."""
+    named = ((name, values.get(f"{path}/{name}")) for name in _IDENTITIES)
+    leaf, identity = next(((n, value) for n, value in named if value is not None), ("", None))
     if mine is None or identity is None:
         return None
-    container, leaf = parent_of(path) + "/", f"/{_IDENTITY}"
+    container = parent_of(path)
     for entry in mine.entries():
-        at = entry.path
-        if at.startswith(container) and at.endswith(leaf) and entry.value == identity:
-            return parent_of(at)
+        place, _, name = entry.path.rpartition("/")
+        if name == leaf and entry.value == identity and parent_of(place) == container:
+            return place
     return None
 
 
-def _taken(path: str, acl: str | None, identity: bytes | None, others: list[Layer]) -> bool:
+def _taken(path: str, acl: str | None, server: bytes | None, others: list[Layer]) -> bool:
     granted = Acl.parse(acl or "")
     for layer in others:
         if layer.get(path) is None:
@@ -96,8 +101,8 @@ def _taken(path: str, acl: str | None, identity: bytes | None, others: list[Laye
             return True
         if layer.kind == "server" and not granted.allows(Verb.REPLACE, layer.id):
             return True
-        there = layer.get(f"{path}/{_IDENTITY}")
-        if layer.kind == "device" and there is not None and there.value != identity:
+        there = layer.get(f"{path}/{_SERVER}")
+        if layer.kind == "device" and there is not None and there.value != server:
             return True
     return False
 
