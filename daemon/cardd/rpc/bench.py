@@ -22,6 +22,7 @@ from cardd.reader.errors import CardAbsent
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
 from cardd.reader.rejections import RejectionBook
+from cardd.sharing.ticket import Priority
 
 from .call import Call
 from .desk import Desk
@@ -140,6 +141,7 @@ class Workshop:
         purpose: str,
         max_wait: Duration | None,
         job: Callable[[Bench], T],
+        priority: Priority = Priority.NORMAL,
     ) -> T:
         """Run a job that may block.
 
@@ -148,24 +150,15 @@ class Workshop:
         """
         if session:
             return await self._run_in(self._sessions.find(session, call), job)
-        try:
-            return await self._run_alone(status, call, purpose, max_wait, job)
-        except VerifiedElsewhere:
-            return await self._run_alone(status, call, purpose, max_wait, job)
 
-    async def _run_alone(
-        self,
-        status: ReaderStatus,
-        call: Call,
-        purpose: str,
-        max_wait: Duration | None,
-        job: Callable[[Bench], T],
-    ) -> T:
         def at_bench(lease: Lease) -> T:
             with working_channel(lease.transmit) as channel:
                 return job(self._bench(lease, FileSystem(channel), {}))
 
-        return await self._desk.work(status, call, purpose, max_wait, at_bench)
+        try:
+            return await self._desk.work(status, call, purpose, max_wait, at_bench, priority)
+        except VerifiedElsewhere:
+            return await self._desk.work(status, call, purpose, max_wait, at_bench, priority)
 
     async def _run_in(self, session: OpenSession, job: Callable[[Bench], T]) -> T:
         def at_bench() -> T:

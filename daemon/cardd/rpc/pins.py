@@ -14,6 +14,7 @@ from cardd.card.credentials import ADM1, Credential
 from cardd.card.pins import PinState
 from cardd.card.token import PinObject
 from cardd.reader.events import ReaderStatus
+from cardd.sharing.ticket import Priority
 
 from .agents import AgentBook, Given
 from .bench import Bench, PinValue, Workshop
@@ -120,8 +121,16 @@ class PinDesk:
         assert given is not None
         max_wait = request.max_wait if request.HasField("max_wait") else None
         purpose = pins_pb2.PinPromptKind.Name(kind).rpartition("_")[2].title() + "Pin"
+        # A person who has just typed a PIN waits in front of a screen.
+        typed = request.source.HasField("agent") or given.pin.confirmed_tries is not None
         await self._workshop.run(
-            status, request.session, call, purpose, max_wait, lambda bench: use(bench, given)
+            status,
+            request.session,
+            call,
+            purpose,
+            max_wait,
+            lambda bench: use(bench, given),
+            Priority.INTERACTIVE if typed else Priority.NORMAL,
         )
 
     async def _prompt(
