@@ -8,11 +8,13 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import cardea
+from softcard import SoftCard
 from softcard.errors import SoftCardError
 from softcard.stack import VirtualReaders
 
@@ -20,9 +22,10 @@ from .people import ALICE, BOB, parameters
 from .story import NEWS, Stage
 from .system import DEVICE, CommandFailedError, System
 
-__all__ = ["playground"]
+__all__ = ["CARD_WITH_KEYS", "card_with_keys", "playground"]
 
 ENVIRONMENT = Path(".build/play.env")
+CARD_WITH_KEYS = "cards/00c0ffee0008"
 
 
 @contextmanager
@@ -40,6 +43,23 @@ def playground(folder: Path) -> Iterator[System]:
             stage.insert(ALICE, parameters(ALICE, apn="internet.example", mms_apn="mms.example"))
             stage.watch(ALICE)
         yield system
+
+
+@contextmanager
+def card_with_keys(system: System) -> Iterator[SoftCard]:
+    """Reader B holds a new card of the profile "keys", and cardd knows it."""
+    card = SoftCard.from_profile("keys")
+    system.readers.insert(1, card)
+    try:
+        with cardea.Client(str(system.socket)) as client:
+            deadline = time.monotonic() + 20
+            while not any(r.card == CARD_WITH_KEYS for r in client.readers()):
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the second card is not recognised")
+                time.sleep(0.02)
+        yield card
+    finally:
+        system.readers.remove(1)
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from dmsd.config import parse as parse_dmsd_config
 from dmsd.desired import parse_desired
 from dmsd.inputs import parse_account, parse_card, parse_subscriber
 
-from demo.playground import playground
+from demo.playground import CARD_WITH_KEYS, card_with_keys, playground
 from demo.system import System
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,15 +61,16 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.mark.parametrize(("place", "text"), programs(), ids=[place for place, _ in programs()])
 def test_an_example_runs_as_it_stands(system: System, place: str, text: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", text],
-        env=os.environ | {"CARDEA_SOCKET": str(system.socket)},
-        cwd=system.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    with card_with_keys(system) if CARD_WITH_KEYS in text else nullcontext():
+        done = subprocess.run(
+            [sys.executable, "-c", text],
+            env=os.environ | {"CARDEA_SOCKET": str(system.socket)},
+            cwd=system.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
     assert done.returncode == 0, f"{place}\n{done.stdout}{done.stderr}"
     assert done.stdout, f"{place} prints nothing"
 
