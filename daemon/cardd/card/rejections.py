@@ -75,7 +75,13 @@ class Rejections:
         return None if entry is None or entry.in_doubt else entry
 
     def sending(self, counter: int, value: Secret, tries: int) -> None:
-        """The value is about to be sent, with so many tries left."""
+        """The value is about to be sent, with so many tries left.
+
+        One that a person repeats although it was refused stays refused until the card has said yes:
+        should the answer be lost, automation is not to repeat it.
+        """
+        if self.refused(counter, value) is not None:
+            return
         self._ledger.put(Entry(counter, self._digest(counter, value), tries, in_doubt=True))
 
     def was_refused(self, counter: int, value: Secret, tries: int) -> None:

@@ -26,7 +26,8 @@ SEND_WRONG, SEND_RIGHT = "0020000108 31313131ffffffff", "0020000108 31323334ffff
 
 def test_no_fault_makes_automation_spend_a_last_try_or_repeat_a_refused_value() -> None:
     tally = Tally()
-    for seed in range(2000):
+    # The last two are lives in which a person repeats a refused value and its answer is lost.
+    for seed in (*range(2000), 7711, 22063):
         run(seed, tally)
     assert tally.below_floor == tally.repeated == 0
     assert tally.faulted_runs > 1000
@@ -43,8 +44,13 @@ def test_the_same_lives_are_lost_on_a_program_that_just_presents() -> None:
     assert tally.repeated > 100
 
 
-def present(script: str, memory: Rejections, credential: Credential = WRONG) -> None:
-    """One attempt on a card that is cut off at `lost`."""
+def present(
+    script: str,
+    memory: Rejections,
+    credential: Credential = WRONG,
+    confirmed_tries: int | None = None,
+) -> None:
+    """One attempt on a card that is pulled where it would answer ffff."""
     card = ScriptedCard(script)
 
     def transmit(command: bytes) -> bytes:
@@ -53,7 +59,7 @@ def present(script: str, memory: Rejections, credential: Credential = WRONG) -> 
             raise CardLost("pulled")
         return answer
 
-    Presenter(Channel(transmit), memory).present(credential)
+    Presenter(Channel(transmit), memory, confirmed_tries=confirmed_tries).present(credential)
     assert card.finished
 
 
@@ -124,6 +130,15 @@ def test_a_person_repeats_a_refused_value_only_after_the_right_one_was_given() -
     with pytest.raises(CredentialRejected):
         person("00200001 -> 63c2", confirmed=2, memory=memory)
     person(f"00200001 -> 63c3\n{SEND_WRONG} -> 9000", confirmed=3, memory=memory)
+
+
+def test_a_lost_answer_to_a_repeated_value_leaves_it_refused() -> None:
+    memory = Rejections()
+    memory.was_refused(PIN1, WRONG.presented, 2)
+    with pytest.raises(CardLost):
+        present(f"00200001 -> 63c3\n{SEND_WRONG} -> ffff", memory, confirmed_tries=3)
+    with pytest.raises(CredentialRejected):
+        present("", memory)
 
 
 def test_a_pin_that_another_program_has_verified_proves_nothing() -> None:
