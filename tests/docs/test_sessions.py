@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -50,10 +49,19 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
+@pytest.fixture(scope="module")
+def system_with_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Another one: what a card leaves in the daemon's memory is not for the other sessions."""
+    with playground(Path(tmp_path_factory.mktemp("keys"))) as system, card_with_keys(system):
+        yield system
+
+
 @pytest.mark.parametrize(("place", "steps"), sessions(), ids=[place for place, _ in sessions()])
 def test_session_prints_what_the_document_says(
-    system: System, place: str, steps: list[tuple[str, str]]
+    request: pytest.FixtureRequest, place: str, steps: list[tuple[str, str]]
 ) -> None:
+    named = any(CARD_WITH_KEYS in command for command, _ in steps)
+    system = request.getfixturevalue("system_with_keys" if named else "system")
     environment = os.environ | {
         "CARDEA_SOCKET": str(system.socket),
         "DMSD_CONFIG": str(system.dmsd_config),
@@ -61,20 +69,18 @@ def test_session_prints_what_the_document_says(
         "NO_COLOR": "1",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    named = any(CARD_WITH_KEYS in command for command, _ in steps)
-    with card_with_keys(system) if named else nullcontext():
-        for command, expected in steps:
-            done = subprocess.run(
-                ["bash", "-c", command],
-                env=environment,
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
-            printed = done.stdout + done.stderr
-            assert _pattern(expected).fullmatch(printed), f"{place}: $ {command}\n{printed}"
+    for command, expected in steps:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        printed = done.stdout + done.stderr
+        assert _pattern(expected).fullmatch(printed), f"{place}: $ {command}\n{printed}"
 
 
 def test_the_readme_has_a_session() -> None:
