@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 
@@ -83,7 +84,9 @@ class Ledger:
 
     def _render_later(self) -> None:
         self._stale = True
-        self.lane.submit(self._render_if_stale)
+        # What comes to its end with the daemon is rendered by the next one.
+        with contextlib.suppress(RuntimeError):
+            self.lane.submit(self._render_if_stale)
 
     def _render_if_stale(self) -> None:
         if not self._stale:

@@ -68,6 +68,8 @@ def _plan(row: RenderConfig, where: str) -> Plan:
         raise ConfigError(f"{where}.file", "must be a file's name, without a folder")
     if row.kind == "json":
         return settings_file(root, row.file)
+    if row.template == Path():
+        raise ConfigError(f"{where}.template", "is missing")
     try:
         return template_file(row.template.read_text(encoding="utf-8"), row.file)
     except (OSError, UnicodeDecodeError) as error:

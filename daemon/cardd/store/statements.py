@@ -69,7 +69,10 @@ def write_claims(db: sqlite3.Connection, changes: Iterable[ClaimChange]) -> None
                     *(entry.at_ms, int(entry.absent)),
                 ),
             )
-    db.execute("DELETE FROM layer WHERE id NOT IN (SELECT layer FROM claim)")
+        db.execute(
+            "DELETE FROM layer WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM claim WHERE layer = ?1)",
+            (number,),
+        )
 
 
 def write_properties(db: sqlite3.Connection, changes: Iterable[PropertyChange]) -> None:

@@ -81,3 +81,10 @@ async def test_two_revisions_are_compared_in_both_directions(ledger: Ledger) -> 
     assert newer == second
     assert len(forward) == len(backward) == 4
     assert [(c.before, c.after) for c in forward] == [(c.after, c.before) for c in backward]
+
+
+async def test_a_commit_in_the_daemons_last_moment_is_one(ledger: Ledger) -> None:
+    """What is rendered of it comes with the next start; to say that it failed would be a lie."""
+    ledger.lane.shutdown()
+    assert commit(ledger, "last", 1) == 1
+    assert values(ledger.tree)["a"] == "last"
