@@ -5,10 +5,13 @@ from __future__ import annotations
 from . import (
     admin_commands,
     card_commands,
+    doctor_command,
     history_commands,
     key_commands,
     pin_commands,
     provisioning_commands,
+    session_command,
+    top_command,
     tree_commands,
 )
 from .cli import cli
@@ -17,11 +20,14 @@ __all__ = [
     "admin_commands",
     "card_commands",
     "cli",
+    "doctor_command",
     "history_commands",
     "key_commands",
     "main",
     "pin_commands",
     "provisioning_commands",
+    "session_command",
+    "top_command",
     "tree_commands",
 ]
 

@@ -13,9 +13,9 @@ from cardea.errors import REMEDIES
 from click.testing import CliRunner, Result
 
 COMMANDS = {
-    "accounts", "admin", "card", "certificate", "decrypt", "diff", "explain", "history", "keys",
-    "pin", "preview", "provision", "public-key", "read", "readers", "rollback", "sign", "status",
-    "sync", "transmit", "tree", "watch", "write-card",
+    "accounts", "admin", "card", "certificate", "decrypt", "diff", "doctor", "explain", "history",
+    "keys", "pin", "preview", "provision", "public-key", "read", "readers", "rollback", "session",
+    "sign", "status", "sync", "top", "transmit", "tree", "watch", "write-card",
 }  # fmt: skip
 
 
