@@ -58,6 +58,8 @@ class Program:
 
     def __init__(self, name: str, folder: Path, arguments: Sequence[str]) -> None:
         self.log_path = folder / f"{name}.log"
+        # What its environment has beside this process's.
+        self.environment: Mapping[str, str] = {}
         self._command = [sys.executable, "-m", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,7 +72,9 @@ class Program:
         """Start it and wait until it has made the file ``ready``, or listens on that socket."""
         ready.unlink(missing_ok=True)
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, env=os.environ | self.environment
+            )
         deadline = time.monotonic() + _READY_S
         while not _is_there(ready):
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -1,10 +1,13 @@
-/* A file layer on which a process dies: preloaded, it counts what is done to the files below one
- * folder and ends the process at the n-th operation, as SIGKILL or a loss of power would.
+/* A file layer on which a process dies: preloaded, it counts what is done to one file and its
+ * companions (file-wal, …), or to the files below one folder, and ends the process at the n-th
+ * operation, as SIGKILL or a loss of power would.
  *
- *     dying_files_arm(folder, n, how)   n from 1; 0: only log
+ *     dying_files_arm(place, n, how)    n from 1; 0: only log
  *     dying_files_die()                 end now
  *     dying_files_log()                 the operations so far, a letter each: write, truncate, sync,
  *                                       unlink, rename
+ *
+ * The environment arms it too: DYING_FILES="n how place".
  *
  * how: 0 killed before the operation; 1 killed when half of a write was done; 2 power lost before the
  * operation: what was written and not synced since is undone.
@@ -23,7 +26,7 @@
 
 enum { KILLED, TORN, POWER_LOST };
 
-static char folder[4096];
+static char place[4096];
 static long wanted, count;
 static int how;
 static char operations[65536];
@@ -67,13 +70,14 @@ static void die(void) {
 }
 
 static int is_below(const char *path) {
-    size_t length = strlen(folder);
-    return length && !strncmp(path, folder, length) && path[length] == '/';
+    size_t length = strlen(place);
+    /* strchr finds the end of the string as well: the file itself. */
+    return length && !strncmp(path, place, length) && strchr("/-", path[length]);
 }
 
 static int is_watched(int fd) {
     char link[64], path[4096];
-    if (!folder[0])
+    if (!place[0])
         return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
@@ -133,7 +137,7 @@ static void on_write(int fd, const void *bytes, size_t length, off_t offset) {
 
 ssize_t write(int fd, const void *bytes, size_t length) {
     REAL(ssize_t, "write", int, const void *, size_t);
-    if (folder[0] && is_watched(fd)) {
+    if (place[0] && is_watched(fd)) {
         off_t at = lseek(fd, 0, SEEK_CUR);
         on_write(fd, bytes, length, at < 0 ? 0 : at);
     }
@@ -218,8 +222,8 @@ int renameat(int at, const char *from, int to_at, const char *to) {
     return real(at, from, to_at, to);
 }
 
-void dying_files_arm(const char *below, long n, int in_which_way) {
-    snprintf(folder, sizeof folder, "%s", below);
+void dying_files_arm(const char *where, long n, int in_which_way) {
+    snprintf(place, sizeof place, "%s", where);
     wanted = n;
     how = in_which_way;
     count = 0;
@@ -229,3 +233,12 @@ void dying_files_arm(const char *below, long n, int in_which_way) {
 void dying_files_die(void) { die(); }
 
 const char *dying_files_log(void) { return operations; }
+
+__attribute__((constructor)) static void arm_by_environment(void) {
+    const char *wish = getenv("DYING_FILES");
+    char where[4096];
+    long n;
+    int way;
+    if (wish && sscanf(wish, "%ld %d %4095s", &n, &way, where) == 3)
+        dying_files_arm(where, n, way);
+}

@@ -6,21 +6,25 @@ The enumeration of every step in one process is in test_pulled_card and test_kil
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import cardea
 import pytest
 from dmsd import ca
 from softcard import Exchange, SoftCard
 from softcard.stack import VirtualReaders
 from support.client import eventually
 from support.documents import BOOTSTRAP, account
+from support.dying import How, built_layer
 from support.gate import Answer, Gate, Raw, Request, break_off
 from support.system import CARDS, CONFIRMED, SERVER_ID, Site, failure, open_site
 
-from demo.system import DM_OPERATOR
+from demo.system import DM_OPERATOR, CommandFailedError
 
 OPERATOR = CARDS["operator"]["iccid"]
 NEWS, ADDRESS = "./Service/News/URL", "./NAP/1/Addr"
@@ -129,6 +133,44 @@ def test_killed_at_every_request_it_begins_anew_and_completes(story: Story, mome
             break
         completes(story)
     assert nth > 5
+
+
+def test_killed_at_operations_on_its_store_it_begins_anew_and_completes(
+    story: Story, tmp_path: Path
+) -> None:
+    """From its start on, through all that it does by itself with the card that is there; killed
+    and without power in turn."""
+    cardd, layer = story.site.system.cardd, built_layer(tmp_path)
+    store = story.site.system.folder / "cardd.sqlite"
+    for nth in itertools.count(3, 11):
+        how = (How.KILLED, How.POWER_LOST)[nth % 2]
+        story.want()
+        cardd.environment = {"LD_PRELOAD": str(layer), "DYING_FILES": f"{nth} {how:d} {store}"}
+        with contextlib.suppress(CommandFailedError):  # it may not even have come up
+            story.site.restart_cardd()
+        eventually(lambda: has_ended(cardd.pid) or is_complete(story), 15)
+        survived = not has_ended(cardd.pid)
+        cardd.environment = {}
+        completes(story)
+        if survived:
+            break
+    assert nth > 50
+
+
+def is_complete(story: Story) -> bool:
+    """Whether everything is new and told; False also where nobody answers any more."""
+    try:
+        pending = story.site.client.provisioning_status()[0].confirmation_pending
+        return story.state == "new" and not pending
+    except cardea.CardeaError:
+        return False
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
 
 
 def killing(story: Story, number: int, moment: str) -> Callable[[Request], Answer | Raw | None]:

@@ -27,7 +27,7 @@ from softcard import SoftCard
 
 from support.machine import DirectCard, DmNetwork, Machine
 
-__all__ = ["DyingDevice", "Ending", "How", "renderer_into"]
+__all__ = ["DyingDevice", "Ending", "How", "built_layer", "renderer_into"]
 
 _DIE = "die here"
 _SOURCE = Path(__file__).parents[1] / "faults" / "dying_files.c"
@@ -39,6 +39,14 @@ class How(IntEnum):
     KILLED = 0
     TORN = 1
     POWER_LOST = 2
+
+
+def built_layer(folder: Path) -> Path:
+    """The file layer, to be preloaded."""
+    library = folder / "dying_files.so"
+    compiler = ("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+    subprocess.run([*compiler, "-o", library, _SOURCE, "-ldl"], check=True)
+    return library
 
 
 def renderer_into(folder: Path) -> Renderer:
@@ -73,9 +81,7 @@ class DyingDevice:
     """Inside the context there is a process to be forked from."""
 
     def __init__(self, folder: Path) -> None:
-        self._library = folder / "dying_files.so"
-        compiler = ("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
-        subprocess.run([*compiler, "-o", self._library, _SOURCE, "-ldl"], check=True)
+        self._library = built_layer(folder)
 
     def __enter__(self) -> Self:
         mine, theirs = socket.socketpair()
