@@ -159,6 +159,31 @@ def test_pin_that_another_program_verified_counts_for_nothing(
     assert verifications(card) == [PIN, "9999"]
 
 
+def test_session_on_a_card_without_logical_channels_keeps_its_pin(
+    pcsc: Pcsc, daemon: RunningDaemon
+) -> None:
+    """The session's own APDUs and its PIN and key calls share the one channel there is."""
+    inserted(pcsc, daemon, "keys", card={"channels": 1})
+    with daemon.client() as client, client.session() as session:
+        client.verify_pin(PIN, session=session)
+        for _ in range(2):
+            session.transmit(bytes.fromhex("00A4000C023F00"))
+            assert client.sign("keys/02", "ECDSA_SHA256", b"x", session=session)
+
+
+def test_pins_take_a_right_to_the_whole_card(pcsc: Pcsc) -> None:
+    card = pcsc.insert("keys")
+    rows = (
+        "[provisioning]\non_insert = false\n[access]\nbuiltin = false\n[[access.grant]]\n"
+        f'uids = [{os.getuid()}]\nrights = ["pins.*", "keys.*"]\nkeys = ["02"]\n'
+    )
+    with RunningDaemon(pcsc.readers.socket, rows) as daemon, daemon.client() as client:
+        assert client.sign("keys/02", "ECDSA_SHA256", b"x", pin=PIN)
+        assert client.pins()
+        assert reason_of(lambda: client.verify_pin(PIN)) == "ACCESS_DENIED"
+    assert verifications(card) == [PIN]
+
+
 def test_changed_pin_is_the_new_one(pcsc: Pcsc, daemon: RunningDaemon) -> None:
     inserted(pcsc, daemon, "keys")
     with daemon.client() as client:

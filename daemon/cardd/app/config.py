@@ -97,7 +97,10 @@ class GrantConfig:
         "need `*`.",
     )
     keys: tuple[str, ...] = key(
-        ("*",), "Keys on the card, by their names; with wildcards. APDUs and sessions need `*`."
+        ("*",),
+        "Keys on the card: the identifier of a PKCS#15 key in hexadecimal, `usim` for the "
+        "subscriber's key, `naf/mail.example.org` for what is derived from it for that server; "
+        "with wildcards. APDUs, sessions and PINs need `*`.",
     )
     nodes: tuple[str, ...] = key(
         ("*",), "Nodes of the tree, for example `./NAP/*`; `*` also matches `/`."

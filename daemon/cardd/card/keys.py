@@ -140,12 +140,9 @@ def decrypt(files: FileSystem, key: CardKey, cryptogram: bytes) -> bytes:
 
 
 def _pin_of(token: Token, private: PrivateKey) -> PinObject | None:
-    if not private.auth_id:
-        return None
-    for pin in token.pins:
-        if pin.auth_id == private.auth_id:
-            return pin
-    raise MalformedCardData("key with a PIN that is not listed", str(token.root))
+    """None also where the PIN is not listed: then the card will say what it wants."""
+    found = (pin for pin in token.pins if pin.auth_id == private.auth_id)
+    return next(found, None) if private.auth_id else None
 
 
 def _choose(key: CardKey, mechanisms: tuple[int, ...], operation: Operation) -> _Choice | None:

@@ -101,7 +101,6 @@ EVERYDAY_RIGHTS = (
     "pins.status",
     "pins.agent",
     "keys.list",
-    "keys.read",
     "tree.read",
     "provisioning.status",
     "management.list",

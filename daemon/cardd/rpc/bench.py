@@ -165,6 +165,9 @@ class Workshop:
             if session.files is None:
                 basic = Channel(session.lease.transmit)
                 session.files = FileSystem(basic.open_logical() or basic)
+            elif not session.files.channel.number:
+                # What is selected there may be the session's own doing since.
+                session.files = FileSystem(session.files.channel)
             return job(self._bench(session.lease, session.files, session.verified))
 
         async with session.turn:

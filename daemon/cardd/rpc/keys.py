@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from cardd.card.keys import CardKey, Scheme
 from cardd.card.padding import Hash
 from cardd.card.pins import pin_id
 from cardd.card.token import KeyKind, PinObject
+from cardd.card.uicc import FileSystem
 from cardd.card.usim import SyncFailure, Usim
 from cardd.reader.events import ReaderStatus
 
@@ -91,27 +93,13 @@ class KeyService(pb_grpc.KeyServiceServicer):
     async def GetPublicKey(
         self, request: pb.GetPublicKeyRequest, context: Any
     ) -> pb.GetPublicKeyResponse:
-        call = current_call()
-        status, name = self._find(request.name, "", call)
-
-        def read(bench: Bench) -> bytes:
-            key = keys.find_key(bench.tokens, name)
-            return publickeys.read_public_key(bench.files, key) or _missing(name)
-
-        value = await self._workshop.run(status, "", call, "GetPublicKey", _wait(request), read)
+        value = await self._read(request, "GetPublicKey", publickeys.read_public_key)
         return pb.GetPublicKeyResponse(public_key=value)
 
     async def GetCertificate(
         self, request: pb.GetCertificateRequest, context: Any
     ) -> pb.GetCertificateResponse:
-        call = current_call()
-        status, name = self._find(request.name, "", call)
-
-        def read(bench: Bench) -> bytes:
-            key = keys.find_key(bench.tokens, name)
-            return publickeys.read_certificate(bench.files, key) or _missing(name)
-
-        value = await self._workshop.run(status, "", call, "GetCertificate", _wait(request), read)
+        value = await self._read(request, "GetCertificate", publickeys.read_certificate)
         return pb.GetCertificateResponse(certificate=value)
 
     async def Sign(self, request: pb.SignRequest, context: Any) -> pb.SignResponse:
@@ -214,6 +202,27 @@ class KeyService(pb_grpc.KeyServiceServicer):
             expires_at=convert.timestamp(derived.expires_ms),
         )
 
+    async def _read(
+        self,
+        request: pb.GetPublicKeyRequest | pb.GetCertificateRequest,
+        purpose: str,
+        read: Callable[[FileSystem, CardKey], bytes],
+    ) -> bytes:
+        """What is public of a key; NoSuchKey if the card does not have it."""
+        call = current_call()
+        status, name = self._find(request.name, "", call)
+        value = await self._workshop.run(
+            status,
+            "",
+            call,
+            purpose,
+            _wait(request),
+            lambda bench: read(bench.files, keys.find_key(bench.tokens, name)),
+        )
+        if not value:
+            raise NoSuchKey(name)
+        return value
+
     def _find(
         self, name: str, session: str, call: Call, *, subscriber: bool = False
     ) -> tuple[ReaderStatus, str]:
@@ -274,10 +283,6 @@ def _may(call: Call, status: ReaderStatus, key: pb.Key) -> bool:
     name = key.name.rpartition("/")[2]
     application = _USIM if key.kind == pb.KEY_KIND_SUBSCRIBER else _PKCS15
     return call.may(reader=status.name, application=application, key=name)
-
-
-def _missing(name: str) -> bytes:
-    raise NoSuchKey(name)
 
 
 def _wait(request: Any) -> Duration | None:

@@ -10,7 +10,7 @@ from cardea.v1 import pins_pb2
 from cardea_core import Secret
 
 from cardd.card import pins
-from cardd.card.credentials import ADM1, Credential
+from cardd.card.credentials import ADM1, Credential, Presenter
 from cardd.card.pins import PinState
 from cardd.card.token import PinObject
 from cardd.reader.events import ReaderStatus
@@ -59,24 +59,14 @@ class PinDesk:
 
     async def change(self, request: pb.ChangePinRequest, call: Call) -> pb.ChangePinResponse:
         def change(bench: Bench, given: Given) -> None:
-            pin = _pin(bench, request.pin)
-            new = _new_credential(pin, given, request.new_value)
-            with bench.trusting_nobody():
-                pins.select_scope(bench.files, pin)
-                presenter = bench.presenter(given.pin.confirmed_tries)
-                presenter.change(pins.credential(pin, given.pin.value), new)
+            _replace(bench, request, given, Presenter.change)
 
         await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_CHANGE, change)
         return pb.ChangePinResponse()
 
     async def unblock(self, request: pb.UnblockPinRequest, call: Call) -> pb.UnblockPinResponse:
         def unblock(bench: Bench, given: Given) -> None:
-            pin = _pin(bench, request.pin)
-            new = _new_credential(pin, given, request.new_value)
-            with bench.trusting_nobody():
-                pins.select_scope(bench.files, pin)
-                presenter = bench.presenter(given.pin.confirmed_tries)
-                presenter.unblock(pins.credential(pin, given.pin.value), new)
+            _replace(bench, request, given, Presenter.unblock)
 
         await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_UNBLOCK, unblock)
         return pb.UnblockPinResponse()
@@ -107,6 +97,8 @@ class PinDesk:
         use: Callable[[Bench, Given], None],
     ) -> None:
         status = self._workshop.find(request.name, request.session, call)
+        # A PIN opens what it opens: that takes a right to the whole card.
+        call.require(reader=status.name, application="*", file="*", key="*")
         if request.source.HasField("agent"):
             given = await self._prompt(
                 status,
@@ -185,7 +177,18 @@ def _given(source: pins_pb2.PinSource) -> Given:
     return Given(PinValue(Secret(source.value), confirmed), Secret(b""))
 
 
-def _new_credential(pin: PinObject, given: Given, new_value: bytes) -> Credential:
+def _replace(
+    bench: Bench,
+    request: pb.ChangePinRequest | pb.UnblockPinRequest,
+    given: Given,
+    by: Callable[[Presenter, Credential, Credential], None],
+) -> None:
+    """Give a PIN another value, by what was given."""
+    pin = _pin(bench, request.pin)
     if pin.reference == ADM1:
         raise ArgumentInvalidError("pin", "an administrative key is not changed by this")
-    return pins.credential(pin, given.new_value if len(given.new_value) else Secret(new_value))
+    new_value = given.new_value if len(given.new_value) else Secret(request.new_value)
+    old, new = pins.credential(pin, given.pin.value), pins.credential(pin, new_value)
+    with bench.trusting_nobody():
+        pins.select_scope(bench.files, pin)
+        by(bench.presenter(given.pin.confirmed_tries), old, new)

@@ -22,7 +22,8 @@ class OpenSession:
     """One caller's hold on a card.
 
     `files` is on a channel of the session's own, apart from its APDUs on the basic channel: a card
-    may keep a verified PIN for each channel. `verified` are the PINs that this caller has given.
+    may keep a verified PIN for each channel. A card without logical channels has the basic one
+    for both. `verified` are the PINs that this caller has given.
     """
 
     lease: Lease

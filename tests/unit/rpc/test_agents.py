@@ -1,0 +1,135 @@
+"""Which agent is asked for whom, and how a prompt ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from cardd.rpc.access import Policy
+from cardd.rpc.agents import AgentBook, Given
+from cardd.rpc.call import Call
+from cardd.rpc.peer import Caller
+from cardd.rpc.refusals import (
+    ArgumentInvalidError,
+    PinAgentMissingError,
+    PinPromptRefusedError,
+)
+from cardea.v1 import pins_pb2 as pb
+from cardea_core import Secret
+
+ALICE, BOB, ROOT = 1000, 1001, 0
+
+
+def call_of(uid: int) -> Call:
+    caller = Caller(uid, frozenset(), 1)
+    return Call("0", "/cardea.v1.CardService/VerifyPin", "pins.verify", caller, Policy(()))
+
+
+class Agent:
+    """The far end of an agent's stream."""
+
+    def __init__(self, book: AgentBook, uid: int) -> None:
+        self.requests: asyncio.Queue[pb.ServePinsRequest | None] = asyncio.Queue()
+        self._stream = book.serve(uid, self._sent())
+
+    async def _sent(self) -> AsyncIterator[pb.ServePinsRequest]:
+        while (request := await self.requests.get()) is not None:
+            yield request
+
+    async def hear(self) -> pb.ServePinsResponse:
+        return await asyncio.wait_for(anext(self._stream), 20)
+
+    def answer(self, prompt: str, value: bytes | None) -> None:
+        answer = pb.PinAnswer(prompt=prompt, value=value or b"")
+        if value is None:
+            answer.refusal.SetInParent()
+        self.requests.put_nowait(pb.ServePinsRequest(answer=answer))
+
+    async def close(self) -> None:
+        self.requests.put_nowait(None)
+        await self._stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+@asynccontextmanager
+async def agent(book: AgentBook, uid: int) -> AsyncIterator[Agent]:
+    made = Agent(book, uid)
+    made.requests.put_nowait(pb.ServePinsRequest(register=pb.PinAgentRegistration()))
+    assert (await made.hear()).HasField("registered")
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def ask(book: AgentBook, uid: int, wait_s: float = 20) -> asyncio.Task[Given]:
+    return asyncio.create_task(book.ask(call_of(uid), pb.PinPrompt(purpose="test"), wait_s))
+
+
+async def test_agent_of_another_user_is_not_asked() -> None:
+    book = AgentBook()
+    async with agent(book, BOB):
+        with pytest.raises(PinAgentMissingError):
+            await ask(book, ALICE)
+
+
+async def test_agent_of_root_serves_users_without_one() -> None:
+    book = AgentBook()
+    async with agent(book, ROOT) as system, agent(book, BOB) as desktop:
+        for uid, asked in ((ALICE, system), (BOB, desktop)):
+            given = ask(book, uid)
+            prompt = (await asked.hear()).prompt
+            assert prompt.caller.startswith(f"uid {uid}, ")
+            asked.answer(prompt.id, b"1234")
+            assert (await given).pin.value == Secret(b"1234")
+
+
+async def test_answer_to_anothers_prompt_counts_for_nothing() -> None:
+    book = AgentBook()
+    async with agent(book, ALICE) as first:
+        given = ask(book, ALICE)
+        prompt = (await first.hear()).prompt
+        async with agent(book, BOB) as other:
+            other.answer(prompt.id, b"9999")
+            first.answer("no such prompt", b"9999")
+            first.answer(prompt.id, b"1234")
+            assert (await given).pin.value == Secret(b"1234")
+
+
+async def test_prompt_is_withdrawn_when_its_caller_leaves() -> None:
+    book = AgentBook()
+    async with agent(book, ALICE) as asked:
+        given = ask(book, ALICE)
+        prompt = (await asked.hear()).prompt
+        given.cancel()
+        assert (await asked.hear()).withdrawn.prompt == prompt.id
+        # What comes too late is no error: the person could not know.
+        asked.answer(prompt.id, b"1234")
+        again = ask(book, ALICE)
+        asked.answer((await asked.hear()).prompt.id, None)
+        with pytest.raises(PinPromptRefusedError):
+            await again
+
+
+async def test_agent_that_goes_away_refuses() -> None:
+    book = AgentBook()
+    async with agent(book, ALICE) as asked:
+        given = ask(book, ALICE)
+        await asked.hear()
+    with pytest.raises(PinPromptRefusedError):
+        await given
+    with pytest.raises(PinAgentMissingError):
+        await ask(book, ALICE)
+
+
+async def test_agent_registers_first_and_then_answers() -> None:
+    book = AgentBook()
+    early = Agent(book, ALICE)
+    early.answer("1", b"1234")
+    with pytest.raises(ArgumentInvalidError):
+        await early.hear()
+    async with agent(book, ALICE) as twice:
+        twice.requests.put_nowait(pb.ServePinsRequest(register=pb.PinAgentRegistration()))
+        with pytest.raises(ArgumentInvalidError):
+            await twice.hear()
