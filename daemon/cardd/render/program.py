@@ -41,7 +41,7 @@ class Program:
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 env={"PATH": _PATH, "LANG": "C.UTF-8", **environment},
-                # A group of its own: what it leaves running ends with it.
+                # A group of its own, to be killed whole.
                 start_new_session=True,
                 umask=0o077,
                 **self._identity(),

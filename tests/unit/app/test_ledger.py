@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 from cardd.app.lane import Lane
 from cardd.app.ledger import Ledger
+from cardd.provisioning.errors import RenderingFailedError
+from cardd.provisioning.records import NewConfirmation
+from cardd.render.output import Output, Plan, PlanError
+from cardd.render.renderer import Renderer
+from cardd.render.settings_file import settings_file
 from cardd.store import Origin, Store
 from cardd.store.errors import RevisionNotFoundError
 from cardd.tree import Acl, ManagementTree, Source, TreeHolder
+from cardea_core import Snapshot
 from omadm.nodes import leaf
 
 SERVER, CARD = Source("server", "a"), Source("card", "8949")
@@ -81,6 +87,57 @@ async def test_two_revisions_are_compared_in_both_directions(ledger: Ledger) -> 
     assert newer == second
     assert len(forward) == len(backward) == 4
     assert [(c.before, c.after) for c in forward] == [(c.after, c.before) for c in backward]
+
+
+def failing(tree: Snapshot) -> Output:
+    raise PlanError("nothing to be had")
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"), [(lambda _: Output(()), "200"), (failing, "500 RENDERING_FAILED")]
+)
+def test_a_confirmation_is_held_back_until_rendering_has_ended_and_says_how(
+    tmp_path: Path, plan: Plan, told: str
+) -> None:
+    """Also where the daemon was killed in between: the next one renders, and then lets it go."""
+    path = tmp_path / "s" / "store.sqlite"
+    with Store(path) as store:
+        tree = ManagementTree()
+        store.commit(tree, 1, confirmations=[NewConfirmation("a", "8949", "200", "c-1")])
+        assert store.pending_confirmations() == ()
+    with Store(path) as store:
+        lane = Lane("tree")
+        renderers = [Renderer("r", plan, tmp_path / "rendered")]
+        Ledger(store, TreeHolder(store.load().tree(), 1), lane, renderers)
+        lane.submit(lambda: None).result(10)
+        (pending,) = store.pending_confirmations()
+        assert (pending.payload, pending.correlator) == (told, "c-1")
+        lane.shutdown()
+
+
+async def test_every_commit_is_rendered_whoever_made_it(tmp_path: Path) -> None:
+    with Store(tmp_path / "s" / "store.sqlite") as store:
+        lane = Lane("tree")
+        renderer = Renderer("r", settings_file("./Of", "of.json"), tmp_path / "rendered")
+        ledger = Ledger(store, TreeHolder(ManagementTree(), 0), lane, [renderer])
+        for value in ("first", "second"):
+            commit(ledger, value, 1)
+            lane.submit(lambda: None).result(10)
+            assert f'"a": "{value}"' in (tmp_path / "rendered" / "of.json").read_text()
+        lane.shutdown()
+
+
+async def test_a_rollback_that_cannot_be_rendered_is_done_and_says_so(tmp_path: Path) -> None:
+    with Store(tmp_path / "s" / "store.sqlite") as store:
+        lane = Lane("tree")
+        renderers = [Renderer("r", failing, tmp_path / "rendered")]
+        ledger = Ledger(store, TreeHolder(ManagementTree(), 0), lane, renderers)
+        first = commit(ledger, "first", 1)
+        commit(ledger, "second", 2)
+        with pytest.raises(RenderingFailedError):
+            await ledger.roll_back(first, "users/0")
+        assert values(ledger.tree)["a"] == "first"
+        lane.shutdown()
 
 
 async def test_a_commit_in_the_daemons_last_moment_is_one(ledger: Ledger) -> None:
