@@ -127,6 +127,24 @@ fn names_attributes_and_namespaces_are_checked() {
 }
 
 #[test]
+fn the_name_of_a_namespace_is_read_like_any_attribute() {
+    let root = decode("<a xmlns='urn:x?a&amp;b&#x3C;'/>");
+    assert_eq!(root.namespace(), "urn:x?a&b<");
+    let written = xml::encode(&root).unwrap();
+    assert_eq!(xml::decode(&written, Limits::default()), Ok(root));
+    for (name, expected) in [
+        ("a\0b", CodecFault::BadCharacter),
+        ("a&#1;b", CodecFault::BadCharacter),
+        ("a<b", CodecFault::NotWellFormed),
+        ("a&b", CodecFault::BadCharacter),
+        ("a&no;b", CodecFault::UnknownEntity),
+        ("a\nb", CodecFault::BadNamespace),
+    ] {
+        assert_eq!(fault(&format!("<a xmlns='{name}'/>")), expected, "{name}");
+    }
+}
+
+#[test]
 fn attributes_of_other_namespaces_are_passed_over() {
     let document = "<a xml:lang='en' xmlns:p='urn:x' p:schemaLocation='y' b='1'/>";
     let root = xml::decode(document.as_bytes(), Limits::default()).unwrap();

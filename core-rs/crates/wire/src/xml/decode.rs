@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use quick_xml::NsReader;
 use quick_xml::XmlVersion;
 use quick_xml::errors::{Error, IllFormedError, SyntaxError};
-use quick_xml::escape::EscapeError;
+use quick_xml::escape::{EscapeError, unescape};
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
@@ -79,8 +79,10 @@ fn open(
 ) -> Result<(), CodecError> {
     let (namespace, local) = reader.resolver().resolve_element(start.name());
     let namespace = match namespace {
-        ResolveResult::Bound(namespace) => namespace.0,
-        ResolveResult::Unbound => "",
+        ResolveResult::Bound(namespace) => {
+            namespace_name(namespace.0).map_err(|fault| fault.at(offset))?
+        }
+        ResolveResult::Unbound => Cow::Borrowed(""),
         ResolveResult::Unknown(_) => return Err(CodecFault::BadNamespace.at(offset)),
     };
     let mut attributes = Vec::new();
@@ -115,7 +117,21 @@ fn open(
         });
     }
     let name = local.as_ref().to_owned();
-    builder.open(Cow::Owned(name), namespace, attributes, offset)
+    builder.open(Cow::Owned(name), &namespace, attributes, offset)
+}
+
+/// The name of a namespace, which the resolver gives as it stands in its attribute.
+fn namespace_name(value: &str) -> Result<Cow<'_, str>, CodecFault> {
+    if value.contains('<') {
+        return Err(CodecFault::NotWellFormed);
+    }
+    // White space that a reader would have to normalise is in no URI
+    if value.contains(['\t', '\n', '\r']) {
+        return Err(CodecFault::BadNamespace);
+    }
+    let name = unescape(value).map_err(|error| fault_of(&error.into()))?;
+    check_characters(&name)?;
+    Ok(name)
 }
 
 fn characters(builder: &mut Builder, text: &str, offset: usize) -> Result<(), CodecError> {
