@@ -69,7 +69,7 @@ class RunningDaemon:
 
     def log(self) -> str:
         """Everything the process has written so far."""
-        return self.log_path.read_text() if self.log_path.exists() else ""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def client(self) -> cardea.Client:
         return cardea.Client(str(self.socket), timeout_s=20)

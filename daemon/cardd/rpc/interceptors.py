@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc.aio import AbortError
 
 from .access import ADMIN_RIGHTS, RIGHTS, PolicyInForce
@@ -21,7 +22,12 @@ from .errors import failure_of, where_raised
 from .ledger import Ledger, Limits
 from .patience import Patience
 from .peer import Caller, PeerTable, identify
-from .refusals import AccessDeniedError, AdminOnlyError, LimitReachedError
+from .refusals import (
+    AccessDeniedError,
+    AdminOnlyError,
+    ArgumentInvalidError,
+    LimitReachedError,
+)
 
 __all__ = ["CallGuard", "Limits"]
 
@@ -30,6 +36,8 @@ _log = structlog.get_logger("cardd.rpc")
 _QUIET = frozenset({"health.check"})
 _REFUSALS = (AccessDeniedError, LimitReachedError)
 _MOST_HELD_BACK = 2048
+
+_Parse = Callable[[bytes], Any]
 
 
 class CallGuard(grpc.aio.ServerInterceptor):
@@ -63,14 +71,19 @@ class CallGuard(grpc.aio.ServerInterceptor):
         endless = method.rpartition("/")[2].startswith(("Watch", "Serve"))
         streaming = handler.request_streaming or handler.response_streaming
         kind = "watches" if endless else "streams" if streaming else "calls"
+        # Parsed in here: to grpc, bytes that are no message are a defect of the server.
+        parse = handler.request_deserializer
+        take = _parsed_stream if handler.request_streaming else _parsed
 
         async def answer_one(request: Any, context: Any) -> Any:
             async with self._served(method, context, kind):
-                return await (handler.unary_unary or handler.stream_unary)(request, context)
+                answer = handler.unary_unary or handler.stream_unary
+                return await answer(take(parse, request), context)
 
         async def answer_many(request: Any, context: Any) -> AsyncIterator[Any]:
             async with self._served(method, context, kind):
-                answers = (handler.unary_stream or handler.stream_stream)(request, context)
+                answer = handler.unary_stream or handler.stream_stream
+                answers = answer(take(parse, request), context)
                 if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself
                     await self._unless_stopping(answers)
                     return
@@ -89,7 +102,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         }[handler.request_streaming, handler.response_streaming]
         return rebuild(
             answer_many if handler.response_streaming else answer_one,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=None,
             response_serializer=handler.response_serializer,
         )
 
@@ -185,6 +198,18 @@ class CallGuard(grpc.aio.ServerInterceptor):
         if right in ADMIN_RIGHTS and not caller.at_admin_door:
             raise AdminOnlyError(caller, right)
         return Call(call_id, method, right, caller, self._policy, told.take), told
+
+
+def _parsed(parse: _Parse, data: bytes) -> Any:
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise ArgumentInvalidError("message", "is not one of this method") from error
+
+
+async def _parsed_stream(parse: _Parse, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for data in requests:
+        yield _parsed(parse, data)
 
 
 class _StoppingError(Exception):

@@ -73,6 +73,12 @@ def start(place: Place) -> Iterator[Callable[..., Acceptor]]:
         yield starter
 
 
+def as_http2(data: bytes) -> bytes:
+    """Bytes that an acceptor lets pass: HTTP/2's preface, and a frame that brings them."""
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    return preface + len(data).to_bytes(3, "big") + bytes((0, 0, 0, 0, 0, 1)) + data
+
+
 class RawServer:
     """Serves each connection on a thread of its own, without gRPC.
 

@@ -17,6 +17,7 @@ from .conftest import (
     Place,
     RawServer,
     acceptor_threads,
+    as_http2,
     eventually,
     is_closed,
     is_served,
@@ -76,7 +77,7 @@ def test_megabytes_pass_unchanged_in_both_directions_at_once(
     place: Place, raw_server: RawServer, start: Callable[..., Acceptor]
 ) -> None:
     start()
-    data = os.urandom(16 << 20)
+    data = as_http2(os.urandom((16 << 20) - 1))
 
     def send() -> None:
         client.sendall(data)
@@ -87,6 +88,27 @@ def test_megabytes_pass_unchanged_in_both_directions_at_once(
         sender.start()
         assert received(client) == data + b"got %d" % len(data)
         sender.join()
+
+
+@pytest.mark.parametrize(
+    ("path", "passes"), [(b"/a.B/\xff", False), (b"/a.B/C d", False), (b"/a.B/C", True)]
+)
+def test_a_path_that_would_end_the_server_ends_its_connection(
+    place: Place, raw_server: RawServer, start: Callable[..., Acceptor], path: bytes, passes: bool
+) -> None:
+    acceptor = start()
+    # HEADERS with END_HEADERS: a literal :path, static index 4 (RFC 7541 §6.2.2)
+    block = b"\x04" + bytes((len(path),)) + path
+    headers = len(block).to_bytes(3, "big") + bytes((1, 4, 0, 0, 0, 1)) + block
+    before = as_http2(b"before")
+    with place.connect() as client, place.connect() as other:
+        client.sendall(before)
+        assert client.recv(len(before), socket.MSG_WAITALL) == before
+        client.sendall(headers)
+        assert client.recv(len(headers), socket.MSG_WAITALL) == (headers if passes else b"")
+        other.sendall(before)
+        assert other.recv(len(before), socket.MSG_WAITALL) == before
+    assert eventually(lambda: acceptor.connections() == 0)
 
 
 def test_a_client_that_does_not_read_is_not_buffered_for(
@@ -117,7 +139,7 @@ def test_a_client_that_leaves_with_its_answer_unread_is_forgotten(
     acceptor = start()
     for _ in range(50):
         client = place.connect()
-        client.sendall(b"x" * 10_000)
+        client.sendall(as_http2(b"x" * 10_000))
         client.close()
     assert eventually(lambda: acceptor.connections() == 0)
     with place.connect() as next_one:

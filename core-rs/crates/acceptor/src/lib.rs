@@ -13,12 +13,18 @@
 //! * credentials are those of the moment of `connect`: a descriptor passed on keeps them;
 //! * a process is asked for its unit while a descriptor of it shows that its number is still its own.
 //!
+//! On their way to the server the bytes are looked at: see [`http2`].
+//!
 //! One thread with one event loop serves all connections; bytes wait in the kernel's socket
 //! buffers when a side is slow.
 
 mod acceptor;
 mod credentials;
 mod error;
+mod hpack;
+mod hpack_tables;
+pub mod http2;
+mod huffman;
 mod process;
 mod relay;
 mod table;

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::unix::{ReadHalf, WriteHalf};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::sleep;
 
 use crate::credentials::peer_groups;
+use crate::http2::Watch;
 use crate::process::Program;
 use crate::table::{Peer, Table};
 
@@ -19,6 +21,8 @@ const REST: Duration = Duration::from_millis(100);
 /// How long to wait before a full backlog of the server is tried again, and how often.
 const BACKLOG_WAIT: Duration = Duration::from_millis(5);
 const BACKLOG_TRIES: u32 = 400;
+/// How much of a client is read at a time.
+const CHUNK: usize = 8192;
 /// Random bits of a name.
 const NAME_BYTES: usize = 16;
 
@@ -77,10 +81,34 @@ async fn join(
         return Ok(());
     };
     let mut server = dial(onward, ticket.name(), &places.upstream).await?;
-    // An end of either side is passed on to the other (half-close); when one side breaks, the
-    // break is passed on by dropping both. Neither is an error of ours.
-    let _ = copy_bidirectional(&mut client, &mut server).await;
+    // An end of either side is passed on to the other (half-close); when one side breaks, or the
+    // client sends what must not reach the server, both are dropped. Neither is an error of ours.
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let _ = tokio::try_join!(
+        requests(from_client, to_server),
+        answers(from_server, to_client)
+    );
     Ok(())
+}
+
+async fn requests(mut client: ReadHalf<'_>, mut server: WriteHalf<'_>) -> io::Result<()> {
+    let mut watch = Watch::default();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = client.read(&mut chunk).await?;
+        if length == 0 {
+            return server.shutdown().await;
+        }
+        let passed = watch.take(&chunk[..length]);
+        let passed = passed.map_err(|_| io::ErrorKind::InvalidData)?;
+        server.write_all(passed).await?;
+    }
+}
+
+async fn answers(mut server: ReadHalf<'_>, mut client: WriteHalf<'_>) -> io::Result<()> {
+    copy(&mut server, &mut client).await?;
+    client.shutdown().await
 }
 
 fn identify(client: &UnixStream, proc: &Path) -> io::Result<Peer> {
