@@ -3,7 +3,7 @@
 # generated files, the clients, licences, systemd units. Every step runs; the end says which failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PWD/.venv/bin:$PATH" MYPYPATH=daemon:clients/python
+export PATH="$PWD/.venv/bin:$PWD/.build/cargo/bin:$PATH" MYPYPATH=daemon:clients/python
 failed=()
 step() {
     local name=$1; shift
@@ -18,6 +18,7 @@ quietly() { # quietly COMMAND…: its output is of interest only if it fails
     local output
     output=$("$@" 2>&1) || { printf '%s\n' "$output"; return 1; }
 }
+in_rust() { (cd core-rs && "$@"); }
 in_go() { (cd clients/go && "$@"); }
 in_typescript() { (cd clients/typescript && "$@"); }
 
@@ -29,6 +30,7 @@ step "Rust stub"          stubtest cardea_core --mypy-config-file pyproject.toml
 step "Rust format"        cargo fmt --all --manifest-path core-rs/Cargo.toml --check
 step "Rust lint"          cargo clippy --quiet --locked --manifest-path core-rs/Cargo.toml \
                               --workspace --all-targets -- -D warnings
+step "Rust dependencies"  in_rust quietly cargo-deny --offline --locked check licenses bans sources
 step "Go format"          in_go unchanged gofmt -l .
 step "Go lint"            in_go go vet ./...
 step "TypeScript types"   in_typescript node_modules/.bin/tsc --noEmit

@@ -3,8 +3,9 @@
     python -m tools.check_licences           exit 1 if one may not, or says nothing of its licence
     python -m tools.check_licences --list    print every package and its licence
 
-Covered are what the programs are made of: the crates of Cargo.lock, requirements/runtime.txt, and
-the Go and npm packages of the clients. Tools that only build and test are not handed on.
+Covered are what the programs are made of: requirements/runtime.txt, and the Go and npm packages of
+the clients. Tools that only build and test are not handed on. Crates are cargo-deny's matter
+(core-rs/deny.toml).
 """
 
 from __future__ import annotations
@@ -77,8 +78,7 @@ class Package:
 
 def allowed(expression: str, accepted: set[str] | frozenset[str] = frozenset(PERMISSIVE)) -> bool:
     """Whether an SPDX expression can be fulfilled with accepted licences alone."""
-    # Before SPDX, Cargo wrote "MIT/Apache-2.0" for a choice.
-    words = re.findall(r"[()]|[^\s()]+", expression.replace("/", " OR "))
+    words = re.findall(r"[()]|[^\s()]+", expression)
     tokens: list[str] = []
     for word in words:
         if tokens and (word == "WITH" or tokens[-1].endswith(" WITH")):
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--list", action="store_true", help="print every package")
     options = parser.parse_args(arguments)
-    packages = sorted({*_crates(), *_python(), *_go(), *_npm()})
+    packages = sorted({*_python(), *_go(), *_npm()})
     refused = [package for package in packages if not package.accepted]
     if options.list:
         for package in packages:
@@ -129,14 +129,6 @@ def _one(tokens: list[str], accepted: set[str] | frozenset[str]) -> bool:
         return first in accepted
     verdict = _any_of(tokens, accepted)
     return tokens.pop(0) == ")" and verdict
-
-
-def _crates() -> Iterator[Package]:
-    manifest = ROOT / "core-rs/Cargo.toml"
-    command = ["cargo", "metadata", "--locked", "--format-version=1", f"--manifest-path={manifest}"]
-    for package in json.loads(_output(command, ROOT))["packages"]:
-        if package["source"] is not None:
-            yield Package("rust", package["name"], package["version"], package["license"] or "")
 
 
 def _python() -> Iterator[Package]:

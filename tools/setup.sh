@@ -36,10 +36,11 @@ import ensurepip, pathlib, sysconfig, venv
 raise SystemExit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())
 PY
 if [ "$what" = all ]; then
+    # g++                       libFuzzer, for make fuzz
     # libwbxml2-utils, opensc   foreign programs that the tests set against ours
     # network-manager           its parser reads the keyfiles that are rendered
     # systemd                   systemd-analyze checks the units
-    packages+=(libwbxml2-utils network-manager opensc systemd)
+    packages+=(g++ libwbxml2-utils network-manager opensc systemd)
 fi
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()
@@ -109,6 +110,17 @@ if ! stamp core "${sources[@]}" || [ ! -f daemon/cardea_core/_native.abi3.so ]; 
     keep core
 fi
 [ "$what" = all ] || exit 0
+
+# -- cargo-deny, for the checks
+
+# Not optimised: it runs for a second, and is built in half the time.
+deny=0.20.2
+if [ "$(.build/cargo/bin/cargo-deny --version 2>/dev/null)" != "cargo-deny $deny" ]; then
+    say "building cargo-deny (about a minute)"
+    cargo install --quiet --locked --debug --config 'profile.dev.debug=false' --root .build/cargo \
+        --version "$deny" cargo-deny >.build/deny.log 2>&1 ||
+        fail_with "cargo-deny could not be built" .build/deny.log
+fi
 
 # -- Go and Node, for the tests of those clients
 
