@@ -10,7 +10,7 @@ help:
 	@echo "make test    all tests, against a real pcscd"
 	@echo "make check   everything else that has to hold: format, lint, types, contracts, stubs, …"
 	@echo "make bench   figures beside those of what one would use instead, as JSON and pictures"
-	@echo "make fuzz    arbitrary bytes for all that reads what others have sent, ten minutes"
+	@echo "make fuzz    hostile bytes for all that reads what others have sent, ten minutes"
 	@echo "make chaos   cards pulled, pcscd killed, hostile users: what is promised for such moments"
 	@echo "make gen     writes what is generated: stubs, configuration and API reference"
 	@echo "make setup   installs what the others need, as each of them does by itself"
@@ -39,7 +39,7 @@ bench: setup
 
 # FUZZ_S=60 makes it a minute.
 fuzz: setup
-	@tools/fuzz.sh
+	@$(PY) -m tools.fuzz
 
 # ONLY="P1 P2" selects; SHORT=1 takes about a minute and leaves the quoted figures alone.
 chaos: setup
@@ -49,6 +49,6 @@ gen: setup
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m tools.gen
 
 clean:
-	rm -rf .venv .build core-rs/target daemon/cardea_core/*.so dist
+	rm -rf .venv .build core-rs/target core-rs/fuzz/target daemon/cardea_core/*.so dist
 	rm -rf clients/typescript/node_modules clients/typescript/dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

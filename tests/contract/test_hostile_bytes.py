@@ -12,7 +12,7 @@ HOSTILE = {
     "a path that is no text": PREFACE + b"".join(call(b"/cardea.v1.X\xff/Get", b"")),
     "the same, cut off": (PREFACE + b"".join(call(b"/cardea.v1.X\xff/Get", b"")))[:100],
     "a header name that is no text": PREFACE + b"\0\0\x06\x01\x05\0\0\0\x01\0\x02a\xff\x01x",
-    "words for the log": PREFACE + b"\0\0\x15\x07\0\0\0\0\0" + bytes(8) + b"\n{\"event\": 1}",
+    "words for the log": PREFACE + b"\0\0\x15\x07\0\0\0\0\0" + bytes(8) + b'\n{"event": 1}',
 }
 
 
