@@ -261,6 +261,24 @@ def test_agent_is_asked_and_the_program_never_sees_the_pin(
     assert prompt.program
 
 
+def test_nobody_is_asked_for_what_is_not_needed_or_cannot_be_used(
+    pcsc: Pcsc, daemon: RunningDaemon
+) -> None:
+    inserted(pcsc, daemon, "keys", pins={"adm1": None})
+    ask = cardea.AskPerson()
+    give: Callable[[object], object] = lambda _: (cardea.PinValue("9999"), b"")  # noqa: E731
+    with daemon.client() as client, agent(daemon, give) as prompts:
+        assert reason_of(lambda: client.verify_pin(ask, pin="adm1")) == "PIN_NOT_FOUND"
+        with client.session() as session:
+            client.verify_pin(PIN, session=session)
+            assert client.sign("keys/02", "ECDSA_SHA256", b"x", pin=ask, session=session)
+        for left, wrong in ((3, "9998"), (2, "9997"), (1, "9996")):
+            value = cardea.PinValue(wrong, confirmed_tries=left)
+            assert reason_of(partial(client.verify_pin, value)) == "CREDENTIAL_REJECTED"
+        assert reason_of(lambda: client.verify_pin(ask)) == "PIN_BLOCKED"
+    assert not prompts
+
+
 def test_agent_may_refuse_and_be_late(pcsc: Pcsc, daemon: RunningDaemon) -> None:
     card = inserted(pcsc, daemon, "keys")
     gate = threading.Event()

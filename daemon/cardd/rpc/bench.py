@@ -94,12 +94,21 @@ class Bench:
 
     def unlock(self, pin: PinObject | None, given: PinValue | None) -> None:
         """See to it that the caller has shown the PIN, if one is needed. PinRequired."""
-        if pin is None or not dict(self.pins).get(pin, True):
+        if pin is None or not self._in_use(pin):
             return
         if given is not None:
             self.prove(pin, given)
         elif pin.reference not in self.verified:
             raise PinRequired(pins.pin_id(pin))
+
+    def missing(self, pin: PinObject | None) -> PinObject | None:
+        """The PIN, if the caller still has to give it."""
+        if pin is None or pin.reference in self.verified or not self._in_use(pin):
+            return None
+        return pin
+
+    def _in_use(self, pin: PinObject) -> bool:
+        return dict(self.pins).get(pin, True)
 
     @contextmanager
     def trusting_nobody(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from cardea_core import Secret
 
 from cardd.card import pins
 from cardd.card.credentials import ADM1, Credential, Presenter
+from cardd.card.errors import NoSuchPin, PinBlocked
 from cardd.card.pins import PinState
 from cardd.card.token import PinObject
 from cardd.reader.events import ReaderStatus
@@ -85,7 +86,12 @@ class PinDesk:
         if not source.HasField("agent"):
             return None
         given = await self._prompt(
-            status, session, call, source, pins_pb2.PIN_PROMPT_KIND_VERIFY, find
+            status,
+            session,
+            call,
+            source,
+            pins_pb2.PIN_PROMPT_KIND_VERIFY,
+            lambda bench: bench.missing(find(bench)),
         )
         return None if given is None else given.pin
 
@@ -134,14 +140,22 @@ class PinDesk:
         kind: pins_pb2.PinPromptKind.ValueType,
         find: Callable[[Bench], PinObject | None],
     ) -> Given | None:
-        """Look at the counter, let the card go, and ask; None where no PIN is needed."""
+        """Look at the counter, let the card go, and ask; None where no PIN is needed.
+
+        Nobody is asked for what cannot be used: NoSuchPin, PinBlocked.
+        """
 
         def look(bench: Bench) -> pins_pb2.Pin | None:
             pin = find(bench)
             if pin is None:
                 return None
             state = pins.pin_state(bench.files, bench.presenter(), pin, enabled=True)
-            return None if state is None else self._message(bench.card, state)
+            if state is None:
+                raise NoSuchPin(pins.pin_id(pin))
+            unblocking = kind == pins_pb2.PIN_PROMPT_KIND_UNBLOCK
+            if (state.unblock_tries_left if unblocking else state.tries_left) == 0:
+                raise PinBlocked(pin.reference, bench.floor)
+            return self._message(bench.card, state)
 
         pin = await self._workshop.run(status, session, call, "PinStatus", None, look)
         if pin is None:
