@@ -131,6 +131,21 @@ def test_a_mute_card_is_told_once() -> None:
     assert not presence.wants_identity
 
 
+def test_what_speaks_where_a_mute_card_was_is_a_new_insertion() -> None:
+    """pcscd keeps the ghost of a card that was pulled in mid-reset, and counts the next one once."""
+    presence = fresh()
+    presence.observe(present(4, mute=True))
+    assert kinds(presence.observe(present(5))) == [CardRemoved, CardInserted]
+    assert presence.wants_identity
+    assert kinds(presence.identified(CARD)) == [CardReady]
+
+
+def test_a_card_that_falls_mute_stays_the_same_card() -> None:
+    presence = ready()
+    assert kinds(presence.observe(present(1, mute=True))) == [CardMuted]
+    assert presence.insertion == 1
+
+
 def test_silence_during_identification_is_mute() -> None:
     presence = fresh()
     presence.observe(present(1))
