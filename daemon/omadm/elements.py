@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 
 from cardea_core import CodecError, Element
@@ -21,7 +22,11 @@ __all__ = [
     "required_text",
     "sole_element",
     "text_of",
+    "xml_text",
 ]
+
+# XML 1.0 §2.2
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def children(element: Element) -> Iterator[Element]:
@@ -109,3 +114,12 @@ def sole_element(element: Element) -> Element | None:
 
 def _is_solid(part: Element | str | bytes) -> bool:
     return not isinstance(part, Element) and bool(part.strip())
+
+
+def xml_text(value: bytes) -> str | None:
+    """The text that XML can carry; None for bytes that are none."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if _NOT_XML.search(text) else text

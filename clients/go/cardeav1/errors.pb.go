@@ -126,6 +126,21 @@ const (
 	ErrorReason_ERROR_REASON_EVENTS_GONE ErrorReason = 92
 	// UNAVAILABLE: the store cannot be read or written.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 93
+	// PERMISSION_DENIED: the node's ACL does not give the caller's authority this right;
+	// metadata has node and status.
+	ErrorReason_ERROR_REASON_NODE_FORBIDDEN ErrorReason = 94
+	// FAILED_PRECONDITION: the node is permanent, has to be there, or does not take this
+	// operation from anybody.
+	ErrorReason_ERROR_REASON_NODE_READ_ONLY ErrorReason = 95
+	// INVALID_ARGUMENT: the value is not what its format says or its description wants, or
+	// is too large; or the ACL is malformed.
+	ErrorReason_ERROR_REASON_VALUE_INVALID ErrorReason = 96
+	// RESOURCE_EXHAUSTED: the authority's share of the tree is used up.
+	ErrorReason_ERROR_REASON_TREE_FULL ErrorReason = 97
+	// FAILED_PRECONDITION: a card or a server claims the node, and that is stronger.
+	ErrorReason_ERROR_REASON_NODE_OVERRULED ErrorReason = 98
+	// NOT_FOUND: nobody has granted that.
+	ErrorReason_ERROR_REASON_DELEGATION_NOT_FOUND ErrorReason = 99
 	// History and consumers.
 	// NOT_FOUND: no such revision, or no more.
 	ErrorReason_ERROR_REASON_REVISION_NOT_FOUND ErrorReason = 110
@@ -183,6 +198,12 @@ var (
 		91:  "ERROR_REASON_PATH_INVALID",
 		92:  "ERROR_REASON_EVENTS_GONE",
 		93:  "ERROR_REASON_STORE_UNAVAILABLE",
+		94:  "ERROR_REASON_NODE_FORBIDDEN",
+		95:  "ERROR_REASON_NODE_READ_ONLY",
+		96:  "ERROR_REASON_VALUE_INVALID",
+		97:  "ERROR_REASON_TREE_FULL",
+		98:  "ERROR_REASON_NODE_OVERRULED",
+		99:  "ERROR_REASON_DELEGATION_NOT_FOUND",
 		110: "ERROR_REASON_REVISION_NOT_FOUND",
 		111: "ERROR_REASON_RENDERING_FAILED",
 	}
@@ -233,6 +254,12 @@ var (
 		"ERROR_REASON_PATH_INVALID":                  91,
 		"ERROR_REASON_EVENTS_GONE":                   92,
 		"ERROR_REASON_STORE_UNAVAILABLE":             93,
+		"ERROR_REASON_NODE_FORBIDDEN":                94,
+		"ERROR_REASON_NODE_READ_ONLY":                95,
+		"ERROR_REASON_VALUE_INVALID":                 96,
+		"ERROR_REASON_TREE_FULL":                     97,
+		"ERROR_REASON_NODE_OVERRULED":                98,
+		"ERROR_REASON_DELEGATION_NOT_FOUND":          99,
 		"ERROR_REASON_REVISION_NOT_FOUND":            110,
 		"ERROR_REASON_RENDERING_FAILED":              111,
 	}
@@ -269,7 +296,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\x9c\r\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xe2\x0e\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -316,7 +343,13 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\x1bERROR_REASON_NODE_NOT_FOUND\x10Z\x12\x1d\n" +
 	"\x19ERROR_REASON_PATH_INVALID\x10[\x12\x1c\n" +
 	"\x18ERROR_REASON_EVENTS_GONE\x10\\\x12\"\n" +
-	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10]\x12#\n" +
+	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10]\x12\x1f\n" +
+	"\x1bERROR_REASON_NODE_FORBIDDEN\x10^\x12\x1f\n" +
+	"\x1bERROR_REASON_NODE_READ_ONLY\x10_\x12\x1e\n" +
+	"\x1aERROR_REASON_VALUE_INVALID\x10`\x12\x1a\n" +
+	"\x16ERROR_REASON_TREE_FULL\x10a\x12\x1f\n" +
+	"\x1bERROR_REASON_NODE_OVERRULED\x10b\x12%\n" +
+	"!ERROR_REASON_DELEGATION_NOT_FOUND\x10c\x12#\n" +
 	"\x1fERROR_REASON_REVISION_NOT_FOUND\x10n\x12!\n" +
 	"\x1dERROR_REASON_RENDERING_FAILED\x10oB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"

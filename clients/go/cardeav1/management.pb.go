@@ -338,11 +338,541 @@ func (x *StartSessionResponse) GetConfirmed() bool {
 	return false
 }
 
+type ReportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A ServerID or "local:uid-1000"; "": of all.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// At most so many; 0: 100. At most 1000.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Only those before this one: next of the answer had before.
+	Before        uint64 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportRequest) Reset() {
+	*x = ReportRequest{}
+	mi := &file_cardea_v1_management_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportRequest) ProtoMessage() {}
+
+func (x *ReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
+func (*ReportRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ReportRequest) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *ReportRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ReportRequest) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+type ReportResponse struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Operations []*Operation           `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
+	// Where to go on, as before; 0: there are no earlier ones.
+	Next          uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportResponse) Reset() {
+	*x = ReportResponse{}
+	mi := &file_cardea_v1_management_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportResponse) ProtoMessage() {}
+
+func (x *ReportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
+func (*ReportResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ReportResponse) GetOperations() []*Operation {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *ReportResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+type Operation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Later operations have greater ones.
+	Id        uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Authority string `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
+	// DM session identifier; of a local program the id of its call.
+	Session string `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`
+	// When the session ended.
+	At *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	// Add, Atomic, Copy, Delete, Exec, Get, Replace, Sequence, …
+	Verb string `protobuf:"bytes,5,opt,name=verb,proto3" json:"verb,omitempty"`
+	// The target as it was given, perhaps with ?prop= or ?list=.
+	Path string `protobuf:"bytes,6,opt,name=path,proto3" json:"path,omitempty"`
+	// DM status: 200 done, 404 no such node, 425 no right, …
+	Status  uint32 `protobuf:"varint,7,opt,name=status,proto3" json:"status,omitempty"`
+	Success bool   `protobuf:"varint,8,opt,name=success,proto3" json:"success,omitempty"`
+	// How the authority had proved who it is: md5, hmac, transport, … or "local".
+	Trust         string `protobuf:"bytes,9,opt,name=trust,proto3" json:"trust,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Operation) Reset() {
+	*x = Operation{}
+	mi := &file_cardea_v1_management_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Operation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Operation) ProtoMessage() {}
+
+func (x *Operation) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Operation.ProtoReflect.Descriptor instead.
+func (*Operation) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Operation) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Operation) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *Operation) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Operation) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Operation) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *Operation) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Operation) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Operation) GetSuccess() bool {
+	if x != nil {
+		return x.Success
+	}
+	return false
+}
+
+func (x *Operation) GetTrust() string {
+	if x != nil {
+		return x.Trust
+	}
+	return ""
+}
+
+type ListDelegationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those that this authority granted, or was granted; "": all.
+	Grantor       string `protobuf:"bytes,1,opt,name=grantor,proto3" json:"grantor,omitempty"`
+	Grantee       string `protobuf:"bytes,2,opt,name=grantee,proto3" json:"grantee,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDelegationsRequest) Reset() {
+	*x = ListDelegationsRequest{}
+	mi := &file_cardea_v1_management_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDelegationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDelegationsRequest) ProtoMessage() {}
+
+func (x *ListDelegationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDelegationsRequest.ProtoReflect.Descriptor instead.
+func (*ListDelegationsRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListDelegationsRequest) GetGrantor() string {
+	if x != nil {
+		return x.Grantor
+	}
+	return ""
+}
+
+func (x *ListDelegationsRequest) GetGrantee() string {
+	if x != nil {
+		return x.Grantee
+	}
+	return ""
+}
+
+type ListDelegationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delegations   []*Delegation          `protobuf:"bytes,1,rep,name=delegations,proto3" json:"delegations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDelegationsResponse) Reset() {
+	*x = ListDelegationsResponse{}
+	mi := &file_cardea_v1_management_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDelegationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDelegationsResponse) ProtoMessage() {}
+
+func (x *ListDelegationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDelegationsResponse.ProtoReflect.Descriptor instead.
+func (*ListDelegationsResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListDelegationsResponse) GetDelegations() []*Delegation {
+	if x != nil {
+		return x.Delegations
+	}
+	return nil
+}
+
+type Delegation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who gave the ACL.
+	Grantor *Source `protobuf:"bytes,1,opt,name=grantor,proto3" json:"grantor,omitempty"`
+	// "*" for everybody.
+	Grantee string `protobuf:"bytes,2,opt,name=grantee,proto3" json:"grantee,omitempty"`
+	Path    string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// Add, Delete, Exec, Get, Replace.
+	Verbs         []string               `protobuf:"bytes,4,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	GrantedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=granted_at,json=grantedAt,proto3" json:"granted_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delegation) Reset() {
+	*x = Delegation{}
+	mi := &file_cardea_v1_management_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delegation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delegation) ProtoMessage() {}
+
+func (x *Delegation) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delegation.ProtoReflect.Descriptor instead.
+func (*Delegation) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Delegation) GetGrantor() *Source {
+	if x != nil {
+		return x.Grantor
+	}
+	return nil
+}
+
+func (x *Delegation) GetGrantee() string {
+	if x != nil {
+		return x.Grantee
+	}
+	return ""
+}
+
+func (x *Delegation) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Delegation) GetVerbs() []string {
+	if x != nil {
+		return x.Verbs
+	}
+	return nil
+}
+
+func (x *Delegation) GetGrantedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.GrantedAt
+	}
+	return nil
+}
+
+type RevokeDelegationRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Grantee string                 `protobuf:"bytes,1,opt,name=grantee,proto3" json:"grantee,omitempty"`
+	// "": whoever granted it.
+	Grantor string `protobuf:"bytes,2,opt,name=grantor,proto3" json:"grantor,omitempty"`
+	// "" or "." for the whole tree.
+	Path          string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeDelegationRequest) Reset() {
+	*x = RevokeDelegationRequest{}
+	mi := &file_cardea_v1_management_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeDelegationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeDelegationRequest) ProtoMessage() {}
+
+func (x *RevokeDelegationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeDelegationRequest.ProtoReflect.Descriptor instead.
+func (*RevokeDelegationRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RevokeDelegationRequest) GetGrantee() string {
+	if x != nil {
+		return x.Grantee
+	}
+	return ""
+}
+
+func (x *RevokeDelegationRequest) GetGrantor() string {
+	if x != nil {
+		return x.Grantor
+	}
+	return ""
+}
+
+func (x *RevokeDelegationRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *RevokeDelegationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type RevokeDelegationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is revoked.
+	Delegations   []*Delegation `protobuf:"bytes,1,rep,name=delegations,proto3" json:"delegations,omitempty"`
+	Revision      uint64        `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeDelegationResponse) Reset() {
+	*x = RevokeDelegationResponse{}
+	mi := &file_cardea_v1_management_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeDelegationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeDelegationResponse) ProtoMessage() {}
+
+func (x *RevokeDelegationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeDelegationResponse.ProtoReflect.Descriptor instead.
+func (*RevokeDelegationResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RevokeDelegationResponse) GetDelegations() []*Delegation {
+	if x != nil {
+		return x.Delegations
+	}
+	return nil
+}
+
+func (x *RevokeDelegationResponse) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 var File_cardea_v1_management_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_management_proto_rawDesc = "" +
 	"\n" +
-	"\x1acardea/v1/management.proto\x12\tcardea.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x02\n" +
+	"\x1acardea/v1/management.proto\x12\tcardea.v1\x1a\x14cardea/v1/tree.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x02\n" +
 	"\aAccount\x12\x1b\n" +
 	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x18\n" +
@@ -365,10 +895,54 @@ const file_cardea_v1_management_proto_rawDesc = "" +
 	"\bcommands\x18\x02 \x01(\rR\bcommands\x12#\n" +
 	"\rnodes_changed\x18\x03 \x01(\rR\fnodesChanged\x12,\n" +
 	"\x12card_files_updated\x18\x04 \x01(\rR\x10cardFilesUpdated\x12\x1c\n" +
-	"\tconfirmed\x18\x05 \x01(\bR\tconfirmed2\xb5\x01\n" +
+	"\tconfirmed\x18\x05 \x01(\bR\tconfirmed\"[\n" +
+	"\rReportRequest\x12\x1c\n" +
+	"\tauthority\x18\x01 \x01(\tR\tauthority\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\x04R\x06before\"Z\n" +
+	"\x0eReportResponse\x124\n" +
+	"\n" +
+	"operations\x18\x01 \x03(\v2\x14.cardea.v1.OperationR\n" +
+	"operations\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\"\xef\x01\n" +
+	"\tOperation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1c\n" +
+	"\tauthority\x18\x02 \x01(\tR\tauthority\x12\x18\n" +
+	"\asession\x18\x03 \x01(\tR\asession\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04verb\x18\x05 \x01(\tR\x04verb\x12\x12\n" +
+	"\x04path\x18\x06 \x01(\tR\x04path\x12\x16\n" +
+	"\x06status\x18\a \x01(\rR\x06status\x12\x18\n" +
+	"\asuccess\x18\b \x01(\bR\asuccess\x12\x14\n" +
+	"\x05trust\x18\t \x01(\tR\x05trust\"L\n" +
+	"\x16ListDelegationsRequest\x12\x18\n" +
+	"\agrantor\x18\x01 \x01(\tR\agrantor\x12\x18\n" +
+	"\agrantee\x18\x02 \x01(\tR\agrantee\"R\n" +
+	"\x17ListDelegationsResponse\x127\n" +
+	"\vdelegations\x18\x01 \x03(\v2\x15.cardea.v1.DelegationR\vdelegations\"\xb8\x01\n" +
+	"\n" +
+	"Delegation\x12+\n" +
+	"\agrantor\x18\x01 \x01(\v2\x11.cardea.v1.SourceR\agrantor\x12\x18\n" +
+	"\agrantee\x18\x02 \x01(\tR\agrantee\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x14\n" +
+	"\x05verbs\x18\x04 \x03(\tR\x05verbs\x129\n" +
+	"\n" +
+	"granted_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tgrantedAt\"\x80\x01\n" +
+	"\x17RevokeDelegationRequest\x12\x18\n" +
+	"\agrantee\x18\x01 \x01(\tR\agrantee\x12\x18\n" +
+	"\agrantor\x18\x02 \x01(\tR\agrantor\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\"o\n" +
+	"\x18RevokeDelegationResponse\x127\n" +
+	"\vdelegations\x18\x01 \x03(\v2\x15.cardea.v1.DelegationR\vdelegations\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision2\xab\x03\n" +
 	"\x11ManagementService\x12O\n" +
 	"\fListAccounts\x12\x1e.cardea.v1.ListAccountsRequest\x1a\x1f.cardea.v1.ListAccountsResponse\x12O\n" +
-	"\fStartSession\x12\x1e.cardea.v1.StartSessionRequest\x1a\x1f.cardea.v1.StartSessionResponseB>\n" +
+	"\fStartSession\x12\x1e.cardea.v1.StartSessionRequest\x1a\x1f.cardea.v1.StartSessionResponse\x12=\n" +
+	"\x06Report\x12\x18.cardea.v1.ReportRequest\x1a\x19.cardea.v1.ReportResponse\x12X\n" +
+	"\x0fListDelegations\x12!.cardea.v1.ListDelegationsRequest\x1a\".cardea.v1.ListDelegationsResponse\x12[\n" +
+	"\x10RevokeDelegation\x12\".cardea.v1.RevokeDelegationRequest\x1a#.cardea.v1.RevokeDelegationResponseB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (
@@ -383,27 +957,48 @@ func file_cardea_v1_management_proto_rawDescGZIP() []byte {
 	return file_cardea_v1_management_proto_rawDescData
 }
 
-var file_cardea_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_cardea_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_cardea_v1_management_proto_goTypes = []any{
-	(*Account)(nil),               // 0: cardea.v1.Account
-	(*ListAccountsRequest)(nil),   // 1: cardea.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),  // 2: cardea.v1.ListAccountsResponse
-	(*StartSessionRequest)(nil),   // 3: cardea.v1.StartSessionRequest
-	(*StartSessionResponse)(nil),  // 4: cardea.v1.StartSessionResponse
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Account)(nil),                  // 0: cardea.v1.Account
+	(*ListAccountsRequest)(nil),      // 1: cardea.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),     // 2: cardea.v1.ListAccountsResponse
+	(*StartSessionRequest)(nil),      // 3: cardea.v1.StartSessionRequest
+	(*StartSessionResponse)(nil),     // 4: cardea.v1.StartSessionResponse
+	(*ReportRequest)(nil),            // 5: cardea.v1.ReportRequest
+	(*ReportResponse)(nil),           // 6: cardea.v1.ReportResponse
+	(*Operation)(nil),                // 7: cardea.v1.Operation
+	(*ListDelegationsRequest)(nil),   // 8: cardea.v1.ListDelegationsRequest
+	(*ListDelegationsResponse)(nil),  // 9: cardea.v1.ListDelegationsResponse
+	(*Delegation)(nil),               // 10: cardea.v1.Delegation
+	(*RevokeDelegationRequest)(nil),  // 11: cardea.v1.RevokeDelegationRequest
+	(*RevokeDelegationResponse)(nil), // 12: cardea.v1.RevokeDelegationResponse
+	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
+	(*Source)(nil),                   // 14: cardea.v1.Source
 }
 var file_cardea_v1_management_proto_depIdxs = []int32{
-	5, // 0: cardea.v1.Account.last_session_at:type_name -> google.protobuf.Timestamp
-	0, // 1: cardea.v1.ListAccountsResponse.accounts:type_name -> cardea.v1.Account
-	1, // 2: cardea.v1.ManagementService.ListAccounts:input_type -> cardea.v1.ListAccountsRequest
-	3, // 3: cardea.v1.ManagementService.StartSession:input_type -> cardea.v1.StartSessionRequest
-	2, // 4: cardea.v1.ManagementService.ListAccounts:output_type -> cardea.v1.ListAccountsResponse
-	4, // 5: cardea.v1.ManagementService.StartSession:output_type -> cardea.v1.StartSessionResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	13, // 0: cardea.v1.Account.last_session_at:type_name -> google.protobuf.Timestamp
+	0,  // 1: cardea.v1.ListAccountsResponse.accounts:type_name -> cardea.v1.Account
+	7,  // 2: cardea.v1.ReportResponse.operations:type_name -> cardea.v1.Operation
+	13, // 3: cardea.v1.Operation.at:type_name -> google.protobuf.Timestamp
+	10, // 4: cardea.v1.ListDelegationsResponse.delegations:type_name -> cardea.v1.Delegation
+	14, // 5: cardea.v1.Delegation.grantor:type_name -> cardea.v1.Source
+	13, // 6: cardea.v1.Delegation.granted_at:type_name -> google.protobuf.Timestamp
+	10, // 7: cardea.v1.RevokeDelegationResponse.delegations:type_name -> cardea.v1.Delegation
+	1,  // 8: cardea.v1.ManagementService.ListAccounts:input_type -> cardea.v1.ListAccountsRequest
+	3,  // 9: cardea.v1.ManagementService.StartSession:input_type -> cardea.v1.StartSessionRequest
+	5,  // 10: cardea.v1.ManagementService.Report:input_type -> cardea.v1.ReportRequest
+	8,  // 11: cardea.v1.ManagementService.ListDelegations:input_type -> cardea.v1.ListDelegationsRequest
+	11, // 12: cardea.v1.ManagementService.RevokeDelegation:input_type -> cardea.v1.RevokeDelegationRequest
+	2,  // 13: cardea.v1.ManagementService.ListAccounts:output_type -> cardea.v1.ListAccountsResponse
+	4,  // 14: cardea.v1.ManagementService.StartSession:output_type -> cardea.v1.StartSessionResponse
+	6,  // 15: cardea.v1.ManagementService.Report:output_type -> cardea.v1.ReportResponse
+	9,  // 16: cardea.v1.ManagementService.ListDelegations:output_type -> cardea.v1.ListDelegationsResponse
+	12, // 17: cardea.v1.ManagementService.RevokeDelegation:output_type -> cardea.v1.RevokeDelegationResponse
+	13, // [13:18] is the sub-list for method output_type
+	8,  // [8:13] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_management_proto_init() }
@@ -411,13 +1006,14 @@ func file_cardea_v1_management_proto_init() {
 	if File_cardea_v1_management_proto != nil {
 		return
 	}
+	file_cardea_v1_tree_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_management_proto_rawDesc), len(file_cardea_v1_management_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

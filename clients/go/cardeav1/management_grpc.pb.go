@@ -19,8 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ManagementService_ListAccounts_FullMethodName = "/cardea.v1.ManagementService/ListAccounts"
-	ManagementService_StartSession_FullMethodName = "/cardea.v1.ManagementService/StartSession"
+	ManagementService_ListAccounts_FullMethodName     = "/cardea.v1.ManagementService/ListAccounts"
+	ManagementService_StartSession_FullMethodName     = "/cardea.v1.ManagementService/StartSession"
+	ManagementService_Report_FullMethodName           = "/cardea.v1.ManagementService/Report"
+	ManagementService_ListDelegations_FullMethodName  = "/cardea.v1.ManagementService/ListDelegations"
+	ManagementService_RevokeDelegation_FullMethodName = "/cardea.v1.ManagementService/RevokeDelegation"
 )
 
 // ManagementServiceClient is the client API for ManagementService service.
@@ -37,6 +40,22 @@ type ManagementServiceClient interface {
 	// Who: callers with a row for management.start. Effect: idempotent by request_id.
 	// Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
 	StartSession(ctx context.Context, in *StartSessionRequest, opts ...grpc.CallOption) (*StartSessionResponse, error)
+	// Report tells every operation of an authority on the tree with its result, newest
+	// first: of a server, command by command, also those that were refused; of a local
+	// program, every call that changed the tree or was refused by an ACL.
+	// Who: callers with a row for management.report. Operations on nodes that the row does
+	// not cover are left out. Effect: none.
+	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error)
+	// ListDelegations tells which authority has granted which other rights on which nodes.
+	// Who: callers with a row for management.report; nodes that the row does not cover are
+	// left out. Effect: none.
+	ListDelegations(ctx context.Context, in *ListDelegationsRequest, opts ...grpc.CallOption) (*ListDelegationsResponse, error)
+	// RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+	// and all below it. An ACL that has no holder left is inherited.
+	// Who: callers with a row for management.revoke on the node. Effect: one commit.
+	// Idempotent by request_id.
+	// Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
+	RevokeDelegation(ctx context.Context, in *RevokeDelegationRequest, opts ...grpc.CallOption) (*RevokeDelegationResponse, error)
 }
 
 type managementServiceClient struct {
@@ -67,6 +86,36 @@ func (c *managementServiceClient) StartSession(ctx context.Context, in *StartSes
 	return out, nil
 }
 
+func (c *managementServiceClient) Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportResponse)
+	err := c.cc.Invoke(ctx, ManagementService_Report_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) ListDelegations(ctx context.Context, in *ListDelegationsRequest, opts ...grpc.CallOption) (*ListDelegationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDelegationsResponse)
+	err := c.cc.Invoke(ctx, ManagementService_ListDelegations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) RevokeDelegation(ctx context.Context, in *RevokeDelegationRequest, opts ...grpc.CallOption) (*RevokeDelegationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeDelegationResponse)
+	err := c.cc.Invoke(ctx, ManagementService_RevokeDelegation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ManagementServiceServer is the server API for ManagementService service.
 // All implementations must embed UnimplementedManagementServiceServer
 // for forward compatibility.
@@ -81,6 +130,22 @@ type ManagementServiceServer interface {
 	// Who: callers with a row for management.start. Effect: idempotent by request_id.
 	// Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
 	StartSession(context.Context, *StartSessionRequest) (*StartSessionResponse, error)
+	// Report tells every operation of an authority on the tree with its result, newest
+	// first: of a server, command by command, also those that were refused; of a local
+	// program, every call that changed the tree or was refused by an ACL.
+	// Who: callers with a row for management.report. Operations on nodes that the row does
+	// not cover are left out. Effect: none.
+	Report(context.Context, *ReportRequest) (*ReportResponse, error)
+	// ListDelegations tells which authority has granted which other rights on which nodes.
+	// Who: callers with a row for management.report; nodes that the row does not cover are
+	// left out. Effect: none.
+	ListDelegations(context.Context, *ListDelegationsRequest) (*ListDelegationsResponse, error)
+	// RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+	// and all below it. An ACL that has no holder left is inherited.
+	// Who: callers with a row for management.revoke on the node. Effect: one commit.
+	// Idempotent by request_id.
+	// Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
+	RevokeDelegation(context.Context, *RevokeDelegationRequest) (*RevokeDelegationResponse, error)
 	mustEmbedUnimplementedManagementServiceServer()
 }
 
@@ -96,6 +161,15 @@ func (UnimplementedManagementServiceServer) ListAccounts(context.Context, *ListA
 }
 func (UnimplementedManagementServiceServer) StartSession(context.Context, *StartSessionRequest) (*StartSessionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartSession not implemented")
+}
+func (UnimplementedManagementServiceServer) Report(context.Context, *ReportRequest) (*ReportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
+}
+func (UnimplementedManagementServiceServer) ListDelegations(context.Context, *ListDelegationsRequest) (*ListDelegationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDelegations not implemented")
+}
+func (UnimplementedManagementServiceServer) RevokeDelegation(context.Context, *RevokeDelegationRequest) (*RevokeDelegationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeDelegation not implemented")
 }
 func (UnimplementedManagementServiceServer) mustEmbedUnimplementedManagementServiceServer() {}
 func (UnimplementedManagementServiceServer) testEmbeddedByValue()                           {}
@@ -154,6 +228,60 @@ func _ManagementService_StartSession_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ManagementService_Report_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).Report(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_Report_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).Report(ctx, req.(*ReportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_ListDelegations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDelegationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).ListDelegations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_ListDelegations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).ListDelegations(ctx, req.(*ListDelegationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_RevokeDelegation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeDelegationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).RevokeDelegation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_RevokeDelegation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).RevokeDelegation(ctx, req.(*RevokeDelegationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ManagementService_ServiceDesc is the grpc.ServiceDesc for ManagementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -168,6 +296,18 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StartSession",
 			Handler:    _ManagementService_StartSession_Handler,
+		},
+		{
+			MethodName: "Report",
+			Handler:    _ManagementService_Report_Handler,
+		},
+		{
+			MethodName: "ListDelegations",
+			Handler:    _ManagementService_ListDelegations_Handler,
+		},
+		{
+			MethodName: "RevokeDelegation",
+			Handler:    _ManagementService_RevokeDelegation_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

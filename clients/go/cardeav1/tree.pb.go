@@ -133,10 +133,67 @@ func (ClaimOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{1}
 }
 
+type ExportFormat int32
+
+const (
+	ExportFormat_EXPORT_FORMAT_UNSPECIFIED ExportFormat = 0
+	// OMA DM Tree and Description Serialization 1.2, as XML.
+	ExportFormat_EXPORT_FORMAT_TNDS_XML ExportFormat = 1
+	// The same as WBXML.
+	ExportFormat_EXPORT_FORMAT_TNDS_WBXML ExportFormat = 2
+	// {"tree": {"./A/B": {"format": "chr", "type": "text/plain", "value": "…"}}};
+	// values of format bin in base64.
+	ExportFormat_EXPORT_FORMAT_JSON ExportFormat = 3
+)
+
+// Enum value maps for ExportFormat.
+var (
+	ExportFormat_name = map[int32]string{
+		0: "EXPORT_FORMAT_UNSPECIFIED",
+		1: "EXPORT_FORMAT_TNDS_XML",
+		2: "EXPORT_FORMAT_TNDS_WBXML",
+		3: "EXPORT_FORMAT_JSON",
+	}
+	ExportFormat_value = map[string]int32{
+		"EXPORT_FORMAT_UNSPECIFIED": 0,
+		"EXPORT_FORMAT_TNDS_XML":    1,
+		"EXPORT_FORMAT_TNDS_WBXML":  2,
+		"EXPORT_FORMAT_JSON":        3,
+	}
+)
+
+func (x ExportFormat) Enum() *ExportFormat {
+	p := new(ExportFormat)
+	*p = x
+	return p
+}
+
+func (x ExportFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExportFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_cardea_v1_tree_proto_enumTypes[2].Descriptor()
+}
+
+func (ExportFormat) Type() protoreflect.EnumType {
+	return &file_cardea_v1_tree_proto_enumTypes[2]
+}
+
+func (x ExportFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExportFormat.Descriptor instead.
+func (ExportFormat) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{2}
+}
+
 type Source struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  SourceKind             `protobuf:"varint,1,opt,name=kind,proto3,enum=cardea.v1.SourceKind" json:"kind,omitempty"`
-	// Device: "local". Card: its ICCID or serial. Server: its ServerID.
+	// Device: "local", or "local:uid-1000" for a local program. Card: its ICCID or serial.
+	// Server: its ServerID.
 	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -917,6 +974,785 @@ func (x *TreeDelta) GetRemoved() []string {
 	return nil
 }
 
+type ReplaceNodeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Value []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// DM format; "": as the node has it, "chr" for a new one.
+	Format string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
+	// MIME type; "": as the node has it, or what goes with the format.
+	Type          string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplaceNodeRequest) Reset() {
+	*x = ReplaceNodeRequest{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplaceNodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplaceNodeRequest) ProtoMessage() {}
+
+func (x *ReplaceNodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplaceNodeRequest.ProtoReflect.Descriptor instead.
+func (*ReplaceNodeRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReplaceNodeRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ReplaceNodeRequest) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *ReplaceNodeRequest) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *ReplaceNodeRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ReplaceNodeRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type ReplaceNodeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node as it is in force now.
+	Node *Node `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// The caller's claim is in force; else a card or a server says otherwise.
+	InForce       bool   `protobuf:"varint,2,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
+	Revision      uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplaceNodeResponse) Reset() {
+	*x = ReplaceNodeResponse{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplaceNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplaceNodeResponse) ProtoMessage() {}
+
+func (x *ReplaceNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplaceNodeResponse.ProtoReflect.Descriptor instead.
+func (*ReplaceNodeResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ReplaceNodeResponse) GetNode() *Node {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
+func (x *ReplaceNodeResponse) GetInForce() bool {
+	if x != nil {
+		return x.InForce
+	}
+	return false
+}
+
+func (x *ReplaceNodeResponse) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+type DeleteNodeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteNodeRequest) Reset() {
+	*x = DeleteNodeRequest{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteNodeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteNodeRequest) ProtoMessage() {}
+
+func (x *DeleteNodeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteNodeRequest.ProtoReflect.Descriptor instead.
+func (*DeleteNodeRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DeleteNodeRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *DeleteNodeRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type DeleteNodeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteNodeResponse) Reset() {
+	*x = DeleteNodeResponse{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteNodeResponse) ProtoMessage() {}
+
+func (x *DeleteNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteNodeResponse.ProtoReflect.Descriptor instead.
+func (*DeleteNodeResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeleteNodeResponse) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+type GetNodeAclRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetNodeAclRequest) Reset() {
+	*x = GetNodeAclRequest{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetNodeAclRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetNodeAclRequest) ProtoMessage() {}
+
+func (x *GetNodeAclRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetNodeAclRequest.ProtoReflect.Descriptor instead.
+func (*GetNodeAclRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetNodeAclRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+type GetNodeAclResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Acl           *NodeAcl               `protobuf:"bytes,1,opt,name=acl,proto3" json:"acl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetNodeAclResponse) Reset() {
+	*x = GetNodeAclResponse{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetNodeAclResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetNodeAclResponse) ProtoMessage() {}
+
+func (x *GetNodeAclResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetNodeAclResponse.ProtoReflect.Descriptor instead.
+func (*GetNodeAclResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GetNodeAclResponse) GetAcl() *NodeAcl {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+type SetNodeAclRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// "Add=a+b&Get=*"; "": inherit.
+	Acl           string `protobuf:"bytes,2,opt,name=acl,proto3" json:"acl,omitempty"`
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNodeAclRequest) Reset() {
+	*x = SetNodeAclRequest{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNodeAclRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNodeAclRequest) ProtoMessage() {}
+
+func (x *SetNodeAclRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNodeAclRequest.ProtoReflect.Descriptor instead.
+func (*SetNodeAclRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SetNodeAclRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *SetNodeAclRequest) GetAcl() string {
+	if x != nil {
+		return x.Acl
+	}
+	return ""
+}
+
+func (x *SetNodeAclRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type SetNodeAclResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Acl           *NodeAcl               `protobuf:"bytes,1,opt,name=acl,proto3" json:"acl,omitempty"`
+	Revision      uint64                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNodeAclResponse) Reset() {
+	*x = SetNodeAclResponse{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNodeAclResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNodeAclResponse) ProtoMessage() {}
+
+func (x *SetNodeAclResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNodeAclResponse.ProtoReflect.Descriptor instead.
+func (*SetNodeAclResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SetNodeAclResponse) GetAcl() *NodeAcl {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *SetNodeAclResponse) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+type NodeAcl struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node's own value; "": it inherits.
+	Own string `protobuf:"bytes,1,opt,name=own,proto3" json:"own,omitempty"`
+	// The value that counts, and the node where it stands.
+	InForce string `protobuf:"bytes,2,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
+	From    string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Who gave that value, and when; unset for the root's default.
+	GivenBy       *Source                `protobuf:"bytes,4,opt,name=given_by,json=givenBy,proto3" json:"given_by,omitempty"`
+	GivenAt       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=given_at,json=givenAt,proto3" json:"given_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeAcl) Reset() {
+	*x = NodeAcl{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeAcl) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeAcl) ProtoMessage() {}
+
+func (x *NodeAcl) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeAcl.ProtoReflect.Descriptor instead.
+func (*NodeAcl) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *NodeAcl) GetOwn() string {
+	if x != nil {
+		return x.Own
+	}
+	return ""
+}
+
+func (x *NodeAcl) GetInForce() string {
+	if x != nil {
+		return x.InForce
+	}
+	return ""
+}
+
+func (x *NodeAcl) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *NodeAcl) GetGivenBy() *Source {
+	if x != nil {
+		return x.GivenBy
+	}
+	return nil
+}
+
+func (x *NodeAcl) GetGivenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.GivenAt
+	}
+	return nil
+}
+
+type ExportTreeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "" or "." for the whole tree.
+	Path          string       `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Format        ExportFormat `protobuf:"varint,2,opt,name=format,proto3,enum=cardea.v1.ExportFormat" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportTreeRequest) Reset() {
+	*x = ExportTreeRequest{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportTreeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportTreeRequest) ProtoMessage() {}
+
+func (x *ExportTreeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportTreeRequest.ProtoReflect.Descriptor instead.
+func (*ExportTreeRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ExportTreeRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ExportTreeRequest) GetFormat() ExportFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ExportFormat_EXPORT_FORMAT_UNSPECIFIED
+}
+
+type ExportTreeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportTreeResponse) Reset() {
+	*x = ExportTreeResponse{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportTreeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportTreeResponse) ProtoMessage() {}
+
+func (x *ExportTreeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportTreeResponse.ProtoReflect.Descriptor instead.
+func (*ExportTreeResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ExportTreeResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type ListSourcesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSourcesRequest) Reset() {
+	*x = ListSourcesRequest{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSourcesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSourcesRequest) ProtoMessage() {}
+
+func (x *ListSourcesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSourcesRequest.ProtoReflect.Descriptor instead.
+func (*ListSourcesRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{24}
+}
+
+type ListSourcesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sources       []*SourceInfo          `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
+	Revision      uint64                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSourcesResponse) Reset() {
+	*x = ListSourcesResponse{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSourcesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSourcesResponse) ProtoMessage() {}
+
+func (x *ListSourcesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSourcesResponse.ProtoReflect.Descriptor instead.
+func (*ListSourcesResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListSourcesResponse) GetSources() []*SourceInfo {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ListSourcesResponse) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+type SourceInfo struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Source *Source                `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Claims on nodes, and how many of them are in force.
+	Claims     uint32 `protobuf:"varint,2,opt,name=claims,proto3" json:"claims,omitempty"`
+	InForce    uint32 `protobuf:"varint,3,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
+	ValueBytes uint64 `protobuf:"varint,4,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
+	// The latest of the claims.
+	ClaimedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=claimed_at,json=claimedAt,proto3" json:"claimed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceInfo) Reset() {
+	*x = SourceInfo{}
+	mi := &file_cardea_v1_tree_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceInfo) ProtoMessage() {}
+
+func (x *SourceInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_tree_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceInfo.ProtoReflect.Descriptor instead.
+func (*SourceInfo) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_tree_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SourceInfo) GetSource() *Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *SourceInfo) GetClaims() uint32 {
+	if x != nil {
+		return x.Claims
+	}
+	return 0
+}
+
+func (x *SourceInfo) GetInForce() uint32 {
+	if x != nil {
+		return x.InForce
+	}
+	return 0
+}
+
+func (x *SourceInfo) GetValueBytes() uint64 {
+	if x != nil {
+		return x.ValueBytes
+	}
+	return 0
+}
+
+func (x *SourceInfo) GetClaimedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClaimedAt
+	}
+	return nil
+}
+
 var File_cardea_v1_tree_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_tree_proto_rawDesc = "" +
@@ -971,7 +1807,60 @@ const file_cardea_v1_tree_proto_rawDesc = "" +
 	"\x05nodes\x18\x01 \x03(\v2\x0f.cardea.v1.NodeR\x05nodes\"P\n" +
 	"\tTreeDelta\x12)\n" +
 	"\achanged\x18\x01 \x03(\v2\x0f.cardea.v1.NodeR\achanged\x12\x18\n" +
-	"\aremoved\x18\x02 \x03(\tR\aremoved*o\n" +
+	"\aremoved\x18\x02 \x03(\tR\aremoved\"\x89\x01\n" +
+	"\x12ReplaceNodeRequest\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12\x16\n" +
+	"\x06format\x18\x03 \x01(\tR\x06format\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\"q\n" +
+	"\x13ReplaceNodeResponse\x12#\n" +
+	"\x04node\x18\x01 \x01(\v2\x0f.cardea.v1.NodeR\x04node\x12\x19\n" +
+	"\bin_force\x18\x02 \x01(\bR\ainForce\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\x04R\brevision\"F\n" +
+	"\x11DeleteNodeRequest\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\"0\n" +
+	"\x12DeleteNodeResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\"'\n" +
+	"\x11GetNodeAclRequest\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\":\n" +
+	"\x12GetNodeAclResponse\x12$\n" +
+	"\x03acl\x18\x01 \x01(\v2\x12.cardea.v1.NodeAclR\x03acl\"X\n" +
+	"\x11SetNodeAclRequest\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x10\n" +
+	"\x03acl\x18\x02 \x01(\tR\x03acl\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"V\n" +
+	"\x12SetNodeAclResponse\x12$\n" +
+	"\x03acl\x18\x01 \x01(\v2\x12.cardea.v1.NodeAclR\x03acl\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\"\xaf\x01\n" +
+	"\aNodeAcl\x12\x10\n" +
+	"\x03own\x18\x01 \x01(\tR\x03own\x12\x19\n" +
+	"\bin_force\x18\x02 \x01(\tR\ainForce\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\tR\x04from\x12,\n" +
+	"\bgiven_by\x18\x04 \x01(\v2\x11.cardea.v1.SourceR\agivenBy\x125\n" +
+	"\bgiven_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\agivenAt\"X\n" +
+	"\x11ExportTreeRequest\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12/\n" +
+	"\x06format\x18\x02 \x01(\x0e2\x17.cardea.v1.ExportFormatR\x06format\"(\n" +
+	"\x12ExportTreeResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\x14\n" +
+	"\x12ListSourcesRequest\"b\n" +
+	"\x13ListSourcesResponse\x12/\n" +
+	"\asources\x18\x01 \x03(\v2\x15.cardea.v1.SourceInfoR\asources\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\"\xc6\x01\n" +
+	"\n" +
+	"SourceInfo\x12)\n" +
+	"\x06source\x18\x01 \x01(\v2\x11.cardea.v1.SourceR\x06source\x12\x16\n" +
+	"\x06claims\x18\x02 \x01(\rR\x06claims\x12\x19\n" +
+	"\bin_force\x18\x03 \x01(\rR\ainForce\x12\x1f\n" +
+	"\vvalue_bytes\x18\x04 \x01(\x04R\n" +
+	"valueBytes\x129\n" +
+	"\n" +
+	"claimed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tclaimedAt*o\n" +
 	"\n" +
 	"SourceKind\x12\x1b\n" +
 	"\x17SOURCE_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -983,12 +1872,27 @@ const file_cardea_v1_tree_proto_rawDesc = "" +
 	"\x12CLAIM_OUTCOME_WINS\x10\x01\x12\"\n" +
 	"\x1eCLAIM_OUTCOME_LOWER_PRECEDENCE\x10\x02\x12\x17\n" +
 	"\x13CLAIM_OUTCOME_OLDER\x10\x03\x12\x18\n" +
-	"\x14CLAIM_OUTCOME_HIDDEN\x10\x042\xaf\x02\n" +
+	"\x14CLAIM_OUTCOME_HIDDEN\x10\x04*\x7f\n" +
+	"\fExportFormat\x12\x1d\n" +
+	"\x19EXPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16EXPORT_FORMAT_TNDS_XML\x10\x01\x12\x1c\n" +
+	"\x18EXPORT_FORMAT_TNDS_WBXML\x10\x02\x12\x16\n" +
+	"\x12EXPORT_FORMAT_JSON\x10\x032\xf9\x05\n" +
 	"\vTreeService\x12@\n" +
 	"\aGetNode\x12\x19.cardea.v1.GetNodeRequest\x1a\x1a.cardea.v1.GetNodeResponse\x12F\n" +
 	"\tListNodes\x12\x1b.cardea.v1.ListNodesRequest\x1a\x1c.cardea.v1.ListNodesResponse\x12L\n" +
 	"\vExplainNode\x12\x1d.cardea.v1.ExplainNodeRequest\x1a\x1e.cardea.v1.ExplainNodeResponse\x12H\n" +
-	"\tWatchTree\x12\x1b.cardea.v1.WatchTreeRequest\x1a\x1c.cardea.v1.WatchTreeResponse0\x01B>\n" +
+	"\tWatchTree\x12\x1b.cardea.v1.WatchTreeRequest\x1a\x1c.cardea.v1.WatchTreeResponse0\x01\x12L\n" +
+	"\vReplaceNode\x12\x1d.cardea.v1.ReplaceNodeRequest\x1a\x1e.cardea.v1.ReplaceNodeResponse\x12I\n" +
+	"\n" +
+	"DeleteNode\x12\x1c.cardea.v1.DeleteNodeRequest\x1a\x1d.cardea.v1.DeleteNodeResponse\x12I\n" +
+	"\n" +
+	"GetNodeAcl\x12\x1c.cardea.v1.GetNodeAclRequest\x1a\x1d.cardea.v1.GetNodeAclResponse\x12I\n" +
+	"\n" +
+	"SetNodeAcl\x12\x1c.cardea.v1.SetNodeAclRequest\x1a\x1d.cardea.v1.SetNodeAclResponse\x12K\n" +
+	"\n" +
+	"ExportTree\x12\x1c.cardea.v1.ExportTreeRequest\x1a\x1d.cardea.v1.ExportTreeResponse0\x01\x12L\n" +
+	"\vListSources\x12\x1d.cardea.v1.ListSourcesRequest\x1a\x1e.cardea.v1.ListSourcesResponseB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (
@@ -1003,54 +1907,90 @@ func file_cardea_v1_tree_proto_rawDescGZIP() []byte {
 	return file_cardea_v1_tree_proto_rawDescData
 }
 
-var file_cardea_v1_tree_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cardea_v1_tree_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_cardea_v1_tree_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_cardea_v1_tree_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_cardea_v1_tree_proto_goTypes = []any{
 	(SourceKind)(0),               // 0: cardea.v1.SourceKind
 	(ClaimOutcome)(0),             // 1: cardea.v1.ClaimOutcome
-	(*Source)(nil),                // 2: cardea.v1.Source
-	(*Node)(nil),                  // 3: cardea.v1.Node
-	(*GetNodeRequest)(nil),        // 4: cardea.v1.GetNodeRequest
-	(*GetNodeResponse)(nil),       // 5: cardea.v1.GetNodeResponse
-	(*ListNodesRequest)(nil),      // 6: cardea.v1.ListNodesRequest
-	(*ListNodesResponse)(nil),     // 7: cardea.v1.ListNodesResponse
-	(*ExplainNodeRequest)(nil),    // 8: cardea.v1.ExplainNodeRequest
-	(*ExplainNodeResponse)(nil),   // 9: cardea.v1.ExplainNodeResponse
-	(*Claim)(nil),                 // 10: cardea.v1.Claim
-	(*WatchTreeRequest)(nil),      // 11: cardea.v1.WatchTreeRequest
-	(*WatchTreeResponse)(nil),     // 12: cardea.v1.WatchTreeResponse
-	(*TreeSnapshot)(nil),          // 13: cardea.v1.TreeSnapshot
-	(*TreeDelta)(nil),             // 14: cardea.v1.TreeDelta
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(ExportFormat)(0),             // 2: cardea.v1.ExportFormat
+	(*Source)(nil),                // 3: cardea.v1.Source
+	(*Node)(nil),                  // 4: cardea.v1.Node
+	(*GetNodeRequest)(nil),        // 5: cardea.v1.GetNodeRequest
+	(*GetNodeResponse)(nil),       // 6: cardea.v1.GetNodeResponse
+	(*ListNodesRequest)(nil),      // 7: cardea.v1.ListNodesRequest
+	(*ListNodesResponse)(nil),     // 8: cardea.v1.ListNodesResponse
+	(*ExplainNodeRequest)(nil),    // 9: cardea.v1.ExplainNodeRequest
+	(*ExplainNodeResponse)(nil),   // 10: cardea.v1.ExplainNodeResponse
+	(*Claim)(nil),                 // 11: cardea.v1.Claim
+	(*WatchTreeRequest)(nil),      // 12: cardea.v1.WatchTreeRequest
+	(*WatchTreeResponse)(nil),     // 13: cardea.v1.WatchTreeResponse
+	(*TreeSnapshot)(nil),          // 14: cardea.v1.TreeSnapshot
+	(*TreeDelta)(nil),             // 15: cardea.v1.TreeDelta
+	(*ReplaceNodeRequest)(nil),    // 16: cardea.v1.ReplaceNodeRequest
+	(*ReplaceNodeResponse)(nil),   // 17: cardea.v1.ReplaceNodeResponse
+	(*DeleteNodeRequest)(nil),     // 18: cardea.v1.DeleteNodeRequest
+	(*DeleteNodeResponse)(nil),    // 19: cardea.v1.DeleteNodeResponse
+	(*GetNodeAclRequest)(nil),     // 20: cardea.v1.GetNodeAclRequest
+	(*GetNodeAclResponse)(nil),    // 21: cardea.v1.GetNodeAclResponse
+	(*SetNodeAclRequest)(nil),     // 22: cardea.v1.SetNodeAclRequest
+	(*SetNodeAclResponse)(nil),    // 23: cardea.v1.SetNodeAclResponse
+	(*NodeAcl)(nil),               // 24: cardea.v1.NodeAcl
+	(*ExportTreeRequest)(nil),     // 25: cardea.v1.ExportTreeRequest
+	(*ExportTreeResponse)(nil),    // 26: cardea.v1.ExportTreeResponse
+	(*ListSourcesRequest)(nil),    // 27: cardea.v1.ListSourcesRequest
+	(*ListSourcesResponse)(nil),   // 28: cardea.v1.ListSourcesResponse
+	(*SourceInfo)(nil),            // 29: cardea.v1.SourceInfo
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
 }
 var file_cardea_v1_tree_proto_depIdxs = []int32{
 	0,  // 0: cardea.v1.Source.kind:type_name -> cardea.v1.SourceKind
-	2,  // 1: cardea.v1.Node.source:type_name -> cardea.v1.Source
-	15, // 2: cardea.v1.Node.claimed_at:type_name -> google.protobuf.Timestamp
-	3,  // 3: cardea.v1.GetNodeResponse.node:type_name -> cardea.v1.Node
-	3,  // 4: cardea.v1.ListNodesResponse.nodes:type_name -> cardea.v1.Node
-	3,  // 5: cardea.v1.ExplainNodeResponse.node:type_name -> cardea.v1.Node
-	10, // 6: cardea.v1.ExplainNodeResponse.claims:type_name -> cardea.v1.Claim
-	2,  // 7: cardea.v1.Claim.source:type_name -> cardea.v1.Source
-	15, // 8: cardea.v1.Claim.claimed_at:type_name -> google.protobuf.Timestamp
+	3,  // 1: cardea.v1.Node.source:type_name -> cardea.v1.Source
+	30, // 2: cardea.v1.Node.claimed_at:type_name -> google.protobuf.Timestamp
+	4,  // 3: cardea.v1.GetNodeResponse.node:type_name -> cardea.v1.Node
+	4,  // 4: cardea.v1.ListNodesResponse.nodes:type_name -> cardea.v1.Node
+	4,  // 5: cardea.v1.ExplainNodeResponse.node:type_name -> cardea.v1.Node
+	11, // 6: cardea.v1.ExplainNodeResponse.claims:type_name -> cardea.v1.Claim
+	3,  // 7: cardea.v1.Claim.source:type_name -> cardea.v1.Source
+	30, // 8: cardea.v1.Claim.claimed_at:type_name -> google.protobuf.Timestamp
 	1,  // 9: cardea.v1.Claim.outcome:type_name -> cardea.v1.ClaimOutcome
-	13, // 10: cardea.v1.WatchTreeResponse.snapshot:type_name -> cardea.v1.TreeSnapshot
-	14, // 11: cardea.v1.WatchTreeResponse.delta:type_name -> cardea.v1.TreeDelta
-	3,  // 12: cardea.v1.TreeSnapshot.nodes:type_name -> cardea.v1.Node
-	3,  // 13: cardea.v1.TreeDelta.changed:type_name -> cardea.v1.Node
-	4,  // 14: cardea.v1.TreeService.GetNode:input_type -> cardea.v1.GetNodeRequest
-	6,  // 15: cardea.v1.TreeService.ListNodes:input_type -> cardea.v1.ListNodesRequest
-	8,  // 16: cardea.v1.TreeService.ExplainNode:input_type -> cardea.v1.ExplainNodeRequest
-	11, // 17: cardea.v1.TreeService.WatchTree:input_type -> cardea.v1.WatchTreeRequest
-	5,  // 18: cardea.v1.TreeService.GetNode:output_type -> cardea.v1.GetNodeResponse
-	7,  // 19: cardea.v1.TreeService.ListNodes:output_type -> cardea.v1.ListNodesResponse
-	9,  // 20: cardea.v1.TreeService.ExplainNode:output_type -> cardea.v1.ExplainNodeResponse
-	12, // 21: cardea.v1.TreeService.WatchTree:output_type -> cardea.v1.WatchTreeResponse
-	18, // [18:22] is the sub-list for method output_type
-	14, // [14:18] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	14, // 10: cardea.v1.WatchTreeResponse.snapshot:type_name -> cardea.v1.TreeSnapshot
+	15, // 11: cardea.v1.WatchTreeResponse.delta:type_name -> cardea.v1.TreeDelta
+	4,  // 12: cardea.v1.TreeSnapshot.nodes:type_name -> cardea.v1.Node
+	4,  // 13: cardea.v1.TreeDelta.changed:type_name -> cardea.v1.Node
+	4,  // 14: cardea.v1.ReplaceNodeResponse.node:type_name -> cardea.v1.Node
+	24, // 15: cardea.v1.GetNodeAclResponse.acl:type_name -> cardea.v1.NodeAcl
+	24, // 16: cardea.v1.SetNodeAclResponse.acl:type_name -> cardea.v1.NodeAcl
+	3,  // 17: cardea.v1.NodeAcl.given_by:type_name -> cardea.v1.Source
+	30, // 18: cardea.v1.NodeAcl.given_at:type_name -> google.protobuf.Timestamp
+	2,  // 19: cardea.v1.ExportTreeRequest.format:type_name -> cardea.v1.ExportFormat
+	29, // 20: cardea.v1.ListSourcesResponse.sources:type_name -> cardea.v1.SourceInfo
+	3,  // 21: cardea.v1.SourceInfo.source:type_name -> cardea.v1.Source
+	30, // 22: cardea.v1.SourceInfo.claimed_at:type_name -> google.protobuf.Timestamp
+	5,  // 23: cardea.v1.TreeService.GetNode:input_type -> cardea.v1.GetNodeRequest
+	7,  // 24: cardea.v1.TreeService.ListNodes:input_type -> cardea.v1.ListNodesRequest
+	9,  // 25: cardea.v1.TreeService.ExplainNode:input_type -> cardea.v1.ExplainNodeRequest
+	12, // 26: cardea.v1.TreeService.WatchTree:input_type -> cardea.v1.WatchTreeRequest
+	16, // 27: cardea.v1.TreeService.ReplaceNode:input_type -> cardea.v1.ReplaceNodeRequest
+	18, // 28: cardea.v1.TreeService.DeleteNode:input_type -> cardea.v1.DeleteNodeRequest
+	20, // 29: cardea.v1.TreeService.GetNodeAcl:input_type -> cardea.v1.GetNodeAclRequest
+	22, // 30: cardea.v1.TreeService.SetNodeAcl:input_type -> cardea.v1.SetNodeAclRequest
+	25, // 31: cardea.v1.TreeService.ExportTree:input_type -> cardea.v1.ExportTreeRequest
+	27, // 32: cardea.v1.TreeService.ListSources:input_type -> cardea.v1.ListSourcesRequest
+	6,  // 33: cardea.v1.TreeService.GetNode:output_type -> cardea.v1.GetNodeResponse
+	8,  // 34: cardea.v1.TreeService.ListNodes:output_type -> cardea.v1.ListNodesResponse
+	10, // 35: cardea.v1.TreeService.ExplainNode:output_type -> cardea.v1.ExplainNodeResponse
+	13, // 36: cardea.v1.TreeService.WatchTree:output_type -> cardea.v1.WatchTreeResponse
+	17, // 37: cardea.v1.TreeService.ReplaceNode:output_type -> cardea.v1.ReplaceNodeResponse
+	19, // 38: cardea.v1.TreeService.DeleteNode:output_type -> cardea.v1.DeleteNodeResponse
+	21, // 39: cardea.v1.TreeService.GetNodeAcl:output_type -> cardea.v1.GetNodeAclResponse
+	23, // 40: cardea.v1.TreeService.SetNodeAcl:output_type -> cardea.v1.SetNodeAclResponse
+	26, // 41: cardea.v1.TreeService.ExportTree:output_type -> cardea.v1.ExportTreeResponse
+	28, // 42: cardea.v1.TreeService.ListSources:output_type -> cardea.v1.ListSourcesResponse
+	33, // [33:43] is the sub-list for method output_type
+	23, // [23:33] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_tree_proto_init() }
@@ -1067,8 +2007,8 @@ func file_cardea_v1_tree_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_tree_proto_rawDesc), len(file_cardea_v1_tree_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   13,
+			NumEnums:      3,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

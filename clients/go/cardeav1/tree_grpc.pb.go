@@ -23,6 +23,12 @@ const (
 	TreeService_ListNodes_FullMethodName   = "/cardea.v1.TreeService/ListNodes"
 	TreeService_ExplainNode_FullMethodName = "/cardea.v1.TreeService/ExplainNode"
 	TreeService_WatchTree_FullMethodName   = "/cardea.v1.TreeService/WatchTree"
+	TreeService_ReplaceNode_FullMethodName = "/cardea.v1.TreeService/ReplaceNode"
+	TreeService_DeleteNode_FullMethodName  = "/cardea.v1.TreeService/DeleteNode"
+	TreeService_GetNodeAcl_FullMethodName  = "/cardea.v1.TreeService/GetNodeAcl"
+	TreeService_SetNodeAcl_FullMethodName  = "/cardea.v1.TreeService/SetNodeAcl"
+	TreeService_ExportTree_FullMethodName  = "/cardea.v1.TreeService/ExportTree"
+	TreeService_ListSources_FullMethodName = "/cardea.v1.TreeService/ListSources"
 )
 
 // TreeServiceClient is the client API for TreeService service.
@@ -47,6 +53,41 @@ type TreeServiceClient interface {
 	// Resume and EVENTS_GONE as in ReaderService.WatchReaders.
 	// Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
 	WatchTree(ctx context.Context, in *WatchTreeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchTreeResponse], error)
+	// ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+	// The caller is an authority of its own, "local:uid-1000" or as its row of the access
+	// policy names it. What it claims is of the device's precedence: a card or a server may
+	// say otherwise, then or later.
+	// Who: callers with a row for tree.write on the node, where the ACL in force gives their
+	// authority Replace, or Add on the nearest parent that there is.
+	// Effect: one commit, or none if the caller claims the same already. Idempotent by
+	// request_id.
+	// Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+	// STORE_UNAVAILABLE.
+	ReplaceNode(ctx context.Context, in *ReplaceNodeRequest, opts ...grpc.CallOption) (*ReplaceNodeResponse, error)
+	// DeleteNode takes a node out of the tree, with all below it.
+	// Who: callers with a row for tree.write on the node and all below it, where the ACLs
+	// in force give their authority Delete on each.
+	// Effect: one commit. Idempotent by request_id.
+	// Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+	// STORE_UNAVAILABLE.
+	DeleteNode(ctx context.Context, in *DeleteNodeRequest, opts ...grpc.CallOption) (*DeleteNodeResponse, error)
+	// GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+	// Who, errors: as GetNode.
+	GetNodeAcl(ctx context.Context, in *GetNodeAclRequest, opts ...grpc.CallOption) (*GetNodeAclResponse, error)
+	// SetNodeAcl gives a node an ACL, or lets it inherit again.
+	// Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+	// authority Replace on the parent or, for an interior node, on the node itself.
+	// Effect: one commit. Idempotent by request_id.
+	// Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+	// NODE_OVERRULED, STORE_UNAVAILABLE.
+	SetNodeAcl(ctx context.Context, in *SetNodeAclRequest, opts ...grpc.CallOption) (*SetNodeAclResponse, error)
+	// ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+	// Nodes that the caller may not read, and secret ones, are left out.
+	// Who, errors: as GetNode.
+	ExportTree(ctx context.Context, in *ExportTreeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportTreeResponse], error)
+	// ListSources returns who claims nodes of the tree, the strongest first.
+	// Who: callers with a row for tree.read on the root. Effect: none.
+	ListSources(ctx context.Context, in *ListSourcesRequest, opts ...grpc.CallOption) (*ListSourcesResponse, error)
 }
 
 type treeServiceClient struct {
@@ -106,6 +147,75 @@ func (c *treeServiceClient) WatchTree(ctx context.Context, in *WatchTreeRequest,
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TreeService_WatchTreeClient = grpc.ServerStreamingClient[WatchTreeResponse]
 
+func (c *treeServiceClient) ReplaceNode(ctx context.Context, in *ReplaceNodeRequest, opts ...grpc.CallOption) (*ReplaceNodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplaceNodeResponse)
+	err := c.cc.Invoke(ctx, TreeService_ReplaceNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *treeServiceClient) DeleteNode(ctx context.Context, in *DeleteNodeRequest, opts ...grpc.CallOption) (*DeleteNodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteNodeResponse)
+	err := c.cc.Invoke(ctx, TreeService_DeleteNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *treeServiceClient) GetNodeAcl(ctx context.Context, in *GetNodeAclRequest, opts ...grpc.CallOption) (*GetNodeAclResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetNodeAclResponse)
+	err := c.cc.Invoke(ctx, TreeService_GetNodeAcl_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *treeServiceClient) SetNodeAcl(ctx context.Context, in *SetNodeAclRequest, opts ...grpc.CallOption) (*SetNodeAclResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetNodeAclResponse)
+	err := c.cc.Invoke(ctx, TreeService_SetNodeAcl_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *treeServiceClient) ExportTree(ctx context.Context, in *ExportTreeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportTreeResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &TreeService_ServiceDesc.Streams[1], TreeService_ExportTree_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportTreeRequest, ExportTreeResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TreeService_ExportTreeClient = grpc.ServerStreamingClient[ExportTreeResponse]
+
+func (c *treeServiceClient) ListSources(ctx context.Context, in *ListSourcesRequest, opts ...grpc.CallOption) (*ListSourcesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSourcesResponse)
+	err := c.cc.Invoke(ctx, TreeService_ListSources_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TreeServiceServer is the server API for TreeService service.
 // All implementations must embed UnimplementedTreeServiceServer
 // for forward compatibility.
@@ -128,6 +238,41 @@ type TreeServiceServer interface {
 	// Resume and EVENTS_GONE as in ReaderService.WatchReaders.
 	// Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
 	WatchTree(*WatchTreeRequest, grpc.ServerStreamingServer[WatchTreeResponse]) error
+	// ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+	// The caller is an authority of its own, "local:uid-1000" or as its row of the access
+	// policy names it. What it claims is of the device's precedence: a card or a server may
+	// say otherwise, then or later.
+	// Who: callers with a row for tree.write on the node, where the ACL in force gives their
+	// authority Replace, or Add on the nearest parent that there is.
+	// Effect: one commit, or none if the caller claims the same already. Idempotent by
+	// request_id.
+	// Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+	// STORE_UNAVAILABLE.
+	ReplaceNode(context.Context, *ReplaceNodeRequest) (*ReplaceNodeResponse, error)
+	// DeleteNode takes a node out of the tree, with all below it.
+	// Who: callers with a row for tree.write on the node and all below it, where the ACLs
+	// in force give their authority Delete on each.
+	// Effect: one commit. Idempotent by request_id.
+	// Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+	// STORE_UNAVAILABLE.
+	DeleteNode(context.Context, *DeleteNodeRequest) (*DeleteNodeResponse, error)
+	// GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+	// Who, errors: as GetNode.
+	GetNodeAcl(context.Context, *GetNodeAclRequest) (*GetNodeAclResponse, error)
+	// SetNodeAcl gives a node an ACL, or lets it inherit again.
+	// Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+	// authority Replace on the parent or, for an interior node, on the node itself.
+	// Effect: one commit. Idempotent by request_id.
+	// Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+	// NODE_OVERRULED, STORE_UNAVAILABLE.
+	SetNodeAcl(context.Context, *SetNodeAclRequest) (*SetNodeAclResponse, error)
+	// ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+	// Nodes that the caller may not read, and secret ones, are left out.
+	// Who, errors: as GetNode.
+	ExportTree(*ExportTreeRequest, grpc.ServerStreamingServer[ExportTreeResponse]) error
+	// ListSources returns who claims nodes of the tree, the strongest first.
+	// Who: callers with a row for tree.read on the root. Effect: none.
+	ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error)
 	mustEmbedUnimplementedTreeServiceServer()
 }
 
@@ -149,6 +294,24 @@ func (UnimplementedTreeServiceServer) ExplainNode(context.Context, *ExplainNodeR
 }
 func (UnimplementedTreeServiceServer) WatchTree(*WatchTreeRequest, grpc.ServerStreamingServer[WatchTreeResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchTree not implemented")
+}
+func (UnimplementedTreeServiceServer) ReplaceNode(context.Context, *ReplaceNodeRequest) (*ReplaceNodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplaceNode not implemented")
+}
+func (UnimplementedTreeServiceServer) DeleteNode(context.Context, *DeleteNodeRequest) (*DeleteNodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteNode not implemented")
+}
+func (UnimplementedTreeServiceServer) GetNodeAcl(context.Context, *GetNodeAclRequest) (*GetNodeAclResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetNodeAcl not implemented")
+}
+func (UnimplementedTreeServiceServer) SetNodeAcl(context.Context, *SetNodeAclRequest) (*SetNodeAclResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetNodeAcl not implemented")
+}
+func (UnimplementedTreeServiceServer) ExportTree(*ExportTreeRequest, grpc.ServerStreamingServer[ExportTreeResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportTree not implemented")
+}
+func (UnimplementedTreeServiceServer) ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSources not implemented")
 }
 func (UnimplementedTreeServiceServer) mustEmbedUnimplementedTreeServiceServer() {}
 func (UnimplementedTreeServiceServer) testEmbeddedByValue()                     {}
@@ -236,6 +399,107 @@ func _TreeService_WatchTree_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TreeService_WatchTreeServer = grpc.ServerStreamingServer[WatchTreeResponse]
 
+func _TreeService_ReplaceNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplaceNodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TreeServiceServer).ReplaceNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TreeService_ReplaceNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TreeServiceServer).ReplaceNode(ctx, req.(*ReplaceNodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TreeService_DeleteNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteNodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TreeServiceServer).DeleteNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TreeService_DeleteNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TreeServiceServer).DeleteNode(ctx, req.(*DeleteNodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TreeService_GetNodeAcl_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetNodeAclRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TreeServiceServer).GetNodeAcl(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TreeService_GetNodeAcl_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TreeServiceServer).GetNodeAcl(ctx, req.(*GetNodeAclRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TreeService_SetNodeAcl_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetNodeAclRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TreeServiceServer).SetNodeAcl(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TreeService_SetNodeAcl_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TreeServiceServer).SetNodeAcl(ctx, req.(*SetNodeAclRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TreeService_ExportTree_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportTreeRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(TreeServiceServer).ExportTree(m, &grpc.GenericServerStream[ExportTreeRequest, ExportTreeResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TreeService_ExportTreeServer = grpc.ServerStreamingServer[ExportTreeResponse]
+
+func _TreeService_ListSources_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSourcesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TreeServiceServer).ListSources(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TreeService_ListSources_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TreeServiceServer).ListSources(ctx, req.(*ListSourcesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TreeService_ServiceDesc is the grpc.ServiceDesc for TreeService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -255,11 +519,36 @@ var TreeService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "ExplainNode",
 			Handler:    _TreeService_ExplainNode_Handler,
 		},
+		{
+			MethodName: "ReplaceNode",
+			Handler:    _TreeService_ReplaceNode_Handler,
+		},
+		{
+			MethodName: "DeleteNode",
+			Handler:    _TreeService_DeleteNode_Handler,
+		},
+		{
+			MethodName: "GetNodeAcl",
+			Handler:    _TreeService_GetNodeAcl_Handler,
+		},
+		{
+			MethodName: "SetNodeAcl",
+			Handler:    _TreeService_SetNodeAcl_Handler,
+		},
+		{
+			MethodName: "ListSources",
+			Handler:    _TreeService_ListSources_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "WatchTree",
 			Handler:       _TreeService_WatchTree_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ExportTree",
+			Handler:       _TreeService_ExportTree_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     admin_commands,
+    authority_commands,
     card_commands,
     doctor_command,
     history_commands,
@@ -18,6 +19,7 @@ from .cli import cli
 
 __all__ = [
     "admin_commands",
+    "authority_commands",
     "card_commands",
     "cli",
     "doctor_command",

@@ -24,8 +24,10 @@ from .plain import text_or_none
 __all__ = [
     "NOTHING",
     "accounts_table",
+    "acl_view",
     "card_view",
     "changes_table",
+    "delegations_table",
     "differences_table",
     "error_view",
     "explain_view",
@@ -36,6 +38,9 @@ __all__ = [
     "node_line",
     "reader_line",
     "readers_table",
+    "report_table",
+    "source_text",
+    "sources_table",
     "stage_line",
     "status_table",
     "tree_view",
@@ -197,6 +202,53 @@ def differences_table(
     for change in changes:
         table.add_row(change.path, _side(change, "before"), _side(change, "after"))
     return table
+
+
+def acl_view(acl: tree_pb2.NodeAcl, path: str) -> RenderableType:
+    own = acl.own or f"(inherited from {getattr(acl, 'from')})"
+    given = "by default"
+    if acl.HasField("given_by"):
+        given = f"by {source_text(acl.given_by)}, {_time(acl.given_at)}"
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("Own", own)
+    facts.add_row("In force", acl.in_force)
+    facts.add_row("Given", given)
+    return Group(Text(path, style="bold"), facts)
+
+
+def sources_table(answer: tree_pb2.ListSourcesResponse) -> RenderableType:
+    table = new_table("Source", "Claims", "In force", "Bytes", "Last claim")
+    for each in answer.sources:
+        at = _time(each.claimed_at) if each.HasField("claimed_at") else NOTHING
+        counts = (str(each.claims), str(each.in_force), str(each.value_bytes))
+        table.add_row(source_text(each.source), *counts, at)
+    return table
+
+
+def report_table(operations: Sequence[management_pb2.Operation]) -> RenderableType:
+    if not operations:
+        return Text("No operations.", style="dim")
+    table = new_table("Time", "Authority", "Session", "Operation", "Node", "Status")
+    for each in operations:
+        status = Text(str(each.status), style="green" if each.success else "red")
+        what = (each.authority, each.session, each.verb, each.path or NOTHING)
+        table.add_row(_time(each.at), *what, status)
+    return table
+
+
+def delegations_table(delegations: Sequence[management_pb2.Delegation]) -> RenderableType:
+    if not delegations:
+        return Text("Nothing is delegated.", style="dim")
+    table = new_table("Node", "Granted by", "To", "Rights", "Time")
+    for each in delegations:
+        who = (source_text(each.grantor), each.grantee)
+        table.add_row(each.path, *who, " ".join(each.verbs), _time(each.granted_at))
+    return table
+
+
+def source_text(source: tree_pb2.Source) -> Text:
+    word, style = _SOURCE_STYLE.get(source.kind, ("unknown", "red"))
+    return Text(f"{word} {source.id}", style=style)
 
 
 def history_table(commits: Sequence[provisioning_pb2.Commit]) -> RenderableType:

@@ -188,6 +188,58 @@ class Client(PinCalls, KeyCalls):
             request = tree_pb2.WatchTreeRequest(path=path, after_revision=after_revision)
             yield from self._tree.WatchTree(request)
 
+    def set_node(
+        self, path: str, value: bytes, *, format: str = "", type: str = "", request_id: str = ""
+    ) -> tree_pb2.ReplaceNodeResponse:
+        """Set a leaf's value, or make it; ``in_force`` says whether a card or server overrules."""
+        with readable_errors(self.target):
+            request = tree_pb2.ReplaceNodeRequest(
+                path=path,
+                value=value,
+                format=format,
+                type=type,
+                request_id=request_id or str(uuid.uuid4()),
+            )
+            return self._tree.ReplaceNode(request, timeout=self._timeout_s)
+
+    def delete_node(self, path: str, request_id: str = "") -> int:
+        """Take a node and all below it out of the tree; the new revision."""
+        with readable_errors(self.target):
+            request = tree_pb2.DeleteNodeRequest(
+                path=path, request_id=request_id or str(uuid.uuid4())
+            )
+            return self._tree.DeleteNode(request, timeout=self._timeout_s).revision
+
+    def acl(self, path: str) -> tree_pb2.NodeAcl:
+        """A node's own ACL, the one in force, and who gave it."""
+        with readable_errors(self.target):
+            request = tree_pb2.GetNodeAclRequest(path=path)
+            return self._tree.GetNodeAcl(request, timeout=self._timeout_s).acl
+
+    def set_acl(self, path: str, acl: str, request_id: str = "") -> tree_pb2.NodeAcl:
+        """Give a node an ACL (``Add=a+b&Get=*``); "" lets it inherit again."""
+        with readable_errors(self.target):
+            request = tree_pb2.SetNodeAclRequest(
+                path=path, acl=acl, request_id=request_id or str(uuid.uuid4())
+            )
+            return self._tree.SetNodeAcl(request, timeout=self._timeout_s).acl
+
+    def export(self, path: str = ".", format: str = "json") -> bytes:
+        """A sub-tree as a document: ``tnds-xml``, ``tnds-wbxml`` or ``json``."""
+        name = "EXPORT_FORMAT_" + format.upper().replace("-", "_")
+        with readable_errors(self.target):
+            request = tree_pb2.ExportTreeRequest(
+                path=path, format=tree_pb2.ExportFormat.Value(name)
+            )
+            pieces = self._tree.ExportTree(request, timeout=self._timeout_s)
+            return b"".join(piece.data for piece in pieces)
+
+    def sources(self) -> tree_pb2.ListSourcesResponse:
+        """Who claims nodes of the tree, the strongest first."""
+        with readable_errors(self.target):
+            request = tree_pb2.ListSourcesRequest()
+            return self._tree.ListSources(request, timeout=self._timeout_s)
+
     # -- provisioning and management
 
     def provision(
@@ -248,6 +300,36 @@ class Client(PinCalls, KeyCalls):
                 server_id=server_id, request_id=request_id or str(uuid.uuid4())
             )
             return self._management.StartSession(request)
+
+    def report(
+        self, authority: str = "", *, limit: int = 0, before: int = 0
+    ) -> management_pb2.ReportResponse:
+        """What an authority did to the tree, and was refused, newest first; "": all of them."""
+        with readable_errors(self.target):
+            request = management_pb2.ReportRequest(authority=authority, limit=limit, before=before)
+            return self._management.Report(request, timeout=self._timeout_s)
+
+    def delegations(
+        self, *, grantor: str = "", grantee: str = ""
+    ) -> Sequence[management_pb2.Delegation]:
+        """Which authority has granted which other what, and when."""
+        with readable_errors(self.target):
+            request = management_pb2.ListDelegationsRequest(grantor=grantor, grantee=grantee)
+            answer = self._management.ListDelegations(request, timeout=self._timeout_s)
+            return answer.delegations
+
+    def revoke(
+        self, grantee: str, *, grantor: str = "", path: str = ".", request_id: str = ""
+    ) -> management_pb2.RevokeDelegationResponse:
+        """Take an authority out of the ACLs that another (or any) has given, below a path."""
+        with readable_errors(self.target):
+            request = management_pb2.RevokeDelegationRequest(
+                grantee=grantee,
+                grantor=grantor,
+                path=path,
+                request_id=request_id or str(uuid.uuid4()),
+            )
+            return self._management.RevokeDelegation(request, timeout=self._timeout_s)
 
 
 def open_channel(target: str) -> tuple[str, grpc.Channel]:

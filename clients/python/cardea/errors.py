@@ -68,6 +68,13 @@ REMEDIES: Mapping[str, str] = {
     "EVENTS_GONE": "Begin anew with a snapshot.",
     "RENDERING_FAILED": "Correct what the detail names; then: cardctl provision",
     "REVISION_NOT_FOUND": "List what there is with: cardctl history",
+    "NODE_FORBIDDEN": "See who may, with: cardctl acl NODE; its owner, or [device] acl in the "
+    "daemon's configuration, can grant your authority the right.",
+    "NODE_READ_ONLY": "The standard, or the device, keeps this node as it is.",
+    "VALUE_INVALID": "Give a value of the node's format, and not too large a one.",
+    "TREE_FULL": "Delete nodes of yours that are not needed: cardctl sources",
+    "NODE_OVERRULED": "See which card or server says otherwise, with: cardctl explain NODE",
+    "DELEGATION_NOT_FOUND": "List what is granted with: cardctl delegations",
     "STORE_UNAVAILABLE": "Check the disk and the directory of [store] path.",
 }
 

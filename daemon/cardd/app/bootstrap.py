@@ -224,7 +224,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.TreeService",
-                TreeService(holder, committed),
+                TreeService(holder, committed, ledger),
                 tree_pb2_grpc.add_TreeServiceServicer_to_server,
             ),
             Service(
@@ -234,7 +234,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.ManagementService",
-                ManagementService(provisioner),
+                ManagementService(provisioner, holder, ledger),
                 management_pb2_grpc.add_ManagementServiceServicer_to_server,
             ),
             admin_service(config, path, policy, server, supervisor, holder),

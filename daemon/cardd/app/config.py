@@ -105,6 +105,11 @@ class GrantConfig:
     nodes: tuple[str, ...] = key(
         ("*",), "Nodes of the tree, for example `./NAP/*`; `*` also matches `/`."
     )
+    authority: str = key(
+        "",
+        "Name of these callers as an authority: ACLs of the tree call them `local:` and this name. "
+        "Empty: `local:uid-` and the user id.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +203,8 @@ class StoreConfig:
     path: Path = key(Path("/var/lib/cardea/cardd.sqlite"), "SQLite database; made if missing.")
     history_count: int = key(
         200,
-        "Commits of the tree that can be told and rolled back to; as many sessions, results of "
-        "runs, and card writes that have ended.",
+        "Commits of the tree that can be told and rolled back to; as many sessions of each "
+        "authority, results of runs, and card writes that have ended.",
         minimum=1,
         maximum=100_000,
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cardd.rpc.access import RIGHTS
+from cardd.rpc.access import FURTHER_RIGHTS, RIGHTS
 
 from .config import DEFAULT_PATH, Config
 from .settings import type_name
@@ -70,6 +70,8 @@ def _rights() -> Iterator[str]:
     for right in sorted(set(RIGHTS.values())):
         calls = ", ".join(f"`{m.rpartition('/')[2]}`" for m, r in RIGHTS.items() if r == right)
         yield f"| `{right}` | {calls} |"
+    for right, meaning in FURTHER_RIGHTS.items():
+        yield f"| `{right}` | {meaning} |"
     yield ""
 
 

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import structlog
 from cardea_core import Change
+from omadm.status import StatusCode
 
+from cardd.dm.events import CommandDone
 from cardd.provisioning.errors import RenderingFailedError
-from cardd.provisioning.records import NewConfirmation
+from cardd.provisioning.records import NewConfirmation, SessionRecord
 from cardd.render.renderer import Renderer
 from cardd.render.rendering import Rendering
 from cardd.rpc.errors import failure_of
-from cardd.store import Origin, Revision, Store, StoreError
-from cardd.tree import DEVICE, Delta, ManagementTree, TreeHolder
+from cardd.rpc.ports import LocalOperation
+from cardd.store import Operation, Origin, Revision, Store, StoreError
+from cardd.tree import (
+    DEVICE,
+    Delta,
+    ManagementTree,
+    Refused,
+    TreeHolder,
+    is_program,
+    purge_servers,
+)
 
 from .lane import Lane
 
 __all__ = ["Ledger"]
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("cardd.render")
 
@@ -28,8 +43,9 @@ _log = structlog.get_logger("cardd.render")
 class Ledger:
     """Commits and their history.
 
-    Who changes the tree does so in ``lane``, one after the other: two that fork the same tree at
-    once would undo each other.
+    Runs and rollbacks change the tree in ``lane``, one after the other: two that fork the same tree
+    at once would undo each other. Local programs need not wait for a run to end: they change only
+    what they claim themselves, and that a run takes over when it commits.
     """
 
     def __init__(
@@ -40,6 +56,8 @@ class Ledger:
         self._rendering = Rendering(renderers, store.renderings)
         self._stale = False
         self.lane = lane
+        # Held from looking at the tree in force to its replacement.
+        self._committing = threading.Lock()
         # What a commit before the last end was not followed by; also after a new configuration.
         self._render_later()
 
@@ -54,13 +72,16 @@ class Ledger:
         origin: Origin,
         confirmations: Iterable[NewConfirmation] = (),
     ) -> Delta:
-        """In the lane: put a tree in force. Raises StoreError; then nothing has changed.
+        """In the lane: put the tree of a run in force, with what local programs claim by now.
 
-        Who does not call `render` next need not: the lane does.
+        Who does not call `render` next need not: the lane does. Raises StoreError; then nothing
+        has changed.
         """
-        now_ms = time.time_ns() // 1_000_000
-        revision = self._store.commit(tree, now_ms, origin=origin, confirmations=confirmations)
-        delta = self._holder.replace(tree, revision)
+        with self._committing:
+            tree.take_over(self._holder.current, is_program)
+            now_ms = _now_ms()
+            revision = self._store.commit(tree, now_ms, origin=origin, confirmations=confirmations)
+            delta = self._holder.replace(tree, revision)
         self._render_later()
         return delta
 
@@ -125,11 +146,64 @@ class Ledger:
         """
 
         def restored() -> Delta:
-            tree = self._holder.fork()
-            then = self._store.tree_at(revision).tree()
-            tree.take_over(then, lambda source: source != DEVICE)
-            delta = self.commit(tree, Origin("rollback", actor, restored=revision))
+            with self._committing:
+                tree = self._holder.fork()
+                then = self._store.tree_at(revision).tree()
+                tree.take_over(then, lambda source: source != DEVICE)
+                origin = Origin("rollback", actor, restored=revision)
+                number = self._store.commit(tree, _now_ms(), origin=origin)
+                delta = self._holder.replace(tree, number)
             self.render()
             return delta
 
         return await asyncio.get_running_loop().run_in_executor(self.lane, restored)
+
+    def operations(self, authority: str, limit: int, before: int) -> tuple[Operation, ...]:
+        """What authorities did and were refused, newest first. Raises StoreError."""
+        return self._store.operations(authority, limit, before)
+
+    async def change(
+        self, operation: LocalOperation, act: Callable[[ManagementTree, int], T]
+    ) -> tuple[T, ManagementTree, int]:
+        """Let a local program act on a fork of the tree, and commit that; keep the operation with
+        its result (S9).
+
+        Raises: Refused, StoreError, and what ``act`` raises; then nothing has changed.
+        """
+        return await asyncio.to_thread(self._changed, operation, act)
+
+    def _changed(
+        self, operation: LocalOperation, act: Callable[[ManagementTree, int], T]
+    ) -> tuple[T, ManagementTree, int]:
+        with self._committing:
+            tree, now_ms = self._holder.fork(), _now_ms()
+            try:
+                result = act(tree, now_ms)
+            except Refused as refusal:
+                self._store.end_session(_record(operation, refusal.status, now_ms))
+                raise
+            purge_servers(tree, self._holder.current)
+            if not tree.claims_the_same(self._holder.current):
+                origin = Origin("local", f"users/{operation.uid}")
+                record = _record(operation, StatusCode.OK, now_ms)
+                revision = self._store.commit(tree, now_ms, origin=origin, session=record)
+                self._holder.replace(tree, revision)
+                self._render_later()
+            return result, *self._holder.state()
+
+
+def _record(operation: LocalOperation, status: StatusCode, now_ms: int) -> SessionRecord:
+    """A local program's call is a session of one command."""
+    return SessionRecord(
+        session_id=operation.call,
+        server_id=operation.authority,
+        began_ms=now_ms,
+        ended_ms=now_ms,
+        outcome="ok" if status is StatusCode.OK else "refused",
+        trust="local",
+        commands=(CommandDone(operation.verb, operation.path, status),),
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from cardd.rpc.access import RIGHTS, Grant, Policy, builtin_grants, gids_of, uids_of
+from cardd.rpc.access import FURTHER_RIGHTS, RIGHTS, Grant, Policy, builtin_grants, gids_of, uids_of
+from cardd.tree import PROGRAM_PREFIX, Acl, AclError, Verb
 
 from .config import (
     DEFAULT_PATH,
@@ -90,11 +91,12 @@ def _grant(row: GrantConfig, where: str) -> Grant:
         keys=row.keys,
         nodes=row.nodes,
         name=where,
+        authority=_authority(row.authority, f"{where}.authority"),
     )
 
 
 def _check_right(glob: str, where: str) -> None:
-    rights = sorted(set(RIGHTS.values()))
+    rights = sorted({*RIGHTS.values(), *FURTHER_RIGHTS})
     if not any(fnmatchcase(right, glob) for right in rights):
         close = get_close_matches(glob, rights, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(rights)}"
@@ -111,3 +113,18 @@ def _known(
         except KeyError as error:
             raise ConfigError(f"{where}[{at}]", f"no such user or group: {name}") from error
     return found
+
+
+def _authority(name: str, where: str) -> str:
+    """A name that can stand in an ACL, and that is nobody's user id."""
+    if not name:
+        return ""
+    if name.startswith("uid-"):
+        raise ConfigError(where, "uid- and a number is what users without a name are called")
+    try:
+        named = Acl.parse(f"Get={PROGRAM_PREFIX}{name}").holders(Verb.GET)
+    except AclError as error:
+        raise ConfigError(where, str(error)) from error
+    if named != (PROGRAM_PREFIX + name,):
+        raise ConfigError(where, "has to be one name")
+    return name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from omadm import tnds
+from omadm.elements import xml_text
 from omadm.errors import FormatError
 from omadm.messages import (
     Add,
@@ -45,7 +45,6 @@ _QUESTIONS = frozenset(
         AlertCode.MULTIPLE_CHOICE,
     }
 )
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WITH_OBJECTS = (Add, Exec, Replace)
 _IN_ATOMIC = (Add, Alert, Copy, Delete, Replace)
 
@@ -304,19 +303,11 @@ def _found(asked: str, reading: Reading) -> Item:
         element = tnds.write(reading.nodes, base=base, without=reading.without)
         meta = replace(meta, type=TNDS_XML_TYPE)
     elif reading.value is not None:
-        data = reading.value if reading.format == "bin" else _text(reading.value)
+        text = None if reading.format == "bin" else xml_text(reading.value)
+        data = reading.value if text is None else text
         if isinstance(data, bytes):
             meta = replace(meta, format="bin")
     return Item(source=reading.uri, meta=meta, data=data, element=element)
-
-
-def _text(value: bytes) -> str | bytes:
-    """Text where XML can carry it (XML 1.0 §2.2), else the bytes."""
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return value
-    return value if _NOT_XML.search(text) else text
 
 
 def _status(

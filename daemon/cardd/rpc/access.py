@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypedDict, Unpack
 
+from cardd.tree import PROGRAM_PREFIX
+
 from .feed import Signal
 from .peer import Caller
 
@@ -24,6 +26,8 @@ __all__ = [
     "ADMIN_RIGHTS",
     "EVERYDAY_FILES",
     "EVERYDAY_RIGHTS",
+    "FURTHER_RIGHTS",
+    "OVERSEE",
     "QUIET_RIGHTS",
     "RIGHTS",
     "Callers",
@@ -63,6 +67,12 @@ RIGHTS: Mapping[str, str] = {
     "/cardea.v1.TreeService/ListNodes": "tree.read",
     "/cardea.v1.TreeService/ExplainNode": "tree.read",
     "/cardea.v1.TreeService/WatchTree": "tree.read",
+    "/cardea.v1.TreeService/GetNodeAcl": "tree.read",
+    "/cardea.v1.TreeService/ExportTree": "tree.read",
+    "/cardea.v1.TreeService/ListSources": "tree.read",
+    "/cardea.v1.TreeService/ReplaceNode": "tree.write",
+    "/cardea.v1.TreeService/DeleteNode": "tree.write",
+    "/cardea.v1.TreeService/SetNodeAcl": "tree.acl",
     "/cardea.v1.ProvisioningService/Provision": "provisioning.run",
     "/cardea.v1.ProvisioningService/PreviewProvisioning": "provisioning.preview",
     "/cardea.v1.ProvisioningService/GetProvisioningStatus": "provisioning.status",
@@ -71,6 +81,9 @@ RIGHTS: Mapping[str, str] = {
     "/cardea.v1.ProvisioningService/RollbackTree": "provisioning.rollback",
     "/cardea.v1.ManagementService/ListAccounts": "management.list",
     "/cardea.v1.ManagementService/StartSession": "management.start",
+    "/cardea.v1.ManagementService/Report": "management.report",
+    "/cardea.v1.ManagementService/ListDelegations": "management.report",
+    "/cardea.v1.ManagementService/RevokeDelegation": "management.revoke",
     "/grpc.health.v1.Health/Check": "health.check",
     "/grpc.health.v1.Health/List": "health.check",
     "/grpc.health.v1.Health/Watch": "health.check",
@@ -92,6 +105,12 @@ RIGHTS: Mapping[str, str] = {
 
 # What is about the daemon itself, and answered on the admin socket only.
 ADMIN_RIGHTS = frozenset(right for right in RIGHTS.values() if right.startswith("admin."))
+
+# What no call needs by itself, and what it is for.
+OVERSEE = "tree.oversee"
+FURTHER_RIGHTS: Mapping[str, str] = {
+    OVERSEE: "reading nodes too whose ACL gives `Get` to other local programs only",
+}
 
 # What members of the daemon's group may do without a row of their own: nothing that changes.
 EVERYDAY_RIGHTS = (
@@ -144,7 +163,8 @@ class Callers:
 
 @dataclass(frozen=True, slots=True)
 class Grant(Callers):
-    """One row. ``name`` is where it stands, for whoever looks for why a call was let in."""
+    """One row. ``name`` is where it stands, for whoever looks for why a call was let in;
+    ``authority`` what ACLs of the tree call these callers, behind ``local:``."""
 
     rights: tuple[str, ...] = ()
     readers: tuple[str, ...] = ("*",)
@@ -153,6 +173,7 @@ class Grant(Callers):
     keys: tuple[str, ...] = ("*",)
     nodes: tuple[str, ...] = ("*",)
     name: str = ""
+    authority: str = ""
 
     def covers(self, right: str, **objects: Unpack[Objects]) -> bool:
         """Whether the row gives ``right`` for the objects that are named."""
@@ -189,6 +210,11 @@ class Policy:
         """Whether one row alone gives this caller ``right`` on everything that is named."""
         return self.deciding(caller, right, **objects) is not None
 
+    def authority_of(self, caller: Caller) -> str:
+        """The identifier of a caller in ACLs: that of the first row for it that names one."""
+        named = (row.authority for row in self.grants if row.authority and row.is_for(caller))
+        return PROGRAM_PREFIX + next(named, f"uid-{caller.uid}")
+
 
 class PolicyInForce:
     """The policy that holds now. Belongs to the event loop.
@@ -216,6 +242,10 @@ class PolicyInForce:
     def allows(self, caller: Caller, right: str, **objects: Unpack[Objects]) -> bool:
         """As :meth:`Policy.allows`."""
         return self.current.allows(caller, right, **objects)
+
+    def authority_of(self, caller: Caller) -> str:
+        """As :meth:`Policy.authority_of`."""
+        return self.current.authority_of(caller)
 
 
 def builtin_grants(group: str, admin_group: str) -> tuple[Grant, ...]:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Unpack
 
-from .access import Grant, Objects, Policy, PolicyInForce
+from .access import OVERSEE, Grant, Objects, Policy, PolicyInForce
 from .peer import Caller
 from .refusals import AccessDeniedError
 
@@ -34,6 +34,11 @@ class Call:
         """The same call, judged by another right that part of it takes."""
         return replace(self, right=right)
 
+    @property
+    def authority(self) -> str:
+        """What ACLs of the tree call the caller: "local:uid-1000", or as its row names it."""
+        return self.policy.authority_of(self.caller)
+
     def require(self, **objects: Unpack[Objects]) -> None:
         """Insist on the call's right for these objects.
 
@@ -48,6 +53,10 @@ class Call:
     def may(self, **objects: Unpack[Objects]) -> bool:
         """Whether the call's right extends to these objects."""
         return self.policy.allows(self.caller, self.right, **objects)
+
+    def oversees(self, node: str) -> bool:
+        """Whether the caller may read also what local programs keep to themselves."""
+        return self.policy.allows(self.caller, OVERSEE, node=node)
 
 
 serving: ContextVar[Call] = ContextVar("serving")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cardea.v1 import management_pb2, provisioning_pb2, tree_pb2
 from cardea_core import Change, Claim, Node
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from omadm.status import is_success
 
 from cardd.provisioning.progress import (
     CardStatus,
@@ -16,21 +19,26 @@ from cardd.provisioning.progress import (
     SessionOutcome,
     Stage,
 )
-from cardd.store import Revision
-from cardd.tree import is_secret
+from cardd.store import Operation, Revision
+from cardd.tree import Delegation, ExportFormat, ManagementTree, Source, Usage, is_secret
 
 from .ports import AccountView
 
 __all__ = [
+    "EXPORT_FORMATS",
     "account_message",
+    "acl_message",
     "change_message",
     "claim_message",
     "commit_message",
+    "delegation_message",
     "duration",
     "node_message",
+    "operation_message",
     "preview_message",
     "progress_message",
     "session_message",
+    "source_info",
     "status_message",
     "timestamp",
 ]
@@ -39,6 +47,12 @@ _KINDS = {
     "device": tree_pb2.SOURCE_KIND_DEVICE,
     "card": tree_pb2.SOURCE_KIND_CARD,
     "server": tree_pb2.SOURCE_KIND_SERVER,
+}
+
+EXPORT_FORMATS: Mapping[tree_pb2.ExportFormat.ValueType, ExportFormat] = {
+    tree_pb2.EXPORT_FORMAT_TNDS_XML: "tnds-xml",
+    tree_pb2.EXPORT_FORMAT_TNDS_WBXML: "tnds-wbxml",
+    tree_pb2.EXPORT_FORMAT_JSON: "json",
 }
 
 _OUTCOMES = {
@@ -88,6 +102,53 @@ def claim_message(path: str, claim: Claim) -> tree_pb2.Claim:
         secret=secret,
         absent=claim.absent,
         outcome=_OUTCOMES[claim.outcome],
+    )
+
+
+def acl_message(tree: ManagementTree, path: str) -> tree_pb2.NodeAcl:
+    acl, at = tree.acl_in_force(path)
+    claims = tree.acl_claims(at)
+    given = claims[-1] if claims and claims[-1].acl else None
+    return tree_pb2.NodeAcl(
+        **{"from": at},
+        own=str(tree.acl(path)),
+        in_force=str(acl),
+        given_by=_source(*given.source) if given is not None else None,
+        given_at=timestamp(given.at_ms) if given is not None else None,
+    )
+
+
+def source_info(source: Source, usage: Usage, in_force: int) -> tree_pb2.SourceInfo:
+    return tree_pb2.SourceInfo(
+        source=_source(*source),
+        claims=usage.claims,
+        in_force=in_force,
+        value_bytes=usage.value_bytes,
+        claimed_at=timestamp(max(usage.latest_ms, 0)),
+    )
+
+
+def operation_message(done: Operation) -> management_pb2.Operation:
+    return management_pb2.Operation(
+        id=done.id,
+        authority=done.authority,
+        session=done.session,
+        at=timestamp(done.at_ms),
+        verb=done.verb,
+        path=done.path,
+        status=done.status,
+        success=is_success(done.status),
+        trust=done.trust,
+    )
+
+
+def delegation_message(delegation: Delegation) -> management_pb2.Delegation:
+    return management_pb2.Delegation(
+        grantor=_source(*delegation.grantor),
+        grantee=delegation.grantee,
+        path=delegation.path,
+        verbs=delegation.verbs,
+        granted_at=timestamp(delegation.at_ms),
     )
 
 

@@ -15,6 +15,7 @@ import grpc
 import omadm.errors
 from cardea.v1 import errors_pb2 as pb
 from cardea_core import BadMac, CodecError, TlvError, TreeError
+from omadm.status import StatusCode
 
 from cardd.card import errors as card
 from cardd.card.status import AccessDenied, NotFoundOnCard, StatusError
@@ -24,10 +25,11 @@ from cardd.provisioning import errors as provisioning
 from cardd.provisioning.ports import TransportError
 from cardd.reader import errors as reader
 from cardd.store.errors import RevisionNotFoundError, StoreError
+from cardd.tree import Refused
 
 from .refusals import RefusalError, RunFailedError
 
-__all__ = ["CODES", "RETRY_AFTER_S", "ROWS", "Reason", "Row", "reason_named"]
+__all__ = ["CODES", "OF_DM_STATUS", "RETRY_AFTER_S", "ROWS", "Reason", "Row", "reason_named"]
 
 _PREFIX = "ERROR_REASON_"
 
@@ -82,6 +84,12 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     pb.ERROR_REASON_EVENTS_GONE: Code.OUT_OF_RANGE,
     pb.ERROR_REASON_STORE_UNAVAILABLE: Code.UNAVAILABLE,
     pb.ERROR_REASON_REVISION_NOT_FOUND: Code.NOT_FOUND,
+    pb.ERROR_REASON_NODE_FORBIDDEN: Code.PERMISSION_DENIED,
+    pb.ERROR_REASON_NODE_READ_ONLY: Code.FAILED_PRECONDITION,
+    pb.ERROR_REASON_VALUE_INVALID: Code.INVALID_ARGUMENT,
+    pb.ERROR_REASON_TREE_FULL: Code.RESOURCE_EXHAUSTED,
+    pb.ERROR_REASON_NODE_OVERRULED: Code.FAILED_PRECONDITION,
+    pb.ERROR_REASON_DELEGATION_NOT_FOUND: Code.NOT_FOUND,
     pb.ERROR_REASON_RENDERING_FAILED: Code.FAILED_PRECONDITION,
 }
 
@@ -152,6 +160,23 @@ def _of_cause(error: Exception) -> Reason:
     if isinstance(cause, gba.errors.BootstrapError):
         return _of_bootstrapping(cause)
     return pb.ERROR_REASON_SERVER_PROTOCOL_ERROR
+
+
+# What a local program is told where a server would be told the status.
+OF_DM_STATUS: Mapping[StatusCode, Reason] = {
+    StatusCode.FORBIDDEN: pb.ERROR_REASON_NODE_OVERRULED,
+    StatusCode.NOT_FOUND: pb.ERROR_REASON_NODE_NOT_FOUND,
+    StatusCode.NOT_ALLOWED: pb.ERROR_REASON_NODE_READ_ONLY,
+    StatusCode.TOO_LARGE: pb.ERROR_REASON_VALUE_INVALID,
+    StatusCode.URI_TOO_LONG: pb.ERROR_REASON_PATH_INVALID,
+    StatusCode.UNSUPPORTED_FORMAT: pb.ERROR_REASON_VALUE_INVALID,
+    StatusCode.DEVICE_FULL: pb.ERROR_REASON_TREE_FULL,
+    StatusCode.PERMISSION_DENIED: pb.ERROR_REASON_NODE_FORBIDDEN,
+}
+
+
+def _of_refused(error: Refused) -> Reason:
+    return OF_DM_STATUS.get(error.status, pb.ERROR_REASON_NODE_READ_ONLY)
 
 
 _CARD_ROWS = (
@@ -270,6 +295,7 @@ ROWS: tuple[Row, ...] = (
     *_PROVISIONING_ROWS,
     *_SERVER_ROWS,
     # The tree and its store.
+    Row(Refused, _of_refused, lambda e: {"node": e.path, "status": int(e.status)}),
     Row(TreeError, pb.ERROR_REASON_PATH_INVALID, _facts("code")),
     Row(StoreError, pb.ERROR_REASON_STORE_UNAVAILABLE, lambda e: {"code": e.reason}),
     Row(RevisionNotFoundError, pb.ERROR_REASON_REVISION_NOT_FOUND, _facts("revision")),

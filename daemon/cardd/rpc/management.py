@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from cardea.v1 import management_pb2 as pb
 from cardea.v1 import management_pb2_grpc as pb_grpc
+from cardea_core import TreeError, canonical_path
 
 from cardd.provisioning.progress import SessionOutcome
+from cardd.tree import Delegation, ManagementTree, TreeHolder, delegations, revoke
 
 from . import convert
 from .call import current_call
-from .ports import ProvisionerPort
-from .refusals import ArgumentInvalidError
+from .ports import LocalOperation, ProvisionerPort, TreeChanges
+from .refusals import ArgumentInvalidError, DelegationNotFoundError
 from .repeats import Repeats
 
 __all__ = ["ManagementService"]
+
+_OPERATIONS, _MOST_OPERATIONS = 100, 1000
 
 
 class ManagementService(pb_grpc.ManagementServiceServicer):
     """Converts, calls the provisioner, converts."""
 
-    def __init__(self, provisioner: ProvisionerPort) -> None:
+    def __init__(
+        self, provisioner: ProvisionerPort, holder: TreeHolder, changes: TreeChanges
+    ) -> None:
         self._provisioner = provisioner
+        self._holder = holder
+        self._changes = changes
         self._repeats: Repeats[SessionOutcome] = Repeats()
+        self._revocations: Repeats[tuple[tuple[Delegation, ...], int]] = Repeats()
 
     async def ListAccounts(
         self, request: pb.ListAccountsRequest, context: Any
@@ -43,3 +53,62 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
             lambda: self._provisioner.start_session(request.server_id),
         )
         return convert.session_message(outcome)
+
+    async def Report(self, request: pb.ReportRequest, context: Any) -> pb.ReportResponse:
+        call = current_call()
+        limit = min(request.limit or _OPERATIONS, _MOST_OPERATIONS)
+        found = await asyncio.to_thread(
+            self._changes.operations, request.authority, limit, request.before
+        )
+        seen = (each for each in found if call.may(node=_node_of(each.path)))
+        return pb.ReportResponse(
+            operations=map(convert.operation_message, seen),
+            next=found[-1].id if len(found) == limit else 0,
+        )
+
+    async def ListDelegations(
+        self, request: pb.ListDelegationsRequest, context: Any
+    ) -> pb.ListDelegationsResponse:
+        call = current_call()
+        found = delegations(self._holder.current, grantor=request.grantor, grantee=request.grantee)
+        seen = (each for each in found if call.may(node=each.path))
+        return pb.ListDelegationsResponse(delegations=map(convert.delegation_message, seen))
+
+    async def RevokeDelegation(
+        self, request: pb.RevokeDelegationRequest, context: Any
+    ) -> pb.RevokeDelegationResponse:
+        call = current_call()
+        path = canonical_path(request.path or ".")
+        call.require(node=path)
+        if not request.grantee:
+            raise ArgumentInvalidError("grantee", "is empty")
+        operation = LocalOperation(call.caller.uid, call.authority, call.id, "Revoke", path)
+
+        def revoked(tree: ManagementTree, _: int) -> tuple[Delegation, ...]:
+            gone = revoke(tree, request.grantee, grantor=request.grantor, path=path)
+            for each in gone:
+                call.require(node=each.path)
+            if not gone:
+                raise DelegationNotFoundError(request.grantee, path)
+            return gone
+
+        async def change() -> tuple[tuple[Delegation, ...], int]:
+            gone, _, revision = await self._changes.change(operation, revoked)
+            return gone, revision
+
+        gone, revision = await self._revocations.once(
+            (call.caller.uid, request.request_id),
+            request.SerializeToString(deterministic=True),
+            change,
+        )
+        return pb.RevokeDelegationResponse(
+            delegations=map(convert.delegation_message, gone), revision=revision
+        )
+
+
+def _node_of(uri: str) -> str:
+    """The node that an operation was about; what names none is everybody's to see."""
+    try:
+        return canonical_path(uri.partition("?")[0])
+    except TreeError:
+        return "."

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from cardea_core import Change
 
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
 from cardd.reader.events import ReaderStatus
-from cardd.store import Revision
-from cardd.tree import Delta
+from cardd.store import Operation, Revision
+from cardd.tree import Delta, ManagementTree
 
-__all__ = ["AccountView", "HistoryPort", "ProvisionerPort"]
+__all__ = ["AccountView", "HistoryPort", "LocalOperation", "ProvisionerPort", "TreeChanges"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOperation:
+    """What a local caller asks to be done to the tree, as it is reported (S2, S9)."""
+
+    uid: int
+    authority: str
+    call: str
+    verb: str
+    path: str
+
+
+class TreeChanges(Protocol):
+    """The way in which local callers change the tree, and what is known of all who did."""
+
+    async def change(
+        self, operation: LocalOperation, act: Callable[[ManagementTree, int], T]
+    ) -> tuple[T, ManagementTree, int]:
+        """Act on a fork at a time, Unix milliseconds; commit it, if it claims something new.
+
+        The result, the tree in force then and its revision. Raises Refused, which is reported too,
+        and StoreError; then nothing has changed.
+        """
+
+    def operations(self, authority: str, limit: int, before: int) -> Sequence[Operation]:
+        """Newest first; of one authority or of all (""). ``before`` 0: from the newest on."""
 
 
 class AccountView(Protocol):

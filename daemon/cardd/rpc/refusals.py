@@ -14,6 +14,7 @@ __all__ = [
     "ArgumentInvalidError",
     "CallerUnknownError",
     "CardNotFoundError",
+    "DelegationNotFoundError",
     "DocumentNotOnCardError",
     "EventsGoneError",
     "LimitReachedError",
@@ -140,6 +141,17 @@ class NodeNotFoundError(RefusalError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"no node {path}", path=path)
+
+
+class DelegationNotFoundError(RefusalError):
+    """Nobody has granted that."""
+
+    reason = pb.ERROR_REASON_DELEGATION_NOT_FOUND
+
+    def __init__(self, grantee: str, path: str) -> None:
+        super().__init__(
+            f"nothing at or below {path} is granted to {grantee}", grantee=grantee, path=path
+        )
 
 
 class EventsGoneError(RefusalError):

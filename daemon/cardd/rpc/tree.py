@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 from cardea.v1 import tree_pb2 as pb
-from cardea.v1 import tree_pb2_grpc as pb_grpc
 from cardea_core import canonical_path
 
-from cardd.tree import Delta, ManagementTree, TreeHolder
+from cardd.tree import (
+    Delta,
+    ManagementTree,
+    Source,
+    TreeHolder,
+    export,
+    is_secret,
+    precedence,
+    serialised,
+)
 
 from . import convert
 from .call import Call, current_call
 from .feed import Signal
-from .refusals import EventsGoneError, NodeNotFoundError
+from .ports import TreeChanges
+from .refusals import ArgumentInvalidError, EventsGoneError, NodeNotFoundError
+from .sight import Sight, saw
+from .tree_writing import TreeWriting
 
 __all__ = ["TreeService"]
 
 
-class TreeService(pb_grpc.TreeServiceServicer):
-    """Reads the tree that is in force; never changes it."""
+_PIECE_BYTES = 1 << 16
 
-    def __init__(self, holder: TreeHolder, committed: Signal) -> None:
+
+class TreeService(TreeWriting):
+    """Reads the tree that is in force; what changes it is in TreeWriting."""
+
+    def __init__(self, holder: TreeHolder, committed: Signal, changes: TreeChanges) -> None:
+        super().__init__(changes)
         self._holder = holder
         self._committed = committed
 
     async def GetNode(self, request: pb.GetNodeRequest, context: Any) -> pb.GetNodeResponse:
-        path = _readable_path(request.path)
-        node = self._holder.current.snapshot.get(path)
-        if node is None:
-            raise NodeNotFoundError(path)
+        node = self._sight(self._holder.current).node(canonical_path(request.path))
         return pb.GetNodeResponse(node=convert.node_message(node))
 
     async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:
@@ -39,13 +52,15 @@ class TreeService(pb_grpc.TreeServiceServicer):
         tree, revision = self._holder.state()
         if tree.snapshot.get(path) is None:
             raise NodeNotFoundError(path)
-        return pb.ListNodesResponse(nodes=_below(tree, path, current_call()), revision=revision)
+        nodes = map(convert.node_message, self._sight(tree).below(path))
+        return pb.ListNodesResponse(nodes=nodes, revision=revision)
 
     async def ExplainNode(
         self, request: pb.ExplainNodeRequest, context: Any
     ) -> pb.ExplainNodeResponse:
-        path = _readable_path(request.path)
+        path = canonical_path(request.path)
         tree = self._holder.current
+        self._sight(tree).require(path)
         claims = tree.snapshot.explain(path)
         if not claims:
             raise NodeNotFoundError(path)
@@ -66,9 +81,8 @@ class TreeService(pb_grpc.TreeServiceServicer):
         revision = request.after_revision
         if not revision:
             tree, revision = self._holder.state()
-            yield pb.WatchTreeResponse(
-                revision=revision, snapshot=pb.TreeSnapshot(nodes=_below(tree, path, call))
-            )
+            nodes = map(convert.node_message, Sight(call, tree).below(path))
+            yield pb.WatchTreeResponse(revision=revision, snapshot=pb.TreeSnapshot(nodes=nodes))
         while True:
             wake = self._committed.next()
             deltas = self._holder.since(revision)
@@ -82,26 +96,57 @@ class TreeService(pb_grpc.TreeServiceServicer):
             if not deltas:
                 await asyncio.shield(wake)
 
+    async def GetNodeAcl(
+        self, request: pb.GetNodeAclRequest, context: Any
+    ) -> pb.GetNodeAclResponse:
+        tree = self._holder.current
+        node = self._sight(tree).node(canonical_path(request.path))
+        return pb.GetNodeAclResponse(acl=convert.acl_message(tree, node.path))
 
-def _readable_path(path: str) -> str:
-    path = canonical_path(path)
-    current_call().require(node=path)
-    return path
+    async def ExportTree(
+        self, request: pb.ExportTreeRequest, context: Any
+    ) -> AsyncIterator[pb.ExportTreeResponse]:
+        path = canonical_path(request.path or ".")
+        format = convert.EXPORT_FORMATS.get(request.format)
+        if format is None:
+            raise ArgumentInvalidError("format", "is not one of those that there are")
+        tree = self._holder.current
+        sight = self._sight(tree)
+        sight.node(path)
 
+        def exported() -> bytes:
+            plain = (node for node in sight.below(path) if not is_secret(node.path))
+            return export((serialised(tree, node) for node in plain), format)
 
-def _below(tree: ManagementTree, path: str, call: Call) -> Iterator[pb.Node]:
-    """The nodes at and below a path that the caller may read; none if it does not exist."""
-    if tree.snapshot.get(path) is None:
-        return
-    for node in tree.snapshot.walk(path):
-        if call.may(node=node.path):
-            yield convert.node_message(node)
+        document = await asyncio.to_thread(exported)
+        for at in range(0, len(document), _PIECE_BYTES):
+            yield pb.ExportTreeResponse(data=document[at : at + _PIECE_BYTES])
+
+    async def ListSources(
+        self, request: pb.ListSourcesRequest, context: Any
+    ) -> pb.ListSourcesResponse:
+        tree, revision = self._holder.state()
+        self._sight(tree).require(".")
+        in_force = Counter((node.kind, node.id) for node in tree.snapshot.walk())
+        sources = (Source(layer.kind, layer.id) for layer in reversed(tree.layers()))
+        strongest_first = sorted(sources, key=precedence, reverse=True)
+        return pb.ListSourcesResponse(
+            sources=(
+                convert.source_info(source, tree.usage(source), in_force[source])
+                for source in strongest_first
+            ),
+            revision=revision,
+        )
+
+    @staticmethod
+    def _sight(tree: ManagementTree) -> Sight:
+        return Sight(current_call(), tree)
 
 
 def _delta_message(delta: Delta, path: str, call: Call) -> pb.TreeDelta:
     def wanted(changed: str) -> bool:
         inside = path == "." or changed == path or changed.startswith(f"{path}/")
-        return inside and call.may(node=changed)
+        return inside and saw(call, delta, changed)
 
     return pb.TreeDelta(
         changed=(convert.node_message(node) for node in delta.changed if wanted(node.path)),

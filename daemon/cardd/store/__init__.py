@@ -2,11 +2,12 @@
 
 from cardd.store.errors import StoreError
 from cardd.store.opening import SetAside, open_store
-from cardd.store.records import Origin, Retention, Revision, StoredTree
+from cardd.store.records import Operation, Origin, Retention, Revision, StoredTree
 from cardd.store.store import Direction, Store
 
 __all__ = [
     "Direction",
+    "Operation",
     "Origin",
     "Retention",
     "Revision",

@@ -221,11 +221,11 @@ _PRUNING = {
         " coalesce((SELECT max(number) FROM revision WHERE at_ms > 0"
         "  AND at_ms < :oldest_ms AND number < (SELECT max(number) FROM revision)), -1))"
     ),
+    # Of each authority: one that is busy does not push out what another has to answer for (S2).
     "session": (
-        "DELETE FROM session WHERE id <= max("
-        " coalesce((SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET :count), -1),"
-        " coalesce((SELECT max(id) FROM session WHERE ended_ms < :oldest_ms"
-        "  AND id < (SELECT max(id) FROM session)), -1))"
+        "DELETE FROM session WHERE id IN (SELECT id FROM ("
+        " SELECT id, ended_ms, row_number() OVER (PARTITION BY server_id ORDER BY id DESC) AS nth"
+        " FROM session) WHERE nth > :count OR (nth > 1 AND ended_ms < :oldest_ms))"
     ),
     "provisioning": (
         "DELETE FROM provisioning WHERE rowid <= max("

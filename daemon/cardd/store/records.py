@@ -66,6 +66,21 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of an authority on the tree, with its result (S2, S9); later ones have greater
+    ids. ``session`` is the DM session, or the call of a local program; ``status`` that of DM."""
+
+    id: int
+    authority: str
+    session: str
+    at_ms: int
+    verb: str
+    path: str
+    status: int
+    trust: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """How much history is kept, of each kind: so many, and none older but the last."""
 

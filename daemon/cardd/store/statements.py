@@ -18,6 +18,7 @@ from cardd.provisioning.records import NewConfirmation, SessionRecord
 from cardd.tree import Source, SourceKind
 
 from .history import ClaimChange, PropertyChange, layer_of
+from .records import Operation
 
 __all__ = [
     "Direction",
@@ -25,6 +26,7 @@ __all__ = [
     "end_write",
     "read_commands",
     "read_layer",
+    "read_operations",
     "read_result",
     "read_versions",
     "row_id",
@@ -181,6 +183,24 @@ def read_commands(db: sqlite3.Connection, session: int) -> tuple[CommandDone, ..
         (session,),
     )
     return tuple(CommandDone(*row) for row in rows)
+
+
+# A session has far fewer messages, and a message far fewer commands.
+_COMMANDS_MAX = 1 << 24
+
+
+def read_operations(
+    db: sqlite3.Connection, authority: str, limit: int, before: int
+) -> tuple[Operation, ...]:
+    session, number = divmod(before or 1 << 62, _COMMANDS_MAX)
+    rows = db.execute(
+        "SELECT id * ?1 + number, server_id, session_id, ended_ms, verb, path, status, trust"
+        " FROM session JOIN session_command ON session = id"
+        " WHERE (?2 = '' OR server_id = ?2) AND (id, number) < (?3, ?4)"
+        " ORDER BY id DESC, number DESC LIMIT ?5",
+        (_COMMANDS_MAX, authority, session, number, limit),
+    )
+    return tuple(Operation(*row) for row in rows)
 
 
 def row_id(cursor: sqlite3.Cursor) -> int:

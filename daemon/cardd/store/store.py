@@ -28,7 +28,7 @@ from cardd.store.history import (
     tree_at,
     write_revision,
 )
-from cardd.store.records import Origin, Retention, Revision, StoredTree
+from cardd.store.records import Operation, Origin, Retention, Revision, StoredTree
 from cardd.store.rejections import RejectionTable
 from cardd.store.renderings import RenderingTable
 from cardd.store.statements import (
@@ -37,6 +37,7 @@ from cardd.store.statements import (
     end_write,
     read_commands,
     read_layer,
+    read_operations,
     read_result,
     read_versions,
     row_id,
@@ -121,8 +122,11 @@ class Store:
         *,
         origin: Origin = _START,
         confirmations: Iterable[NewConfirmation] = (),
+        session: SessionRecord | None = None,
     ) -> int:
         """Put a tree in force, with what servers are to be told of it, in one transaction (P5).
+
+        ``session``: who changed it, where no session of its own has been kept.
 
         Returns the new revision. Only what has changed is written, and what it was before is kept
         as history. The confirmations are held back until `release_confirmations`.
@@ -140,7 +144,9 @@ class Store:
                 write_versions(db, old.versions, new.versions)
                 for confirmation in confirmations:
                     write_confirmation(db, confirmation, now_ms, held=True)
-                prune(db, self._retention, now_ms, "revision")
+                if session is not None:
+                    write_session(db, session)
+                prune(db, self._retention, now_ms, "revision", "session")
             self._written = new
         return new.revision
 
@@ -277,6 +283,14 @@ class Store:
                 )
                 for number, session_id, server, began_ms, ended_ms, outcome, trust in rows
             )
+
+    def operations(
+        self, authority: str = "", limit: int = 100, before: int = 0
+    ) -> tuple[Operation, ...]:
+        """What authorities did and were refused, newest first: of one, or of all (""). ``before``:
+        only those with a lesser id; 0: from the newest on."""
+        with self._database.reading() as db:
+            return read_operations(db, authority, limit, before)
 
     def log_result(self, result: ProvisioningResult) -> None:
         """Keep the result of a run that commits nothing: one that failed."""

@@ -4,6 +4,7 @@ from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim
 from cardd.tree.authority import Authority, ExecOrder
 from cardd.tree.ddf import SECRET_LEAVES, is_secret
+from cardd.tree.delegations import Delegation, delegations, revoke
 from cardd.tree.device import (
     LIMITS,
     NOBODY,
@@ -13,11 +14,12 @@ from cardd.tree.device import (
     device_nodes,
 )
 from cardd.tree.errors import AclError, ManagementTreeError, Refused
+from cardd.tree.export import ExportFormat, export
 from cardd.tree.holder import Delta, TreeHolder
 from cardd.tree.management_tree import ManagementTree, Usage
 from cardd.tree.placement import Placement, place
 from cardd.tree.properties import TitleClaim
-from cardd.tree.readings import Reading
+from cardd.tree.readings import Reading, serialised
 from cardd.tree.servers import purge_servers, server_ids
 from cardd.tree.sources import (
     DEVICE,
@@ -25,6 +27,7 @@ from cardd.tree.sources import (
     Source,
     SourceKind,
     is_program,
+    precedence,
     source_of,
 )
 
@@ -38,9 +41,11 @@ __all__ = [
     "AclClaim",
     "AclError",
     "Authority",
+    "Delegation",
     "Delta",
     "DeviceInfo",
     "ExecOrder",
+    "ExportFormat",
     "Limits",
     "ManagementTree",
     "ManagementTreeError",
@@ -53,12 +58,17 @@ __all__ = [
     "TreeHolder",
     "Usage",
     "Verb",
+    "delegations",
     "dev_info_nodes",
     "device_nodes",
+    "export",
     "is_program",
     "is_secret",
     "place",
+    "precedence",
     "purge_servers",
+    "revoke",
+    "serialised",
     "server_ids",
     "source_of",
 ]

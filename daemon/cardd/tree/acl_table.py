@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from cardd.tree.acl import INHERIT, ROOT_DEFAULT, Acl, Verb, root_without
 from cardd.tree.claims import ClaimTable, strength
@@ -59,10 +60,14 @@ class AclTable(ClaimTable[AclClaim]):
                 acl = claim.acl
                 yield claim
 
-    def purge(self, identifier: str) -> set[str]:
-        """Take an identifier out of every value (DM TND 1.2 §7.7.1.2); where it was in one."""
+    def purge(self, identifier: str, paths: Collection[str] | None = None) -> set[str]:
+        """Take an identifier out of the values of some nodes, or of all (DM TND 1.2 §7.7.1.4).
+
+        Returns where it was in one.
+        """
         changed = set()
-        for claim in list(self):
+        chosen = self if paths is None else chain.from_iterable(map(self.at, paths))
+        for claim in list(chosen):
             cut = root_without if claim.path == ROOT else Acl.without
             acl = cut(claim.acl, identifier)
             if acl != claim.acl:

@@ -9,12 +9,12 @@ from omadm.status import StatusCode
 
 from cardd.tree.errors import Refused
 
-__all__ = ["PROPERTIES", "Address", "tnds_properties"]
+__all__ = ["PROPERTIES", "TNDS_PROPERTIES", "Address", "tnds_properties"]
 
 # DM TND 1.2 §7.2
 PROPERTIES = frozenset({"ACL", "Format", "Name", "Size", "TStamp", "Title", "Type", "VerNo"})
 # TNDS 1.2 §6.1; a document always has names and types.
-_TNDS_PROPERTIES = frozenset({"ACL", "Format", "TStamp", "Title", "Value", "VerNo"})
+TNDS_PROPERTIES = frozenset({"ACL", "Format", "TStamp", "Title", "Value", "VerNo"})
 _TNDS_ALWAYS = frozenset({"Name", "NodeName", "Type"})
 _TOO_LONG = frozenset({"path_too_long", "path_too_deep", "path_segment_too_long"})
 
@@ -57,10 +57,10 @@ def tnds_properties(listing: str) -> frozenset[str] | None:
     """
     rest = listing.removeprefix("TNDS")
     if not rest:
-        return _TNDS_PROPERTIES
+        return TNDS_PROPERTIES
     sign, names = rest[0], set(rest[1:].split(rest[0]))
-    if sign not in "+-" or not names <= _TNDS_PROPERTIES | _TNDS_ALWAYS:
+    if sign not in "+-" or not names <= TNDS_PROPERTIES | _TNDS_ALWAYS:
         return None
     if sign == "+":
-        return _TNDS_PROPERTIES & names
-    return None if names & _TNDS_ALWAYS else _TNDS_PROPERTIES - names
+        return TNDS_PROPERTIES & names
+    return None if names & _TNDS_ALWAYS else TNDS_PROPERTIES - names

@@ -264,11 +264,10 @@ class Authority:
 
     def _may_change_acl(self, node: Node) -> None:
         # §7.7.1.2: Replace on the parent, or on the node itself where that is interior.
-        if node.interior and self.tree.allows(self.identifier, Verb.REPLACE, node.path):
-            return
-        if node.path == ROOT:
-            raise Refused(StatusCode.PERMISSION_DENIED, ROOT, "no right to change the ACL")
-        self._granted(Verb.REPLACE, parent_of(node.path))
+        holders = [node.path] if node.interior else []
+        holders += [parent_of(node.path)] if node.path != ROOT else []
+        if not any(self.tree.allows(self.identifier, Verb.REPLACE, path) for path in holders):
+            raise Refused(StatusCode.PERMISSION_DENIED, node.path, "no right to change the ACL")
 
     def _rename(self, node: Node, name: str, at_ms: int) -> None:
         rule = rule_for(node.path)

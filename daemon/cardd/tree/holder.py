@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from cardea_core import Change, Node
 
@@ -22,6 +22,8 @@ class Delta:
 
     revision: int
     changes: tuple[Change, ...]
+    # Of nodes that an ACL gives to local programs by name: to which.
+    readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def changed(self) -> tuple[Node, ...]:
@@ -75,7 +77,8 @@ class TreeHolder:
             if revision <= self._revision:
                 raise ValueError(f"revision {revision} is not newer than {self._revision}")
             settled = _settled(tree)
-            delta = Delta(revision, tuple(self._tree.diff(settled)))
+            changes = tuple(self._tree.diff(settled))
+            delta = Delta(revision, changes, _readers(changes, self._tree, settled))
             self._tree, self._revision = settled, revision
             self._history.append(delta)
             for callback in list(self._subscribers.values()):
@@ -104,6 +107,19 @@ class TreeHolder:
                 self._subscribers.pop(token, None)
 
         return unsubscribe
+
+
+def _readers(
+    changes: tuple[Change, ...], before: ManagementTree, after: ManagementTree
+) -> Mapping[str, frozenset[str]]:
+    if not (before.names_programs() or after.names_programs()):
+        return {}
+    found = {}
+    for change in changes:
+        readers = (before if change.after is None else after).programs_reading(change.path)
+        if readers:
+            found[change.path] = readers
+    return found
 
 
 def _settled(tree: ManagementTree) -> ManagementTree:

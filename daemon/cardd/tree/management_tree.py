@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim, AclTable
 from cardd.tree.device import LIMITS, Limits
 from cardd.tree.properties import TitleClaim, Titles, Versions
-from cardd.tree.sources import ROOT, Source, SourceKind, parent_of, parents_of
+from cardd.tree.sources import ROOT, Source, SourceKind, is_program_name, parent_of, parents_of
 
 __all__ = ["ManagementTree", "Usage"]
 
@@ -190,9 +190,9 @@ class ManagementTree:
             self._own.discard(source)
         return removed
 
-    def purge(self, identifier: str) -> None:
-        """Take an identifier out of every ACL (DM TND 1.2 §7.7.1.2); its layer stays."""
-        for path in self._acls.purge(identifier):
+    def purge(self, identifier: str, paths: Collection[str] | None = None) -> None:
+        """Take an identifier out of the ACLs of some nodes, or of all; its layer stays."""
+        for path in self._acls.purge(identifier, paths):
             self._versions.count(path)
 
     def take_over(self, other: ManagementTree, whose: Callable[[Source], bool]) -> None:
@@ -231,6 +231,17 @@ class ManagementTree:
     def allows(self, server_id: str, verb: Verb, path: str) -> bool:
         """Whether the ACL in force at the path grants the verb."""
         return self.acl_in_force(path)[0].allows(verb, server_id)
+
+    def programs_reading(self, path: str) -> frozenset[str]:
+        """The local programs that the ACL in force gives Get by name: to these and no others of
+        them. None: the access policy alone decides, for settings are there to be read."""
+        readers = self.acl_in_force(path)[0].holders(Verb.GET)
+        return frozenset(filter(is_program_name, readers))
+
+    def names_programs(self) -> bool:
+        """Whether any ACL gives a local program anything."""
+        grants = (names for claim in self._acls for _, names in claim.acl.grants)
+        return any(is_program_name(name) for names in grants for name in names)
 
     def has_acl_claims(self, path: str) -> bool:
         """Whether any source gives the node an ACL, even an empty one."""

@@ -17,7 +17,7 @@ from omadm.nodes import TreeNode
 from cardd.tree.acl import Acl, Verb
 from cardd.tree.ddf import rule_for
 from cardd.tree.management_tree import ManagementTree
-from cardd.tree.sources import Source, parent_of
+from cardd.tree.sources import Source, is_program, parent_of
 
 __all__ = ["Placement", "place"]
 
@@ -45,10 +45,10 @@ def place(tree: ManagementTree, source: Source, nodes: Iterable[TreeNode]) -> Pl
     """Give the objects of one source places where nobody else's are.
 
     An object is an interior node ``./Container/Name``. A place is somebody else's when another
-    card claims it, or a server that the object's ACL does not let Replace, or the device with
-    another ServerID. What the source has adopted before under the same ServerID, NapID or ProxyID
-    stays in place, so that a card that says the same as before changes nothing.
-    References to a moved object (PrefConRef, ConRef, …) follow it.
+    card claims it, or a server that the object's ACL does not let Replace, or a local program that
+    was there before, or the device with another ServerID. What the source has adopted before under
+    the same ServerID, NapID or ProxyID stays in place, so that a card that says the same as before
+    changes nothing. References to a moved object (PrefConRef, ConRef, …) follow it.
     """
     stated = tuple(nodes)
     others = [
@@ -65,7 +65,8 @@ def place(tree: ManagementTree, source: Source, nodes: Iterable[TreeNode]) -> Pl
         numbered = (f"{parent_of(node.path)}/{number}" for number in count(1))
         for new in chain([known] if known else [], [node.path], numbered):
             free = new == node.path or new not in used
-            if free and not _taken(new, node.acl, server, others):
+            had = mine is not None and mine.get(new) is not None
+            if free and not _taken(new, node.acl, server, others, had=had):
                 break
         if new != node.path:
             used.add(new)
@@ -92,12 +93,14 @@ def _known_place(mine: Layer | None, path: str, values: Mapping[str, bytes | Non
     return None
 
 
-def _taken(path: str, acl: str | None, server: bytes | None, others: list[Layer]) -> bool:
+def _taken(
+    path: str, acl: str | None, server: bytes | None, others: list[Layer], *, had: bool
+) -> bool:
     granted = Acl.parse(acl or "")
     for layer in others:
         if layer.get(path) is None:
             continue
-        if layer.kind == "card":
+        if layer.kind == "card" or (not had and is_program(Source(layer.kind, layer.id))):
             return True
         if layer.kind == "server" and not granted.allows(Verb.REPLACE, layer.id):
             return True

@@ -11,7 +11,7 @@ from omadm.nodes import INTERIOR, TreeNode
 from omadm.status import StatusCode
 
 from cardd.tree.acl import Verb
-from cardd.tree.addresses import Address, tnds_properties
+from cardd.tree.addresses import TNDS_PROPERTIES, Address, tnds_properties
 from cardd.tree.ddf import is_secret, rule_for
 from cardd.tree.errors import Refused
 from cardd.tree.management_tree import ManagementTree
@@ -87,7 +87,9 @@ def listing_of(
     return (Reading(uri, "xml", TNDS_XML_TYPE, nodes=nodes, without=without),)
 
 
-def serialised(tree: ManagementTree, node: Node, properties: frozenset[str]) -> TreeNode:
+def serialised(
+    tree: ManagementTree, node: Node, properties: frozenset[str] = TNDS_PROPERTIES
+) -> TreeNode:
     """The node with the properties that a TNDS document is to state."""
     path = node.path
     return TreeNode(

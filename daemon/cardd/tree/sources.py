@@ -11,6 +11,7 @@ __all__ = [
     "Source",
     "SourceKind",
     "is_program",
+    "is_program_name",
     "parent_of",
     "parents_of",
     "precedence",
@@ -44,12 +45,17 @@ DEVICE = Source("device", "local")
 
 def source_of(identifier: str) -> Source:
     """Whose claims an authority makes, by its identifier in ACLs."""
-    return Source("device" if identifier.startswith(PROGRAM_PREFIX) else "server", identifier)
+    return Source("device" if is_program_name(identifier) else "server", identifier)
+
+
+def is_program_name(identifier: str) -> bool:
+    """Whether ACLs call a local program so."""
+    return identifier.startswith(PROGRAM_PREFIX)
 
 
 def is_program(source: Source) -> bool:
     """Whether a local program claims, and not the device itself."""
-    return source.kind == "device" and source.id.startswith(PROGRAM_PREFIX)
+    return source.kind == "device" and is_program_name(source.id)
 
 
 def parent_of(path: str) -> str:

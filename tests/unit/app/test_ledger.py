@@ -13,6 +13,7 @@ from cardd.provisioning.records import NewConfirmation
 from cardd.render.output import Output, Plan, PlanError
 from cardd.render.renderer import Renderer
 from cardd.render.settings_file import settings_file
+from cardd.rpc.ports import LocalOperation
 from cardd.store import Origin, Store
 from cardd.store.errors import RevisionNotFoundError
 from cardd.tree import Acl, ManagementTree, Source, TreeHolder
@@ -31,12 +32,18 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         lane.shutdown()
 
 
-def commit(ledger: Ledger, value: str, at_ms: int) -> int:
-    """Every source says something else than before."""
+async def commit(ledger: Ledger, value: str, at_ms: int) -> int:
+    """Every source says something else than before: a program by itself, the others in a run."""
+
+    def claim(tree: ManagementTree, *sources: Source) -> None:
+        for source in sources:
+            tree.put(source, leaf(f"./Of/{source.id.replace(':', '-')}", value), at_ms)
+            tree.set_acl(f"./Acl/{source.kind}", source, Acl.parse(f"Get={value}"), at_ms)
+
+    operation = LocalOperation(1000, PROGRAM.id, "call", "Replace", "./Of")
+    await ledger.change(operation, lambda tree, _: claim(tree, PROGRAM))
     tree = ledger.tree.fork()
-    for source in (SERVER, CARD, PROGRAM, DEVICE):
-        tree.put(source, leaf(f"./Of/{source.id.replace(':', '-')}", value), at_ms)
-        tree.set_acl(f"./Acl/{source.kind}", source, Acl.parse(f"Get={value}"), at_ms)
+    claim(tree, SERVER, CARD, DEVICE)
     return ledger.commit(tree, Origin("start")).revision
 
 
@@ -48,8 +55,8 @@ def values(tree: ManagementTree) -> dict[str, str]:
 async def test_a_rollback_restores_every_sources_claims_but_the_devices_own(
     ledger: Ledger,
 ) -> None:
-    first = commit(ledger, "first", 1)
-    commit(ledger, "second", 2)
+    first = await commit(ledger, "first", 1)
+    await commit(ledger, "second", 2)
 
     delta = await ledger.roll_back(first, "users/0")
 
@@ -59,29 +66,29 @@ async def test_a_rollback_restores_every_sources_claims_but_the_devices_own(
     acls = {claim.source: str(claim.acl) for claim in ledger.tree.acls() if "Acl" in claim.path}
     assert acls[SERVER] == acls[CARD] == "Get=first"
     assert acls[DEVICE] == "Get=second"
-    assert delta.revision == 3
+    assert delta.revision == 5
     assert sorted(node.path for node in delta.changed) == [
         "./Of/8949", "./Of/a", "./Of/local-uid-1000",
     ]  # fmt: skip
 
 
 async def test_a_rollback_counts_as_a_change_of_each_node_that_it_changes(ledger: Ledger) -> None:
-    first = commit(ledger, "first", 1)
-    commit(ledger, "second", 2)
+    first = await commit(ledger, "first", 1)
+    await commit(ledger, "second", 2)
     before = ledger.tree.version("./Of/a")
     await ledger.roll_back(first, "users/0")
     assert ledger.tree.version("./Of/a") == before + 1
 
 
 async def test_a_rollback_to_what_is_not_there_changes_nothing(ledger: Ledger) -> None:
-    commit(ledger, "first", 1)
+    await commit(ledger, "first", 1)
     with pytest.raises(RevisionNotFoundError):
         await ledger.roll_back(7, "users/0")
-    assert len(ledger.revisions(10)) == 2
+    assert len(ledger.revisions(10)) == 3
 
 
 async def test_two_revisions_are_compared_in_both_directions(ledger: Ledger) -> None:
-    first, second = commit(ledger, "first", 1), commit(ledger, "second", 2)
+    first, second = await commit(ledger, "first", 1), await commit(ledger, "second", 2)
     forward, newer = await ledger.compare(first, None)
     backward, _ = await ledger.compare(second, first)
     assert newer == second
@@ -121,7 +128,7 @@ async def test_every_commit_is_rendered_whoever_made_it(tmp_path: Path) -> None:
         renderer = Renderer("r", settings_file("./Of", "of.json"), tmp_path / "rendered")
         ledger = Ledger(store, TreeHolder(ManagementTree(), 0), lane, [renderer])
         for value in ("first", "second"):
-            commit(ledger, value, 1)
+            await commit(ledger, value, 1)
             lane.submit(lambda: None).result(10)
             assert f'"a": "{value}"' in (tmp_path / "rendered" / "of.json").read_text()
         lane.shutdown()
@@ -132,8 +139,8 @@ async def test_a_rollback_that_cannot_be_rendered_is_done_and_says_so(tmp_path: 
         lane = Lane("tree")
         renderers = [Renderer("r", failing, tmp_path / "rendered")]
         ledger = Ledger(store, TreeHolder(ManagementTree(), 0), lane, renderers)
-        first = commit(ledger, "first", 1)
-        commit(ledger, "second", 2)
+        first = await commit(ledger, "first", 1)
+        await commit(ledger, "second", 2)
         with pytest.raises(RenderingFailedError):
             await ledger.roll_back(first, "users/0")
         assert values(ledger.tree)["a"] == "first"
@@ -143,5 +150,5 @@ async def test_a_rollback_that_cannot_be_rendered_is_done_and_says_so(tmp_path: 
 async def test_a_commit_in_the_daemons_last_moment_is_one(ledger: Ledger) -> None:
     """What is rendered of it comes with the next start; to say that it failed would be a lie."""
     ledger.lane.shutdown()
-    assert commit(ledger, "last", 1) == 1
+    assert await commit(ledger, "last", 1) == 2
     assert values(ledger.tree)["a"] == "last"

@@ -13,9 +13,10 @@ from cardea.errors import REMEDIES
 from click.testing import CliRunner, Result
 
 COMMANDS = {
-    "accounts", "admin", "card", "certificate", "decrypt", "diff", "doctor", "explain", "history",
-    "keys", "pin", "preview", "provision", "public-key", "read", "readers", "rollback", "session",
-    "sign", "status", "sync", "top", "transmit", "tree", "watch", "write-card",
+    "accounts", "acl", "admin", "card", "certificate", "decrypt", "delegations", "delete",
+    "diff", "doctor", "explain", "export", "history", "keys", "pin", "preview", "provision",
+    "public-key", "read", "readers", "report", "revoke", "rollback", "session", "set", "sign",
+    "sources", "status", "sync", "top", "transmit", "tree", "watch", "write-card",
 }  # fmt: skip
 
 
@@ -70,7 +71,8 @@ def test_every_exit_code_that_can_come_is_explained_in_the_help() -> None:
     ("reason", "code"),
     [
         ("ACCESS_DENIED", 4), ("CARD_ACCESS_DENIED", 4), ("CARD_LOST", 5), ("PCSC_UNAVAILABLE", 5),
-        ("SERVER_UNREACHABLE", 6), ("DAEMON_UNREACHABLE", 3), ("INTERNAL", 1),
+        ("NODE_FORBIDDEN", 4), ("SERVER_UNREACHABLE", 6), ("DAEMON_UNREACHABLE", 3),
+        ("INTERNAL", 1),
     ],
 )  # fmt: skip
 def test_the_exit_code_tells_where_the_trouble_is(reason: str, code: int) -> None:
@@ -80,7 +82,9 @@ def test_the_exit_code_tells_where_the_trouble_is(reason: str, code: int) -> Non
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("accounts",), ("card",), ("diff", "1"), ("explain", "."), ("history",), ("preview",),
+        ("accounts",), ("acl", "."), ("acl", ".", ""), ("card",), ("delegations",),
+        ("delete", "./x"), ("diff", "1"), ("explain", "."), ("export",), ("history",), ("preview",),
+        ("report",), ("revoke", "a"), ("set", "./x", "y"), ("sources",),
         ("provision",), ("read", "EF.ICCID"), ("readers",), ("rollback", "1"), ("status",),
         ("sync", "x"), ("transmit", "00A40000"), ("tree",), ("watch",),
     ],

@@ -18,7 +18,7 @@ import grpc
 import omadm.errors
 import pytest
 from cardd.card.status import status_error
-from cardd.rpc.error_table import CODES, RETRY_AFTER_S, ROWS, Reason, reason_named
+from cardd.rpc.error_table import CODES, OF_DM_STATUS, RETRY_AFTER_S, ROWS, Reason, reason_named
 from cardd.rpc.errors import failure_of, where_raised
 from cardd.rpc.refusals import ArgumentInvalidError
 from cardea.errors import REMEDIES
@@ -90,7 +90,7 @@ def test_reasons_that_no_row_of_the_table_gives_are_those_of_runs_and_of_the_edg
         if isinstance(value, type) and "reason" in vars(value)
     }
     reserved = {"INTERNAL", "PROVISIONING_UNDER_WAY"}
-    computed = {"CREDENTIALS_REFUSED_BY_SERVER"}
+    computed = {"CREDENTIALS_REFUSED_BY_SERVER", *map(name_of, OF_DM_STATUS.values())}
     assert {name_of(r) for r in REASONS if r not in given} - computed <= reserved
 
 

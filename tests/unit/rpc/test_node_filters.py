@@ -22,10 +22,11 @@ from cardd.rpc.server import Service
 from cardd.sharing.cache import Mark
 from cardd.sharing.ticket import Priority
 from cardd.store import Revision
-from cardd.tree import Delta, ManagementTree
+from cardd.tree import Delta, ManagementTree, TreeHolder
 from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
 from cardea_core import Change
 from omadm.nodes import leaf
+from unit.rpc.tree_scene import NothingChanges
 
 Serve = Callable[..., Awaitable[Any]]
 ONLY_NAPS = Policy(
@@ -165,7 +166,9 @@ async def test_who_may_not_touch_every_node_cannot_roll_the_tree_back(serve: Ser
 
 async def test_accounts_are_nodes_too(serve: Serve) -> None:
     add = management_pb2_grpc.add_ManagementServiceServicer_to_server
-    served = await serve(Service("s", ManagementService(Provisioner()), add), policy=ONLY_NAPS)
+    holder = TreeHolder(ManagementTree(), 1)
+    service = ManagementService(Provisioner(), holder, NothingChanges())
+    served = await serve(Service("s", service, add), policy=ONLY_NAPS)
     async with served.channel() as channel:
         stub = management_pb2_grpc.ManagementServiceStub(channel)
         answer = await stub.ListAccounts(management_pb2.ListAccountsRequest())

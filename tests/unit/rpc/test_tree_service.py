@@ -18,6 +18,7 @@ from cardea.v1 import tree_pb2_grpc as pb_grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from omadm.nodes import TreeNode
+from unit.rpc.tree_scene import NothingChanges
 
 Kind = Literal["device", "card", "server"]
 Serve = Callable[..., Awaitable[Any]]
@@ -41,7 +42,7 @@ def holder_of(tree: ManagementTree, revision: int = 1) -> tuple[TreeHolder, Sign
 def service(holder: TreeHolder, committed: Signal) -> Service:
     return Service(
         "cardea.v1.TreeService",
-        TreeService(holder, committed),
+        TreeService(holder, committed, NothingChanges()),
         pb_grpc.add_TreeServiceServicer_to_server,
     )
 

@@ -127,6 +127,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """OUT_OF_RANGE: the events asked for are gone; take a new snapshot."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 93
     """UNAVAILABLE: the store cannot be read or written."""
+    ERROR_REASON_NODE_FORBIDDEN: _ErrorReason.ValueType  # 94
+    """PERMISSION_DENIED: the node's ACL does not give the caller's authority this right;
+    metadata has node and status.
+    """
+    ERROR_REASON_NODE_READ_ONLY: _ErrorReason.ValueType  # 95
+    """FAILED_PRECONDITION: the node is permanent, has to be there, or does not take this
+    operation from anybody.
+    """
+    ERROR_REASON_VALUE_INVALID: _ErrorReason.ValueType  # 96
+    """INVALID_ARGUMENT: the value is not what its format says or its description wants, or
+    is too large; or the ACL is malformed.
+    """
+    ERROR_REASON_TREE_FULL: _ErrorReason.ValueType  # 97
+    """RESOURCE_EXHAUSTED: the authority's share of the tree is used up."""
+    ERROR_REASON_NODE_OVERRULED: _ErrorReason.ValueType  # 98
+    """FAILED_PRECONDITION: a card or a server claims the node, and that is stronger."""
+    ERROR_REASON_DELEGATION_NOT_FOUND: _ErrorReason.ValueType  # 99
+    """NOT_FOUND: nobody has granted that."""
     ERROR_REASON_REVISION_NOT_FOUND: _ErrorReason.ValueType  # 110
     """History and consumers.
     NOT_FOUND: no such revision, or no more.
@@ -248,6 +266,24 @@ ERROR_REASON_EVENTS_GONE: ErrorReason.ValueType  # 92
 """OUT_OF_RANGE: the events asked for are gone; take a new snapshot."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 93
 """UNAVAILABLE: the store cannot be read or written."""
+ERROR_REASON_NODE_FORBIDDEN: ErrorReason.ValueType  # 94
+"""PERMISSION_DENIED: the node's ACL does not give the caller's authority this right;
+metadata has node and status.
+"""
+ERROR_REASON_NODE_READ_ONLY: ErrorReason.ValueType  # 95
+"""FAILED_PRECONDITION: the node is permanent, has to be there, or does not take this
+operation from anybody.
+"""
+ERROR_REASON_VALUE_INVALID: ErrorReason.ValueType  # 96
+"""INVALID_ARGUMENT: the value is not what its format says or its description wants, or
+is too large; or the ACL is malformed.
+"""
+ERROR_REASON_TREE_FULL: ErrorReason.ValueType  # 97
+"""RESOURCE_EXHAUSTED: the authority's share of the tree is used up."""
+ERROR_REASON_NODE_OVERRULED: ErrorReason.ValueType  # 98
+"""FAILED_PRECONDITION: a card or a server claims the node, and that is stronger."""
+ERROR_REASON_DELEGATION_NOT_FOUND: ErrorReason.ValueType  # 99
+"""NOT_FOUND: nobody has granted that."""
 ERROR_REASON_REVISION_NOT_FOUND: ErrorReason.ValueType  # 110
 """History and consumers.
 NOT_FOUND: no such revision, or no more.

@@ -45,6 +45,21 @@ class ManagementServiceStub:
                 request_serializer=cardea_dot_v1_dot_management__pb2.StartSessionRequest.SerializeToString,
                 response_deserializer=cardea_dot_v1_dot_management__pb2.StartSessionResponse.FromString,
                 _registered_method=True)
+        self.Report = channel.unary_unary(
+                '/cardea.v1.ManagementService/Report',
+                request_serializer=cardea_dot_v1_dot_management__pb2.ReportRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_management__pb2.ReportResponse.FromString,
+                _registered_method=True)
+        self.ListDelegations = channel.unary_unary(
+                '/cardea.v1.ManagementService/ListDelegations',
+                request_serializer=cardea_dot_v1_dot_management__pb2.ListDelegationsRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_management__pb2.ListDelegationsResponse.FromString,
+                _registered_method=True)
+        self.RevokeDelegation = channel.unary_unary(
+                '/cardea.v1.ManagementService/RevokeDelegation',
+                request_serializer=cardea_dot_v1_dot_management__pb2.RevokeDelegationRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_management__pb2.RevokeDelegationResponse.FromString,
+                _registered_method=True)
 
 
 class ManagementServiceServicer:
@@ -69,6 +84,37 @@ class ManagementServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Report(self, request, context):
+        """Report tells every operation of an authority on the tree with its result, newest
+        first: of a server, command by command, also those that were refused; of a local
+        program, every call that changed the tree or was refused by an ACL.
+        Who: callers with a row for management.report. Operations on nodes that the row does
+        not cover are left out. Effect: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDelegations(self, request, context):
+        """ListDelegations tells which authority has granted which other rights on which nodes.
+        Who: callers with a row for management.report; nodes that the row does not cover are
+        left out. Effect: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeDelegation(self, request, context):
+        """RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+        and all below it. An ACL that has no holder left is inherited.
+        Who: callers with a row for management.revoke on the node. Effect: one commit.
+        Idempotent by request_id.
+        Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ManagementServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +127,21 @@ def add_ManagementServiceServicer_to_server(servicer, server):
                     servicer.StartSession,
                     request_deserializer=cardea_dot_v1_dot_management__pb2.StartSessionRequest.FromString,
                     response_serializer=cardea_dot_v1_dot_management__pb2.StartSessionResponse.SerializeToString,
+            ),
+            'Report': grpc.unary_unary_rpc_method_handler(
+                    servicer.Report,
+                    request_deserializer=cardea_dot_v1_dot_management__pb2.ReportRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_management__pb2.ReportResponse.SerializeToString,
+            ),
+            'ListDelegations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDelegations,
+                    request_deserializer=cardea_dot_v1_dot_management__pb2.ListDelegationsRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_management__pb2.ListDelegationsResponse.SerializeToString,
+            ),
+            'RevokeDelegation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeDelegation,
+                    request_deserializer=cardea_dot_v1_dot_management__pb2.RevokeDelegationRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_management__pb2.RevokeDelegationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +199,87 @@ class ManagementService:
             '/cardea.v1.ManagementService/StartSession',
             cardea_dot_v1_dot_management__pb2.StartSessionRequest.SerializeToString,
             cardea_dot_v1_dot_management__pb2.StartSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Report(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ManagementService/Report',
+            cardea_dot_v1_dot_management__pb2.ReportRequest.SerializeToString,
+            cardea_dot_v1_dot_management__pb2.ReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDelegations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ManagementService/ListDelegations',
+            cardea_dot_v1_dot_management__pb2.ListDelegationsRequest.SerializeToString,
+            cardea_dot_v1_dot_management__pb2.ListDelegationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeDelegation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ManagementService/RevokeDelegation',
+            cardea_dot_v1_dot_management__pb2.RevokeDelegationRequest.SerializeToString,
+            cardea_dot_v1_dot_management__pb2.RevokeDelegationResponse.FromString,
             options,
             channel_credentials,
             insecure,

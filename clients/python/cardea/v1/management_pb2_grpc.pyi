@@ -43,6 +43,25 @@ class ManagementServiceStub:
     Who: callers with a row for management.start. Effect: idempotent by request_id.
     Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
     """
+    Report: _grpc.UnaryUnaryMultiCallable[_management_pb2.ReportRequest, _management_pb2.ReportResponse]
+    """Report tells every operation of an authority on the tree with its result, newest
+    first: of a server, command by command, also those that were refused; of a local
+    program, every call that changed the tree or was refused by an ACL.
+    Who: callers with a row for management.report. Operations on nodes that the row does
+    not cover are left out. Effect: none.
+    """
+    ListDelegations: _grpc.UnaryUnaryMultiCallable[_management_pb2.ListDelegationsRequest, _management_pb2.ListDelegationsResponse]
+    """ListDelegations tells which authority has granted which other rights on which nodes.
+    Who: callers with a row for management.report; nodes that the row does not cover are
+    left out. Effect: none.
+    """
+    RevokeDelegation: _grpc.UnaryUnaryMultiCallable[_management_pb2.RevokeDelegationRequest, _management_pb2.RevokeDelegationResponse]
+    """RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+    and all below it. An ACL that has no holder left is inherited.
+    Who: callers with a row for management.revoke on the node. Effect: one commit.
+    Idempotent by request_id.
+    Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
+    """
 
 @_typing.type_check_only
 class ManagementServiceAsyncStub(ManagementServiceStub):
@@ -58,6 +77,25 @@ class ManagementServiceAsyncStub(ManagementServiceStub):
     what it changes is installed and confirmed as in a provisioning.
     Who: callers with a row for management.start. Effect: idempotent by request_id.
     Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
+    """
+    Report: _aio.UnaryUnaryMultiCallable[_management_pb2.ReportRequest, _management_pb2.ReportResponse]  # type: ignore[assignment]
+    """Report tells every operation of an authority on the tree with its result, newest
+    first: of a server, command by command, also those that were refused; of a local
+    program, every call that changed the tree or was refused by an ACL.
+    Who: callers with a row for management.report. Operations on nodes that the row does
+    not cover are left out. Effect: none.
+    """
+    ListDelegations: _aio.UnaryUnaryMultiCallable[_management_pb2.ListDelegationsRequest, _management_pb2.ListDelegationsResponse]  # type: ignore[assignment]
+    """ListDelegations tells which authority has granted which other rights on which nodes.
+    Who: callers with a row for management.report; nodes that the row does not cover are
+    left out. Effect: none.
+    """
+    RevokeDelegation: _aio.UnaryUnaryMultiCallable[_management_pb2.RevokeDelegationRequest, _management_pb2.RevokeDelegationResponse]  # type: ignore[assignment]
+    """RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+    and all below it. An ACL that has no holder left is inherited.
+    Who: callers with a row for management.revoke on the node. Effect: one commit.
+    Idempotent by request_id.
+    Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
     """
 
 class ManagementServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -83,6 +121,43 @@ class ManagementServiceServicer(metaclass=_abc_1.ABCMeta):
         what it changes is installed and confirmed as in a provisioning.
         Who: callers with a row for management.start. Effect: idempotent by request_id.
         Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
+        """
+
+    @_abc_1.abstractmethod
+    def Report(
+        self,
+        request: _management_pb2.ReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_management_pb2.ReportResponse, _abc.Awaitable[_management_pb2.ReportResponse]]:
+        """Report tells every operation of an authority on the tree with its result, newest
+        first: of a server, command by command, also those that were refused; of a local
+        program, every call that changed the tree or was refused by an ACL.
+        Who: callers with a row for management.report. Operations on nodes that the row does
+        not cover are left out. Effect: none.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDelegations(
+        self,
+        request: _management_pb2.ListDelegationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_management_pb2.ListDelegationsResponse, _abc.Awaitable[_management_pb2.ListDelegationsResponse]]:
+        """ListDelegations tells which authority has granted which other rights on which nodes.
+        Who: callers with a row for management.report; nodes that the row does not cover are
+        left out. Effect: none.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeDelegation(
+        self,
+        request: _management_pb2.RevokeDelegationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_management_pb2.RevokeDelegationResponse, _abc.Awaitable[_management_pb2.RevokeDelegationResponse]]:
+        """RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+        and all below it. An ACL that has no holder left is inherited.
+        Who: callers with a row for management.revoke on the node. Effect: one commit.
+        Idempotent by request_id.
+        Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
         """
 
 def add_ManagementServiceServicer_to_server(servicer: ManagementServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x63\x61rdea/v1/tree.proto\x12\tcardea.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"9\n\x06Source\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.cardea.v1.SourceKind\x12\n\n\x02id\x18\x02 \x01(\t\"\xb6\x01\n\x04Node\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x10\n\x08interior\x18\x02 \x01(\x08\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\r\n\x05value\x18\x05 \x01(\x0c\x12\x0e\n\x06secret\x18\x06 \x01(\x08\x12!\n\x06source\x18\x07 \x01(\x0b\x32\x11.cardea.v1.Source\x12.\n\nclaimed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x0eGetNodeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"0\n\x0fGetNodeResponse\x12\x1d\n\x04node\x18\x01 \x01(\x0b\x32\x0f.cardea.v1.Node\" \n\x10ListNodesRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"E\n\x11ListNodesResponse\x12\x1e\n\x05nodes\x18\x01 \x03(\x0b\x32\x0f.cardea.v1.Node\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\"\n\x12\x45xplainNodeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"u\n\x13\x45xplainNodeResponse\x12\x1d\n\x04node\x18\x01 \x01(\x0b\x32\x0f.cardea.v1.Node\x12 \n\x06\x63laims\x18\x02 \x03(\x0b\x32\x10.cardea.v1.Claim\x12\x0b\n\x03\x61\x63l\x18\x03 \x01(\t\x12\x10\n\x08\x61\x63l_from\x18\x04 \x01(\t\"\xb3\x01\n\x05\x43laim\x12!\n\x06source\x18\x01 \x01(\x0b\x32\x11.cardea.v1.Source\x12.\n\nclaimed_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05value\x18\x03 \x01(\x0c\x12\x0e\n\x06secret\x18\x04 \x01(\x08\x12\x0e\n\x06\x61\x62sent\x18\x05 \x01(\x08\x12(\n\x07outcome\x18\x06 \x01(\x0e\x32\x17.cardea.v1.ClaimOutcome\"8\n\x10WatchTreeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x04\"\x83\x01\n\x11WatchTreeResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12+\n\x08snapshot\x18\x02 \x01(\x0b\x32\x17.cardea.v1.TreeSnapshotH\x00\x12%\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x14.cardea.v1.TreeDeltaH\x00\x42\x08\n\x06\x63hange\".\n\x0cTreeSnapshot\x12\x1e\n\x05nodes\x18\x01 \x03(\x0b\x32\x0f.cardea.v1.Node\">\n\tTreeDelta\x12 \n\x07\x63hanged\x18\x01 \x03(\x0b\x32\x0f.cardea.v1.Node\x12\x0f\n\x07removed\x18\x02 \x03(\t*o\n\nSourceKind\x12\x1b\n\x17SOURCE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12SOURCE_KIND_DEVICE\x10\x01\x12\x14\n\x10SOURCE_KIND_CARD\x10\x02\x12\x16\n\x12SOURCE_KIND_SERVER\x10\x03*\x9c\x01\n\x0c\x43laimOutcome\x12\x1d\n\x19\x43LAIM_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43LAIM_OUTCOME_WINS\x10\x01\x12\"\n\x1e\x43LAIM_OUTCOME_LOWER_PRECEDENCE\x10\x02\x12\x17\n\x13\x43LAIM_OUTCOME_OLDER\x10\x03\x12\x18\n\x14\x43LAIM_OUTCOME_HIDDEN\x10\x04\x32\xaf\x02\n\x0bTreeService\x12@\n\x07GetNode\x12\x19.cardea.v1.GetNodeRequest\x1a\x1a.cardea.v1.GetNodeResponse\x12\x46\n\tListNodes\x12\x1b.cardea.v1.ListNodesRequest\x1a\x1c.cardea.v1.ListNodesResponse\x12L\n\x0b\x45xplainNode\x12\x1d.cardea.v1.ExplainNodeRequest\x1a\x1e.cardea.v1.ExplainNodeResponse\x12H\n\tWatchTree\x12\x1b.cardea.v1.WatchTreeRequest\x1a\x1c.cardea.v1.WatchTreeResponse0\x01\x42>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x63\x61rdea/v1/tree.proto\x12\tcardea.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"9\n\x06Source\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.cardea.v1.SourceKind\x12\n\n\x02id\x18\x02 \x01(\t\"\xb6\x01\n\x04Node\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x10\n\x08interior\x18\x02 \x01(\x08\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\r\n\x05value\x18\x05 \x01(\x0c\x12\x0e\n\x06secret\x18\x06 \x01(\x08\x12!\n\x06source\x18\x07 \x01(\x0b\x32\x11.cardea.v1.Source\x12.\n\nclaimed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1e\n\x0eGetNodeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"0\n\x0fGetNodeResponse\x12\x1d\n\x04node\x18\x01 \x01(\x0b\x32\x0f.cardea.v1.Node\" \n\x10ListNodesRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"E\n\x11ListNodesResponse\x12\x1e\n\x05nodes\x18\x01 \x03(\x0b\x32\x0f.cardea.v1.Node\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\"\n\x12\x45xplainNodeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"u\n\x13\x45xplainNodeResponse\x12\x1d\n\x04node\x18\x01 \x01(\x0b\x32\x0f.cardea.v1.Node\x12 \n\x06\x63laims\x18\x02 \x03(\x0b\x32\x10.cardea.v1.Claim\x12\x0b\n\x03\x61\x63l\x18\x03 \x01(\t\x12\x10\n\x08\x61\x63l_from\x18\x04 \x01(\t\"\xb3\x01\n\x05\x43laim\x12!\n\x06source\x18\x01 \x01(\x0b\x32\x11.cardea.v1.Source\x12.\n\nclaimed_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05value\x18\x03 \x01(\x0c\x12\x0e\n\x06secret\x18\x04 \x01(\x08\x12\x0e\n\x06\x61\x62sent\x18\x05 \x01(\x08\x12(\n\x07outcome\x18\x06 \x01(\x0e\x32\x17.cardea.v1.ClaimOutcome\"8\n\x10WatchTreeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x04\"\x83\x01\n\x11WatchTreeResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12+\n\x08snapshot\x18\x02 \x01(\x0b\x32\x17.cardea.v1.TreeSnapshotH\x00\x12%\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x14.cardea.v1.TreeDeltaH\x00\x42\x08\n\x06\x63hange\".\n\x0cTreeSnapshot\x12\x1e\n\x05nodes\x18\x01 \x03(\x0b\x32\x0f.cardea.v1.Node\">\n\tTreeDelta\x12 \n\x07\x63hanged\x18\x01 \x03(\x0b\x32\x0f.cardea.v1.Node\x12\x0f\n\x07removed\x18\x02 \x03(\t\"c\n\x12ReplaceNodeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"X\n\x13ReplaceNodeResponse\x12\x1d\n\x04node\x18\x01 \x01(\x0b\x32\x0f.cardea.v1.Node\x12\x10\n\x08in_force\x18\x02 \x01(\x08\x12\x10\n\x08revision\x18\x03 \x01(\x04\"5\n\x11\x44\x65leteNodeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"&\n\x12\x44\x65leteNodeResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\"!\n\x11GetNodeAclRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"5\n\x12GetNodeAclResponse\x12\x1f\n\x03\x61\x63l\x18\x01 \x01(\x0b\x32\x12.cardea.v1.NodeAcl\"B\n\x11SetNodeAclRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x63l\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"G\n\x12SetNodeAclResponse\x12\x1f\n\x03\x61\x63l\x18\x01 \x01(\x0b\x32\x12.cardea.v1.NodeAcl\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x89\x01\n\x07NodeAcl\x12\x0b\n\x03own\x18\x01 \x01(\t\x12\x10\n\x08in_force\x18\x02 \x01(\t\x12\x0c\n\x04\x66rom\x18\x03 \x01(\t\x12#\n\x08given_by\x18\x04 \x01(\x0b\x32\x11.cardea.v1.Source\x12,\n\x08given_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x11\x45xportTreeRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\'\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x17.cardea.v1.ExportFormat\"\"\n\x12\x45xportTreeResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x14\n\x12ListSourcesRequest\"O\n\x13ListSourcesResponse\x12&\n\x07sources\x18\x01 \x03(\x0b\x32\x15.cardea.v1.SourceInfo\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x96\x01\n\nSourceInfo\x12!\n\x06source\x18\x01 \x01(\x0b\x32\x11.cardea.v1.Source\x12\x0e\n\x06\x63laims\x18\x02 \x01(\r\x12\x10\n\x08in_force\x18\x03 \x01(\r\x12\x13\n\x0bvalue_bytes\x18\x04 \x01(\x04\x12.\n\nclaimed_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*o\n\nSourceKind\x12\x1b\n\x17SOURCE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12SOURCE_KIND_DEVICE\x10\x01\x12\x14\n\x10SOURCE_KIND_CARD\x10\x02\x12\x16\n\x12SOURCE_KIND_SERVER\x10\x03*\x9c\x01\n\x0c\x43laimOutcome\x12\x1d\n\x19\x43LAIM_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43LAIM_OUTCOME_WINS\x10\x01\x12\"\n\x1e\x43LAIM_OUTCOME_LOWER_PRECEDENCE\x10\x02\x12\x17\n\x13\x43LAIM_OUTCOME_OLDER\x10\x03\x12\x18\n\x14\x43LAIM_OUTCOME_HIDDEN\x10\x04*\x7f\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45XPORT_FORMAT_TNDS_XML\x10\x01\x12\x1c\n\x18\x45XPORT_FORMAT_TNDS_WBXML\x10\x02\x12\x16\n\x12\x45XPORT_FORMAT_JSON\x10\x03\x32\xf9\x05\n\x0bTreeService\x12@\n\x07GetNode\x12\x19.cardea.v1.GetNodeRequest\x1a\x1a.cardea.v1.GetNodeResponse\x12\x46\n\tListNodes\x12\x1b.cardea.v1.ListNodesRequest\x1a\x1c.cardea.v1.ListNodesResponse\x12L\n\x0b\x45xplainNode\x12\x1d.cardea.v1.ExplainNodeRequest\x1a\x1e.cardea.v1.ExplainNodeResponse\x12H\n\tWatchTree\x12\x1b.cardea.v1.WatchTreeRequest\x1a\x1c.cardea.v1.WatchTreeResponse0\x01\x12L\n\x0bReplaceNode\x12\x1d.cardea.v1.ReplaceNodeRequest\x1a\x1e.cardea.v1.ReplaceNodeResponse\x12I\n\nDeleteNode\x12\x1c.cardea.v1.DeleteNodeRequest\x1a\x1d.cardea.v1.DeleteNodeResponse\x12I\n\nGetNodeAcl\x12\x1c.cardea.v1.GetNodeAclRequest\x1a\x1d.cardea.v1.GetNodeAclResponse\x12I\n\nSetNodeAcl\x12\x1c.cardea.v1.SetNodeAclRequest\x1a\x1d.cardea.v1.SetNodeAclResponse\x12K\n\nExportTree\x12\x1c.cardea.v1.ExportTreeRequest\x1a\x1d.cardea.v1.ExportTreeResponse0\x01\x12L\n\x0bListSources\x12\x1d.cardea.v1.ListSourcesRequest\x1a\x1e.cardea.v1.ListSourcesResponseB>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cardea.v1.tree_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rorg.cardea.v1P\001Z+cardea.example/clients/go/cardeav1;cardeav1'
-  _globals['_SOURCEKIND']._serialized_start=1140
-  _globals['_SOURCEKIND']._serialized_end=1251
-  _globals['_CLAIMOUTCOME']._serialized_start=1254
-  _globals['_CLAIMOUTCOME']._serialized_end=1410
+  _globals['_SOURCEKIND']._serialized_start=2165
+  _globals['_SOURCEKIND']._serialized_end=2276
+  _globals['_CLAIMOUTCOME']._serialized_start=2279
+  _globals['_CLAIMOUTCOME']._serialized_end=2435
+  _globals['_EXPORTFORMAT']._serialized_start=2437
+  _globals['_EXPORTFORMAT']._serialized_end=2564
   _globals['_SOURCE']._serialized_start=68
   _globals['_SOURCE']._serialized_end=125
   _globals['_NODE']._serialized_start=128
@@ -63,6 +65,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TREESNAPSHOT']._serialized_end=1074
   _globals['_TREEDELTA']._serialized_start=1076
   _globals['_TREEDELTA']._serialized_end=1138
-  _globals['_TREESERVICE']._serialized_start=1413
-  _globals['_TREESERVICE']._serialized_end=1716
+  _globals['_REPLACENODEREQUEST']._serialized_start=1140
+  _globals['_REPLACENODEREQUEST']._serialized_end=1239
+  _globals['_REPLACENODERESPONSE']._serialized_start=1241
+  _globals['_REPLACENODERESPONSE']._serialized_end=1329
+  _globals['_DELETENODEREQUEST']._serialized_start=1331
+  _globals['_DELETENODEREQUEST']._serialized_end=1384
+  _globals['_DELETENODERESPONSE']._serialized_start=1386
+  _globals['_DELETENODERESPONSE']._serialized_end=1424
+  _globals['_GETNODEACLREQUEST']._serialized_start=1426
+  _globals['_GETNODEACLREQUEST']._serialized_end=1459
+  _globals['_GETNODEACLRESPONSE']._serialized_start=1461
+  _globals['_GETNODEACLRESPONSE']._serialized_end=1514
+  _globals['_SETNODEACLREQUEST']._serialized_start=1516
+  _globals['_SETNODEACLREQUEST']._serialized_end=1582
+  _globals['_SETNODEACLRESPONSE']._serialized_start=1584
+  _globals['_SETNODEACLRESPONSE']._serialized_end=1655
+  _globals['_NODEACL']._serialized_start=1658
+  _globals['_NODEACL']._serialized_end=1795
+  _globals['_EXPORTTREEREQUEST']._serialized_start=1797
+  _globals['_EXPORTTREEREQUEST']._serialized_end=1871
+  _globals['_EXPORTTREERESPONSE']._serialized_start=1873
+  _globals['_EXPORTTREERESPONSE']._serialized_end=1907
+  _globals['_LISTSOURCESREQUEST']._serialized_start=1909
+  _globals['_LISTSOURCESREQUEST']._serialized_end=1929
+  _globals['_LISTSOURCESRESPONSE']._serialized_start=1931
+  _globals['_LISTSOURCESRESPONSE']._serialized_end=2010
+  _globals['_SOURCEINFO']._serialized_start=2013
+  _globals['_SOURCEINFO']._serialized_end=2163
+  _globals['_TREESERVICE']._serialized_start=2567
+  _globals['_TREESERVICE']._serialized_end=3328
 # @@protoc_insertion_point(module_scope)

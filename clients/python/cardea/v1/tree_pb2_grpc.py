@@ -57,6 +57,36 @@ class TreeServiceStub:
                 request_serializer=cardea_dot_v1_dot_tree__pb2.WatchTreeRequest.SerializeToString,
                 response_deserializer=cardea_dot_v1_dot_tree__pb2.WatchTreeResponse.FromString,
                 _registered_method=True)
+        self.ReplaceNode = channel.unary_unary(
+                '/cardea.v1.TreeService/ReplaceNode',
+                request_serializer=cardea_dot_v1_dot_tree__pb2.ReplaceNodeRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_tree__pb2.ReplaceNodeResponse.FromString,
+                _registered_method=True)
+        self.DeleteNode = channel.unary_unary(
+                '/cardea.v1.TreeService/DeleteNode',
+                request_serializer=cardea_dot_v1_dot_tree__pb2.DeleteNodeRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_tree__pb2.DeleteNodeResponse.FromString,
+                _registered_method=True)
+        self.GetNodeAcl = channel.unary_unary(
+                '/cardea.v1.TreeService/GetNodeAcl',
+                request_serializer=cardea_dot_v1_dot_tree__pb2.GetNodeAclRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_tree__pb2.GetNodeAclResponse.FromString,
+                _registered_method=True)
+        self.SetNodeAcl = channel.unary_unary(
+                '/cardea.v1.TreeService/SetNodeAcl',
+                request_serializer=cardea_dot_v1_dot_tree__pb2.SetNodeAclRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_tree__pb2.SetNodeAclResponse.FromString,
+                _registered_method=True)
+        self.ExportTree = channel.unary_stream(
+                '/cardea.v1.TreeService/ExportTree',
+                request_serializer=cardea_dot_v1_dot_tree__pb2.ExportTreeRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_tree__pb2.ExportTreeResponse.FromString,
+                _registered_method=True)
+        self.ListSources = channel.unary_unary(
+                '/cardea.v1.TreeService/ListSources',
+                request_serializer=cardea_dot_v1_dot_tree__pb2.ListSourcesRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_tree__pb2.ListSourcesResponse.FromString,
+                _registered_method=True)
 
 
 class TreeServiceServicer:
@@ -99,6 +129,71 @@ class TreeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReplaceNode(self, request, context):
+        """ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+        The caller is an authority of its own, "local:uid-1000" or as its row of the access
+        policy names it. What it claims is of the device's precedence: a card or a server may
+        say otherwise, then or later.
+        Who: callers with a row for tree.write on the node, where the ACL in force gives their
+        authority Replace, or Add on the nearest parent that there is.
+        Effect: one commit, or none if the caller claims the same already. Idempotent by
+        request_id.
+        Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+        STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteNode(self, request, context):
+        """DeleteNode takes a node out of the tree, with all below it.
+        Who: callers with a row for tree.write on the node and all below it, where the ACLs
+        in force give their authority Delete on each.
+        Effect: one commit. Idempotent by request_id.
+        Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+        STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetNodeAcl(self, request, context):
+        """GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+        Who, errors: as GetNode.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetNodeAcl(self, request, context):
+        """SetNodeAcl gives a node an ACL, or lets it inherit again.
+        Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+        authority Replace on the parent or, for an interior node, on the node itself.
+        Effect: one commit. Idempotent by request_id.
+        Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+        NODE_OVERRULED, STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportTree(self, request, context):
+        """ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+        Nodes that the caller may not read, and secret ones, are left out.
+        Who, errors: as GetNode.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSources(self, request, context):
+        """ListSources returns who claims nodes of the tree, the strongest first.
+        Who: callers with a row for tree.read on the root. Effect: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TreeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -121,6 +216,36 @@ def add_TreeServiceServicer_to_server(servicer, server):
                     servicer.WatchTree,
                     request_deserializer=cardea_dot_v1_dot_tree__pb2.WatchTreeRequest.FromString,
                     response_serializer=cardea_dot_v1_dot_tree__pb2.WatchTreeResponse.SerializeToString,
+            ),
+            'ReplaceNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplaceNode,
+                    request_deserializer=cardea_dot_v1_dot_tree__pb2.ReplaceNodeRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_tree__pb2.ReplaceNodeResponse.SerializeToString,
+            ),
+            'DeleteNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteNode,
+                    request_deserializer=cardea_dot_v1_dot_tree__pb2.DeleteNodeRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_tree__pb2.DeleteNodeResponse.SerializeToString,
+            ),
+            'GetNodeAcl': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNodeAcl,
+                    request_deserializer=cardea_dot_v1_dot_tree__pb2.GetNodeAclRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_tree__pb2.GetNodeAclResponse.SerializeToString,
+            ),
+            'SetNodeAcl': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetNodeAcl,
+                    request_deserializer=cardea_dot_v1_dot_tree__pb2.SetNodeAclRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_tree__pb2.SetNodeAclResponse.SerializeToString,
+            ),
+            'ExportTree': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportTree,
+                    request_deserializer=cardea_dot_v1_dot_tree__pb2.ExportTreeRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_tree__pb2.ExportTreeResponse.SerializeToString,
+            ),
+            'ListSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSources,
+                    request_deserializer=cardea_dot_v1_dot_tree__pb2.ListSourcesRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_tree__pb2.ListSourcesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -234,6 +359,168 @@ class TreeService:
             '/cardea.v1.TreeService/WatchTree',
             cardea_dot_v1_dot_tree__pb2.WatchTreeRequest.SerializeToString,
             cardea_dot_v1_dot_tree__pb2.WatchTreeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplaceNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.TreeService/ReplaceNode',
+            cardea_dot_v1_dot_tree__pb2.ReplaceNodeRequest.SerializeToString,
+            cardea_dot_v1_dot_tree__pb2.ReplaceNodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.TreeService/DeleteNode',
+            cardea_dot_v1_dot_tree__pb2.DeleteNodeRequest.SerializeToString,
+            cardea_dot_v1_dot_tree__pb2.DeleteNodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNodeAcl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.TreeService/GetNodeAcl',
+            cardea_dot_v1_dot_tree__pb2.GetNodeAclRequest.SerializeToString,
+            cardea_dot_v1_dot_tree__pb2.GetNodeAclResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetNodeAcl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.TreeService/SetNodeAcl',
+            cardea_dot_v1_dot_tree__pb2.SetNodeAclRequest.SerializeToString,
+            cardea_dot_v1_dot_tree__pb2.SetNodeAclResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportTree(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/cardea.v1.TreeService/ExportTree',
+            cardea_dot_v1_dot_tree__pb2.ExportTreeRequest.SerializeToString,
+            cardea_dot_v1_dot_tree__pb2.ExportTreeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.TreeService/ListSources',
+            cardea_dot_v1_dot_tree__pb2.ListSourcesRequest.SerializeToString,
+            cardea_dot_v1_dot_tree__pb2.ListSourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

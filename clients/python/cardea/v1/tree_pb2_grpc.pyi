@@ -54,6 +54,47 @@ class TreeServiceStub:
     Resume and EVENTS_GONE as in ReaderService.WatchReaders.
     Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
     """
+    ReplaceNode: _grpc.UnaryUnaryMultiCallable[_tree_pb2.ReplaceNodeRequest, _tree_pb2.ReplaceNodeResponse]
+    """ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+    The caller is an authority of its own, "local:uid-1000" or as its row of the access
+    policy names it. What it claims is of the device's precedence: a card or a server may
+    say otherwise, then or later.
+    Who: callers with a row for tree.write on the node, where the ACL in force gives their
+    authority Replace, or Add on the nearest parent that there is.
+    Effect: one commit, or none if the caller claims the same already. Idempotent by
+    request_id.
+    Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+    STORE_UNAVAILABLE.
+    """
+    DeleteNode: _grpc.UnaryUnaryMultiCallable[_tree_pb2.DeleteNodeRequest, _tree_pb2.DeleteNodeResponse]
+    """DeleteNode takes a node out of the tree, with all below it.
+    Who: callers with a row for tree.write on the node and all below it, where the ACLs
+    in force give their authority Delete on each.
+    Effect: one commit. Idempotent by request_id.
+    Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+    STORE_UNAVAILABLE.
+    """
+    GetNodeAcl: _grpc.UnaryUnaryMultiCallable[_tree_pb2.GetNodeAclRequest, _tree_pb2.GetNodeAclResponse]
+    """GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+    Who, errors: as GetNode.
+    """
+    SetNodeAcl: _grpc.UnaryUnaryMultiCallable[_tree_pb2.SetNodeAclRequest, _tree_pb2.SetNodeAclResponse]
+    """SetNodeAcl gives a node an ACL, or lets it inherit again.
+    Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+    authority Replace on the parent or, for an interior node, on the node itself.
+    Effect: one commit. Idempotent by request_id.
+    Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+    NODE_OVERRULED, STORE_UNAVAILABLE.
+    """
+    ExportTree: _grpc.UnaryStreamMultiCallable[_tree_pb2.ExportTreeRequest, _tree_pb2.ExportTreeResponse]
+    """ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+    Nodes that the caller may not read, and secret ones, are left out.
+    Who, errors: as GetNode.
+    """
+    ListSources: _grpc.UnaryUnaryMultiCallable[_tree_pb2.ListSourcesRequest, _tree_pb2.ListSourcesResponse]
+    """ListSources returns who claims nodes of the tree, the strongest first.
+    Who: callers with a row for tree.read on the root. Effect: none.
+    """
 
 @_typing.type_check_only
 class TreeServiceAsyncStub(TreeServiceStub):
@@ -80,6 +121,47 @@ class TreeServiceAsyncStub(TreeServiceStub):
     """WatchTree sends the nodes below a path, then each committed change.
     Resume and EVENTS_GONE as in ReaderService.WatchReaders.
     Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
+    """
+    ReplaceNode: _aio.UnaryUnaryMultiCallable[_tree_pb2.ReplaceNodeRequest, _tree_pb2.ReplaceNodeResponse]  # type: ignore[assignment]
+    """ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+    The caller is an authority of its own, "local:uid-1000" or as its row of the access
+    policy names it. What it claims is of the device's precedence: a card or a server may
+    say otherwise, then or later.
+    Who: callers with a row for tree.write on the node, where the ACL in force gives their
+    authority Replace, or Add on the nearest parent that there is.
+    Effect: one commit, or none if the caller claims the same already. Idempotent by
+    request_id.
+    Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+    STORE_UNAVAILABLE.
+    """
+    DeleteNode: _aio.UnaryUnaryMultiCallable[_tree_pb2.DeleteNodeRequest, _tree_pb2.DeleteNodeResponse]  # type: ignore[assignment]
+    """DeleteNode takes a node out of the tree, with all below it.
+    Who: callers with a row for tree.write on the node and all below it, where the ACLs
+    in force give their authority Delete on each.
+    Effect: one commit. Idempotent by request_id.
+    Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+    STORE_UNAVAILABLE.
+    """
+    GetNodeAcl: _aio.UnaryUnaryMultiCallable[_tree_pb2.GetNodeAclRequest, _tree_pb2.GetNodeAclResponse]  # type: ignore[assignment]
+    """GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+    Who, errors: as GetNode.
+    """
+    SetNodeAcl: _aio.UnaryUnaryMultiCallable[_tree_pb2.SetNodeAclRequest, _tree_pb2.SetNodeAclResponse]  # type: ignore[assignment]
+    """SetNodeAcl gives a node an ACL, or lets it inherit again.
+    Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+    authority Replace on the parent or, for an interior node, on the node itself.
+    Effect: one commit. Idempotent by request_id.
+    Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+    NODE_OVERRULED, STORE_UNAVAILABLE.
+    """
+    ExportTree: _aio.UnaryStreamMultiCallable[_tree_pb2.ExportTreeRequest, _tree_pb2.ExportTreeResponse]  # type: ignore[assignment]
+    """ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+    Nodes that the caller may not read, and secret ones, are left out.
+    Who, errors: as GetNode.
+    """
+    ListSources: _aio.UnaryUnaryMultiCallable[_tree_pb2.ListSourcesRequest, _tree_pb2.ListSourcesResponse]  # type: ignore[assignment]
+    """ListSources returns who claims nodes of the tree, the strongest first.
+    Who: callers with a row for tree.read on the root. Effect: none.
     """
 
 class TreeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -128,6 +210,83 @@ class TreeServiceServicer(metaclass=_abc_1.ABCMeta):
         """WatchTree sends the nodes below a path, then each committed change.
         Resume and EVENTS_GONE as in ReaderService.WatchReaders.
         Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
+        """
+
+    @_abc_1.abstractmethod
+    def ReplaceNode(
+        self,
+        request: _tree_pb2.ReplaceNodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tree_pb2.ReplaceNodeResponse, _abc.Awaitable[_tree_pb2.ReplaceNodeResponse]]:
+        """ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+        The caller is an authority of its own, "local:uid-1000" or as its row of the access
+        policy names it. What it claims is of the device's precedence: a card or a server may
+        say otherwise, then or later.
+        Who: callers with a row for tree.write on the node, where the ACL in force gives their
+        authority Replace, or Add on the nearest parent that there is.
+        Effect: one commit, or none if the caller claims the same already. Idempotent by
+        request_id.
+        Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+        STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteNode(
+        self,
+        request: _tree_pb2.DeleteNodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tree_pb2.DeleteNodeResponse, _abc.Awaitable[_tree_pb2.DeleteNodeResponse]]:
+        """DeleteNode takes a node out of the tree, with all below it.
+        Who: callers with a row for tree.write on the node and all below it, where the ACLs
+        in force give their authority Delete on each.
+        Effect: one commit. Idempotent by request_id.
+        Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+        STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def GetNodeAcl(
+        self,
+        request: _tree_pb2.GetNodeAclRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tree_pb2.GetNodeAclResponse, _abc.Awaitable[_tree_pb2.GetNodeAclResponse]]:
+        """GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+        Who, errors: as GetNode.
+        """
+
+    @_abc_1.abstractmethod
+    def SetNodeAcl(
+        self,
+        request: _tree_pb2.SetNodeAclRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tree_pb2.SetNodeAclResponse, _abc.Awaitable[_tree_pb2.SetNodeAclResponse]]:
+        """SetNodeAcl gives a node an ACL, or lets it inherit again.
+        Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+        authority Replace on the parent or, for an interior node, on the node itself.
+        Effect: one commit. Idempotent by request_id.
+        Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+        NODE_OVERRULED, STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportTree(
+        self,
+        request: _tree_pb2.ExportTreeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_tree_pb2.ExportTreeResponse], _abc.AsyncIterator[_tree_pb2.ExportTreeResponse]]:
+        """ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+        Nodes that the caller may not read, and secret ones, are left out.
+        Who, errors: as GetNode.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSources(
+        self,
+        request: _tree_pb2.ListSourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tree_pb2.ListSourcesResponse, _abc.Awaitable[_tree_pb2.ListSourcesResponse]]:
+        """ListSources returns who claims nodes of the tree, the strongest first.
+        Who: callers with a row for tree.read on the root. Effect: none.
         """
 
 def add_TreeServiceServicer_to_server(servicer: TreeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

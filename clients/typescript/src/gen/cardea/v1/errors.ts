@@ -126,6 +126,27 @@ export enum ErrorReason {
   /** ERROR_REASON_STORE_UNAVAILABLE - UNAVAILABLE: the store cannot be read or written. */
   ERROR_REASON_STORE_UNAVAILABLE = 93,
   /**
+   * ERROR_REASON_NODE_FORBIDDEN - PERMISSION_DENIED: the node's ACL does not give the caller's authority this right;
+   * metadata has node and status.
+   */
+  ERROR_REASON_NODE_FORBIDDEN = 94,
+  /**
+   * ERROR_REASON_NODE_READ_ONLY - FAILED_PRECONDITION: the node is permanent, has to be there, or does not take this
+   * operation from anybody.
+   */
+  ERROR_REASON_NODE_READ_ONLY = 95,
+  /**
+   * ERROR_REASON_VALUE_INVALID - INVALID_ARGUMENT: the value is not what its format says or its description wants, or
+   * is too large; or the ACL is malformed.
+   */
+  ERROR_REASON_VALUE_INVALID = 96,
+  /** ERROR_REASON_TREE_FULL - RESOURCE_EXHAUSTED: the authority's share of the tree is used up. */
+  ERROR_REASON_TREE_FULL = 97,
+  /** ERROR_REASON_NODE_OVERRULED - FAILED_PRECONDITION: a card or a server claims the node, and that is stronger. */
+  ERROR_REASON_NODE_OVERRULED = 98,
+  /** ERROR_REASON_DELEGATION_NOT_FOUND - NOT_FOUND: nobody has granted that. */
+  ERROR_REASON_DELEGATION_NOT_FOUND = 99,
+  /**
    * ERROR_REASON_REVISION_NOT_FOUND - History and consumers.
    * NOT_FOUND: no such revision, or no more.
    */
@@ -277,6 +298,24 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 93:
     case "ERROR_REASON_STORE_UNAVAILABLE":
       return ErrorReason.ERROR_REASON_STORE_UNAVAILABLE;
+    case 94:
+    case "ERROR_REASON_NODE_FORBIDDEN":
+      return ErrorReason.ERROR_REASON_NODE_FORBIDDEN;
+    case 95:
+    case "ERROR_REASON_NODE_READ_ONLY":
+      return ErrorReason.ERROR_REASON_NODE_READ_ONLY;
+    case 96:
+    case "ERROR_REASON_VALUE_INVALID":
+      return ErrorReason.ERROR_REASON_VALUE_INVALID;
+    case 97:
+    case "ERROR_REASON_TREE_FULL":
+      return ErrorReason.ERROR_REASON_TREE_FULL;
+    case 98:
+    case "ERROR_REASON_NODE_OVERRULED":
+      return ErrorReason.ERROR_REASON_NODE_OVERRULED;
+    case 99:
+    case "ERROR_REASON_DELEGATION_NOT_FOUND":
+      return ErrorReason.ERROR_REASON_DELEGATION_NOT_FOUND;
     case 110:
     case "ERROR_REASON_REVISION_NOT_FOUND":
       return ErrorReason.ERROR_REASON_REVISION_NOT_FOUND;
@@ -382,6 +421,18 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_EVENTS_GONE";
     case ErrorReason.ERROR_REASON_STORE_UNAVAILABLE:
       return "ERROR_REASON_STORE_UNAVAILABLE";
+    case ErrorReason.ERROR_REASON_NODE_FORBIDDEN:
+      return "ERROR_REASON_NODE_FORBIDDEN";
+    case ErrorReason.ERROR_REASON_NODE_READ_ONLY:
+      return "ERROR_REASON_NODE_READ_ONLY";
+    case ErrorReason.ERROR_REASON_VALUE_INVALID:
+      return "ERROR_REASON_VALUE_INVALID";
+    case ErrorReason.ERROR_REASON_TREE_FULL:
+      return "ERROR_REASON_TREE_FULL";
+    case ErrorReason.ERROR_REASON_NODE_OVERRULED:
+      return "ERROR_REASON_NODE_OVERRULED";
+    case ErrorReason.ERROR_REASON_DELEGATION_NOT_FOUND:
+      return "ERROR_REASON_DELEGATION_NOT_FOUND";
     case ErrorReason.ERROR_REASON_REVISION_NOT_FOUND:
       return "ERROR_REASON_REVISION_NOT_FOUND";
     case ErrorReason.ERROR_REASON_RENDERING_FAILED:

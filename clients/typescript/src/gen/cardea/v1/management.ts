@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Source } from "./tree.js";
 
 export interface Account {
   /** The server's identifier. */
@@ -59,6 +60,80 @@ export interface StartSessionResponse {
   cardFilesUpdated: number;
   /** The server has acknowledged the confirmation. */
   confirmed: boolean;
+}
+
+export interface ReportRequest {
+  /** A ServerID or "local:uid-1000"; "": of all. */
+  authority: string;
+  /** At most so many; 0: 100. At most 1000. */
+  limit: number;
+  /** Only those before this one: next of the answer had before. */
+  before: bigint;
+}
+
+export interface ReportResponse {
+  operations: Operation[];
+  /** Where to go on, as before; 0: there are no earlier ones. */
+  next: bigint;
+}
+
+export interface Operation {
+  /** Later operations have greater ones. */
+  id: bigint;
+  authority: string;
+  /** DM session identifier; of a local program the id of its call. */
+  session: string;
+  /** When the session ended. */
+  at:
+    | Date
+    | undefined;
+  /** Add, Atomic, Copy, Delete, Exec, Get, Replace, Sequence, … */
+  verb: string;
+  /** The target as it was given, perhaps with ?prop= or ?list=. */
+  path: string;
+  /** DM status: 200 done, 404 no such node, 425 no right, … */
+  status: number;
+  success: boolean;
+  /** How the authority had proved who it is: md5, hmac, transport, … or "local". */
+  trust: string;
+}
+
+export interface ListDelegationsRequest {
+  /** Only those that this authority granted, or was granted; "": all. */
+  grantor: string;
+  grantee: string;
+}
+
+export interface ListDelegationsResponse {
+  delegations: Delegation[];
+}
+
+export interface Delegation {
+  /** Who gave the ACL. */
+  grantor:
+    | Source
+    | undefined;
+  /** "*" for everybody. */
+  grantee: string;
+  path: string;
+  /** Add, Delete, Exec, Get, Replace. */
+  verbs: string[];
+  grantedAt: Date | undefined;
+}
+
+export interface RevokeDelegationRequest {
+  grantee: string;
+  /** "": whoever granted it. */
+  grantor: string;
+  /** "" or "." for the whole tree. */
+  path: string;
+  requestId: string;
+}
+
+export interface RevokeDelegationResponse {
+  /** What is revoked. */
+  delegations: Delegation[];
+  revision: bigint;
 }
 
 function createBaseAccount(): Account {
@@ -630,6 +705,916 @@ export const StartSessionResponse: MessageFns<StartSessionResponse> = {
   },
 };
 
+function createBaseReportRequest(): ReportRequest {
+  return { authority: "", limit: 0, before: 0n };
+}
+
+export const ReportRequest: MessageFns<ReportRequest> = {
+  encode(message: ReportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.authority !== "") {
+      writer.uint32(10).string(message.authority);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    if (message.before !== 0n) {
+      if (BigInt.asUintN(64, message.before) !== message.before) {
+        throw new globalThis.Error("value provided for field message.before of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.before);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authority = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.before = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportRequest {
+    return {
+      authority: isSet(object.authority) ? globalThis.String(object.authority) : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      before: isSet(object.before) ? BigInt(object.before) : 0n,
+    };
+  },
+
+  toJSON(message: ReportRequest): unknown {
+    const obj: any = {};
+    if (message.authority !== "") {
+      obj.authority = message.authority;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.before !== 0n) {
+      obj.before = message.before.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportRequest>, I>>(base?: I): ReportRequest {
+    return ReportRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportRequest>, I>>(object: I): ReportRequest {
+    const message = createBaseReportRequest();
+    message.authority = object.authority ?? "";
+    message.limit = object.limit ?? 0;
+    message.before = (object.before !== undefined && object.before !== null) ? BigInt(object.before) : 0n;
+    return message;
+  },
+};
+
+function createBaseReportResponse(): ReportResponse {
+  return { operations: [], next: 0n };
+}
+
+export const ReportResponse: MessageFns<ReportResponse> = {
+  encode(message: ReportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.operations) {
+      Operation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next !== 0n) {
+      if (BigInt.asUintN(64, message.next) !== message.next) {
+        throw new globalThis.Error("value provided for field message.next of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.next);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.operations.push(Operation.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportResponse {
+    return {
+      operations: globalThis.Array.isArray(object?.operations)
+        ? object.operations.map((e: any) => Operation.fromJSON(e))
+        : [],
+      next: isSet(object.next) ? BigInt(object.next) : 0n,
+    };
+  },
+
+  toJSON(message: ReportResponse): unknown {
+    const obj: any = {};
+    if (message.operations?.length) {
+      obj.operations = message.operations.map((e) => Operation.toJSON(e));
+    }
+    if (message.next !== 0n) {
+      obj.next = message.next.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportResponse>, I>>(base?: I): ReportResponse {
+    return ReportResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportResponse>, I>>(object: I): ReportResponse {
+    const message = createBaseReportResponse();
+    message.operations = object.operations?.map((e) => Operation.fromPartial(e)) || [];
+    message.next = (object.next !== undefined && object.next !== null) ? BigInt(object.next) : 0n;
+    return message;
+  },
+};
+
+function createBaseOperation(): Operation {
+  return {
+    id: 0n,
+    authority: "",
+    session: "",
+    at: undefined,
+    verb: "",
+    path: "",
+    status: 0,
+    success: false,
+    trust: "",
+  };
+}
+
+export const Operation: MessageFns<Operation> = {
+  encode(message: Operation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.authority !== "") {
+      writer.uint32(18).string(message.authority);
+    }
+    if (message.session !== "") {
+      writer.uint32(26).string(message.session);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(34).fork()).join();
+    }
+    if (message.verb !== "") {
+      writer.uint32(42).string(message.verb);
+    }
+    if (message.path !== "") {
+      writer.uint32(50).string(message.path);
+    }
+    if (message.status !== 0) {
+      writer.uint32(56).uint32(message.status);
+    }
+    if (message.success !== false) {
+      writer.uint32(64).bool(message.success);
+    }
+    if (message.trust !== "") {
+      writer.uint32(74).string(message.trust);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Operation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.authority = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.session = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.verb = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.success = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.trust = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Operation {
+    return {
+      id: isSet(object.id) ? BigInt(object.id) : 0n,
+      authority: isSet(object.authority) ? globalThis.String(object.authority) : "",
+      session: isSet(object.session) ? globalThis.String(object.session) : "",
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      verb: isSet(object.verb) ? globalThis.String(object.verb) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      status: isSet(object.status) ? globalThis.Number(object.status) : 0,
+      success: isSet(object.success) ? globalThis.Boolean(object.success) : false,
+      trust: isSet(object.trust) ? globalThis.String(object.trust) : "",
+    };
+  },
+
+  toJSON(message: Operation): unknown {
+    const obj: any = {};
+    if (message.id !== 0n) {
+      obj.id = message.id.toString();
+    }
+    if (message.authority !== "") {
+      obj.authority = message.authority;
+    }
+    if (message.session !== "") {
+      obj.session = message.session;
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    if (message.verb !== "") {
+      obj.verb = message.verb;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.status !== 0) {
+      obj.status = Math.round(message.status);
+    }
+    if (message.success !== false) {
+      obj.success = message.success;
+    }
+    if (message.trust !== "") {
+      obj.trust = message.trust;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Operation>, I>>(base?: I): Operation {
+    return Operation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Operation>, I>>(object: I): Operation {
+    const message = createBaseOperation();
+    message.id = (object.id !== undefined && object.id !== null) ? BigInt(object.id) : 0n;
+    message.authority = object.authority ?? "";
+    message.session = object.session ?? "";
+    message.at = object.at ?? undefined;
+    message.verb = object.verb ?? "";
+    message.path = object.path ?? "";
+    message.status = object.status ?? 0;
+    message.success = object.success ?? false;
+    message.trust = object.trust ?? "";
+    return message;
+  },
+};
+
+function createBaseListDelegationsRequest(): ListDelegationsRequest {
+  return { grantor: "", grantee: "" };
+}
+
+export const ListDelegationsRequest: MessageFns<ListDelegationsRequest> = {
+  encode(message: ListDelegationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grantor !== "") {
+      writer.uint32(10).string(message.grantor);
+    }
+    if (message.grantee !== "") {
+      writer.uint32(18).string(message.grantee);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDelegationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDelegationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grantor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.grantee = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListDelegationsRequest {
+    return {
+      grantor: isSet(object.grantor) ? globalThis.String(object.grantor) : "",
+      grantee: isSet(object.grantee) ? globalThis.String(object.grantee) : "",
+    };
+  },
+
+  toJSON(message: ListDelegationsRequest): unknown {
+    const obj: any = {};
+    if (message.grantor !== "") {
+      obj.grantor = message.grantor;
+    }
+    if (message.grantee !== "") {
+      obj.grantee = message.grantee;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListDelegationsRequest>, I>>(base?: I): ListDelegationsRequest {
+    return ListDelegationsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListDelegationsRequest>, I>>(object: I): ListDelegationsRequest {
+    const message = createBaseListDelegationsRequest();
+    message.grantor = object.grantor ?? "";
+    message.grantee = object.grantee ?? "";
+    return message;
+  },
+};
+
+function createBaseListDelegationsResponse(): ListDelegationsResponse {
+  return { delegations: [] };
+}
+
+export const ListDelegationsResponse: MessageFns<ListDelegationsResponse> = {
+  encode(message: ListDelegationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.delegations) {
+      Delegation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDelegationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDelegationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delegations.push(Delegation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListDelegationsResponse {
+    return {
+      delegations: globalThis.Array.isArray(object?.delegations)
+        ? object.delegations.map((e: any) => Delegation.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListDelegationsResponse): unknown {
+    const obj: any = {};
+    if (message.delegations?.length) {
+      obj.delegations = message.delegations.map((e) => Delegation.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListDelegationsResponse>, I>>(base?: I): ListDelegationsResponse {
+    return ListDelegationsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListDelegationsResponse>, I>>(object: I): ListDelegationsResponse {
+    const message = createBaseListDelegationsResponse();
+    message.delegations = object.delegations?.map((e) => Delegation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDelegation(): Delegation {
+  return { grantor: undefined, grantee: "", path: "", verbs: [], grantedAt: undefined };
+}
+
+export const Delegation: MessageFns<Delegation> = {
+  encode(message: Delegation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grantor !== undefined) {
+      Source.encode(message.grantor, writer.uint32(10).fork()).join();
+    }
+    if (message.grantee !== "") {
+      writer.uint32(18).string(message.grantee);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    for (const v of message.verbs) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.grantedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.grantedAt), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Delegation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDelegation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grantor = Source.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.grantee = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.verbs.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.grantedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Delegation {
+    return {
+      grantor: isSet(object.grantor) ? Source.fromJSON(object.grantor) : undefined,
+      grantee: isSet(object.grantee) ? globalThis.String(object.grantee) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      verbs: globalThis.Array.isArray(object?.verbs) ? object.verbs.map((e: any) => globalThis.String(e)) : [],
+      grantedAt: isSet(object.grantedAt)
+        ? fromJsonTimestamp(object.grantedAt)
+        : isSet(object.granted_at)
+        ? fromJsonTimestamp(object.granted_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Delegation): unknown {
+    const obj: any = {};
+    if (message.grantor !== undefined) {
+      obj.grantor = Source.toJSON(message.grantor);
+    }
+    if (message.grantee !== "") {
+      obj.grantee = message.grantee;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.verbs?.length) {
+      obj.verbs = message.verbs;
+    }
+    if (message.grantedAt !== undefined) {
+      obj.grantedAt = message.grantedAt.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Delegation>, I>>(base?: I): Delegation {
+    return Delegation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Delegation>, I>>(object: I): Delegation {
+    const message = createBaseDelegation();
+    message.grantor = (object.grantor !== undefined && object.grantor !== null)
+      ? Source.fromPartial(object.grantor)
+      : undefined;
+    message.grantee = object.grantee ?? "";
+    message.path = object.path ?? "";
+    message.verbs = object.verbs?.map((e) => e) || [];
+    message.grantedAt = object.grantedAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRevokeDelegationRequest(): RevokeDelegationRequest {
+  return { grantee: "", grantor: "", path: "", requestId: "" };
+}
+
+export const RevokeDelegationRequest: MessageFns<RevokeDelegationRequest> = {
+  encode(message: RevokeDelegationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grantee !== "") {
+      writer.uint32(10).string(message.grantee);
+    }
+    if (message.grantor !== "") {
+      writer.uint32(18).string(message.grantor);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeDelegationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeDelegationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grantee = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.grantor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeDelegationRequest {
+    return {
+      grantee: isSet(object.grantee) ? globalThis.String(object.grantee) : "",
+      grantor: isSet(object.grantor) ? globalThis.String(object.grantor) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RevokeDelegationRequest): unknown {
+    const obj: any = {};
+    if (message.grantee !== "") {
+      obj.grantee = message.grantee;
+    }
+    if (message.grantor !== "") {
+      obj.grantor = message.grantor;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RevokeDelegationRequest>, I>>(base?: I): RevokeDelegationRequest {
+    return RevokeDelegationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeDelegationRequest>, I>>(object: I): RevokeDelegationRequest {
+    const message = createBaseRevokeDelegationRequest();
+    message.grantee = object.grantee ?? "";
+    message.grantor = object.grantor ?? "";
+    message.path = object.path ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeDelegationResponse(): RevokeDelegationResponse {
+  return { delegations: [], revision: 0n };
+}
+
+export const RevokeDelegationResponse: MessageFns<RevokeDelegationResponse> = {
+  encode(message: RevokeDelegationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.delegations) {
+      Delegation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeDelegationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeDelegationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delegations.push(Delegation.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeDelegationResponse {
+    return {
+      delegations: globalThis.Array.isArray(object?.delegations)
+        ? object.delegations.map((e: any) => Delegation.fromJSON(e))
+        : [],
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+    };
+  },
+
+  toJSON(message: RevokeDelegationResponse): unknown {
+    const obj: any = {};
+    if (message.delegations?.length) {
+      obj.delegations = message.delegations.map((e) => Delegation.toJSON(e));
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RevokeDelegationResponse>, I>>(base?: I): RevokeDelegationResponse {
+    return RevokeDelegationResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeDelegationResponse>, I>>(object: I): RevokeDelegationResponse {
+    const message = createBaseRevokeDelegationResponse();
+    message.delegations = object.delegations?.map((e) => Delegation.fromPartial(e)) || [];
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    return message;
+  },
+};
+
 /** Management: the servers that manage this device. */
 export type ManagementServiceService = typeof ManagementServiceService;
 export const ManagementServiceService = {
@@ -663,6 +1648,56 @@ export const ManagementServiceService = {
       Buffer.from(StartSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StartSessionResponse => StartSessionResponse.decode(value),
   },
+  /**
+   * Report tells every operation of an authority on the tree with its result, newest
+   * first: of a server, command by command, also those that were refused; of a local
+   * program, every call that changed the tree or was refused by an ACL.
+   * Who: callers with a row for management.report. Operations on nodes that the row does
+   * not cover are left out. Effect: none.
+   */
+  report: {
+    path: "/cardea.v1.ManagementService/Report" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportRequest): Buffer => Buffer.from(ReportRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportRequest => ReportRequest.decode(value),
+    responseSerialize: (value: ReportResponse): Buffer => Buffer.from(ReportResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportResponse => ReportResponse.decode(value),
+  },
+  /**
+   * ListDelegations tells which authority has granted which other rights on which nodes.
+   * Who: callers with a row for management.report; nodes that the row does not cover are
+   * left out. Effect: none.
+   */
+  listDelegations: {
+    path: "/cardea.v1.ManagementService/ListDelegations" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListDelegationsRequest): Buffer =>
+      Buffer.from(ListDelegationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListDelegationsRequest => ListDelegationsRequest.decode(value),
+    responseSerialize: (value: ListDelegationsResponse): Buffer =>
+      Buffer.from(ListDelegationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListDelegationsResponse => ListDelegationsResponse.decode(value),
+  },
+  /**
+   * RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+   * and all below it. An ACL that has no holder left is inherited.
+   * Who: callers with a row for management.revoke on the node. Effect: one commit.
+   * Idempotent by request_id.
+   * Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
+   */
+  revokeDelegation: {
+    path: "/cardea.v1.ManagementService/RevokeDelegation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeDelegationRequest): Buffer =>
+      Buffer.from(RevokeDelegationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeDelegationRequest => RevokeDelegationRequest.decode(value),
+    responseSerialize: (value: RevokeDelegationResponse): Buffer =>
+      Buffer.from(RevokeDelegationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeDelegationResponse => RevokeDelegationResponse.decode(value),
+  },
 } as const;
 
 export interface ManagementServiceServer extends UntypedServiceImplementation {
@@ -678,6 +1713,28 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
    */
   startSession: handleUnaryCall<StartSessionRequest, StartSessionResponse>;
+  /**
+   * Report tells every operation of an authority on the tree with its result, newest
+   * first: of a server, command by command, also those that were refused; of a local
+   * program, every call that changed the tree or was refused by an ACL.
+   * Who: callers with a row for management.report. Operations on nodes that the row does
+   * not cover are left out. Effect: none.
+   */
+  report: handleUnaryCall<ReportRequest, ReportResponse>;
+  /**
+   * ListDelegations tells which authority has granted which other rights on which nodes.
+   * Who: callers with a row for management.report; nodes that the row does not cover are
+   * left out. Effect: none.
+   */
+  listDelegations: handleUnaryCall<ListDelegationsRequest, ListDelegationsResponse>;
+  /**
+   * RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+   * and all below it. An ACL that has no holder left is inherited.
+   * Who: callers with a row for management.revoke on the node. Effect: one commit.
+   * Idempotent by request_id.
+   * Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
+   */
+  revokeDelegation: handleUnaryCall<RevokeDelegationRequest, RevokeDelegationResponse>;
 }
 
 export interface ManagementServiceClient extends Client1 {
@@ -720,6 +1777,70 @@ export interface ManagementServiceClient extends Client1 {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StartSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Report tells every operation of an authority on the tree with its result, newest
+   * first: of a server, command by command, also those that were refused; of a local
+   * program, every call that changed the tree or was refused by an ACL.
+   * Who: callers with a row for management.report. Operations on nodes that the row does
+   * not cover are left out. Effect: none.
+   */
+  report(
+    request: ReportRequest,
+    callback: (error: ServiceError | null, response: ReportResponse) => void,
+  ): ClientUnaryCall;
+  report(
+    request: ReportRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportResponse) => void,
+  ): ClientUnaryCall;
+  report(
+    request: ReportRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ListDelegations tells which authority has granted which other rights on which nodes.
+   * Who: callers with a row for management.report; nodes that the row does not cover are
+   * left out. Effect: none.
+   */
+  listDelegations(
+    request: ListDelegationsRequest,
+    callback: (error: ServiceError | null, response: ListDelegationsResponse) => void,
+  ): ClientUnaryCall;
+  listDelegations(
+    request: ListDelegationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListDelegationsResponse) => void,
+  ): ClientUnaryCall;
+  listDelegations(
+    request: ListDelegationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListDelegationsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * RevokeDelegation takes an authority out of the ACLs that another has given, on a node
+   * and all below it. An ACL that has no holder left is inherited.
+   * Who: callers with a row for management.revoke on the node. Effect: one commit.
+   * Idempotent by request_id.
+   * Errors: PATH_INVALID, DELEGATION_NOT_FOUND, STORE_UNAVAILABLE.
+   */
+  revokeDelegation(
+    request: RevokeDelegationRequest,
+    callback: (error: ServiceError | null, response: RevokeDelegationResponse) => void,
+  ): ClientUnaryCall;
+  revokeDelegation(
+    request: RevokeDelegationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeDelegationResponse) => void,
+  ): ClientUnaryCall;
+  revokeDelegation(
+    request: RevokeDelegationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeDelegationResponse) => void,
   ): ClientUnaryCall;
 }
 

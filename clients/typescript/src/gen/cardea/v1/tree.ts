@@ -114,9 +114,59 @@ export function claimOutcomeToJSON(object: ClaimOutcome): string {
   }
 }
 
+export enum ExportFormat {
+  EXPORT_FORMAT_UNSPECIFIED = 0,
+  /** EXPORT_FORMAT_TNDS_XML - OMA DM Tree and Description Serialization 1.2, as XML. */
+  EXPORT_FORMAT_TNDS_XML = 1,
+  /** EXPORT_FORMAT_TNDS_WBXML - The same as WBXML. */
+  EXPORT_FORMAT_TNDS_WBXML = 2,
+  /**
+   * EXPORT_FORMAT_JSON - {"tree": {"./A/B": {"format": "chr", "type": "text/plain", "value": "…"}}};
+   * values of format bin in base64.
+   */
+  EXPORT_FORMAT_JSON = 3,
+}
+
+export function exportFormatFromJSON(object: any): ExportFormat {
+  switch (object) {
+    case 0:
+    case "EXPORT_FORMAT_UNSPECIFIED":
+      return ExportFormat.EXPORT_FORMAT_UNSPECIFIED;
+    case 1:
+    case "EXPORT_FORMAT_TNDS_XML":
+      return ExportFormat.EXPORT_FORMAT_TNDS_XML;
+    case 2:
+    case "EXPORT_FORMAT_TNDS_WBXML":
+      return ExportFormat.EXPORT_FORMAT_TNDS_WBXML;
+    case 3:
+    case "EXPORT_FORMAT_JSON":
+      return ExportFormat.EXPORT_FORMAT_JSON;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ExportFormat");
+  }
+}
+
+export function exportFormatToJSON(object: ExportFormat): string {
+  switch (object) {
+    case ExportFormat.EXPORT_FORMAT_UNSPECIFIED:
+      return "EXPORT_FORMAT_UNSPECIFIED";
+    case ExportFormat.EXPORT_FORMAT_TNDS_XML:
+      return "EXPORT_FORMAT_TNDS_XML";
+    case ExportFormat.EXPORT_FORMAT_TNDS_WBXML:
+      return "EXPORT_FORMAT_TNDS_WBXML";
+    case ExportFormat.EXPORT_FORMAT_JSON:
+      return "EXPORT_FORMAT_JSON";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ExportFormat");
+  }
+}
+
 export interface Source {
   kind: SourceKind;
-  /** Device: "local". Card: its ICCID or serial. Server: its ServerID. */
+  /**
+   * Device: "local", or "local:uid-1000" for a local program. Card: its ICCID or serial.
+   * Server: its ServerID.
+   */
   id: string;
 }
 
@@ -200,6 +250,96 @@ export interface TreeDelta {
   changed: Node[];
   /** Paths that are gone. */
   removed: string[];
+}
+
+export interface ReplaceNodeRequest {
+  path: string;
+  value: Buffer;
+  /** DM format; "": as the node has it, "chr" for a new one. */
+  format: string;
+  /** MIME type; "": as the node has it, or what goes with the format. */
+  type: string;
+  requestId: string;
+}
+
+export interface ReplaceNodeResponse {
+  /** The node as it is in force now. */
+  node:
+    | Node
+    | undefined;
+  /** The caller's claim is in force; else a card or a server says otherwise. */
+  inForce: boolean;
+  revision: bigint;
+}
+
+export interface DeleteNodeRequest {
+  path: string;
+  requestId: string;
+}
+
+export interface DeleteNodeResponse {
+  revision: bigint;
+}
+
+export interface GetNodeAclRequest {
+  path: string;
+}
+
+export interface GetNodeAclResponse {
+  acl: NodeAcl | undefined;
+}
+
+export interface SetNodeAclRequest {
+  path: string;
+  /** "Add=a+b&Get=*"; "": inherit. */
+  acl: string;
+  requestId: string;
+}
+
+export interface SetNodeAclResponse {
+  acl: NodeAcl | undefined;
+  revision: bigint;
+}
+
+export interface NodeAcl {
+  /** The node's own value; "": it inherits. */
+  own: string;
+  /** The value that counts, and the node where it stands. */
+  inForce: string;
+  from: string;
+  /** Who gave that value, and when; unset for the root's default. */
+  givenBy: Source | undefined;
+  givenAt: Date | undefined;
+}
+
+export interface ExportTreeRequest {
+  /** "" or "." for the whole tree. */
+  path: string;
+  format: ExportFormat;
+}
+
+export interface ExportTreeResponse {
+  data: Buffer;
+}
+
+export interface ListSourcesRequest {
+}
+
+export interface ListSourcesResponse {
+  sources: SourceInfo[];
+  revision: bigint;
+}
+
+export interface SourceInfo {
+  source:
+    | Source
+    | undefined;
+  /** Claims on nodes, and how many of them are in force. */
+  claims: number;
+  inForce: number;
+  valueBytes: bigint;
+  /** The latest of the claims. */
+  claimedAt: Date | undefined;
 }
 
 function createBaseSource(): Source {
@@ -1481,6 +1621,1328 @@ export const TreeDelta: MessageFns<TreeDelta> = {
   },
 };
 
+function createBaseReplaceNodeRequest(): ReplaceNodeRequest {
+  return { path: "", value: Buffer.alloc(0), format: "", type: "", requestId: "" };
+}
+
+export const ReplaceNodeRequest: MessageFns<ReplaceNodeRequest> = {
+  encode(message: ReplaceNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.value.length !== 0) {
+      writer.uint32(18).bytes(message.value);
+    }
+    if (message.format !== "") {
+      writer.uint32(26).string(message.format);
+    }
+    if (message.type !== "") {
+      writer.uint32(34).string(message.type);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(42).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplaceNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplaceNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.format = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplaceNodeRequest {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+      format: isSet(object.format) ? globalThis.String(object.format) : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ReplaceNodeRequest): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.value.length !== 0) {
+      obj.value = base64FromBytes(message.value);
+    }
+    if (message.format !== "") {
+      obj.format = message.format;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReplaceNodeRequest>, I>>(base?: I): ReplaceNodeRequest {
+    return ReplaceNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReplaceNodeRequest>, I>>(object: I): ReplaceNodeRequest {
+    const message = createBaseReplaceNodeRequest();
+    message.path = object.path ?? "";
+    message.value = object.value ?? Buffer.alloc(0);
+    message.format = object.format ?? "";
+    message.type = object.type ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseReplaceNodeResponse(): ReplaceNodeResponse {
+  return { node: undefined, inForce: false, revision: 0n };
+}
+
+export const ReplaceNodeResponse: MessageFns<ReplaceNodeResponse> = {
+  encode(message: ReplaceNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== undefined) {
+      Node.encode(message.node, writer.uint32(10).fork()).join();
+    }
+    if (message.inForce !== false) {
+      writer.uint32(16).bool(message.inForce);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplaceNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplaceNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = Node.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.inForce = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplaceNodeResponse {
+    return {
+      node: isSet(object.node) ? Node.fromJSON(object.node) : undefined,
+      inForce: isSet(object.inForce)
+        ? globalThis.Boolean(object.inForce)
+        : isSet(object.in_force)
+        ? globalThis.Boolean(object.in_force)
+        : false,
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+    };
+  },
+
+  toJSON(message: ReplaceNodeResponse): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = Node.toJSON(message.node);
+    }
+    if (message.inForce !== false) {
+      obj.inForce = message.inForce;
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReplaceNodeResponse>, I>>(base?: I): ReplaceNodeResponse {
+    return ReplaceNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReplaceNodeResponse>, I>>(object: I): ReplaceNodeResponse {
+    const message = createBaseReplaceNodeResponse();
+    message.node = (object.node !== undefined && object.node !== null) ? Node.fromPartial(object.node) : undefined;
+    message.inForce = object.inForce ?? false;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    return message;
+  },
+};
+
+function createBaseDeleteNodeRequest(): DeleteNodeRequest {
+  return { path: "", requestId: "" };
+}
+
+export const DeleteNodeRequest: MessageFns<DeleteNodeRequest> = {
+  encode(message: DeleteNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteNodeRequest {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeleteNodeRequest): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteNodeRequest>, I>>(base?: I): DeleteNodeRequest {
+    return DeleteNodeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteNodeRequest>, I>>(object: I): DeleteNodeRequest {
+    const message = createBaseDeleteNodeRequest();
+    message.path = object.path ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteNodeResponse(): DeleteNodeResponse {
+  return { revision: 0n };
+}
+
+export const DeleteNodeResponse: MessageFns<DeleteNodeResponse> = {
+  encode(message: DeleteNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteNodeResponse {
+    return { revision: isSet(object.revision) ? BigInt(object.revision) : 0n };
+  },
+
+  toJSON(message: DeleteNodeResponse): unknown {
+    const obj: any = {};
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteNodeResponse>, I>>(base?: I): DeleteNodeResponse {
+    return DeleteNodeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteNodeResponse>, I>>(object: I): DeleteNodeResponse {
+    const message = createBaseDeleteNodeResponse();
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    return message;
+  },
+};
+
+function createBaseGetNodeAclRequest(): GetNodeAclRequest {
+  return { path: "" };
+}
+
+export const GetNodeAclRequest: MessageFns<GetNodeAclRequest> = {
+  encode(message: GetNodeAclRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetNodeAclRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetNodeAclRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetNodeAclRequest {
+    return { path: isSet(object.path) ? globalThis.String(object.path) : "" };
+  },
+
+  toJSON(message: GetNodeAclRequest): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetNodeAclRequest>, I>>(base?: I): GetNodeAclRequest {
+    return GetNodeAclRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetNodeAclRequest>, I>>(object: I): GetNodeAclRequest {
+    const message = createBaseGetNodeAclRequest();
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseGetNodeAclResponse(): GetNodeAclResponse {
+  return { acl: undefined };
+}
+
+export const GetNodeAclResponse: MessageFns<GetNodeAclResponse> = {
+  encode(message: GetNodeAclResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.acl !== undefined) {
+      NodeAcl.encode(message.acl, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetNodeAclResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetNodeAclResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.acl = NodeAcl.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetNodeAclResponse {
+    return { acl: isSet(object.acl) ? NodeAcl.fromJSON(object.acl) : undefined };
+  },
+
+  toJSON(message: GetNodeAclResponse): unknown {
+    const obj: any = {};
+    if (message.acl !== undefined) {
+      obj.acl = NodeAcl.toJSON(message.acl);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetNodeAclResponse>, I>>(base?: I): GetNodeAclResponse {
+    return GetNodeAclResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetNodeAclResponse>, I>>(object: I): GetNodeAclResponse {
+    const message = createBaseGetNodeAclResponse();
+    message.acl = (object.acl !== undefined && object.acl !== null) ? NodeAcl.fromPartial(object.acl) : undefined;
+    return message;
+  },
+};
+
+function createBaseSetNodeAclRequest(): SetNodeAclRequest {
+  return { path: "", acl: "", requestId: "" };
+}
+
+export const SetNodeAclRequest: MessageFns<SetNodeAclRequest> = {
+  encode(message: SetNodeAclRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.acl !== "") {
+      writer.uint32(18).string(message.acl);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetNodeAclRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetNodeAclRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.acl = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetNodeAclRequest {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      acl: isSet(object.acl) ? globalThis.String(object.acl) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: SetNodeAclRequest): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.acl !== "") {
+      obj.acl = message.acl;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SetNodeAclRequest>, I>>(base?: I): SetNodeAclRequest {
+    return SetNodeAclRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SetNodeAclRequest>, I>>(object: I): SetNodeAclRequest {
+    const message = createBaseSetNodeAclRequest();
+    message.path = object.path ?? "";
+    message.acl = object.acl ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseSetNodeAclResponse(): SetNodeAclResponse {
+  return { acl: undefined, revision: 0n };
+}
+
+export const SetNodeAclResponse: MessageFns<SetNodeAclResponse> = {
+  encode(message: SetNodeAclResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.acl !== undefined) {
+      NodeAcl.encode(message.acl, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetNodeAclResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetNodeAclResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.acl = NodeAcl.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetNodeAclResponse {
+    return {
+      acl: isSet(object.acl) ? NodeAcl.fromJSON(object.acl) : undefined,
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+    };
+  },
+
+  toJSON(message: SetNodeAclResponse): unknown {
+    const obj: any = {};
+    if (message.acl !== undefined) {
+      obj.acl = NodeAcl.toJSON(message.acl);
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SetNodeAclResponse>, I>>(base?: I): SetNodeAclResponse {
+    return SetNodeAclResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SetNodeAclResponse>, I>>(object: I): SetNodeAclResponse {
+    const message = createBaseSetNodeAclResponse();
+    message.acl = (object.acl !== undefined && object.acl !== null) ? NodeAcl.fromPartial(object.acl) : undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    return message;
+  },
+};
+
+function createBaseNodeAcl(): NodeAcl {
+  return { own: "", inForce: "", from: "", givenBy: undefined, givenAt: undefined };
+}
+
+export const NodeAcl: MessageFns<NodeAcl> = {
+  encode(message: NodeAcl, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.own !== "") {
+      writer.uint32(10).string(message.own);
+    }
+    if (message.inForce !== "") {
+      writer.uint32(18).string(message.inForce);
+    }
+    if (message.from !== "") {
+      writer.uint32(26).string(message.from);
+    }
+    if (message.givenBy !== undefined) {
+      Source.encode(message.givenBy, writer.uint32(34).fork()).join();
+    }
+    if (message.givenAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.givenAt), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeAcl {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeAcl();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.own = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.inForce = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.givenBy = Source.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.givenAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeAcl {
+    return {
+      own: isSet(object.own) ? globalThis.String(object.own) : "",
+      inForce: isSet(object.inForce)
+        ? globalThis.String(object.inForce)
+        : isSet(object.in_force)
+        ? globalThis.String(object.in_force)
+        : "",
+      from: isSet(object.from) ? globalThis.String(object.from) : "",
+      givenBy: isSet(object.givenBy)
+        ? Source.fromJSON(object.givenBy)
+        : isSet(object.given_by)
+        ? Source.fromJSON(object.given_by)
+        : undefined,
+      givenAt: isSet(object.givenAt)
+        ? fromJsonTimestamp(object.givenAt)
+        : isSet(object.given_at)
+        ? fromJsonTimestamp(object.given_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: NodeAcl): unknown {
+    const obj: any = {};
+    if (message.own !== "") {
+      obj.own = message.own;
+    }
+    if (message.inForce !== "") {
+      obj.inForce = message.inForce;
+    }
+    if (message.from !== "") {
+      obj.from = message.from;
+    }
+    if (message.givenBy !== undefined) {
+      obj.givenBy = Source.toJSON(message.givenBy);
+    }
+    if (message.givenAt !== undefined) {
+      obj.givenAt = message.givenAt.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NodeAcl>, I>>(base?: I): NodeAcl {
+    return NodeAcl.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NodeAcl>, I>>(object: I): NodeAcl {
+    const message = createBaseNodeAcl();
+    message.own = object.own ?? "";
+    message.inForce = object.inForce ?? "";
+    message.from = object.from ?? "";
+    message.givenBy = (object.givenBy !== undefined && object.givenBy !== null)
+      ? Source.fromPartial(object.givenBy)
+      : undefined;
+    message.givenAt = object.givenAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseExportTreeRequest(): ExportTreeRequest {
+  return { path: "", format: 0 };
+}
+
+export const ExportTreeRequest: MessageFns<ExportTreeRequest> = {
+  encode(message: ExportTreeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.format !== 0) {
+      writer.uint32(16).int32(message.format);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportTreeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportTreeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportTreeRequest {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      format: isSet(object.format) ? exportFormatFromJSON(object.format) : 0,
+    };
+  },
+
+  toJSON(message: ExportTreeRequest): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.format !== 0) {
+      obj.format = exportFormatToJSON(message.format);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExportTreeRequest>, I>>(base?: I): ExportTreeRequest {
+    return ExportTreeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExportTreeRequest>, I>>(object: I): ExportTreeRequest {
+    const message = createBaseExportTreeRequest();
+    message.path = object.path ?? "";
+    message.format = object.format ?? 0;
+    return message;
+  },
+};
+
+function createBaseExportTreeResponse(): ExportTreeResponse {
+  return { data: Buffer.alloc(0) };
+}
+
+export const ExportTreeResponse: MessageFns<ExportTreeResponse> = {
+  encode(message: ExportTreeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportTreeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportTreeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportTreeResponse {
+    return { data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: ExportTreeResponse): unknown {
+    const obj: any = {};
+    if (message.data.length !== 0) {
+      obj.data = base64FromBytes(message.data);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExportTreeResponse>, I>>(base?: I): ExportTreeResponse {
+    return ExportTreeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExportTreeResponse>, I>>(object: I): ExportTreeResponse {
+    const message = createBaseExportTreeResponse();
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseListSourcesRequest(): ListSourcesRequest {
+  return {};
+}
+
+export const ListSourcesRequest: MessageFns<ListSourcesRequest> = {
+  encode(_: ListSourcesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSourcesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSourcesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListSourcesRequest {
+    return {};
+  },
+
+  toJSON(_: ListSourcesRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListSourcesRequest>, I>>(base?: I): ListSourcesRequest {
+    return ListSourcesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListSourcesRequest>, I>>(_: I): ListSourcesRequest {
+    const message = createBaseListSourcesRequest();
+    return message;
+  },
+};
+
+function createBaseListSourcesResponse(): ListSourcesResponse {
+  return { sources: [], revision: 0n };
+}
+
+export const ListSourcesResponse: MessageFns<ListSourcesResponse> = {
+  encode(message: ListSourcesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.sources) {
+      SourceInfo.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSourcesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSourcesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sources.push(SourceInfo.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSourcesResponse {
+    return {
+      sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => SourceInfo.fromJSON(e)) : [],
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+    };
+  },
+
+  toJSON(message: ListSourcesResponse): unknown {
+    const obj: any = {};
+    if (message.sources?.length) {
+      obj.sources = message.sources.map((e) => SourceInfo.toJSON(e));
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListSourcesResponse>, I>>(base?: I): ListSourcesResponse {
+    return ListSourcesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListSourcesResponse>, I>>(object: I): ListSourcesResponse {
+    const message = createBaseListSourcesResponse();
+    message.sources = object.sources?.map((e) => SourceInfo.fromPartial(e)) || [];
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    return message;
+  },
+};
+
+function createBaseSourceInfo(): SourceInfo {
+  return { source: undefined, claims: 0, inForce: 0, valueBytes: 0n, claimedAt: undefined };
+}
+
+export const SourceInfo: MessageFns<SourceInfo> = {
+  encode(message: SourceInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source !== undefined) {
+      Source.encode(message.source, writer.uint32(10).fork()).join();
+    }
+    if (message.claims !== 0) {
+      writer.uint32(16).uint32(message.claims);
+    }
+    if (message.inForce !== 0) {
+      writer.uint32(24).uint32(message.inForce);
+    }
+    if (message.valueBytes !== 0n) {
+      if (BigInt.asUintN(64, message.valueBytes) !== message.valueBytes) {
+        throw new globalThis.Error("value provided for field message.valueBytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.valueBytes);
+    }
+    if (message.claimedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.claimedAt), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SourceInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSourceInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source = Source.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.claims = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.inForce = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.valueBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.claimedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SourceInfo {
+    return {
+      source: isSet(object.source) ? Source.fromJSON(object.source) : undefined,
+      claims: isSet(object.claims) ? globalThis.Number(object.claims) : 0,
+      inForce: isSet(object.inForce)
+        ? globalThis.Number(object.inForce)
+        : isSet(object.in_force)
+        ? globalThis.Number(object.in_force)
+        : 0,
+      valueBytes: isSet(object.valueBytes)
+        ? BigInt(object.valueBytes)
+        : isSet(object.value_bytes)
+        ? BigInt(object.value_bytes)
+        : 0n,
+      claimedAt: isSet(object.claimedAt)
+        ? fromJsonTimestamp(object.claimedAt)
+        : isSet(object.claimed_at)
+        ? fromJsonTimestamp(object.claimed_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: SourceInfo): unknown {
+    const obj: any = {};
+    if (message.source !== undefined) {
+      obj.source = Source.toJSON(message.source);
+    }
+    if (message.claims !== 0) {
+      obj.claims = Math.round(message.claims);
+    }
+    if (message.inForce !== 0) {
+      obj.inForce = Math.round(message.inForce);
+    }
+    if (message.valueBytes !== 0n) {
+      obj.valueBytes = message.valueBytes.toString();
+    }
+    if (message.claimedAt !== undefined) {
+      obj.claimedAt = message.claimedAt.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SourceInfo>, I>>(base?: I): SourceInfo {
+    return SourceInfo.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SourceInfo>, I>>(object: I): SourceInfo {
+    const message = createBaseSourceInfo();
+    message.source = (object.source !== undefined && object.source !== null)
+      ? Source.fromPartial(object.source)
+      : undefined;
+    message.claims = object.claims ?? 0;
+    message.inForce = object.inForce ?? 0;
+    message.valueBytes = (object.valueBytes !== undefined && object.valueBytes !== null)
+      ? BigInt(object.valueBytes)
+      : 0n;
+    message.claimedAt = object.claimedAt ?? undefined;
+    return message;
+  },
+};
+
 /**
  * The management tree: which settings are in force, and why.
  * A node is named by its path from the root: ".", "./DMAcc/1/ServerID".
@@ -1542,6 +3004,101 @@ export const TreeServiceService = {
     responseSerialize: (value: WatchTreeResponse): Buffer => Buffer.from(WatchTreeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchTreeResponse => WatchTreeResponse.decode(value),
   },
+  /**
+   * ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+   * The caller is an authority of its own, "local:uid-1000" or as its row of the access
+   * policy names it. What it claims is of the device's precedence: a card or a server may
+   * say otherwise, then or later.
+   * Who: callers with a row for tree.write on the node, where the ACL in force gives their
+   * authority Replace, or Add on the nearest parent that there is.
+   * Effect: one commit, or none if the caller claims the same already. Idempotent by
+   * request_id.
+   * Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+   * STORE_UNAVAILABLE.
+   */
+  replaceNode: {
+    path: "/cardea.v1.TreeService/ReplaceNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReplaceNodeRequest): Buffer => Buffer.from(ReplaceNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReplaceNodeRequest => ReplaceNodeRequest.decode(value),
+    responseSerialize: (value: ReplaceNodeResponse): Buffer => Buffer.from(ReplaceNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReplaceNodeResponse => ReplaceNodeResponse.decode(value),
+  },
+  /**
+   * DeleteNode takes a node out of the tree, with all below it.
+   * Who: callers with a row for tree.write on the node and all below it, where the ACLs
+   * in force give their authority Delete on each.
+   * Effect: one commit. Idempotent by request_id.
+   * Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+   * STORE_UNAVAILABLE.
+   */
+  deleteNode: {
+    path: "/cardea.v1.TreeService/DeleteNode" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteNodeRequest): Buffer => Buffer.from(DeleteNodeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteNodeRequest => DeleteNodeRequest.decode(value),
+    responseSerialize: (value: DeleteNodeResponse): Buffer => Buffer.from(DeleteNodeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteNodeResponse => DeleteNodeResponse.decode(value),
+  },
+  /**
+   * GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+   * Who, errors: as GetNode.
+   */
+  getNodeAcl: {
+    path: "/cardea.v1.TreeService/GetNodeAcl" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetNodeAclRequest): Buffer => Buffer.from(GetNodeAclRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetNodeAclRequest => GetNodeAclRequest.decode(value),
+    responseSerialize: (value: GetNodeAclResponse): Buffer => Buffer.from(GetNodeAclResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetNodeAclResponse => GetNodeAclResponse.decode(value),
+  },
+  /**
+   * SetNodeAcl gives a node an ACL, or lets it inherit again.
+   * Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+   * authority Replace on the parent or, for an interior node, on the node itself.
+   * Effect: one commit. Idempotent by request_id.
+   * Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+   * NODE_OVERRULED, STORE_UNAVAILABLE.
+   */
+  setNodeAcl: {
+    path: "/cardea.v1.TreeService/SetNodeAcl" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetNodeAclRequest): Buffer => Buffer.from(SetNodeAclRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetNodeAclRequest => SetNodeAclRequest.decode(value),
+    responseSerialize: (value: SetNodeAclResponse): Buffer => Buffer.from(SetNodeAclResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetNodeAclResponse => SetNodeAclResponse.decode(value),
+  },
+  /**
+   * ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+   * Nodes that the caller may not read, and secret ones, are left out.
+   * Who, errors: as GetNode.
+   */
+  exportTree: {
+    path: "/cardea.v1.TreeService/ExportTree" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportTreeRequest): Buffer => Buffer.from(ExportTreeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportTreeRequest => ExportTreeRequest.decode(value),
+    responseSerialize: (value: ExportTreeResponse): Buffer => Buffer.from(ExportTreeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportTreeResponse => ExportTreeResponse.decode(value),
+  },
+  /**
+   * ListSources returns who claims nodes of the tree, the strongest first.
+   * Who: callers with a row for tree.read on the root. Effect: none.
+   */
+  listSources: {
+    path: "/cardea.v1.TreeService/ListSources" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSourcesRequest): Buffer => Buffer.from(ListSourcesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSourcesRequest => ListSourcesRequest.decode(value),
+    responseSerialize: (value: ListSourcesResponse): Buffer => Buffer.from(ListSourcesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSourcesResponse => ListSourcesResponse.decode(value),
+  },
 } as const;
 
 export interface TreeServiceServer extends UntypedServiceImplementation {
@@ -1567,6 +3124,53 @@ export interface TreeServiceServer extends UntypedServiceImplementation {
    * Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
    */
   watchTree: handleServerStreamingCall<WatchTreeRequest, WatchTreeResponse>;
+  /**
+   * ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+   * The caller is an authority of its own, "local:uid-1000" or as its row of the access
+   * policy names it. What it claims is of the device's precedence: a card or a server may
+   * say otherwise, then or later.
+   * Who: callers with a row for tree.write on the node, where the ACL in force gives their
+   * authority Replace, or Add on the nearest parent that there is.
+   * Effect: one commit, or none if the caller claims the same already. Idempotent by
+   * request_id.
+   * Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+   * STORE_UNAVAILABLE.
+   */
+  replaceNode: handleUnaryCall<ReplaceNodeRequest, ReplaceNodeResponse>;
+  /**
+   * DeleteNode takes a node out of the tree, with all below it.
+   * Who: callers with a row for tree.write on the node and all below it, where the ACLs
+   * in force give their authority Delete on each.
+   * Effect: one commit. Idempotent by request_id.
+   * Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+   * STORE_UNAVAILABLE.
+   */
+  deleteNode: handleUnaryCall<DeleteNodeRequest, DeleteNodeResponse>;
+  /**
+   * GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+   * Who, errors: as GetNode.
+   */
+  getNodeAcl: handleUnaryCall<GetNodeAclRequest, GetNodeAclResponse>;
+  /**
+   * SetNodeAcl gives a node an ACL, or lets it inherit again.
+   * Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+   * authority Replace on the parent or, for an interior node, on the node itself.
+   * Effect: one commit. Idempotent by request_id.
+   * Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+   * NODE_OVERRULED, STORE_UNAVAILABLE.
+   */
+  setNodeAcl: handleUnaryCall<SetNodeAclRequest, SetNodeAclResponse>;
+  /**
+   * ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+   * Nodes that the caller may not read, and secret ones, are left out.
+   * Who, errors: as GetNode.
+   */
+  exportTree: handleServerStreamingCall<ExportTreeRequest, ExportTreeResponse>;
+  /**
+   * ListSources returns who claims nodes of the tree, the strongest first.
+   * Who: callers with a row for tree.read on the root. Effect: none.
+   */
+  listSources: handleUnaryCall<ListSourcesRequest, ListSourcesResponse>;
 }
 
 export interface TreeServiceClient extends Client1 {
@@ -1639,6 +3243,128 @@ export interface TreeServiceClient extends Client1 {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchTreeResponse>;
+  /**
+   * ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
+   * The caller is an authority of its own, "local:uid-1000" or as its row of the access
+   * policy names it. What it claims is of the device's precedence: a card or a server may
+   * say otherwise, then or later.
+   * Who: callers with a row for tree.write on the node, where the ACL in force gives their
+   * authority Replace, or Add on the nearest parent that there is.
+   * Effect: one commit, or none if the caller claims the same already. Idempotent by
+   * request_id.
+   * Errors: PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID, TREE_FULL,
+   * STORE_UNAVAILABLE.
+   */
+  replaceNode(
+    request: ReplaceNodeRequest,
+    callback: (error: ServiceError | null, response: ReplaceNodeResponse) => void,
+  ): ClientUnaryCall;
+  replaceNode(
+    request: ReplaceNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReplaceNodeResponse) => void,
+  ): ClientUnaryCall;
+  replaceNode(
+    request: ReplaceNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReplaceNodeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * DeleteNode takes a node out of the tree, with all below it.
+   * Who: callers with a row for tree.write on the node and all below it, where the ACLs
+   * in force give their authority Delete on each.
+   * Effect: one commit. Idempotent by request_id.
+   * Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, NODE_OVERRULED,
+   * STORE_UNAVAILABLE.
+   */
+  deleteNode(
+    request: DeleteNodeRequest,
+    callback: (error: ServiceError | null, response: DeleteNodeResponse) => void,
+  ): ClientUnaryCall;
+  deleteNode(
+    request: DeleteNodeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteNodeResponse) => void,
+  ): ClientUnaryCall;
+  deleteNode(
+    request: DeleteNodeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteNodeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * GetNodeAcl returns a node's own ACL, the one in force, and who gave it.
+   * Who, errors: as GetNode.
+   */
+  getNodeAcl(
+    request: GetNodeAclRequest,
+    callback: (error: ServiceError | null, response: GetNodeAclResponse) => void,
+  ): ClientUnaryCall;
+  getNodeAcl(
+    request: GetNodeAclRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetNodeAclResponse) => void,
+  ): ClientUnaryCall;
+  getNodeAcl(
+    request: GetNodeAclRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetNodeAclResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * SetNodeAcl gives a node an ACL, or lets it inherit again.
+   * Who: callers with a row for tree.acl on the node, where the ACL in force gives their
+   * authority Replace on the parent or, for an interior node, on the node itself.
+   * Effect: one commit. Idempotent by request_id.
+   * Errors: NODE_NOT_FOUND, PATH_INVALID, NODE_FORBIDDEN, NODE_READ_ONLY, VALUE_INVALID,
+   * NODE_OVERRULED, STORE_UNAVAILABLE.
+   */
+  setNodeAcl(
+    request: SetNodeAclRequest,
+    callback: (error: ServiceError | null, response: SetNodeAclResponse) => void,
+  ): ClientUnaryCall;
+  setNodeAcl(
+    request: SetNodeAclRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetNodeAclResponse) => void,
+  ): ClientUnaryCall;
+  setNodeAcl(
+    request: SetNodeAclRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetNodeAclResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ExportTree sends a sub-tree as a document, in pieces of at most 64 KiB.
+   * Nodes that the caller may not read, and secret ones, are left out.
+   * Who, errors: as GetNode.
+   */
+  exportTree(request: ExportTreeRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportTreeResponse>;
+  exportTree(
+    request: ExportTreeRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportTreeResponse>;
+  /**
+   * ListSources returns who claims nodes of the tree, the strongest first.
+   * Who: callers with a row for tree.read on the root. Effect: none.
+   */
+  listSources(
+    request: ListSourcesRequest,
+    callback: (error: ServiceError | null, response: ListSourcesResponse) => void,
+  ): ClientUnaryCall;
+  listSources(
+    request: ListSourcesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSourcesResponse) => void,
+  ): ClientUnaryCall;
+  listSources(
+    request: ListSourcesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSourcesResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const TreeServiceClient = makeGenericClientConstructor(
