@@ -15,7 +15,7 @@ def put(path: Path, content: bytes, mode: int) -> None:
     """Make the file have this content and mode, beginning with a folder for it. Raises OSError."""
     path.parent.mkdir(mode=0o755, exist_ok=True)
     with _folder(path.parent) as folder:
-        building = f".{path.name}.cardea-new"
+        building = _building(path)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(building, dir_fd=folder)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,9 +28,14 @@ def put(path: Path, content: bytes, mode: int) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take the file away, if there is one. Raises OSError."""
+    """Take the file away, if there is one, and what a `put` that was cut short has left of it.
+
+    Raises OSError.
+    """
     with contextlib.suppress(FileNotFoundError), _folder(path.parent) as folder:
-        os.unlink(path.name, dir_fd=folder)
+        for name in (_building(path), path.name):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
         os.fsync(folder)
 
 
@@ -45,6 +50,10 @@ def has(path: Path, content: bytes, mode: int) -> bool:
         if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != mode:
             return False
         return found.st_size == len(content) and file.read() == content
+
+
+def _building(path: Path) -> str:
+    return f".{path.name}.cardea-new"
 
 
 @contextlib.contextmanager

@@ -150,6 +150,7 @@ def test_a_program_that_was_not_yet_told_is_told_after_a_restart(
     renderer.bring_up_to_date(tree(a="1"), store.renderings)
     store.renderings.begin("r", [str(folder / "a"), str(folder / "b")])
     (folder / "b").write_text("left behind")
+    (folder / ".b.cardea-new").write_text("left in the middle")
     assert renderer.bring_up_to_date(tree(a="1"), store.renderings)
     assert contents(folder) == {"a": "1"}
     assert times(marker) == 2
