@@ -179,8 +179,8 @@ class Presence:
         if not seen.present:
             return events + self._gone()
         same = before is not None and before.present and same_card(self._base, seen.counter)
-        # A card that is pulled while it is reset leaves pcscd 1.9 saying "there, but mute" until the
-        # next card comes, which is then counted once: what speaks now is another card.
+        # A card that is pulled while it is reset leaves pcscd 1.9 saying "there, but mute" until
+        # the next card comes, which is then counted once: what speaks now is another card.
         spoke_up = before is not None and before.mute and not seen.mute
         if not same or spoke_up:
             events += self._gone()

@@ -132,7 +132,7 @@ def test_a_mute_card_is_told_once() -> None:
 
 
 def test_what_speaks_where_a_mute_card_was_is_a_new_insertion() -> None:
-    """pcscd keeps the ghost of a card that was pulled in mid-reset, and counts the next one once."""
+    """pcscd keeps the ghost of a card that was pulled in mid-reset; it counts the next one once."""
     presence = fresh()
     presence.observe(present(4, mute=True))
     assert kinds(presence.observe(present(5))) == [CardRemoved, CardInserted]
