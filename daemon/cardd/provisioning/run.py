@@ -32,6 +32,7 @@ from .errors import (
     ProvisioningError,
 )
 from .machine import FIRST, Found, follow
+from .outcome import LAST_WORDS, result_of
 from .ports import CardPort, Environment, ServerPort, StorePort, TransportError
 from .progress import Preview, Progress, ProvisioningResult, Stage
 from .records import NewConfirmation
@@ -113,7 +114,7 @@ class Run:
                 found = self._failed(error)
             self._stage = follow(self._stage, found)
         result = self._result()
-        self._say(1, 1, result.message or _LAST_WORDS[self._stage], result)
+        self._say(1, 1, result.message or LAST_WORDS[self._stage], result)
         return result
 
     def preview(self) -> Preview:
@@ -405,35 +406,16 @@ class Run:
         self._report(Progress(self._stage, done, total, detail, elapsed_s, result))
 
     def _result(self) -> ProvisioningResult:
-        card = self._task.card
-        failed = self._stage is Stage.FAILED
-        reason, message = self._reason_of(self.failure) if failed and self.failure else ("", "")
-        left_out = tuple(
-            (account.server_id, self._reason_of(error)[0]) for account, error in self._left_out
-        )
-        return ProvisioningResult(
-            name=self._task.name,
-            card=card.identity.name if card is not None else "",
-            stage=self._stage,
-            servers=tuple(dict.fromkeys(talk.server_id for talk in self.conversations)),
-            trust=tuple(dict.fromkeys(talk.trust for talk in self.conversations)),
+        failure = self.failure if self._stage is Stage.FAILED else None
+        return result_of(
+            self._task,
+            self._stage,
+            self.conversations,
+            failure=self._reason_of(failure) if failure is not None else ("", ""),
+            left_out=[(each.server_id, self._reason_of(why)[0]) for each, why in self._left_out],
             nodes_changed=self._nodes_changed,
             card_files_updated=self._files_updated,
-            apdus=card.apdus if card is not None else 0,
-            card_time_s=card.seconds_spent if card is not None else 0.0,
             network_time_s=self._server.seconds_spent,
             total_time_s=self._environment.monotonic_s() - self._started_s,
             ended_at_ms=self._environment.now_ms(),
-            reason=reason,
-            message=message,
-            nodes_ordered=sum(len(talk.ordered) for talk in self.conversations),
-            nodes_refused=sum(len(talk.refused) for talk in self.conversations),
-            left_out=left_out,
         )
-
-
-_LAST_WORDS = {
-    Stage.INSTALLED: "installed",
-    Stage.CONFIRMED: "installed, read back, and confirmed by the server",
-    Stage.FAILED: "nothing changed",
-}
