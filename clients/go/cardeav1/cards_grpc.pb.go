@@ -94,20 +94,23 @@ type CardServiceClient interface {
 	// fewer, none is spent, unless a person has confirmed that number. A value that
 	// the card has refused is kept as a digest, over restarts, and never presented
 	// again until the PIN has been changed or unblocked.
-	// Who: callers with a row for pins.verify.
+	// Who: callers with a row for pins.verify that is narrowed to no application, file
+	// or key.
 	// Effect: a wrong value spends a try.
 	// Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
 	// PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
 	// (cannot be the PIN: nothing was presented), and as PinStatus.
 	VerifyPin(ctx context.Context, in *VerifyPinRequest, opts ...grpc.CallOption) (*VerifyPinResponse, error)
 	// ChangePin gives a PIN another value.
-	// Who: callers with a row for pins.change.
+	// Who: callers with a row for pins.change that is narrowed to no application, file
+	// or key.
 	// Effect: the PIN is the new one; a wrong old value spends a try.
 	// Errors: as VerifyPin.
 	ChangePin(ctx context.Context, in *ChangePinRequest, opts ...grpc.CallOption) (*ChangePinResponse, error)
 	// UnblockPin gives a PIN another value with its unblocking code (PUK), which has
 	// a retry counter of its own; the same care is taken with it.
-	// Who: callers with a row for pins.unblock.
+	// Who: callers with a row for pins.unblock that is narrowed to no application, file
+	// or key.
 	// Effect: the PIN is the new one, with all tries; a wrong code spends one.
 	// Errors: as VerifyPin.
 	UnblockPin(ctx context.Context, in *UnblockPinRequest, opts ...grpc.CallOption) (*UnblockPinResponse, error)
@@ -296,20 +299,23 @@ type CardServiceServer interface {
 	// fewer, none is spent, unless a person has confirmed that number. A value that
 	// the card has refused is kept as a digest, over restarts, and never presented
 	// again until the PIN has been changed or unblocked.
-	// Who: callers with a row for pins.verify.
+	// Who: callers with a row for pins.verify that is narrowed to no application, file
+	// or key.
 	// Effect: a wrong value spends a try.
 	// Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
 	// PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
 	// (cannot be the PIN: nothing was presented), and as PinStatus.
 	VerifyPin(context.Context, *VerifyPinRequest) (*VerifyPinResponse, error)
 	// ChangePin gives a PIN another value.
-	// Who: callers with a row for pins.change.
+	// Who: callers with a row for pins.change that is narrowed to no application, file
+	// or key.
 	// Effect: the PIN is the new one; a wrong old value spends a try.
 	// Errors: as VerifyPin.
 	ChangePin(context.Context, *ChangePinRequest) (*ChangePinResponse, error)
 	// UnblockPin gives a PIN another value with its unblocking code (PUK), which has
 	// a retry counter of its own; the same care is taken with it.
-	// Who: callers with a row for pins.unblock.
+	// Who: callers with a row for pins.unblock that is narrowed to no application, file
+	// or key.
 	// Effect: the PIN is the new one, with all tries; a wrong code spends one.
 	// Errors: as VerifyPin.
 	UnblockPin(context.Context, *UnblockPinRequest) (*UnblockPinResponse, error)

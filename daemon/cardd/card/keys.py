@@ -52,10 +52,15 @@ class CardKey:
     @property
     def size(self) -> int:
         """Bytes of the modulus, or of the field."""
+        return (self.bits + 7) // 8
+
+    @property
+    def bits(self) -> int:
+        """Bits of the modulus, or of the field. MalformedCardData if the card does not say."""
         bits = self.private.bits
         if bits is None or not 0 < bits <= 16384:
             raise MalformedCardData(f"size of key {self.name}", str(self.token.root))
-        return (bits + 7) // 8
+        return bits
 
     def can_sign(self, scheme: Scheme) -> bool:
         """Whether the card signs by this scheme with the key."""
@@ -120,7 +125,7 @@ def sign(
         if choice.mechanism == _RSA_RAW:
             data = padding.pkcs1_block(data, key.size)
     elif scheme is Scheme.PSS and choice.mechanism == _RSA_RAW:
-        data = padding.pss_block(hash, digest, salt, key.size)
+        data = padding.pss_block(hash, digest, salt, key.bits)
     elif scheme is Scheme.ECDSA and key.private.bits is not None:
         data = digest[: key.size]  # FIPS 186-5 §6.4: the leftmost bits
     answer = _perform(files, key, _SIGNATURE, choice, apdu.compute_signature(data))

@@ -46,11 +46,15 @@ def pkcs1_block(info: bytes, size: int) -> bytes:
     return b"\x00\x01" + b"\xff" * filling + b"\x00" + info
 
 
-def pss_block(hash: Hash, digest: bytes, salt: bytes, size: int) -> bytes:
-    """EMSA-PSS with MGF1 of the same hash (RFC 8017 §9.1.1), for a modulus of 8 × `size` bits."""
-    masked_size = size - hash.size - 1
-    if masked_size < len(salt) + 2:
-        raise CardError(f"a key of {size} bytes is too short for this digest and salt")
+def pss_block(hash: Hash, digest: bytes, salt: bytes, bits: int) -> bytes:
+    """EMSA-PSS with MGF1 of the same hash (RFC 8017 §9.1.1), as long as a modulus of so many bits.
+
+    The encoded message has one bit less than the modulus, and so sometimes a byte less.
+    """
+    message_size = (bits - 1 + 7) // 8
+    masked_size = message_size - hash.size - 1
+    if masked_size < len(salt) + 1:
+        raise CardError(f"a key of {bits} bits is too short for this digest and salt")
     hashed = hash.of(bytes(8) + digest + salt)
     block = bytes(masked_size - len(salt) - 1) + b"\x01" + salt
     mask = b"".join(
@@ -58,8 +62,8 @@ def pss_block(hash: Hash, digest: bytes, salt: bytes, size: int) -> bytes:
         for counter in range(-(-masked_size // hash.size))
     )
     masked = bytearray(a ^ b for a, b in zip(block, mask, strict=False))
-    masked[0] &= 0x7F  # emBits is one less than the modulus has
-    return bytes(masked) + hashed + b"\xbc"
+    masked[0] &= 0xFF >> (8 * message_size - (bits - 1))
+    return (bytes(masked) + hashed + b"\xbc").rjust((bits + 7) // 8, b"\x00")
 
 
 def ecdsa_signature(answer: bytes) -> bytes:

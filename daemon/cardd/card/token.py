@@ -32,6 +32,7 @@ _SEQUENCE, _OCTETS, _INTEGER, _UTF8, _BITS, _ENUMERATED = 0x30, 0x04, 0x02, 0x0C
 _CONTEXT_0, _CONTEXT_1, _CONTEXT_2 = 0xA0, 0xA1, 0xA2
 _PIN_REFERENCE = 0x80
 _MAX_OBJECTS = 256
+_SMALLEST_FIELD = 112  # bits; SEC 2 has no smaller curve
 
 _T = TypeVar("_T")
 
@@ -235,9 +236,15 @@ def _private_key(entry: tlv.Tlv, root: FilePath, file: str) -> PrivateKey | None
         # Early middleware wrote references above 7F as negative numbers.
         reference=_integer(numbers[0], file) & 0xFF if numbers else None,
         file=None if location is None else location.path,
-        bits=_integer(sizes[0], file) if sizes else None,
+        bits=_size(kind, _integer(sizes[0], file)) if sizes else None,
         lines=() if lines is None else tuple(_integer(n, file) for n in lines.children),
     )
+
+
+def _size(kind: KeyKind, number: int) -> int | None:
+    """RSA keys have their modulusLength there. The standard has no size of an EC key, but a small
+    reference to its parameters; OpenSC's cards have the size in its place."""
+    return number if kind is KeyKind.RSA or number >= _SMALLEST_FIELD else None
 
 
 def _public_key(entry: tlv.Tlv, root: FilePath, file: str) -> PublicKey | None:

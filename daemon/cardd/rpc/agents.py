@@ -77,19 +77,20 @@ class AgentBook:
             raise ArgumentInvalidError("message", "an agent begins by registering")
         agent = _Agent(uid)
         self._agents.append(agent)
+        agent.outgoing.put_nowait(pb.ServePinsResponse(registered=pb.PinAgentRegistered()))
         listening = asyncio.ensure_future(_listen(agent, requests))
+        coming = asyncio.ensure_future(agent.outgoing.get())
         try:
-            yield pb.ServePinsResponse(registered=pb.PinAgentRegistered())
             while True:
-                coming = asyncio.ensure_future(agent.outgoing.get())
                 await asyncio.wait((coming, listening), return_when=asyncio.FIRST_COMPLETED)
                 if not coming.done():
-                    coming.cancel()
                     await listening  # raises what the agent has done wrong
                     return
                 yield coming.result()
+                coming = asyncio.ensure_future(agent.outgoing.get())
         finally:
             self._agents.remove(agent)
+            coming.cancel()
             listening.cancel()
             for answer in agent.open.values():
                 if not answer.done():

@@ -158,12 +158,23 @@ def test_damaged_directories_end_in_a_named_error(fid: str, at: int, byte: int) 
     card.write_file(name, whole)
 
 
-def test_pss_block_fits_below_the_modulus() -> None:
-    digest = Hash.SHA256.of(MESSAGE)
-    block = padding.pss_block(Hash.SHA256, digest, b"s" * 32, 256)
-    assert len(block) == 256
-    assert block[0] < 0x80
-    assert block[-1] == 0xBC
+@pytest.mark.parametrize("bits", [1024, 1025, 1026, 1031])
+def test_pss_block_is_taken_by_another_library_for_every_length_of_the_modulus(bits: int) -> None:
+    private = rsa.generate_private_key(65537, bits)
+    numbers = private.private_numbers()
+    digest, salt = Hash.SHA256.of(MESSAGE), bytes(range(32))
+    block = padding.pss_block(Hash.SHA256, digest, salt, bits)
+    number = pow(int.from_bytes(block, "big"), numbers.d, numbers.public_numbers.n)
+    signature = number.to_bytes(len(block), "big")
+    pss = rsa_padding.PSS(rsa_padding.MGF1(hashes.SHA256()), 32)
+    private.public_key().verify(signature, MESSAGE, pss, hashes.SHA256())
+
+
+def test_digest_that_a_key_is_too_short_for_is_an_error() -> None:
+    with pytest.raises(CardError):
+        padding.pss_block(Hash.SHA512, bytes(64), bytes(64), 1024)
+    with pytest.raises(CardError):
+        padding.pkcs1_block(padding.digest_info(Hash.SHA512, bytes(64)), 64)
 
 
 @pytest.mark.parametrize("r", [1, 0x7F, 0x80, 2**255, 2**256 - 1])

@@ -198,7 +198,8 @@ class CardServiceServicer:
         fewer, none is spent, unless a person has confirmed that number. A value that
         the card has refused is kept as a digest, over restarts, and never presented
         again until the PIN has been changed or unblocked.
-        Who: callers with a row for pins.verify.
+        Who: callers with a row for pins.verify that is narrowed to no application, file
+        or key.
         Effect: a wrong value spends a try.
         Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
         PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
@@ -210,7 +211,8 @@ class CardServiceServicer:
 
     def ChangePin(self, request, context):
         """ChangePin gives a PIN another value.
-        Who: callers with a row for pins.change.
+        Who: callers with a row for pins.change that is narrowed to no application, file
+        or key.
         Effect: the PIN is the new one; a wrong old value spends a try.
         Errors: as VerifyPin.
         """
@@ -221,7 +223,8 @@ class CardServiceServicer:
     def UnblockPin(self, request, context):
         """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
         a retry counter of its own; the same care is taken with it.
-        Who: callers with a row for pins.unblock.
+        Who: callers with a row for pins.unblock that is narrowed to no application, file
+        or key.
         Effect: the PIN is the new one, with all tries; a wrong code spends one.
         Errors: as VerifyPin.
         """

@@ -99,7 +99,8 @@ class CardServiceStub:
     fewer, none is spent, unless a person has confirmed that number. A value that
     the card has refused is kept as a digest, over restarts, and never presented
     again until the PIN has been changed or unblocked.
-    Who: callers with a row for pins.verify.
+    Who: callers with a row for pins.verify that is narrowed to no application, file
+    or key.
     Effect: a wrong value spends a try.
     Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
     PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
@@ -107,14 +108,16 @@ class CardServiceStub:
     """
     ChangePin: _grpc.UnaryUnaryMultiCallable[_cards_pb2.ChangePinRequest, _cards_pb2.ChangePinResponse]
     """ChangePin gives a PIN another value.
-    Who: callers with a row for pins.change.
+    Who: callers with a row for pins.change that is narrowed to no application, file
+    or key.
     Effect: the PIN is the new one; a wrong old value spends a try.
     Errors: as VerifyPin.
     """
     UnblockPin: _grpc.UnaryUnaryMultiCallable[_cards_pb2.UnblockPinRequest, _cards_pb2.UnblockPinResponse]
     """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
     a retry counter of its own; the same care is taken with it.
-    Who: callers with a row for pins.unblock.
+    Who: callers with a row for pins.unblock that is narrowed to no application, file
+    or key.
     Effect: the PIN is the new one, with all tries; a wrong code spends one.
     Errors: as VerifyPin.
     """
@@ -190,7 +193,8 @@ class CardServiceAsyncStub(CardServiceStub):
     fewer, none is spent, unless a person has confirmed that number. A value that
     the card has refused is kept as a digest, over restarts, and never presented
     again until the PIN has been changed or unblocked.
-    Who: callers with a row for pins.verify.
+    Who: callers with a row for pins.verify that is narrowed to no application, file
+    or key.
     Effect: a wrong value spends a try.
     Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
     PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
@@ -198,14 +202,16 @@ class CardServiceAsyncStub(CardServiceStub):
     """
     ChangePin: _aio.UnaryUnaryMultiCallable[_cards_pb2.ChangePinRequest, _cards_pb2.ChangePinResponse]  # type: ignore[assignment]
     """ChangePin gives a PIN another value.
-    Who: callers with a row for pins.change.
+    Who: callers with a row for pins.change that is narrowed to no application, file
+    or key.
     Effect: the PIN is the new one; a wrong old value spends a try.
     Errors: as VerifyPin.
     """
     UnblockPin: _aio.UnaryUnaryMultiCallable[_cards_pb2.UnblockPinRequest, _cards_pb2.UnblockPinResponse]  # type: ignore[assignment]
     """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
     a retry counter of its own; the same care is taken with it.
-    Who: callers with a row for pins.unblock.
+    Who: callers with a row for pins.unblock that is narrowed to no application, file
+    or key.
     Effect: the PIN is the new one, with all tries; a wrong code spends one.
     Errors: as VerifyPin.
     """
@@ -332,7 +338,8 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         fewer, none is spent, unless a person has confirmed that number. A value that
         the card has refused is kept as a digest, over restarts, and never presented
         again until the PIN has been changed or unblocked.
-        Who: callers with a row for pins.verify.
+        Who: callers with a row for pins.verify that is narrowed to no application, file
+        or key.
         Effect: a wrong value spends a try.
         Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
         PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
@@ -346,7 +353,8 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_cards_pb2.ChangePinResponse, _abc.Awaitable[_cards_pb2.ChangePinResponse]]:
         """ChangePin gives a PIN another value.
-        Who: callers with a row for pins.change.
+        Who: callers with a row for pins.change that is narrowed to no application, file
+        or key.
         Effect: the PIN is the new one; a wrong old value spends a try.
         Errors: as VerifyPin.
         """
@@ -359,7 +367,8 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_cards_pb2.UnblockPinResponse, _abc.Awaitable[_cards_pb2.UnblockPinResponse]]:
         """UnblockPin gives a PIN another value with its unblocking code (PUK), which has
         a retry counter of its own; the same care is taken with it.
-        Who: callers with a row for pins.unblock.
+        Who: callers with a row for pins.unblock that is narrowed to no application, file
+        or key.
         Effect: the PIN is the new one, with all tries; a wrong code spends one.
         Errors: as VerifyPin.
         """

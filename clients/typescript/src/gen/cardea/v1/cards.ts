@@ -4345,7 +4345,8 @@ export const CardServiceService = {
    * fewer, none is spent, unless a person has confirmed that number. A value that
    * the card has refused is kept as a digest, over restarts, and never presented
    * again until the PIN has been changed or unblocked.
-   * Who: callers with a row for pins.verify.
+   * Who: callers with a row for pins.verify that is narrowed to no application, file
+   * or key.
    * Effect: a wrong value spends a try.
    * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
    * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
@@ -4362,7 +4363,8 @@ export const CardServiceService = {
   },
   /**
    * ChangePin gives a PIN another value.
-   * Who: callers with a row for pins.change.
+   * Who: callers with a row for pins.change that is narrowed to no application, file
+   * or key.
    * Effect: the PIN is the new one; a wrong old value spends a try.
    * Errors: as VerifyPin.
    */
@@ -4378,7 +4380,8 @@ export const CardServiceService = {
   /**
    * UnblockPin gives a PIN another value with its unblocking code (PUK), which has
    * a retry counter of its own; the same care is taken with it.
-   * Who: callers with a row for pins.unblock.
+   * Who: callers with a row for pins.unblock that is narrowed to no application, file
+   * or key.
    * Effect: the PIN is the new one, with all tries; a wrong code spends one.
    * Errors: as VerifyPin.
    */
@@ -4462,7 +4465,8 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    * fewer, none is spent, unless a person has confirmed that number. A value that
    * the card has refused is kept as a digest, over restarts, and never presented
    * again until the PIN has been changed or unblocked.
-   * Who: callers with a row for pins.verify.
+   * Who: callers with a row for pins.verify that is narrowed to no application, file
+   * or key.
    * Effect: a wrong value spends a try.
    * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
    * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
@@ -4471,7 +4475,8 @@ export interface CardServiceServer extends UntypedServiceImplementation {
   verifyPin: handleUnaryCall<VerifyPinRequest, VerifyPinResponse>;
   /**
    * ChangePin gives a PIN another value.
-   * Who: callers with a row for pins.change.
+   * Who: callers with a row for pins.change that is narrowed to no application, file
+   * or key.
    * Effect: the PIN is the new one; a wrong old value spends a try.
    * Errors: as VerifyPin.
    */
@@ -4479,7 +4484,8 @@ export interface CardServiceServer extends UntypedServiceImplementation {
   /**
    * UnblockPin gives a PIN another value with its unblocking code (PUK), which has
    * a retry counter of its own; the same care is taken with it.
-   * Who: callers with a row for pins.unblock.
+   * Who: callers with a row for pins.unblock that is narrowed to no application, file
+   * or key.
    * Effect: the PIN is the new one, with all tries; a wrong code spends one.
    * Errors: as VerifyPin.
    */
@@ -4655,7 +4661,8 @@ export interface CardServiceClient extends Client1 {
    * fewer, none is spent, unless a person has confirmed that number. A value that
    * the card has refused is kept as a digest, over restarts, and never presented
    * again until the PIN has been changed or unblocked.
-   * Who: callers with a row for pins.verify.
+   * Who: callers with a row for pins.verify that is narrowed to no application, file
+   * or key.
    * Effect: a wrong value spends a try.
    * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
    * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
@@ -4678,7 +4685,8 @@ export interface CardServiceClient extends Client1 {
   ): ClientUnaryCall;
   /**
    * ChangePin gives a PIN another value.
-   * Who: callers with a row for pins.change.
+   * Who: callers with a row for pins.change that is narrowed to no application, file
+   * or key.
    * Effect: the PIN is the new one; a wrong old value spends a try.
    * Errors: as VerifyPin.
    */
@@ -4700,7 +4708,8 @@ export interface CardServiceClient extends Client1 {
   /**
    * UnblockPin gives a PIN another value with its unblocking code (PUK), which has
    * a retry counter of its own; the same care is taken with it.
-   * Who: callers with a row for pins.unblock.
+   * Who: callers with a row for pins.unblock that is narrowed to no application, file
+   * or key.
    * Effect: the PIN is the new one, with all tries; a wrong code spends one.
    * Errors: as VerifyPin.
    */
