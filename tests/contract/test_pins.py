@@ -324,3 +324,27 @@ def test_latest_agent_is_asked_and_the_one_before_when_it_has_gone(
         assert (len(first), len(second)) == (0, 1)
         client.verify_pin(ask)
         assert (len(first), len(second)) == (1, 1)
+
+
+def test_no_pin_and_no_code_is_in_the_log_whatever_becomes_of_it(pcsc: Pcsc) -> None:
+    settings = '[provisioning]\non_insert = false\n[logging]\nlevel = "debug"'
+    wrong, new, code = "90817263", "71625344", "18273645"
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        card = inserted(pcsc, daemon, "keys", pins={"pin1": {"value": "55443322", "puk": code}})
+        card.faults.distort(b"\x65\x81", 3, ins=0x20)
+        for call in (
+            partial(client.verify_pin, wrong),
+            partial(client.verify_pin, "55443322"),  # whose answer is distorted
+            partial(client.verify_pin, wrong, pin="pin7"),
+            partial(client.change_pin, wrong, new),
+            partial(client.unblock_pin, wrong, new),
+            partial(client.sign, "keys/02", "ECDSA_SHA256", b"x", pin=wrong),
+        ):
+            reason_of(call)
+        client.unblock_pin(code, new)
+        client.verify_pin(new)
+        log = daemon.log()
+    assert "VerifyPin" in log
+    for value in (wrong, new, code, "55443322"):
+        assert value not in log
+        assert value.encode().hex() not in log.lower()
