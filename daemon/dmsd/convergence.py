@@ -115,7 +115,7 @@ def _settings(
             orders += needed
     if not orders:
         return tuple(failures)
-    outcomes = yield from _with_parents(orders, (yield from _together(orders)))
+    outcomes = yield from _with_parents(orders, (yield from _but_what_is_others(orders)))
     second, kept = _second_try(orders, outcomes)
     if second:
         repeated = yield Batch(tuple(second))
@@ -174,6 +174,27 @@ def _together(
     if len(orders) > 1 and all(outcome.code in refusals for outcome in outcomes):
         outcomes = yield Batch(tuple(orders))
     return outcomes
+
+
+def _but_what_is_others(
+    orders: Sequence[Order],
+) -> Generator[Batch, Sequence[Outcome], Sequence[Outcome]]:
+    """All or nothing of what is ours to change.
+
+    What the document itself has wrong holds all of it back. A node that another authority holds on
+    the device (425) does not: what has become of that one is no fault of ours (S3).
+    """
+    outcomes: dict[int, Outcome] = {}
+    left = list(enumerate(orders))
+    while left:
+        answers = yield from _together([order for _, order in left])
+        settled = {at: answer for (at, _), answer in zip(left, answers, strict=True)}
+        others = {at for at, each in settled.items() if each.code == StatusCode.PERMISSION_DENIED}
+        if not others or any(each.ok for each in settled.values()):
+            return [(outcomes | settled)[at] for at in range(len(orders))]
+        outcomes |= {at: settled[at] for at in others}
+        left = [(at, order) for at, order in left if at not in others]
+    return [outcomes[at] for at in range(len(orders))]
 
 
 def _with_parents(

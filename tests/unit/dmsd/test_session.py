@@ -113,13 +113,28 @@ def test_several_changes_are_one_atomic(bench: Bench) -> None:
 
 def test_a_failing_atomic_leaves_the_device_as_it_was_and_is_reported(bench: Bench) -> None:
     bench.add_account()
-    bench.desire(tree={"./A/Fine": "1", "./A/Forbidden": "2"})
-    device = bench.device(refusals={("Add", "./A/Forbidden"): StatusCode.PERMISSION_DENIED})
+    bench.desire(tree={"./A/Fine": "1", "./A/Wrong": "2"})
+    device = bench.device(refusals={("Add", "./A/Wrong"): StatusCode.UNSUPPORTED_FORMAT})
     device.run()
     assert device.nodes == {}
     assert bench.last_session().outcome == "partial"
     assert ("Add", "./A/Fine", 216) in bench.statuses()
-    assert ("Add", "./A/Forbidden", 425) in bench.statuses()
+    assert ("Add", "./A/Wrong", 415) in bench.statuses()
+
+
+def test_what_another_authority_holds_does_not_hold_back_the_rest(bench: Bench) -> None:
+    bench.add_account()
+    theirs = ("./A/Held", "./B/Held", "./D/Held")
+    bench.desire(tree={"./A/Fine": "1", "./C/Fine": "2"} | dict.fromkeys(theirs, "3"))
+    refusals = {("Add", path): StatusCode.PERMISSION_DENIED for path in theirs}
+    device = bench.device(refusals=refusals)
+    device.run()
+    assert {path for path, node in device.nodes.items() if node.value is not None} == {
+        "./A/Fine",
+        "./C/Fine",
+    }
+    assert bench.last_session().outcome == "partial"
+    assert {("Add", path, 425) for path in theirs} <= set(bench.statuses())
 
 
 def test_a_device_without_atomic_gets_single_commands(bench: Bench) -> None:
