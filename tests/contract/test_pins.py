@@ -15,7 +15,7 @@ import cardea
 import pytest
 from cardea.v1 import pins_pb2
 from softcard import SoftCard
-from support.client import Client
+from support.client import Client, eventually
 from support.daemon import RunningDaemon
 from support.inserted import inserted
 from support.stack import Pcsc
@@ -169,6 +169,24 @@ def test_session_on_a_card_without_logical_channels_keeps_its_pin(
         for _ in range(2):
             session.transmit(bytes.fromhex("00A4000C023F00"))
             assert client.sign("keys/02", "ECDSA_SHA256", b"x", session=session)
+
+
+def test_session_of_one_card_does_not_serve_for_another(pcsc: Pcsc, daemon: RunningDaemon) -> None:
+    inserted(pcsc, daemon, "keys")
+    other = pcsc.card("keys", pkcs15={"serial": "00C0FFEE0009"})
+    pcsc.readers.insert(1, other)
+    with daemon.client() as client:
+        eventually(lambda: bool(client.readers()[1].card), timeout_s=20.0)
+        with client.session("cards/00c0ffee0008") as session:
+            client.verify_pin(PIN, session=session)
+            for call in (
+                partial(client.sign, "cards/00c0ffee0009/keys/02", "ECDSA_SHA256", b"x"),
+                partial(client.verify_pin, PIN, name="cards/00c0ffee0009"),
+            ):
+                assert reason_of(partial(call, session=session)) == "ARGUMENT_INVALID"
+            key = "cards/00c0ffee0008/keys/02"
+            assert client.sign(key, "ECDSA_SHA256", b"x", session=session)
+    assert not verifications(other)
 
 
 def test_pins_take_a_right_to_the_whole_card(pcsc: Pcsc) -> None:

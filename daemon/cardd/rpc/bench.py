@@ -26,6 +26,7 @@ from cardd.sharing.ticket import Priority
 
 from .call import Call
 from .desk import Desk
+from .refusals import ArgumentInvalidError
 from .sessions import OpenSession, SessionBook
 
 __all__ = ["Bench", "PinValue", "Workshop"]
@@ -132,11 +133,14 @@ class Workshop:
         self.floor = floor
 
     def find(self, name: str, session: str, call: Call) -> ReaderStatus:
-        """The reader that is meant, by a session of the caller or by name."""
-        if session:
-            lease = self._sessions.find(session, call).lease
-            return self._desk.find_reader(lease.reader, call)
-        return self._desk.find(name, call)
+        """The reader that is meant, by a session of the caller or by name; if by both, then both
+        have to mean the same. ArgumentInvalidError."""
+        if not session:
+            return self._desk.find(name, call)
+        held = self._desk.find_reader(self._sessions.find(session, call).lease.reader, call)
+        if name and self._desk.find(name, call).name != held.name:
+            raise ArgumentInvalidError("session", "holds another card than the one that is named")
+        return held
 
     async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
         """The same reader once its card is identified."""
