@@ -103,10 +103,12 @@ def test_decryption_gives_the_message(pcsc: Pcsc, daemon: RunningDaemon) -> None
 def test_what_cannot_be_is_refused_by_name(
     pcsc: Pcsc, daemon: RunningDaemon, name: str, algorithm: str, reason: str
 ) -> None:
-    inserted(pcsc, daemon, "keys")
+    card = inserted(pcsc, daemon, "keys")
     with daemon.client() as client, pytest.raises(cardea.CardeaError) as caught:
         client.sign(name, algorithm, MESSAGE, pin=PIN)
     assert caught.value.reason == reason
+    # And no PIN was presented for it.
+    assert not [each for each in card.trace if each.command[1] == 0x20 and len(each.command) > 5]
 
 
 def test_digest_has_the_length_of_its_hash(pcsc: Pcsc, daemon: RunningDaemon) -> None:

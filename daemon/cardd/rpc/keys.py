@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from cardd.card import keys, publickeys
 from cardd.card.directory import ApplicationKind
-from cardd.card.errors import NoSuchKey
+from cardd.card.errors import KeyUseUnsupported, NoSuchKey
 from cardd.card.keys import CardKey, Scheme
 from cardd.card.padding import Hash
 from cardd.card.pins import pin_id
@@ -107,8 +107,14 @@ class KeyService(pb_grpc.KeyServiceServicer):
         scheme, hash, digest = _to_sign(request)
         status, name = self._find(request.name, request.session, call)
 
-        def sign(bench: Bench, given: PinValue | None) -> bytes:
+        def find(bench: Bench) -> CardKey:
             key = keys.find_key(bench.tokens, name)
+            if not key.can_sign(scheme):  # before anybody is asked for a PIN, or a try is spent
+                raise KeyUseUnsupported(name, scheme.name)
+            return key
+
+        def sign(bench: Bench, given: PinValue | None) -> bytes:
+            key = find(bench)
             public = publickeys.read_public_key(bench.files, key)
             bench.unlock(key.pin, given)
             salt = secrets.token_bytes(hash.size)
@@ -117,7 +123,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
                 publickeys.check_signature(public, scheme, hash, digest, signature)
             return signature
 
-        given = await self._given(request, status, name, call)
+        given = await self._given(request, status, find, call)
         signature = await self._workshop.run(
             status, request.session, call, "Sign", _wait(request), lambda bench: sign(bench, given)
         )
@@ -129,14 +135,20 @@ class KeyService(pb_grpc.KeyServiceServicer):
             raise ArgumentInvalidError("algorithm", "is none that is known")
         status, name = self._find(request.name, request.session, call)
 
-        def decrypt(bench: Bench, given: PinValue | None) -> bytes:
+        def find(bench: Bench) -> CardKey:
             key = keys.find_key(bench.tokens, name)
-            if key.can_decrypt and len(request.ciphertext) != key.size:
+            if not key.can_decrypt:
+                raise KeyUseUnsupported(name, "decryption")
+            if len(request.ciphertext) != key.size:
                 raise ArgumentInvalidError("ciphertext", f"must be {key.size} bytes")
+            return key
+
+        def decrypt(bench: Bench, given: PinValue | None) -> bytes:
+            key = find(bench)
             bench.unlock(key.pin, given)
             return keys.decrypt(bench.files, key, request.ciphertext)
 
-        given = await self._given(request, status, name, call)
+        given = await self._given(request, status, find, call)
         plaintext = await self._workshop.run(
             status,
             request.session,
@@ -239,7 +251,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         self,
         request: pb.SignRequest | pb.DecryptRequest,
         status: ReaderStatus,
-        name: str,
+        find: Callable[[Bench], CardKey],
         call: Call,
     ) -> PinValue | None:
         return await self._pins.value_for(
@@ -247,7 +259,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
             request.session,
             call,
             request.pin,
-            lambda bench: keys.find_key(bench.tokens, name).pin,
+            lambda bench: find(bench).pin,
         )
 
 
