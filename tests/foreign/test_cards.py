@@ -84,14 +84,14 @@ def test_a_document_is_found_on_a_card_whatever_the_card_can_do(
 
 LOOP = """
 import sys, time
+from smartcard import scard
 from smartcard.System import readers
-from smartcard.scard import SCARD_LEAVE_CARD
 from smartcard.util import toBytes
 end, done = time.monotonic() + float(sys.argv[1]), 0
 while time.monotonic() < end:
     try:
         c = readers()[0].createConnection()
-        c.connect(disposition=SCARD_LEAVE_CARD)
+        c.connect(disposition=getattr(scard, sys.argv[2]))
         data, one, two = c.transmit(toBytes("00A40004023F0000"))
         done += 1
         c.disconnect()
@@ -117,13 +117,17 @@ def _tool(site: Site, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_others_tools_and_the_daemon_share_a_card_and_nobody_starves(site: Site) -> None:
+@pytest.mark.parametrize("at_end", ["SCARD_LEAVE_CARD", "SCARD_UNPOWER_CARD"])
+def test_others_tools_and_the_daemon_share_a_card_and_nobody_starves(
+    site: Site, at_end: str
+) -> None:
     """opensc-tool, pkcs15-tool and a pyscard loop, while the daemon provisions and serves."""
+    site.remove()
     card = site.card()
     done: list[int] = []
 
     def loop() -> None:
-        found = _tool(site, sys.executable, "-c", LOOP, "4")
+        found = _tool(site, sys.executable, "-c", LOOP, "4", at_end)
         done.append(int(found.stdout.strip() or 0))
 
     thread = threading.Thread(target=loop)
