@@ -30,8 +30,13 @@ CARD_WITH_KEYS = "cards/00c0ffee0008"
 
 @contextmanager
 def playground(folder: Path) -> Iterator[System]:
-    """Reader A holds Alice's card, provisioned from it; reader B is empty."""
-    with VirtualReaders(folder / "pcsc", readers=2) as readers, System(folder, readers) as system:
+    """Reader A holds Alice's card, provisioned from it; reader B is empty. Access points are
+    rendered into the folder "rendered"."""
+    renders = f'[[render]]\nname = "nm"\nkind = "networkmanager"\nfolder = "{folder}/rendered"\n'
+    with (
+        VirtualReaders(folder / "pcsc", readers=2) as readers,
+        System(folder, readers, renders) as system,
+    ):
         for person in (ALICE, BOB):
             system.operator("subscriber", "add", "-", document=person.subscriber())
         accounts = [ALICE.account(), {"impi": ALICE.impi}, {"impi": BOB.impi}]
