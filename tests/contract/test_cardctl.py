@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,54 @@ def test_explain_names_the_winner(daemon: RunningDaemon) -> None:
     assert missing.returncode == 1
     assert "[NODE_NOT_FOUND]" in missing.stderr
     assert "cardctl tree" in missing.stderr
+
+
+def test_a_program_sets_shares_and_deletes_settings_of_its_own(
+    daemon: RunningDaemon, tmp_path: Path
+) -> None:
+    me = f"local:uid-{os.geteuid()}"
+    value = tmp_path / "value"
+    value.write_bytes(b"\x00\xff")
+    done = document(daemon, "set", "./App/x/Text", "zwei Worte")
+    assert (done["in_force"], done["node"]["source"]) == (True, {"kind": "device", "id": me})
+    raw = document(daemon, "set", "./App/x/Raw", "--file", str(value), "--format", "bin")
+    assert raw["node"]["value_hex"] == "00FF"
+    acl = document(daemon, "acl", "./App/x/Text")
+    assert (acl["own"], acl["from"], acl["given_by"]["id"]) == ("", "./App", me)
+    shared = f"Add={me}&Delete={me}&Get=*+{me}&Replace=dm.example+{me}"
+    assert document(daemon, "acl", "./App", shared)["own"].endswith(f"Replace=dm.example+{me}")
+    given = document(daemon, "delegations", "--by", me)["delegations"]
+    assert [(d["grantee"], d["path"], d["verbs"]) for d in given] == [
+        ("*", "./App", ["Get"]), ("dm.example", "./App", ["Replace"]),
+    ]  # fmt: skip
+    revoked = document(daemon, "revoke", "dm.example")["delegations"]
+    assert [d["verbs"] for d in revoked] == [["Replace"]]
+    tree = json.loads(cardctl(daemon, "export", "./App").stdout)["tree"]
+    assert tree["./App/x/Text"]["value"] == "zwei Worte"
+    assert "<NodeName>Text</NodeName>" in cardctl(
+        daemon, "export", "./App", "--format", "tnds-xml"
+    ).stdout.replace("\n", "")
+    out = tmp_path / "out"
+    assert cardctl(daemon, "export", "--format", "tnds-wbxml", "--out", str(out)).returncode == 0
+    assert out.read_bytes()[:1] == b"\x03"
+    sources = document(daemon, "sources")["sources"]
+    assert {s["source"]["id"]: s["in_force"] > 0 for s in sources} == {me: True, "local": True}
+    refused = cardctl(daemon, "set", "./DevInfo/Man", "x")
+    assert refused.returncode == 1
+    assert "[NODE_READ_ONLY]" in refused.stderr
+    assert document(daemon, "delete", "./App")["revision"] > done["revision"]
+    operations = document(daemon, "report", me)["operations"]
+    assert [(o["verb"], o["path"], o["status"]) for o in operations] == [
+        ("Delete", "./App", 200),
+        ("Replace", "./DevInfo/Man", 405),
+        ("Revoke", ".", 200),
+        ("Replace", "./App?prop=ACL", 200),
+        ("Replace", "./App/x/Raw", 200),
+        ("Replace", "./App/x/Text", 200),
+    ]
+    for command in ("report", "sources", "delegations"):
+        assert cardctl(daemon, command).returncode == 0
+    assert cardctl(daemon, "set", "./App/y").returncode == 2
 
 
 def test_watch_writes_a_json_line_for_each_change(daemon: RunningDaemon, pcsc: Pcsc) -> None:
