@@ -21,7 +21,7 @@ from cardd.card.identify import decode_iccid, identify
 from cardd.card.provisioning_files import survey
 from cardd.card.token import read_token
 from cardd.card.uicc import FilePath, FileSystem
-from cardd.dm import DmError
+from cardd.dm.errors import DmError
 from cardea_core import CodecError, xml_decode, xml_encode
 from dmsd.desired import read_desired
 from dmsd.errors import DmsdError

@@ -8,7 +8,6 @@ import platform
 import re
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def admin_service(
 
     def status() -> admin_pb2.GetStatusResponse:
         answer = admin_pb2.GetStatusResponse(
-            version=version("cardea-daemon"),
+            version=_version("cardea-daemon"),
             pid=os.getpid(),
             memory_bytes=_resident_bytes(),
             tree_revision=holder.state()[1],
@@ -116,8 +115,15 @@ def admin_service(
     )
 
 
+def _version(package: str) -> str:
+    # Loads a parser of mail headers: not before somebody asks.
+    from importlib.metadata import version
+
+    return version(package)
+
+
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _PACKAGES} | {
+    return {name: _version(name) for name in _PACKAGES} | {
         "python": platform.python_version(),
         "kernel": platform.release(),
     }

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from gba.naf import ks_naf
-
-from cardd.network.https import HttpsClient
-from cardd.provisioning import trust
 from cardd.provisioning.ports import Environment
 from cardd.provisioning.task import Settings
 from cardd.reader.errors import CardAbsent
@@ -17,6 +14,9 @@ from cardd.reader.events import ReaderStatus
 from cardd.reader.leased_card import LeasedCard
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.keys import DerivedKey
+
+if TYPE_CHECKING:
+    from cardd.network.https import HttpsClient
 
 __all__ = ["Deriver"]
 
@@ -62,6 +62,11 @@ class Deriver:
         return await loop.run_in_executor(self._threads, self._derive, card, server, ua_protocol)
 
     def _derive(self, card: LeasedCard, server: str, ua_protocol: bytes) -> DerivedKey:
+        # Few devices derive keys: the daemon does not wait for this to load.
+        from gba.naf import ks_naf
+
+        from cardd.provisioning import trust
+
         settings = self._settings
         subscriber = trust.read_subscriber(card, bsf_url=settings.bsf_url, dm_url=settings.dm_url)
         with self._connect() as network:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from omadm.alerts import generic_type
-from omadm.messages import Alert, Item, Meta
 from omadm.status import AlertCode, Mark
+
+if TYPE_CHECKING:
+    from omadm.messages import Alert
 
 __all__ = [
     "ClientChallenged",
@@ -51,6 +54,9 @@ class Report:
 
     def alert(self) -> Alert:
         """The command; its CmdID is given when it is packed."""
+        # Events are known to many that speak no DM: those do not wait for its messages to load.
+        from omadm.messages import Alert, Item, Meta
+
         meta = Meta(format=self.format, type=generic_type(self.type), mark=self.mark.text)
         items = tuple(Item(source=source, meta=meta, data=self.data) for source in self.sources)
         return Alert(0, AlertCode.GENERIC, items, self.correlator)

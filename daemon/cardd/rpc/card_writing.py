@@ -11,7 +11,6 @@ from cardea_core import Secret
 from cardd.card.credentials import ADM1, Credential
 from cardd.card.errors import ContentTooLong
 from cardd.card.provisioning_files import ProvisioningFile, survey
-from cardd.provisioning import card_update
 from cardd.provisioning.ports import JournalPort
 from cardd.reader.errors import CardAbsent
 from cardd.reader.events import ReaderStatus
@@ -71,6 +70,9 @@ class CardWriter:
         writes: list[tuple[str, bytes]],
         credential: Credential,
     ) -> pb.WriteCardResponse:
+        # Loads whatever reads documents: not before somebody writes one.
+        from cardd.provisioning import card_update
+
         if lease.identity is None:
             raise CardAbsent(lease.reader)
         rejections = self._rejections.of(lease.identity, lease.reader, lease.insertion)

@@ -12,7 +12,7 @@ from cardea.v1 import keys_pb2_grpc as pb_grpc
 from cardea_core import Secret
 from google.protobuf.duration_pb2 import Duration
 
-from cardd.card import keys, publickeys
+from cardd.card import keys
 from cardd.card.directory import ApplicationKind
 from cardd.card.errors import KeyUseUnsupported, NoSuchKey
 from cardd.card.keys import CardKey, Scheme
@@ -93,12 +93,16 @@ class KeyService(pb_grpc.KeyServiceServicer):
     async def GetPublicKey(
         self, request: pb.GetPublicKeyRequest, context: Any
     ) -> pb.GetPublicKeyResponse:
+        from cardd.card import publickeys  # loads cryptography
+
         value = await self._read(request, "GetPublicKey", publickeys.read_public_key)
         return pb.GetPublicKeyResponse(public_key=value)
 
     async def GetCertificate(
         self, request: pb.GetCertificateRequest, context: Any
     ) -> pb.GetCertificateResponse:
+        from cardd.card import publickeys  # loads cryptography
+
         value = await self._read(request, "GetCertificate", publickeys.read_certificate)
         return pb.GetCertificateResponse(certificate=value)
 
@@ -114,6 +118,8 @@ class KeyService(pb_grpc.KeyServiceServicer):
             return key
 
         def sign(bench: Bench, given: PinValue | None) -> bytes:
+            from cardd.card import publickeys  # loads cryptography
+
             key = find(bench)
             public = publickeys.read_public_key(bench.files, key)
             bench.unlock(key.pin, given)

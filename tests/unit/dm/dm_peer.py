@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from cardd.dm import ClientSession, Event, Outgoing, Report
+from cardd.dm.events import Event, Outgoing, Report
+from cardd.dm.session import ClientSession
 from cardd.tree import DeviceInfo, ManagementTree, device_nodes
 from cardea_core import Secret
 from omadm import auth

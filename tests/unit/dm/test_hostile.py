@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from cardd.dm import DmError
+from cardd.dm.errors import DmError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omadm import auth, tnds

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cardd.dm import (
+from cardd.dm.errors import CredentialsRefused, DmError, DmProtocolError, ServerNotAuthentic
+from cardd.dm.events import (
     ClientChallenged,
-    CredentialsRefused,
-    DmError,
-    DmProtocolError,
     Report,
     ServerAuthenticated,
     ServerChallenged,
-    ServerNotAuthentic,
     SessionEnded,
 )
 from omadm import auth

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cardd.dm import (
-    CommandDone,
-    DmProtocolError,
-    Report,
-    ReportAnswered,
-    ServerAuthenticated,
-    SessionAborted,
-    SessionEnded,
-)
+from cardd.dm.errors import DmProtocolError, SessionAborted
+from cardd.dm.events import CommandDone, Report, ReportAnswered, ServerAuthenticated, SessionEnded
 from omadm.messages import (
     Add,
     Alert,

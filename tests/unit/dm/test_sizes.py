@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cardd.dm import SessionEnded
+from cardd.dm.events import SessionEnded
 from cardd.tree import ManagementTree
 from omadm import tnds
 from omadm.codec import Encoding
