@@ -372,13 +372,9 @@ class Worker:
 
         In the middle of an APDU it is the card that is silent, as far as anybody can tell.
         """
-        limit_s = self._settings.call_limit_s
-        if self._executor.transmitting:
-            cause = f"the card has not answered for {limit_s:g} s"
-            error: Exception = CardMute(cause)
-        else:
-            cause = f"a call has not returned for {limit_s:g} s"
-            error = ReaderUnavailable(self.name, cause)
+        cause = f"a call has not returned for {self._settings.call_limit_s:g} s"
+        mute = self._executor.transmitting
+        error = CardMute(cause) if mute else ReaderUnavailable(self.name, cause)
         self._stopped_by = error
         self._executor.stop()
         self._apply(self._presence.stop(cause), error)
