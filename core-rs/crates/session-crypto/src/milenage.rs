@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::chains::Aes;
 use crate::error::{CryptoError, array, key_array};
-use crate::secret::{Secret, equal};
+use crate::secret::{Secret, check};
 
 type Block = Zeroizing<[u8; 16]>;
 
@@ -290,12 +290,4 @@ fn conceal(sqn: &[u8; 6], ak: &[u8; 6]) -> [u8; 6] {
 /// `N` bytes from an offset. All callers pass constants that fit.
 fn head<const N: usize, const M: usize>(block: &[u8; M], offset: usize) -> [u8; N] {
     std::array::from_fn(|index| block[offset + index])
-}
-
-fn check(expected: &[u8], presented: &[u8]) -> Result<(), CryptoError> {
-    if equal(expected, presented) {
-        Ok(())
-    } else {
-        Err(CryptoError::BadMac)
-    }
 }

@@ -3,6 +3,8 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::error::CryptoError;
+
 /// Key material or a derived value: wiped on drop, without `Debug` and `Display`.
 ///
 /// The bytes stay in one heap allocation, so that moving a `Secret` leaves no copy behind.
@@ -44,4 +46,16 @@ impl From<Zeroizing<Vec<u8>>> for Secret {
 #[must_use]
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
+}
+
+/// That a presented code is the expected one, in a time that depends on their lengths only.
+///
+/// # Errors
+/// [`CryptoError::BadMac`].
+pub(crate) fn check(expected: &[u8], presented: &[u8]) -> Result<(), CryptoError> {
+    if equal(expected, presented) {
+        Ok(())
+    } else {
+        Err(CryptoError::BadMac)
+    }
 }

@@ -8,7 +8,7 @@ use keccak::Keccak;
 use zeroize::Zeroizing;
 
 use crate::error::{CryptoError, array};
-use crate::secret::{Secret, equal};
+use crate::secret::{Secret, check};
 
 /// The state, as the permutation takes it.
 type State = Zeroizing<[u64; 25]>;
@@ -382,12 +382,4 @@ fn anonymity_key(state: &State) -> [u8; 6] {
 
 fn conceal(sqn: &[u8; 6], ak: &[u8; 6]) -> [u8; 6] {
     std::array::from_fn(|index| sqn[index] ^ ak[index])
-}
-
-fn check(expected: &[u8], presented: &[u8]) -> Result<(), CryptoError> {
-    if equal(expected, presented) {
-        Ok(())
-    } else {
-        Err(CryptoError::BadMac)
-    }
 }

@@ -7,7 +7,7 @@ use super::session::{Keys, Session};
 use crate::apdu;
 use crate::des::{Block, Des, RetailMac};
 use crate::error::{CryptoError, array, key_array};
-use crate::secret::equal;
+use crate::secret::check;
 
 /// Diversification data 10, key version 1, protocol 1, counter 2, challenge 6, cryptogram 8.
 const RESPONSE: usize = 28;
@@ -190,12 +190,4 @@ fn cryptogram(enc: &Des, [first, second]: [Block; 2]) -> Block {
     let mut state = [0; 8];
     enc.mac(&mut state, &[first, second, [0x80, 0, 0, 0, 0, 0, 0, 0]]);
     state
-}
-
-fn check(expected: &[u8], presented: &[u8]) -> Result<(), CryptoError> {
-    if equal(expected, presented) {
-        Ok(())
-    } else {
-        Err(CryptoError::BadMac)
-    }
 }

@@ -9,7 +9,7 @@ use crate::apdu;
 use crate::chains::Aes;
 use crate::cmac::Cmac;
 use crate::error::CryptoError;
-use crate::secret::equal;
+use crate::secret::check;
 
 /// Ten bytes of diversification data, key version, protocol identifier, protocol parameter.
 const KEY_INFORMATION: usize = 13;
@@ -283,12 +283,4 @@ fn card_information(data: &[u8], length: usize) -> Result<CardResponse<'_>, Cryp
         sequence_counter: counter.try_into().ok(),
     };
     Ok((card, challenge, cryptogram))
-}
-
-fn check(expected: &[u8], presented: &[u8]) -> Result<(), CryptoError> {
-    if equal(expected, presented) {
-        Ok(())
-    } else {
-        Err(CryptoError::BadMac)
-    }
 }
