@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     loaded = config.load(arguments.config)
     logs.configure(loaded.log.level, loaded.log.format)
+    # A core file would hold keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def ready(line: str) -> None:
         if arguments.ready_file is not None:
