@@ -93,3 +93,27 @@ def test_numbers_follow_a_clock_and_a_resynchronisation() -> None:
     assert caught.value.code == "counter_blocked"
     with pytest.raises(CryptoError, match=r"^SQN has 5 bytes, not 6$"):
         sqn_next(bytes(5))
+
+
+def test_networks_and_cards_count_as_the_vectors_say(vectors: Vectors) -> None:
+    document = vectors("sqn")
+    for case in document["counted"]:
+        if case["next"] is None:
+            with pytest.raises(CryptoError) as caught:
+                sqn_next(_hex(case["last"]))
+            assert caught.value.code == "counter_blocked"
+        else:
+            assert sqn_next(_hex(case["last"])).hex() == case["next"]
+    for case in document["cards"]:
+        window = SqnWindow(_hex(case["seen"]))
+        for offered in case["offered"]:
+            code = None
+            try:
+                window = window.accept(_hex(offered["sqn"]))
+            except CryptoError as error:
+                code = error.code
+            assert code == offered["code"], (case["name"], offered)
+        assert window.highest.hex() == case["highest"]
+    for case in document["resynchronisations"]:
+        agreed = sqn_after_resynchronisation(_hex(case["network"]), _hex(case["card"]))
+        assert agreed.hex() == case["agreed"]

@@ -127,3 +127,16 @@ def test_nothing_prints_or_pickles_keys() -> None:
     with pytest.raises(CryptoError) as caught:
         Scp02Host(b"e" * 16, b"m" * 16, challenge=b"hostchal", level=0x33)
     assert caught.value.code == "bad_input"
+
+
+def test_a_challenge_that_is_a_code_over_the_identifier_is_recomputed(vectors: Vectors) -> None:
+    case = {name: bytes.fromhex(value) for name, value in vectors("scp02")["i55"].items()}
+    response = case["initialize_update_response"]
+    assert response[14:20] == case["card_challenge"]
+    for aid, fits in ((case["aid"], True), (b"\xa0\0\0\0\x03", False)):
+        host = Scp02Host(case["enc"], case["mac"], challenge=case["host_challenge"], aid=aid)
+        if fits:
+            assert host.receive(response).sequence_counter == 0x2A
+        else:
+            with pytest.raises(BadMac):
+                host.receive(response)

@@ -15,6 +15,18 @@ use support::{bytes, read};
 struct File {
     sessions: Vec<Recorded>,
     derived: Derived,
+    i55: PseudoRandom,
+}
+
+/// A card whose challenge is a code over the identifier of the application ("i" = 55).
+#[derive(Deserialize)]
+struct PseudoRandom {
+    enc: String,
+    mac: String,
+    aid: String,
+    host_challenge: String,
+    card_challenge: String,
+    initialize_update_response: String,
 }
 
 #[derive(Deserialize)]
@@ -253,4 +265,26 @@ proptest! {
             let _ = session.unwrap(&answer);
         }
     }
+}
+
+#[test]
+fn a_challenge_that_is_a_code_over_the_identifier_is_recomputed() {
+    let case = read::<File>("scp02").i55;
+    let response = bytes(&case.initialize_update_response);
+    assert_eq!(response[14..20], bytes(&case.card_challenge));
+    let (enc, mac, challenge) = (
+        bytes(&case.enc),
+        bytes(&case.mac),
+        bytes(&case.host_challenge),
+    );
+    let receive = |aid: Vec<u8>| {
+        let parameters = Parameters {
+            aid: Some(aid),
+            ..Parameters::new(Level::CMac)
+        };
+        let host = Host::new(&enc, &mac, &challenge, parameters).unwrap();
+        host.receive(&response).map(drop)
+    };
+    assert_eq!(receive(bytes(&case.aid)), Ok(()));
+    assert_eq!(receive(vec![0xA0, 0, 0, 0, 3]), Err(CryptoError::BadMac));
 }

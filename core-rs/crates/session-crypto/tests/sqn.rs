@@ -1,9 +1,13 @@
 //! Sequence numbers, as networks count and cards check them.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
+mod support;
+
 use proptest::prelude::*;
+use serde::Deserialize;
 use session_crypto::CryptoError;
 use session_crypto::sqn::{MOST_SEQ, Sqn, Window};
+use support::{bytes, read};
 
 fn sqn() -> impl Strategy<Value = Sqn> {
     (0..=MOST_SEQ, 0_u8..32).prop_map(|(seq, index)| Sqn { seq, index })
@@ -94,5 +98,72 @@ proptest! {
         if let Ok(next) = agreed.next(None) {
             prop_assert!(Window::new(card).accept(next, None).is_ok());
         }
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    counted: Vec<Counted>,
+    cards: Vec<Card>,
+    resynchronisations: Vec<Resynchronisation>,
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    last: String,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Card {
+    name: String,
+    seen: String,
+    offered: Vec<Offered>,
+    highest: String,
+}
+
+#[derive(Deserialize)]
+struct Offered {
+    sqn: String,
+    code: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resynchronisation {
+    network: String,
+    card: String,
+    agreed: String,
+}
+
+fn number(hex: &str) -> Sqn {
+    Sqn::from(<[u8; 6]>::try_from(bytes(hex)).unwrap())
+}
+
+#[test]
+fn networks_and_cards_do_as_the_vectors_say() {
+    let file: File = read("sqn");
+    for case in file.counted {
+        let next = number(&case.last).next(None).ok();
+        assert_eq!(next, case.next.as_deref().map(number), "{}", case.last);
+    }
+    for case in file.cards {
+        let mut window = Window::new(number(&case.seen));
+        for offered in case.offered {
+            let result = window.accept(number(&offered.sqn), None);
+            let code = result.err().map(|fault| fault.code().to_owned());
+            assert_eq!(code, offered.code, "{}: {}", case.name, offered.sqn);
+            window = result.unwrap_or(window);
+        }
+        assert_eq!(window.highest(), number(&case.highest), "{}", case.name);
+    }
+    for case in file.resynchronisations {
+        let agreed = number(&case.network).after_resynchronisation(number(&case.card));
+        assert_eq!(
+            agreed,
+            number(&case.agreed),
+            "{} {}",
+            case.network,
+            case.card
+        );
     }
 }
