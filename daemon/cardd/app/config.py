@@ -242,7 +242,9 @@ class ProvisioningConfig:
 
     on_insert: bool = key(True, "Provision by itself when a card is inserted, or there at start.")
     retry_floor: int = key(
-        2, "A PIN or key with this many tries left or fewer is never presented.", minimum=0
+        2,
+        "With this many tries left of a PIN or key, or fewer, only a person may spend one.",
+        minimum=0,
     )
 
 
