@@ -50,6 +50,7 @@ class SoftCard:
             profile.channel_count,
             profile.keys,
             profile.data_objects,
+            profile.access_rules,
         )
         self._uicc = Uicc(session, profile.protocol, profile.rule_style)
         self._trace: deque[Exchange] = deque(maxlen=_TRACE_LIMIT)

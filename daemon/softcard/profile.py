@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from softcard.access_rules import AccessRules, access_rules
 from softcard.atr import default_atr
 from softcard.errors import ProfileError
 from softcard.fcp import ARR_FID, MF_ARR_FID, RuleStyle, rule_record, rules
@@ -39,6 +40,7 @@ class Profile:
     keys: tuple[CardKey, ...] = ()
     data_objects: Mapping[int, bytes] = field(default_factory=dict)
     tells_verified: bool = False
+    access_rules: AccessRules | None = None
 
 
 def profile_names() -> tuple[str, ...]:
@@ -152,12 +154,18 @@ def _profile(top: Section) -> Profile:
     tells_verified = pin_table.flag("tells_verified", False)
     pins = _pins(pin_table)
     applications, spec, keys = _applications(top, pins)
+    rules = None
+    hidden = []
+    if "access_rules" in top:
+        # Not in EF(DIR): whoever looks for it knows its name.
+        application, rules = access_rules(top.table("access_rules"))
+        hidden.append(application)
     listed = card.flag("directory", True)
     if listed:
         structure = card.choice("directory_structure", Structure, Structure.LINEAR)
         files.append(directory_file([df for df in applications if df.by_aid], structure))
     extra = [_extra_file(section) for section in top.tables("file")]
-    root = Df(MF_FID, "MF", tuple(files), tuple(applications))
+    root = Df(MF_FID, "MF", tuple(files), (*applications, *hidden))
     _require_parents(root, extra)
     maker = card.text("maker", "CARDEA").encode("ascii", "replace")[:15]
     atr = default_atr(protocol, channel_count, maker, chaining=bool(keys))
@@ -177,6 +185,7 @@ def _profile(top: Section) -> Profile:
         keys,
         dict(_data_object(section) for section in top.tables("data_object")),
         tells_verified,
+        rules,
     )
     card.finish()
     top.finish()

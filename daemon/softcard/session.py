@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from softcard.access_rules import AccessRules
 from softcard.files import Df, Ef, FileSystem
 from softcard.keys import CardKey
 from softcard.security import Keyring
@@ -21,6 +22,8 @@ class Selection:
     ef: Ef | None = None
     application: Df | None = None
     record: int = 0
+    # Parts of the access rules that the channel has been given since it asked for all.
+    given: int = 0
 
     def choose(self, ef: Ef) -> Ef:
         """Make `ef` the current file; the record pointer is lost."""
@@ -48,6 +51,7 @@ class CardSession:
         channel_count: int,
         keys: tuple[CardKey, ...] = (),
         data_objects: Mapping[int, bytes] | None = None,
+        access_rules: AccessRules | None = None,
     ) -> None:
         self.filesystem = filesystem
         self.memory = memory
@@ -56,6 +60,7 @@ class CardSession:
         self.channel_count = channel_count
         self.keys = keys
         self.data_objects = data_objects or {}
+        self.access_rules = access_rules
         self.channels: dict[int, Selection] = {}
         # By channel and template (ISO/IEC 7816-4 §11.5.11).
         self.environments: dict[tuple[int, int], Environment] = {}

@@ -19,6 +19,8 @@ REMEDIES: Mapping[str, str] = {
     "ACCESS_DENIED": "Ask the administrator for a row [[access.grant]] in /etc/cardea/cardd.toml, "
     "or, to look and change nothing, for your user to be in the group cardea.",
     "ARGUMENT_INVALID": "Correct the argument.",
+    "CARD_RULE_DENIED": "The card lets other programs do this: its issuer sets its rules, and "
+    "[[access.device_app]] says which device application your program is to it.",
     "POLICY_INVALID": "Correct the file; check it with: cardd check-config FILE",
     "READER_NOT_QUARANTINED": "List what is: cardctl admin quarantine",
     "LIMIT_REACHED": "Close watches or sessions that are not needed.",

@@ -32,6 +32,7 @@ from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.access import PolicyInForce
 from cardd.rpc.agents import AgentBook, PinAgentService
 from cardd.rpc.bench import Workshop
+from cardd.rpc.card_rules import CardRules
 from cardd.rpc.card_writing import CardWriter
 from cardd.rpc.cards import CardService
 from cardd.rpc.desk import Desk
@@ -188,12 +189,13 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         waiting_per_uid=config.limits.waiting_per_user,
     )
     cleanup.callback(desk.close)
+    policy = PolicyInForce(policy_of(config.access), str(path))
+    rules = CardRules(desk, policy)
     room = ReadingRoom(desk, supervisor, believe_s=config.sharing.believe_s)
     writer = CardWriter(desk, store, rejections, retry_floor=config.provisioning.retry_floor)
     sessions, agents = SessionBook(), AgentBook()
-    workshop = Workshop(desk, sessions, rejections, floor=config.provisioning.retry_floor)
+    workshop = Workshop(desk, sessions, rejections, rules, floor=config.provisioning.retry_floor)
     pins = PinDesk(workshop, agents)
-    policy = PolicyInForce(policy_of(config.access), str(path))
     on_reload(functools.partial(_reload, policy, path))
     server = RpcServer(public, policy, _server_options(config), admin)
     supervisor.start()
@@ -209,7 +211,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.CardService",
-                CardService(desk, room, writer, sessions, pins),
+                CardService(desk, room, writer, sessions, pins, rules),
                 cards_pb2_grpc.add_CardServiceServicer_to_server,
             ),
             Service(

@@ -18,7 +18,9 @@ from .settings import ConfigError, key, load_section
 __all__ = [
     "DEFAULT_PATH",
     "AccessConfig",
+    "CallersConfig",
     "Config",
+    "DeviceAppConfig",
     "DeviceConfig",
     "GrantConfig",
     "LimitsConfig",
@@ -66,9 +68,8 @@ class SocketConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class GrantConfig:
-    """One row: which callers, which rights, on what. Deny by default; rows only give, so their
-    order does not matter, and one row alone must cover a whole call."""
+class CallersConfig:
+    """Whom a row is for."""
 
     users: tuple[str, ...] = key((), "User names.")
     uids: tuple[int, ...] = key((), "User ids.")
@@ -81,6 +82,13 @@ class GrantConfig:
         "`user@1000.service/app.service` for a unit of a user's own manager, which that user names "
         "as it likes. Alone it lets in whoever runs there; beside users or groups it narrows them.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GrantConfig(CallersConfig):
+    """One row: which callers, which rights, on what. Deny by default; rows only give, so their
+    order does not matter, and one row alone must cover a whole call."""
+
     rights: tuple[str, ...] = key(
         (), "Rights, with `*` and `?` as wildcards; the list of rights is below."
     )
@@ -113,6 +121,18 @@ class GrantConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceAppConfig(CallersConfig):
+    """What callers are to a card that carries rules of its own about its applications
+    (GlobalPlatform Secure Element Access Control). On a phone that is the hash of a certificate;
+    here it is what this row says."""
+
+    ids: tuple[str, ...] = key(
+        (),
+        "Identifiers as the card has them, 20 or 32 bytes in hexadecimal.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class AccessConfig:
     """Which local programs may do what. Read again at SIGHUP and by `cardctl admin reload`."""
 
@@ -124,7 +144,25 @@ class AccessConfig:
     )
     group: str = key("cardea", "The group of everyday use.")
     admin_group: str = key("cardea-admin", "The group of administrators.")
+    card_rules: Literal["honour", "ignore"] = key(
+        "honour",
+        "Whether the rules that a card carries about its applications count beside these rows.",
+    )
+    card_rules_exempt: tuple[str, ...] = key(
+        ("mf", "usim", "isim"),
+        "Applications that a card's rules are not asked about, named as in `applications`: those "
+        "that belong to the device itself. To every other one a card with rules lets nobody for "
+        "whom it has none.",
+    )
+    without_card_rules: Literal["allow", "deny"] = key(
+        "allow",
+        "What holds for a card that carries no rules: these rows alone, or nobody may use any "
+        "application that is not exempt.",
+    )
     grant: tuple[GrantConfig, ...] = key((), "Further rows, each a table `[[access.grant]]`.")
+    device_app: tuple[DeviceAppConfig, ...] = key(
+        (), "What callers are to a card's rules, each a table `[[access.device_app]]`."
+    )
 
 
 @dataclass(frozen=True, slots=True)

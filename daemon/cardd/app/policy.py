@@ -7,13 +7,25 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from cardd.rpc.access import FURTHER_RIGHTS, RIGHTS, Grant, Policy, builtin_grants, gids_of, uids_of
+from cardd.rpc.access import (
+    FURTHER_RIGHTS,
+    RIGHTS,
+    CardRulePolicy,
+    DeviceApps,
+    Grant,
+    Policy,
+    builtin_grants,
+    gids_of,
+    uids_of,
+)
 from cardd.tree import PROGRAM_PREFIX, Acl, AclError, Verb
 
 from .config import (
     DEFAULT_PATH,
     AccessConfig,
+    CallersConfig,
     Config,
+    DeviceAppConfig,
     GrantConfig,
     parse_config,
     placed_errors,
@@ -64,26 +76,25 @@ def policy_of(config: AccessConfig) -> Policy:
     """
     own = builtin_grants(config.group, config.admin_group) if config.builtin else ()
     rows = (_grant(row, f"access.grant[{at}]") for at, row in enumerate(config.grant))
-    return Policy((*own, *rows))
+    apps = (
+        _device_app(row, f"access.device_app[{at}]") for at, row in enumerate(config.device_app)
+    )
+    card_rules = CardRulePolicy(
+        honoured=config.card_rules == "honour",
+        open_without=config.without_card_rules == "allow",
+        exempt=frozenset(config.card_rules_exempt),
+    )
+    return Policy((*own, *rows), tuple(apps), card_rules)
 
 
 def _grant(row: GrantConfig, where: str) -> Grant:
     for at, right in enumerate(row.rights):
         _check_right(right, f"{where}.rights[{at}]")
-    for at, unit in enumerate(row.units):
-        if not unit.endswith(_KINDS_OF_UNITS):
-            raise ConfigError(f"{where}.units[{at}]", f"{unit!r} has no kind, such as .service")
-    uids = _known(uids_of, row.users, f"{where}.users") | frozenset(row.uids)
-    gids = _known(gids_of, row.groups, f"{where}.groups") | frozenset(row.gids)
-    if not (uids or gids or row.units or row.everyone):
-        raise ConfigError(where, "lets nobody in; name users, groups or units, or say everyone")
+    callers = _callers(row, where)
     if not row.rights:
         raise ConfigError(where, "gives nothing; name rights")
     return Grant(
-        uids=uids,
-        gids=gids,
-        units=row.units,
-        everyone=row.everyone,
+        *callers,
         rights=row.rights,
         readers=row.readers,
         applications=row.applications,
@@ -93,6 +104,34 @@ def _grant(row: GrantConfig, where: str) -> Grant:
         name=where,
         authority=_authority(row.authority, f"{where}.authority"),
     )
+
+
+def _device_app(row: DeviceAppConfig, where: str) -> DeviceApps:
+    ids = set()
+    for at, text in enumerate(row.ids):
+        try:
+            ids.add(bytes.fromhex(text))
+        except ValueError:
+            raise ConfigError(f"{where}.ids[{at}]", "is not hexadecimal") from None
+        if len(bytes.fromhex(text)) not in (20, 32):
+            raise ConfigError(f"{where}.ids[{at}]", "must be 20 or 32 bytes")
+    if not ids:
+        raise ConfigError(where, "is nobody; name ids")
+    return DeviceApps(*_callers(row, where), ids=frozenset(ids))
+
+
+def _callers(
+    row: CallersConfig, where: str
+) -> tuple[frozenset[int], frozenset[int], tuple[str, ...], bool]:
+    """The fields of Callers."""
+    for at, unit in enumerate(row.units):
+        if not unit.endswith(_KINDS_OF_UNITS):
+            raise ConfigError(f"{where}.units[{at}]", f"{unit!r} has no kind, such as .service")
+    uids = _known(uids_of, row.users, f"{where}.users") | frozenset(row.uids)
+    gids = _known(gids_of, row.groups, f"{where}.groups") | frozenset(row.gids)
+    if not (uids or gids or row.units or row.everyone):
+        raise ConfigError(where, "lets nobody in; name users, groups or units, or say everyone")
+    return uids, gids, row.units, row.everyone
 
 
 def _check_right(glob: str, where: str) -> None:

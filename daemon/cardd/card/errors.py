@@ -10,6 +10,7 @@ __all__ = [
     "CardError",
     "CardLost",
     "CardMute",
+    "CardRuleDenied",
     "ContentTooLong",
     "CredentialRejected",
     "KeyUseUnsupported",
@@ -63,6 +64,15 @@ class NoSuchApplication(CardError):
 
     def __init__(self, application: str) -> None:
         super().__init__(f"the card has no {application} application")
+        self.application = application
+
+
+class CardRuleDenied(CardError):
+    """The card's own rules do not let this caller do this with the application; `application` is
+    its name in hexadecimal, "" for the one selected at reset."""
+
+    def __init__(self, application: str) -> None:
+        super().__init__(f"the card has no rule that lets this caller use {application or 'it'} so")
         self.application = application
 
 

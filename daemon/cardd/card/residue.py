@@ -53,7 +53,9 @@ class Residue:
         """One exchange; an empty response says that the card's answer is not known."""
         sw = int.from_bytes(response[-2:], "big") if len(response) >= 2 else None
         cla, ins = command[0], command[1]
-        if cla & 0x80 and ins != 0xF2:  # proprietary class, apart from STATUS (TS 102 221 §11.1.2)
+        # Proprietary class, apart from STATUS (TS 102 221 §11.1.2) and GET DATA (GlobalPlatform
+        # Card Specification §11.3).
+        if cla & 0x80 and ins not in (0xF2, 0xCA):
             self._unknown = True
         elif ins == _SELECT:
             self._selected |= _channel_of(cla) == 0

@@ -31,6 +31,8 @@ __all__ = [
     "QUIET_RIGHTS",
     "RIGHTS",
     "Callers",
+    "CardRulePolicy",
+    "DeviceApps",
     "Grant",
     "Objects",
     "Policy",
@@ -190,10 +192,33 @@ class Grant(Callers):
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceApps(Callers):
+    """What these callers are to a card that has rules of its own (GlobalPlatform SEAC)."""
+
+    ids: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CardRulePolicy:
+    """Whether a card's own rules count, for which applications not, and whether a card without
+    any is open."""
+
+    honoured: bool = True
+    open_without: bool = True
+    exempt: frozenset[str] = frozenset({"mf", "usim", "isim"})
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All rows in force."""
 
     grants: tuple[Grant, ...]
+    apps: tuple[DeviceApps, ...] = ()
+    card_rules: CardRulePolicy = CardRulePolicy()
+
+    def device_apps(self, caller: Caller) -> frozenset[bytes]:
+        """The device applications that a caller is, by all rows."""
+        return frozenset().union(*(row.ids for row in self.apps if row.is_for(caller)))
 
     def deciding(self, caller: Caller, right: str, **objects: Unpack[Objects]) -> Grant | None:
         """The first row that alone gives this caller ``right`` on everything that is named."""

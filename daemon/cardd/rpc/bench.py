@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from cardd.card import pins, provisioning_files
 from cardd.card.channel import Channel, working_channel
 from cardd.card.credentials import Presenter
-from cardd.card.directory import Application
+from cardd.card.directory import PKCS15_AID, Application
 from cardd.card.errors import PinRequired, VerifiedElsewhere
 from cardd.card.rejections import Rejections
 from cardd.card.token import PinObject, Token, read_token
@@ -25,6 +25,7 @@ from cardd.reader.rejections import RejectionBook
 from cardd.sharing.ticket import Priority
 
 from .call import Call
+from .card_rules import CardRules
 from .desk import Desk
 from .refusals import ArgumentInvalidError
 from .sessions import OpenSession, SessionBook
@@ -51,6 +52,8 @@ class Bench:
     verified: dict[int, int]
     floor: int
     rejections: Rejections
+    usable: Callable[[bytes], bool]
+    """Whether the card's own rules let the caller use keys of an application."""
     _tokens: tuple[Token, ...] | None = field(default=None)
 
     @property
@@ -65,10 +68,12 @@ class Bench:
 
     @property
     def tokens(self) -> tuple[Token, ...]:
-        """The card's PKCS #15 applications."""
+        """The card's PKCS #15 applications that the caller may use."""
         if self._tokens is None:
             roots = provisioning_files.pkcs15_roots(self.files, self.applications)
-            self._tokens = tuple([read_token(self.files, root) for root in roots])
+            self._tokens = tuple(
+                [read_token(self.files, root) for root in roots if self.usable(root.aid or PKCS15_AID)]
+            )
         return self._tokens
 
     @property
@@ -125,9 +130,16 @@ class Workshop:
     """Runs jobs at a bench."""
 
     def __init__(
-        self, desk: Desk, sessions: SessionBook, rejections: RejectionBook, *, floor: int
+        self,
+        desk: Desk,
+        sessions: SessionBook,
+        rejections: RejectionBook,
+        rules: CardRules,
+        *,
+        floor: int,
     ) -> None:
         self._desk = desk
+        self._rules = rules
         self._sessions = sessions
         self._rejections = rejections
         self.floor = floor
@@ -162,32 +174,43 @@ class Workshop:
         program's verification was in its way.
         """
         if session:
-            return await self._run_in(self._sessions.find(session, call), job)
+            return await self._run_in(self._sessions.find(session, call), call, job)
 
         def at_bench(lease: Lease) -> T:
+            usable = self._rules.judge(call, lease)
             with working_channel(lease.transmit) as channel:
-                return job(self._bench(lease, FileSystem(channel), {}))
+                return job(self._bench(lease, FileSystem(channel), {}, usable))
 
         try:
             return await self._desk.work(status, call, purpose, max_wait, at_bench, priority)
         except VerifiedElsewhere:
             return await self._desk.work(status, call, purpose, max_wait, at_bench, priority)
 
-    async def _run_in(self, session: OpenSession, job: Callable[[Bench], T]) -> T:
+    async def _run_in(self, session: OpenSession, call: Call, job: Callable[[Bench], T]) -> T:
         def at_bench() -> T:
             if session.files is None:
+                # Before the channel is chosen: on a card that has one only, it is used for both.
+                session.usable = self._rules.judge(call, session.lease)
                 basic = Channel(session.lease.transmit)
                 session.files = FileSystem(basic.open_logical() or basic)
             elif not session.files.channel.number:
                 # What is selected there may be the session's own doing since.
                 session.files = FileSystem(session.files.channel)
-            return job(self._bench(session.lease, session.files, session.verified))
+            return job(
+                self._bench(session.lease, session.files, session.verified, session.usable)
+            )
 
         async with session.turn:
             return await self._desk.run(at_bench)
 
-    def _bench(self, lease: Lease, files: FileSystem, verified: dict[int, int]) -> Bench:
+    def _bench(
+        self,
+        lease: Lease,
+        files: FileSystem,
+        verified: dict[int, int],
+        usable: Callable[[bytes], bool],
+    ) -> Bench:
         if lease.identity is None:
             raise CardAbsent(lease.reader)
         rejections = self._rejections.of(lease.identity, lease.reader, lease.insertion)
-        return Bench(lease, files, verified, self.floor, rejections)
+        return Bench(lease, files, verified, self.floor, rejections, usable)

@@ -10,17 +10,20 @@ from cardea.v1 import cards_pb2 as pb
 from cardea.v1 import cards_pb2_grpc as pb_grpc
 from google.protobuf.duration_pb2 import Duration
 
+from cardd.card.application_guard import ApplicationGuard
 from cardd.card.directory import Application, ApplicationKind
 from cardd.card.files import KNOWN_FILES, known_at
 from cardd.card.reading_plan import FileKey
 from cardd.card.uicc import FilePath
-from cardd.reader.errors import LeaseEnded
+from cardd.reader.errors import InvalidApdu, LeaseEnded
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
+from cardd.reader.pcsc import MIN_APDU
 from cardd.sharing.ticket import EndReason
 
 from . import convert
 from .call import Call, current_call
+from .card_rules import CardRules
 from .card_writing import CardWriter
 from .desk import Desk, card_name, reader_name
 from .errors import failure_of
@@ -51,12 +54,14 @@ class CardService(pb_grpc.CardServiceServicer):
         writer: CardWriter,
         sessions: SessionBook,
         pins: PinDesk,
+        rules: CardRules,
     ) -> None:
         self._desk = desk
         self._room = room
         self._writer = writer
         self._sessions = sessions
         self._pins = pins
+        self._rules = rules
 
     async def GetCard(self, request: pb.GetCardRequest, context: Any) -> pb.GetCardResponse:
         call = current_call()
@@ -67,6 +72,7 @@ class CardService(pb_grpc.CardServiceServicer):
         call = current_call()
         status = self._desk.find(request.name, call)
         key = _required_file(request.file, status, call)
+        await self._rules.require_reading(call, status, [key], _wait(request))
         found = await self._room.read(status, call, "ReadFile", _wait(request), [key])
         return pb.ReadFileResponse(content=_content_message(request.file, found[key]))
 
@@ -85,6 +91,7 @@ class CardService(pb_grpc.CardServiceServicer):
                 keys[at] = _required_file(file, status, call)
             except (AccessDeniedError, ArgumentInvalidError) as error:
                 refused[at] = error
+        await self._rules.require_reading(call, status, keys.values(), _wait(request))
         found = await self._room.read(
             status, call, "BatchReadFiles", _wait(request), list(keys.values())
         )
@@ -100,7 +107,8 @@ class CardService(pb_grpc.CardServiceServicer):
         status = self._desk.find(request.name, call)
         _require_whole_card(status, call)
         async with self._desk.lease(status, call, "Transmit", _wait(request)) as lease:
-            response = await asyncio.wrap_future(lease.submit(request.command))
+            guard = await self._rules.guard(call, status, lease)
+            response = await _exchange(lease, guard, request.command)
         return pb.TransmitResponse(response=response)
 
     async def Session(
@@ -121,6 +129,7 @@ class CardService(pb_grpc.CardServiceServicer):
             notices = _Notices(lease, context) if opening.open.notices else None
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
             status = self._desk.find(reader_name(lease.reader), call)
+            guard = await self._rules.guard(call, status, lease)
             yield pb.SessionResponse(granted=_granted_message(name, status, lease))
             messages = _Messages(requests, lease)
             while True:
@@ -129,7 +138,7 @@ class CardService(pb_grpc.CardServiceServicer):
                     break
                 if not request.HasField("command"):
                     raise ArgumentInvalidError("message", "is neither command nor end")
-                response = await asyncio.wrap_future(lease.submit(request.command))
+                response = await _exchange(lease, guard, request.command)
                 yield pb.SessionResponse(response=response)
         yield pb.SessionResponse(ended=pb.SessionEnded())
 
@@ -231,6 +240,18 @@ class _Notices:
         self._told = True
         notice = pb.SessionResponse(notice=pb.TakeoverNotice(waiting=wanted.result()))
         self._telling = asyncio.ensure_future(self._context.write(notice))
+
+
+async def _exchange(lease: Lease, guard: ApplicationGuard | None, command: bytes) -> bytes:
+    """One APDU, if the card's own rules let this caller send it."""
+    if guard is None:
+        return await asyncio.wrap_future(lease.submit(command))
+    if len(command) < MIN_APDU:
+        raise InvalidApdu(len(command))
+    guard.check(command)
+    response = await asyncio.wrap_future(lease.submit(command))
+    guard.note(command, response)
+    return response
 
 
 def _result(file: pb.FileRef, found: Found | Exception) -> pb.BatchReadResult:

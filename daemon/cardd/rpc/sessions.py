@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -24,12 +24,14 @@ class OpenSession:
     `files` is on a channel of the session's own, apart from its APDUs on the basic channel: a card
     may keep a verified PIN for each channel. A card without logical channels has the basic one
     for both. `verified` are the PINs that this caller has given.
+    `usable` says which applications the card's rules let it use the keys of, once `files` are.
     """
 
     lease: Lease
     caller: Caller
     verified: dict[int, int] = field(default_factory=dict)
     files: FileSystem | None = None
+    usable: Callable[[bytes], bool] = lambda _: False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 

@@ -41,6 +41,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_READER_NOT_QUARANTINED: _ErrorReason.ValueType  # 7
     """FAILED_PRECONDITION: the reader is not in quarantine."""
+    ERROR_REASON_CARD_RULE_DENIED: _ErrorReason.ValueType  # 8
+    """PERMISSION_DENIED: the card's own access rules do not let this caller use the
+    application so; metadata names it.
+    """
     ERROR_REASON_PCSC_UNAVAILABLE: _ErrorReason.ValueType  # 20
     """Reader and card.
     UNAVAILABLE: pcscd is not running or not reachable.
@@ -180,6 +184,10 @@ metadata says where. The old one stays in force.
 """
 ERROR_REASON_READER_NOT_QUARANTINED: ErrorReason.ValueType  # 7
 """FAILED_PRECONDITION: the reader is not in quarantine."""
+ERROR_REASON_CARD_RULE_DENIED: ErrorReason.ValueType  # 8
+"""PERMISSION_DENIED: the card's own access rules do not let this caller use the
+application so; metadata names it.
+"""
 ERROR_REASON_PCSC_UNAVAILABLE: ErrorReason.ValueType  # 20
 """Reader and card.
 UNAVAILABLE: pcscd is not running or not reachable.

@@ -35,6 +35,11 @@ export enum ErrorReason {
   /** ERROR_REASON_READER_NOT_QUARANTINED - FAILED_PRECONDITION: the reader is not in quarantine. */
   ERROR_REASON_READER_NOT_QUARANTINED = 7,
   /**
+   * ERROR_REASON_CARD_RULE_DENIED - PERMISSION_DENIED: the card's own access rules do not let this caller use the
+   * application so; metadata names it.
+   */
+  ERROR_REASON_CARD_RULE_DENIED = 8,
+  /**
    * ERROR_REASON_PCSC_UNAVAILABLE - Reader and card.
    * UNAVAILABLE: pcscd is not running or not reachable.
    */
@@ -184,6 +189,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 7:
     case "ERROR_REASON_READER_NOT_QUARANTINED":
       return ErrorReason.ERROR_REASON_READER_NOT_QUARANTINED;
+    case 8:
+    case "ERROR_REASON_CARD_RULE_DENIED":
+      return ErrorReason.ERROR_REASON_CARD_RULE_DENIED;
     case 20:
     case "ERROR_REASON_PCSC_UNAVAILABLE":
       return ErrorReason.ERROR_REASON_PCSC_UNAVAILABLE;
@@ -345,6 +353,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_POLICY_INVALID";
     case ErrorReason.ERROR_REASON_READER_NOT_QUARANTINED:
       return "ERROR_REASON_READER_NOT_QUARANTINED";
+    case ErrorReason.ERROR_REASON_CARD_RULE_DENIED:
+      return "ERROR_REASON_CARD_RULE_DENIED";
     case ErrorReason.ERROR_REASON_PCSC_UNAVAILABLE:
       return "ERROR_REASON_PCSC_UNAVAILABLE";
     case ErrorReason.ERROR_REASON_READER_NOT_FOUND:
