@@ -26,7 +26,7 @@ _BARE = "an empty grpc.aio server"
 _METHOD = "/cardea.v1.ReaderService/WatchReaders"
 _GRPC_THREADS = ("grpc_global", "event_engine", "lifeguard")
 _IMPORTS = "import grpc, smartcard.scard"
-_LIMITS = f"[limits]\nwatches_per_user = {2 * _WATCHERS}\n"
+_LIMITS = f"[limits]\nwatches_per_user = {2 * _WATCHERS}\nunpaced_per_user = {2 * _WATCHERS}\n"
 
 
 def rows() -> Iterator[Figure]:

@@ -33,6 +33,10 @@ class ServerConfig:
 
     id: Annotated[str, "ServerID: the name devices know this DM server by"]
     node: Annotated[str, "name of this process among those that share the registry"] = "a"
+    header_timeout_s: Annotated[
+        int, "a connection that has not sent the head of a request after this long is closed"
+    ] = 10
+    max_connections: Annotated[int, "connections open at the same time, of each door"] = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,14 +94,16 @@ def _config_keys(arguments: argparse.Namespace) -> int:
 def _call(
     *segments: str, method: str = "GET", columns: Sequence[str] = ()
 ) -> Callable[[argparse.Namespace], int]:
-    """A command that is one API call; ``{device}`` in a segment is filled in."""
+    """A command that is one API call; ``{target}`` in a segment is filled in."""
 
     def act(arguments: argparse.Namespace) -> int:
-        body = _read_json(arguments.file) if method != "GET" else None
+        body = _read_json(arguments.file) if method in ("POST", "PUT") else None
         with OperatorClient(config.load(arguments.config), now_ms=_now_ms) as client:
-            filled = (
-                arguments.device if segment == "{device}" else segment for segment in segments
-            )
+            filled = [
+                arguments.target if segment == "{target}" else segment for segment in segments
+            ]
+            if getattr(arguments, "new", False):
+                client.call("POST", "devices", body={"device": arguments.target})
             answer = client.call(method, *filled, body=body)
         _print(answer, columns, as_json=arguments.json)
         return 0
@@ -185,28 +187,37 @@ def _parser() -> argparse.ArgumentParser:
         "subscribers with their keys",
         "subscribers",
         ("impi", "imsi", "sqn"),
+        "IMPI",
     )
-    _group(commands, "card", "cards with their ADM1", "cards", ("iccid", "impi"))
+    _group(commands, "card", "cards with their ADM1", "cards", ("iccid", "impi"), "ICCID")
     devices = _group(
         commands,
         "device",
         "devices with their accounts",
         "devices",
         ("device", "accounts", "seen_ms"),
+        "DEVICE",
     )
-    _leaf(devices, "show", "everything about one device", _call("devices", "{device}"), device=True)
+    _leaf(
+        devices,
+        "show",
+        "everything about one device",
+        _call("devices", "{target}"),
+        target="DEVICE",
+    )
     desired = commands.add_parser("desired", help="what is desired of a device").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    _leaf(
+    replace = _leaf(
         desired,
         "set",
         "replace it by a JSON document",
-        _call("devices", "{device}", "desired", method="PUT"),
-        device=True,
+        _call("devices", "{target}", "desired", method="PUT"),
+        target="DEVICE",
         file=True,
     )
-    _leaf(desired, "show", "print it", _call("devices", "{device}", "desired"), device=True)
+    replace.add_argument("--new", action="store_true", help="a device that is not known yet too")
+    _leaf(desired, "show", "print it", _call("devices", "{target}", "desired"), target="DEVICE")
     for name, text, columns in (
         (
             "reports",
@@ -225,7 +236,11 @@ def _parser() -> argparse.ArgumentParser:
         ),
     ):
         _leaf(
-            commands, name, text, _call("devices", "{device}", name, columns=columns), device=True
+            commands,
+            name,
+            text,
+            _call("devices", "{target}", name, columns=columns),
+            target="DEVICE",
         )
     _leaf(
         commands,
@@ -237,12 +252,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _group(commands: Any, name: str, text: str, resource: str, columns: Sequence[str]) -> Any:
+def _group(
+    commands: Any, name: str, text: str, resource: str, columns: Sequence[str], target: str
+) -> Any:
     group = commands.add_parser(name, help=text).add_subparsers(required=True, metavar="COMMAND")
     _leaf(
         group, "add", "add or replace, from a JSON file", _call(resource, method="POST"), file=True
     )
     _leaf(group, "list", "list them", _call(resource, columns=columns))
+    _leaf(
+        group,
+        "remove",
+        "take one out",
+        _call(resource, "{target}", method="DELETE"),
+        target=target,
+    )
     return group
 
 
@@ -252,17 +276,18 @@ def _leaf(
     text: str,
     act: Callable[[argparse.Namespace], int],
     *,
-    device: bool = False,
+    target: str = "",
     file: bool = False,
-) -> None:
-    parser = commands.add_parser(name, help=text)
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
     _with_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    if device:
-        parser.add_argument("device", metavar="DEVICE", help="DevId")
+    if target:
+        parser.add_argument("target", metavar=target)
     if file:
         parser.add_argument("file", metavar="FILE", help="JSON file, or - for standard input")
     parser.set_defaults(act=act)
+    return parser
 
 
 def _with_config(parser: argparse.ArgumentParser) -> None:

@@ -62,6 +62,22 @@ class Operator:
         self._registry.subscribers.put_card(card)
         return {"iccid": card.iccid}
 
+    def remove_subscriber(self, impi: str) -> dict[str, Any]:
+        """With its keys and its bootstrapped security; its cards and accounts stay."""
+        self._registry.subscribers.remove(impi)
+        return {"removed": impi}
+
+    def remove_card(self, iccid: str) -> dict[str, Any]:
+        """With its key; its subscription stays."""
+        self._registry.subscribers.remove_card(iccid)
+        return {"removed": iccid}
+
+    def remove_device(self, device: str) -> dict[str, Any]:
+        """With its accounts and what is desired of it. What it reported stays in the log; one that
+        comes again is a new device."""
+        self._registry.devices.remove(device)
+        return {"removed": device}
+
     def cards(self) -> list[dict[str, Any]]:
         return [{"iccid": c.iccid, "impi": c.impi} for c in self._registry.subscribers.cards()]
 
@@ -112,8 +128,10 @@ class Operator:
         return [_shown(account) for account in self._registry.devices.shared_accounts()]
 
     def set_desired(self, device: str, raw: Any) -> dict[str, Any]:
-        """Replace the document; orders to cards that had failed may be given again."""
+        """Replace the document of a known device; orders to cards that had failed may be given
+        again."""
         parse_desired(raw)
+        self._registry.devices.get(device)
         with self._registry.database.transaction():
             revision = self._registry.devices.set_desired(
                 device, json.dumps(raw, sort_keys=True), self._now_ms()
@@ -154,16 +172,22 @@ def dispatch(
                 return 200, operator.subscribers()
             case ("POST", "subscribers"):
                 return 201, operator.add_subscriber(body)
+            case ("DELETE", "subscribers", impi):
+                return 200, operator.remove_subscriber(impi)
             case ("GET", "cards"):
                 return 200, operator.cards()
             case ("POST", "cards"):
                 return 201, operator.add_card(body)
+            case ("DELETE", "cards", iccid):
+                return 200, operator.remove_card(iccid)
             case ("GET", "accounts"):
                 return 200, operator.shared_accounts()
             case ("GET", "devices"):
                 return 200, operator.devices()
             case ("POST", "devices"):
                 return 201, operator.add_device(body)
+            case ("DELETE", "devices", device):
+                return 200, operator.remove_device(device)
             case ("GET", "devices", device):
                 return 200, operator.device(device)
             case ("GET", "devices", device, "desired"):

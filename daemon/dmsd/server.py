@@ -20,6 +20,7 @@ from aiohttp import web
 
 from dmsd.bsf import BootstrappingServer
 from dmsd.config import BsfConfig, Config, DmConfig, split_listen
+from dmsd.doorkeeper import Doorkeeper
 from dmsd.errors import ConfigError
 from dmsd.http import bsf_application, dm_application, operator_application
 from dmsd.naf import NafDoor
@@ -75,6 +76,7 @@ class Server:
         self._log = structlog.get_logger("dmsd")
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dmsd")
         self._runners: list[web.AppRunner] = []
+        self._listening: list[asyncio.Server] = []
         self._dm: DmServer | None = None
         self._operator_bound = False
         self._housekeeper: asyncio.Task[None] | None = None
@@ -108,6 +110,8 @@ class Server:
         if self._housekeeper is not None:
             self._housekeeper.cancel()
             self._housekeeper = None
+        while self._listening:
+            self._listening.pop().close()
         while self._runners:
             await self._runners.pop().cleanup()
         self._worker.shutdown(wait=True)
@@ -183,12 +187,23 @@ class Server:
         context: ssl.SSLContext | None,
     ) -> None:
         application.on_response_prepare.append(_anonymous)
+        limits = self._config.server
+        keeper = Doorkeeper(header_s=limits.header_timeout_s, most=limits.max_connections)
+        keeper.install(application)
         runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=_KEEPALIVE_S, shutdown_timeout=_GRACE_S
         )
         self._runners.append(runner)
         await runner.setup()
-        await web.SockSite(runner, bound, ssl_context=context).start()
+        assert runner.server is not None
+        listening = await asyncio.get_running_loop().create_server(
+            keeper.watch(runner.server),
+            sock=bound,
+            ssl=context,
+            backlog=512,
+            ssl_handshake_timeout=None if context is None else limits.header_timeout_s,
+        )
+        self._listening.append(listening)
 
     async def _keep_house(self) -> None:
         """Sessions expire and the log is pruned without a message having to come."""

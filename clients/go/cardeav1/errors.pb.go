@@ -45,6 +45,9 @@ const (
 	ErrorReason_ERROR_REASON_POLICY_INVALID ErrorReason = 6
 	// FAILED_PRECONDITION: the reader is not in quarantine.
 	ErrorReason_ERROR_REASON_READER_NOT_QUARANTINED ErrorReason = 7
+	// PERMISSION_DENIED: the card's own access rules do not let this caller use the
+	// application so; metadata names it.
+	ErrorReason_ERROR_REASON_CARD_RULE_DENIED ErrorReason = 8
 	// Reader and card.
 	// UNAVAILABLE: pcscd is not running or not reachable.
 	ErrorReason_ERROR_REASON_PCSC_UNAVAILABLE ErrorReason = 20
@@ -160,6 +163,7 @@ var (
 		5:   "ERROR_REASON_INTERNAL",
 		6:   "ERROR_REASON_POLICY_INVALID",
 		7:   "ERROR_REASON_READER_NOT_QUARANTINED",
+		8:   "ERROR_REASON_CARD_RULE_DENIED",
 		20:  "ERROR_REASON_PCSC_UNAVAILABLE",
 		21:  "ERROR_REASON_READER_NOT_FOUND",
 		22:  "ERROR_REASON_CARD_ABSENT",
@@ -216,6 +220,7 @@ var (
 		"ERROR_REASON_INTERNAL":                      5,
 		"ERROR_REASON_POLICY_INVALID":                6,
 		"ERROR_REASON_READER_NOT_QUARANTINED":        7,
+		"ERROR_REASON_CARD_RULE_DENIED":              8,
 		"ERROR_REASON_PCSC_UNAVAILABLE":              20,
 		"ERROR_REASON_READER_NOT_FOUND":              21,
 		"ERROR_REASON_CARD_ABSENT":                   22,
@@ -296,7 +301,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xe2\x0e\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\x85\x0f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -306,6 +311,7 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\x15ERROR_REASON_INTERNAL\x10\x05\x12\x1f\n" +
 	"\x1bERROR_REASON_POLICY_INVALID\x10\x06\x12'\n" +
 	"#ERROR_REASON_READER_NOT_QUARANTINED\x10\a\x12!\n" +
+	"\x1dERROR_REASON_CARD_RULE_DENIED\x10\b\x12!\n" +
 	"\x1dERROR_REASON_PCSC_UNAVAILABLE\x10\x14\x12!\n" +
 	"\x1dERROR_REASON_READER_NOT_FOUND\x10\x15\x12\x1c\n" +
 	"\x18ERROR_REASON_CARD_ABSENT\x10\x16\x12\x1a\n" +

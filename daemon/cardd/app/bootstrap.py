@@ -354,5 +354,7 @@ def _server_options(config: Config) -> ServerOptions:
             streams_per_uid=config.limits.streams_per_user,
             calls_per_uid=config.limits.calls_per_user,
             watches_per_uid=config.limits.watches_per_user,
+            unpaced_per_uid=config.limits.unpaced_per_user,
+            calls_per_second_per_uid=config.limits.calls_per_second_per_user,
         ),
     )

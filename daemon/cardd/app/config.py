@@ -172,6 +172,15 @@ class LimitsConfig:
     streams_per_user: int = key(64, "Sessions and provisioning runs at once.", minimum=1)
     watches_per_user: int = key(64, "Watches at once.", minimum=1)
     calls_per_user: int = key(256, "Other calls at once.", minimum=1)
+    unpaced_per_user: int = key(
+        16,
+        "Calls (or sessions, or watches) at once of one user that begin as they come. Those of a "
+        "user with more begin at `calls_per_second_per_user`.",
+        minimum=1,
+    )
+    calls_per_second_per_user: int = key(
+        200, "Calls a second that begin for a user with more than that at once.", minimum=1
+    )
     waiting_per_user: int = key(64, "Calls that wait for a card at once.", minimum=1)
     events_kept: int = key(
         1024, "Reader events kept for watchers that resume.", minimum=16, maximum=1_000_000

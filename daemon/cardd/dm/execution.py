@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from cardea_core import Element
 from omadm import tnds
 from omadm.elements import xml_text
 from omadm.errors import FormatError
@@ -32,7 +33,7 @@ from cardd.dm.chunks import Chunks
 from cardd.dm.events import CommandDone
 from cardd.tree import Authority, ExecOrder, ManagementTree, Reading, Refused
 
-__all__ = ["Execution"]
+__all__ = ["Execution", "size_of"]
 
 Answer = Alert | Results | Status
 
@@ -58,6 +59,11 @@ class _Outcome:
     readings: tuple[Reading, ...] = ()
 
 
+# Bytes of results that may wait to be sent, of one session; and what an item counts for itself.
+_MOST_WAITING = 4 << 20
+_ITEM_BYTES = 64
+
+
 class Execution:
     """One server's commands on one tree. ``log`` and ``orders`` grow as they are carried out.
 
@@ -80,9 +86,14 @@ class Execution:
         self._authority = Authority.of_server(tree, server_id, card=card)
         self._chunks = Chunks(max_object_bytes)
         self._fits = fits
+        self._room = _MOST_WAITING
 
-    def carry_out(self, commands: tuple[Command, ...], msg_ref: int, at_ms: int) -> list[Answer]:
-        """Statuses and results for the top-level commands of one message."""
+    def carry_out(
+        self, commands: tuple[Command, ...], msg_ref: int, at_ms: int, *, waiting: int = 0
+    ) -> list[Answer]:
+        """Statuses and results for the top-level commands of one message. ``waiting`` bytes of
+        results have yet to be sent: a server that asks on and on does not fill the memory."""
+        self._room = _MOST_WAITING - waiting
         answers: list[Answer] = []
         for command in commands:
             if not self._continues(command) and (alert := self._chunks.interrupted()):
@@ -251,7 +262,7 @@ class Execution:
             code = outcome.status
             try:
                 results = _results(command, outcome, msg_ref)
-                if results is not None and not self._fits(results):
+                if results is not None and not self._has_room(results):
                     code, results = StatusCode.TOO_LARGE, None
             except FormatError:
                 # A value of a card that is not what its format says.
@@ -259,6 +270,13 @@ class Execution:
             yield self._said(_status(command, msg_ref, code, outcome.item, several=several))
             if results is not None:
                 yield results
+
+    def _has_room(self, results: Results) -> bool:
+        size = size_of(results)
+        if size > self._room or not self._fits(results):
+            return False
+        self._room -= size
+        return True
 
     def _said(self, status: Answer) -> Answer:
         if isinstance(status, Status) and status.code != StatusCode.CHUNK_ACCEPTED:
@@ -270,6 +288,21 @@ class Execution:
         if not isinstance(command, _WITH_OBJECTS) or not command.items:
             return False
         return self._chunks.continues(command.name, command.items[0])
+
+
+def size_of(results: Results) -> int:
+    """About how much memory it takes: data, names, and what each item has besides."""
+    return sum(_item_size(item) for item in results.items)
+
+
+def _item_size(item: Item) -> int:
+    content = len(item.payload) if item.element is None else _element_size(item.element)
+    return _ITEM_BYTES + len(item.source or "") + content
+
+
+def _element_size(element: Element) -> int:
+    below = (child for child in element.content if isinstance(child, Element))
+    return _ITEM_BYTES + len(element.data) + sum(map(_element_size, below))
 
 
 def _node(item: Item, format: str, mime: str) -> TreeNode:

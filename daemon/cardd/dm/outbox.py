@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from omadm.codec import Encoding, encode
@@ -34,6 +34,10 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def results(self) -> Iterator[Results]:
+        """Those that wait."""
+        return (each for each in self._waiting if isinstance(each, Results))
 
     def extend(self, commands: Iterable[Sendable]) -> None:
         """Append commands to the package."""

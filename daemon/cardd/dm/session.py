@@ -43,7 +43,7 @@ from cardd.dm.events import (
     ServerChallenged,
     SessionEnded,
 )
-from cardd.dm.execution import Execution
+from cardd.dm.execution import Execution, size_of
 from cardd.dm.outbox import Outbox, Sendable
 from cardd.dm.reports import Reports
 from cardd.tree import DeviceInfo, ExecOrder, ManagementTree, Refused, dev_info_nodes
@@ -239,7 +239,8 @@ class ClientSession:
         done = len(self._execution.log)
         msg_ref = message.header.msg_id
         if verdict is Verdict.AUTHENTIC:
-            answers = self._execution.carry_out(commands, msg_ref, now_ms)
+            waiting = sum(map(size_of, self._outbox.results()))
+            answers = self._execution.carry_out(commands, msg_ref, now_ms, waiting=waiting)
             if self._server_ended_package:
                 answers += self._execution.package_ended()
         else:

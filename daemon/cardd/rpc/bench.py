@@ -71,9 +71,8 @@ class Bench:
         """The card's PKCS #15 applications that the caller may use."""
         if self._tokens is None:
             roots = provisioning_files.pkcs15_roots(self.files, self.applications)
-            self._tokens = tuple(
-                [read_token(self.files, root) for root in roots if self.usable(root.aid or PKCS15_AID)]
-            )
+            usable = (root for root in roots if self.usable(root.aid or PKCS15_AID))
+            self._tokens = tuple([read_token(self.files, root) for root in usable])
         return self._tokens
 
     @property
@@ -196,9 +195,7 @@ class Workshop:
             elif not session.files.channel.number:
                 # What is selected there may be the session's own doing since.
                 session.files = FileSystem(session.files.channel)
-            return job(
-                self._bench(session.lease, session.files, session.verified, session.usable)
-            )
+            return job(self._bench(session.lease, session.files, session.verified, session.usable))
 
         async with session.turn:
             return await self._desk.run(at_bench)

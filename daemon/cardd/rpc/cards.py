@@ -18,7 +18,7 @@ from cardd.card.uicc import FilePath
 from cardd.reader.errors import InvalidApdu, LeaseEnded
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
-from cardd.reader.pcsc import MIN_APDU
+from cardd.reader.pcsc import MAX_APDU, MIN_APDU
 from cardd.sharing.ticket import EndReason
 
 from . import convert
@@ -106,6 +106,8 @@ class CardService(pb_grpc.CardServiceServicer):
         call = current_call()
         status = self._desk.find(request.name, call)
         _require_whole_card(status, call)
+        if not MIN_APDU <= len(request.command) <= MAX_APDU:
+            raise InvalidApdu(len(request.command))
         async with self._desk.lease(status, call, "Transmit", _wait(request)) as lease:
             guard = await self._rules.guard(call, status, lease)
             response = await _exchange(lease, guard, request.command)

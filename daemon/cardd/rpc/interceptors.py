@@ -117,7 +117,9 @@ class CallGuard(grpc.aio.ServerInterceptor):
             caller = identify(self._peers, peer)
             facts |= {"uid": caller.uid, "pid": caller.pid}
             call, told = self._admit(facts["call"], method, caller)
-            with self.ledger.entry(call.id, peer, method, caller.uid, kind):
+            with self.ledger.entry(call.id, peer, method, caller.uid, kind) as delay_s:
+                if delay_s:
+                    await self._pause(delay_s)
                 serving.set(call)
                 yield
         except AbortError:  # the handler has ended the call itself
@@ -182,11 +184,14 @@ class CallGuard(grpc.aio.ServerInterceptor):
             return
         self._held_back[uid] += 1
         try:
-            await asyncio.wait((self._stopping,), timeout=delay_s)
+            await self._pause(delay_s)
         finally:
             self._held_back[uid] -= 1
             if not self._held_back[uid]:
                 del self._held_back[uid]
+
+    async def _pause(self, delay_s: float) -> None:
+        await asyncio.wait((self._stopping,), timeout=delay_s)
 
     def _admit(self, call_id: str, method: str, caller: Caller) -> tuple[Call, Decisions]:
         right = RIGHTS.get(method)

@@ -8,18 +8,50 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from .patience import Patience
 from .refusals import AccessDeniedError, LimitReachedError
 
-__all__ = ["Ledger", "Limits", "UnderWay"]
+__all__ = ["Ledger", "Limits", "Share", "UnderWay"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one user may have open at once."""
+    """What one user may have open at once; and how many calls a second begin for one that has
+    more than ``unpaced_per_uid`` of a kind."""
 
     streams_per_uid: int = 64
     calls_per_uid: int = 256
     watches_per_uid: int = 64
+    unpaced_per_uid: int = 16
+    calls_per_second_per_uid: int = 200
+
+
+class Share:
+    """Whose calls keep the event loop from those of others: in a window of time in which the loop
+    was busy and several users called, the one that called more than all others together."""
+
+    WINDOW_S = 0.1
+    BUSY = 0.7
+
+    def __init__(self) -> None:
+        self._calls: Counter[int] = Counter()
+        self._began_s = self._cpu_s = 0.0
+        self._hog: int | None = None
+
+    def hogs(self, uid: int, now: float, cpu_s: float) -> bool:
+        """A call of this user; whether it is the one. ``cpu_s`` is the loop's processor time."""
+        elapsed_s = now - self._began_s
+        if elapsed_s >= self.WINDOW_S:
+            busy = cpu_s - self._cpu_s >= self.BUSY * elapsed_s
+            self._hog = self._heaviest() if busy and len(self._calls) > 1 else None
+            self._calls.clear()
+            self._began_s, self._cpu_s = now, cpu_s
+        self._calls[uid] += 1
+        return uid == self._hog
+
+    def _heaviest(self) -> int | None:
+        ((uid, calls),) = self._calls.most_common(1)
+        return uid if 2 * calls > self._calls.total() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +69,10 @@ class Ledger:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._pace = Patience(
+            burst=limits.unpaced_per_uid, per_second=limits.calls_per_second_per_uid
+        )
+        self._share = Share()
         self._open: Counter[tuple[str, int]] = Counter()
         self._under_way: dict[str, UnderWay] = {}
         self.served = 0
@@ -54,8 +90,13 @@ class Ledger:
             self.denied += 1
 
     @contextmanager
-    def entry(self, call_id: str, peer: str, method: str, uid: int, kind: str) -> Iterator[None]:
-        """One more call of a user, of the kind "calls", "streams" or "watches".
+    def entry(self, call_id: str, peer: str, method: str, uid: int, kind: str) -> Iterator[float]:
+        """One more call of a user, of the kind "calls", "streams" or "watches"; for how many
+        seconds it has to wait before it begins.
+
+        A user with many calls at once would take all of the daemon's time, and that of others.
+        gRPC hands calls over one by one, so that a flood of short ones is not seen as many at
+        once: it is known by its share of a loop that is busy. Once its calls wait, they are.
 
         Raises:
             LimitReachedError: the user has as many as it may.
@@ -69,8 +110,11 @@ class Ledger:
             raise LimitReachedError(kind, limit)
         self._open[kind, uid] += 1
         self._under_way[call_id] = UnderWay(peer, method, uid)
+        now = time.monotonic()
+        hogs = self._share.hogs(uid, now, time.thread_time())
+        crowded = hogs or self._open[kind, uid] > self._limits.unpaced_per_uid
         try:
-            yield
+            yield self._pace.delay_s(uid, now) if crowded else 0.0
             self.served += 1
         finally:
             del self._under_way[call_id]

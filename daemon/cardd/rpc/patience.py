@@ -1,4 +1,4 @@
-"""How long a refusal is held back, so that asking again at once gains nothing."""
+"""How long a refusal, or a call among too many, is held back, so that more gain nothing."""
 
 from __future__ import annotations
 

@@ -34,6 +34,16 @@ class Devices:
             raise NotFoundError("device", device)
         return self._device(row)
 
+    def remove(self, device: str) -> None:
+        """Take the device out, with its accounts and what is desired of it. NotFoundError.
+
+        Orders to cards stay: they keep a key that a card has rejected from being tried again.
+        """
+        with self._database.transaction():
+            self.get(device)
+            self._database.run("DELETE FROM settled WHERE device = ?", (device,))
+            self._database.run("DELETE FROM devices WHERE device = ?", (device,))
+
     def list(self) -> tuple[Device, ...]:
         rows = self._database.rows("SELECT * FROM devices ORDER BY device")
         return tuple(self._device(row) for row in rows)

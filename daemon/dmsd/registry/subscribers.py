@@ -52,6 +52,20 @@ class Subscribers:
             raise NotFoundError("subscriber", impi)
         return _subscriber(row)
 
+    def remove(self, impi: str) -> None:
+        """Take the subscription out, and what was bootstrapped with its key. NotFoundError."""
+        with self._database.transaction():
+            self.get(impi)
+            self._database.run("DELETE FROM bootstraps WHERE impi = ?", (impi,))
+            self._database.run("DELETE FROM subscribers WHERE impi = ?", (impi,))
+
+    def remove_card(self, iccid: str) -> None:
+        """Take the card and its key out. NotFoundError."""
+        with self._database.transaction():
+            if self.card(iccid) is None:
+                raise NotFoundError("card", iccid)
+            self._database.run("DELETE FROM cards WHERE iccid = ?", (iccid,))
+
     def list(self) -> tuple[Subscriber, ...]:
         rows = self._database.rows("SELECT * FROM subscribers ORDER BY impi")
         return tuple(_subscriber(row) for row in rows)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cardd.dm.events import SessionEnded
+from cardd.dm.execution import size_of
 from cardd.tree import ManagementTree
 from omadm import tnds
 from omadm.codec import Encoding
@@ -82,6 +83,32 @@ def test_a_result_that_fits_no_message_is_sent_in_chunks(encoding: Encoding, for
     assert first.size == (in_base64 if as_base64 else len(value))
     assert all(p.meta is None or p.meta.size is None for p in pieces[1:])
     assert b"".join(p.payload for p in pieces) == value
+
+
+@pytest.mark.parametrize("target", ["./Wide/000", "./Wide/000?list=TNDS"])
+def test_a_server_that_asks_on_and_on_does_not_fill_the_memory(target: str) -> None:
+    """Of one session 4 MiB of results wait to be sent, whatever it asks for; the rest is 413."""
+    peer = Peer(session(wide_tree(1, 60_000)), max_msg_size=500_000)
+    peer.hear()
+    peer.say(*(Get(n + 1, (Item(target=target),)) for n in range(90)))
+    answers = collect(peer)
+    codes = [s.code for answer in answers for s in peer.statuses(answer, "Get")]
+    kept = codes.count(200)
+    assert 60 < kept < 70
+    assert codes == [200] * kept + [413] * (90 - kept)
+    assert sum(len(results(answer)) for answer in answers) == kept
+    # What has been sent makes room again.
+    assert peer.codes(Get(1, (Item(target=target),))) == [("Get", 200)]
+
+
+def test_results_that_still_wait_take_room_from_those_that_follow() -> None:
+    client = session(wide_tree(1, 60_000))
+    peer = Peer(client, max_msg_size=100_000)
+    peer.hear()
+    for _ in range(3):
+        peer.say(*(Get(n + 1, (Item(target="./Wide/000"),)) for n in range(60)), final=False)
+        peer.hear()
+    assert 3 << 20 < sum(map(size_of, client._outbox.results())) <= 4 << 20
 
 
 def test_a_result_beyond_the_servers_object_limit_is_413() -> None:

@@ -1,9 +1,11 @@
 """The real doors: TLS on loopback, bootstrapping, a whole DM session with the derived key."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +284,49 @@ async def test_a_stopped_server_has_ended_its_sessions(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "registry.sqlite")
     assert registry.journal.sessions(DEVICE)[0].outcome == "expired"
     registry.close()
+
+
+async def test_a_connection_that_drips_its_header_is_closed_and_others_are_served(
+    tmp_path: Path,
+) -> None:
+    """TLS is done and bytes keep coming: only the whole head of a request counts."""
+    loaded = write_config(tmp_path)
+    quick = replace(loaded, server=replace(loaded.server, header_timeout_s=1))
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca" / "ca.pem"))
+    server = Server(quick)
+    async with server as ready:
+        assert ready.bsf is not None
+        reader, writer = await asyncio.open_connection("127.0.0.1", ready.bsf.port, ssl=context)
+        silent = await asyncio.open_connection("127.0.0.1", ready.bsf.port)
+
+        async def drip() -> None:
+            writer.write(b"GET / HTTP/1.1\r\n")
+            while True:
+                writer.write(b"X-Slow: 1\r\n")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        async with httpx.AsyncClient(verify=context) as http:
+            assert (await http.get(f"https://127.0.0.1:{ready.bsf.port}/")).status_code == 400
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(silent[0].read(), 10) == b""
+        dripping.cancel()
+        for end in (writer, silent[1]):
+            end.close()
+
+
+async def test_a_connection_beyond_the_limit_is_closed(tmp_path: Path) -> None:
+    loaded = write_config(tmp_path)
+    narrow = replace(loaded, server=replace(loaded.server, max_connections=1))
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca" / "ca.pem"))
+    async with Server(narrow) as ready:
+        assert ready.bsf is not None
+        url = f"https://127.0.0.1:{ready.bsf.port}/"
+        async with httpx.AsyncClient(verify=context) as first:
+            assert (await first.get(url)).status_code == 400
+            async with httpx.AsyncClient(verify=context) as second:
+                with pytest.raises(httpx.TransportError):
+                    await second.get(url)
+            assert (await first.get(url)).status_code == 400

@@ -138,6 +138,45 @@ def test_the_operator_fills_the_registry_with_and_without_a_server(
         assert secret not in everything
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_nothing_is_desired_of_a_device_that_is_not_known_unless_that_is_said(
+    place: Path, live: bool, request: pytest.FixtureRequest
+) -> None:
+    if live:
+        request.getfixturevalue("running")
+    wanted = {"tree": {"./A": "1"}}
+    refused = dmsd(place, "desired", "set", *CONFIG, "typo", "-", given=wanted)
+    assert (refused.returncode, refused.stderr) == (1, "dmsd: no device 'typo'\n")
+    assert "typo" not in dmsd(place, "device", "list", *CONFIG).stdout
+    done = dmsd(place, "desired", "set", "--new", *CONFIG, "meant", "-", given=wanted)
+    assert done.returncode == 0, done.stderr
+    assert "meant" in dmsd(place, "device", "list", *CONFIG).stdout
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_what_was_added_can_be_removed_once(
+    place: Path, live: bool, request: pytest.FixtureRequest
+) -> None:
+    if live:
+        request.getfixturevalue("running")
+    card = {"iccid": "8949000000000000017", "adm1": "3132333435363738"}
+    dmsd(place, "subscriber", "add", *CONFIG, "-", given={**SUBSCRIBER, **card})
+    device = {"device": "a/b", "accounts": [ACCOUNT]}
+    dmsd(place, "device", "add", *CONFIG, "-", given=device)
+    dmsd(place, "desired", "set", *CONFIG, "a/b", "-", given={"tree": {"./A": "1"}})
+    (subscriber,) = json.loads(dmsd(place, "subscriber", "list", *CONFIG, "--json").stdout)
+    for kind, name in (
+        ("device", "a/b"),
+        ("subscriber", subscriber["impi"]),
+        ("card", "8949000000000000017"),
+    ):
+        assert dmsd(place, kind, "remove", *CONFIG, name).returncode == 0
+        assert json.loads(dmsd(place, kind, "list", *CONFIG, "--json").stdout) == []
+        again = dmsd(place, kind, "remove", *CONFIG, name)
+        assert (again.returncode, again.stderr) == (1, f"dmsd: no {kind} {name!r}\n")
+    assert dmsd(place, "desired", "show", *CONFIG, "a/b").returncode == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "given", "words"),
     [
