@@ -2,16 +2,19 @@
 
 A machine is provisioned with a card that has parameters, which the server then updates, and with a
 card that has a key only; a caller writes a card and presents a PIN. Every secret in it is a canary,
-and every file that is left is searched for each, as bytes, as text and in the usual codings.
+and every file that is left is searched for each, as bytes, as text and in the usual codings; so is
+a diagnosis.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 import cardea
 import pytest
+from cardea.admin import Admin
 from support.documents import BOOTSTRAP, account
 from support.system import CARDS, CONFIRMED, INSTALLED, SERVER_ID, MakeSite, Site
 
@@ -88,6 +91,9 @@ def run(make_site: MakeSite) -> Site:
         limits = Path(f"/proc/{program.pid}/limits").read_text()
         (core,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
         assert core.split()[4:6] == ["0", "0"]
+    # What an operator would send to somebody else.
+    with Admin(str(site.system.folder / "admin.sock")) as admin:
+        (site.system.folder / "diagnosis").write_text(json.dumps(admin.diagnose()))
     site.client.close()
     site.system.cardd.stop()
     site.system.dmsd.stop()
