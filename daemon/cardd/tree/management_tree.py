@@ -50,8 +50,10 @@ class ManagementTree:
         self._versions = Versions(versions)
         self._usage: dict[Source, Usage] = {}
         self._snapshot: Snapshot | None = None
-        # Up to here changes are counted in the versions.
+        # Up to here changes are counted in the versions; since then only these nodes can have
+        # become others, or any (None).
         self._counted: Snapshot | None = None
+        self._touched: set[str] | None = set()
         self.limits = limits
 
     def fork(self) -> ManagementTree:
@@ -71,16 +73,27 @@ class ManagementTree:
         self._usage = dict(other._usage)
         self._snapshot = other._snapshot
         self._counted = other._counted
+        self._touched = None if other._touched is None else set(other._touched)
 
     @property
     def snapshot(self) -> Snapshot:
         """The merged tree, immutable."""
         if self._snapshot is None:
             self._snapshot = merge(list(self._layers.values()))
-            if self._counted is not None:
-                self._versions.take(self._counted.diff(self._snapshot))
-            self._counted = self._snapshot
+            self._count_changes(self._snapshot)
         return self._snapshot
+
+    def _count_changes(self, newer: Snapshot) -> None:
+        older, touched = self._counted, self._touched
+        self._counted, self._touched = newer, set()
+        if older is None:
+            return
+        if touched is None:
+            for change in older.diff(newer):
+                self._versions.take(change.path, change.before, change.after)
+        else:
+            for path in touched:
+                self._versions.take(path, older.get(path), newer.get(path))
 
     def diff(self, newer: ManagementTree) -> list[Change]:
         """What changed from this tree to ``newer``, values and sources; not the ACLs."""
@@ -153,7 +166,7 @@ class ManagementTree:
             self._layers[source] = layer
             self._own.add(source)
             self._usage.pop(source, None)
-            self._snapshot = None
+            self._snapshot = self._touched = None
 
     def drop(self, kind: SourceKind, id: str) -> bool:
         """Forget all that one source claims; False: it claimed nothing."""
@@ -164,7 +177,7 @@ class ManagementTree:
             return had_acls
         self._own.discard(source)
         self._usage.pop(source, None)
-        self._snapshot = None
+        self._snapshot = self._touched = None
         return True
 
     def forget(self, kind: SourceKind, id: str, path: str) -> bool:
@@ -204,7 +217,7 @@ class ManagementTree:
             self._own.discard(source)
             other._own.discard(source)
             self._usage.pop(source, None)
-            self._snapshot = None
+            self._snapshot = self._touched = None
             if theirs is None:
                 del self._layers[source]
             else:
@@ -285,7 +298,7 @@ class ManagementTree:
     def put(self, source: Source, node: TreeNode, at_ms: int) -> None:
         """Let a source claim a node; missing parents become interior claims of that source."""
         snapshot, usage = self.snapshot, self.usage(source)
-        layer = self._writable(source)
+        layer = self._writable(source, _only_here(snapshot, node))
         old = layer.get(node.path)
         # A claim on a parent that is only the way to the node must not take its type away.
         for parent in parents_of(node.path):
@@ -338,7 +351,8 @@ class ManagementTree:
 
     # -- helpers
 
-    def _writable(self, source: Source) -> Layer:
+    def _writable(self, source: Source, touched: str = "") -> Layer:
+        """The layer, to be written to; ``touched`` names the only node that this can change."""
         if source not in self._own:
             shared = self._layers.get(source)
             self._layers[source] = (
@@ -346,6 +360,10 @@ class ManagementTree:
             )
             self._own.add(source)
         self._snapshot = None
+        if not touched:
+            self._touched = None
+        elif self._touched is not None:
+            self._touched.add(touched)
         return self._layers[source]
 
     def _is_on_a_card(self, path: str) -> bool:
@@ -361,6 +379,14 @@ class ManagementTree:
             return False
         others = (other for key, other in self._layers.items() if key != source)
         return any(other.get(path) is not None for other in others)
+
+
+def _only_here(snapshot: Snapshot, node: TreeNode) -> str:
+    """The node's path, if to claim it can change no other node in force; else ""."""
+    before, parent = snapshot.get(node.path), snapshot.get(parent_of(node.path))
+    if node.value is None or parent is None or not parent.interior:
+        return ""
+    return node.path if before is None or before.value is not None else ""
 
 
 def _time_if_same(old: Layer, path: str, node: TreeNode, at_ms: int) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cardea_core import Change
+from cardea_core import Node
 
 from cardd.tree.claims import ClaimTable, strength
 from cardd.tree.sources import Source
@@ -61,19 +61,13 @@ class Versions:
     def of(self, path: str) -> int:
         return self._counts.get(path, 0)
 
-    def take(self, changes: Iterable[Change]) -> None:
-        """Count what has become another value; what is new, or gone, begins anew."""
-        for change in changes:
-            before, after = change.before, change.after
-            if before is None or after is None:
-                if change.path in self._counts:
-                    del self._own()[change.path]
-            elif (before.value, before.format, before.mime) != (
-                after.value,
-                after.format,
-                after.mime,
-            ):
-                self.count(change.path)
+    def take(self, path: str, before: Node | None, after: Node | None) -> None:
+        """Count a node that has become another value; one that is new, or gone, begins anew."""
+        if before is None or after is None:
+            if path in self._counts:
+                del self._own()[path]
+        elif _content(before) != _content(after):
+            self.count(path)
 
     def count(self, path: str) -> None:
         """One change of a node: of its value, its name, or what else it says of itself."""
@@ -87,3 +81,7 @@ class Versions:
             self._counts = dict(self._counts)
             self._shared = False
         return self._counts
+
+
+def _content(node: Node) -> tuple[bytes | None, str, str]:
+    return node.value, node.format, node.mime

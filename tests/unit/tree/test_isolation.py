@@ -155,3 +155,25 @@ def test_a_server_that_goes_leaves_the_tree_as_if_it_had_never_been(
     tree.drop("server", "new")
     assert before.diff(tree) == []
     assert tree.acls() == acls
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(SERVERS), ACTS), min_size=1, max_size=12))
+def test_version_counts_exactly_the_changes_of_values_in_force(
+    acts: list[tuple[str, tuple[str, str, str, str, str]]],
+) -> None:
+    tree = estate()
+    _ = tree.snapshot
+    expected: dict[str, int] = {}
+    for number, (server, (verb, path, _, other, text)) in enumerate(acts):
+        if verb.endswith("_tree"):
+            continue  # Of several steps: what goes in one and comes in the next begins anew.
+        before = tree.fork()
+        attempt(Authority(tree, server), (verb, path, "", other, text), 100 + number)
+        for change in before.diff(tree):
+            was, now = change.before, change.after
+            if was is None or now is None:
+                expected.pop(change.path, None)
+            elif (was.value, was.format, was.mime) != (now.value, now.format, now.mime):
+                expected[change.path] = expected.get(change.path, 0) + 1
+    assert dict(tree.versions()) == expected
