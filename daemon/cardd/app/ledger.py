@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import structlog
-from cardea_core import Change
 from omadm.status import StatusCode
 
 from cardd.dm.events import CommandDone
@@ -125,16 +124,16 @@ class Ledger:
         """The commits that are kept, newest first."""
         return self._store.revisions(limit)
 
-    async def compare(self, before: int, after: int | None) -> tuple[tuple[Change, ...], int]:
-        """Which nodes differ, from one revision to another or to the present one, and its number.
+    async def compare(self, before: int, after: int | None) -> Delta:
+        """Which nodes differ, from one revision to another or to the present one.
 
         Raises: RevisionNotFoundError, StoreError.
         """
 
-        def compared() -> tuple[tuple[Change, ...], int]:
+        def compared() -> Delta:
             newer = self._holder.revision if after is None else after
             old, new = (self._store.tree_at(number).tree() for number in (before, newer))
-            return tuple(old.diff(new)), newer
+            return Delta.between(old, new, newer)
 
         return await asyncio.to_thread(compared)
 

@@ -13,6 +13,7 @@ from . import convert
 from .call import current_call
 from .ports import HistoryPort
 from .repeats import Repeats
+from .sight import saw
 
 __all__ = ["HistoryCalls"]
 
@@ -37,9 +38,11 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
     ) -> pb.CompareRevisionsResponse:
         call = current_call()
         newer = request.after if request.HasField("after") else None
-        changes, after = await self._history.compare(request.before, newer)
-        seen = (change for change in changes if call.may(node=change.path))
-        return pb.CompareRevisionsResponse(changes=map(convert.change_message, seen), after=after)
+        delta = await self._history.compare(request.before, newer)
+        seen = (change for change in delta.changes if saw(call, delta, change.path))
+        return pb.CompareRevisionsResponse(
+            changes=map(convert.change_message, seen), after=delta.revision
+        )
 
     async def RollbackTree(
         self, request: pb.RollbackTreeRequest, context: Any

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from cardea_core import Change
-
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
 from cardd.reader.events import ReaderStatus
 from cardd.store import Operation, Revision
@@ -90,7 +88,7 @@ class HistoryPort(Protocol):
 
     def revisions(self, limit: int) -> Sequence[Revision]: ...
 
-    async def compare(self, before: int, after: int | None) -> tuple[Sequence[Change], int]:
-        """What differs, and the number of the newer one; None: the present one."""
+    async def compare(self, before: int, after: int | None) -> Delta:
+        """What differs; ``after`` None: from ``before`` to the present one."""
 
     async def roll_back(self, revision: int, actor: str) -> Delta: ...

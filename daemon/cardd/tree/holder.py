@@ -25,6 +25,18 @@ class Delta:
     # Of nodes that an ACL gives to local programs by name: to which.
     readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    @classmethod
+    def between(cls, before: ManagementTree, after: ManagementTree, revision: int) -> Delta:
+        """What differs in a newer tree, the one of ``revision``."""
+        changes = tuple(before.diff(after))
+        if not (before.names_programs() or after.names_programs()):
+            return cls(revision, changes)
+        readers = {
+            each.path: (before if each.after is None else after).programs_reading(each.path)
+            for each in changes
+        }
+        return cls(revision, changes, {path: some for path, some in readers.items() if some})
+
     @property
     def changed(self) -> tuple[Node, ...]:
         return tuple(change.after for change in self.changes if change.after is not None)
@@ -77,8 +89,7 @@ class TreeHolder:
             if revision <= self._revision:
                 raise ValueError(f"revision {revision} is not newer than {self._revision}")
             settled = _settled(tree)
-            changes = tuple(self._tree.diff(settled))
-            delta = Delta(revision, changes, _readers(changes, self._tree, settled))
+            delta = Delta.between(self._tree, settled, revision)
             self._tree, self._revision = settled, revision
             self._history.append(delta)
             for callback in list(self._subscribers.values()):
@@ -107,19 +118,6 @@ class TreeHolder:
                 self._subscribers.pop(token, None)
 
         return unsubscribe
-
-
-def _readers(
-    changes: tuple[Change, ...], before: ManagementTree, after: ManagementTree
-) -> Mapping[str, frozenset[str]]:
-    if not (before.names_programs() or after.names_programs()):
-        return {}
-    found = {}
-    for change in changes:
-        readers = (before if change.after is None else after).programs_reading(change.path)
-        if readers:
-            found[change.path] = readers
-    return found
 
 
 def _settled(tree: ManagementTree) -> ManagementTree:

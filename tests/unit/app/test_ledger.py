@@ -89,8 +89,9 @@ async def test_a_rollback_to_what_is_not_there_changes_nothing(ledger: Ledger) -
 
 async def test_two_revisions_are_compared_in_both_directions(ledger: Ledger) -> None:
     first, second = await commit(ledger, "first", 1), await commit(ledger, "second", 2)
-    forward, newer = await ledger.compare(first, None)
-    backward, _ = await ledger.compare(second, first)
+    compared = await ledger.compare(first, None)
+    forward, newer = compared.changes, compared.revision
+    backward = (await ledger.compare(second, first)).changes
     assert newer == second
     assert len(forward) == len(backward) == 4
     assert [(c.before, c.after) for c in forward] == [(c.after, c.before) for c in backward]

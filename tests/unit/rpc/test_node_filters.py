@@ -24,7 +24,6 @@ from cardd.sharing.ticket import Priority
 from cardd.store import Revision
 from cardd.tree import Delta, ManagementTree, TreeHolder
 from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
-from cardea_core import Change
 from omadm.nodes import leaf
 from unit.rpc.tree_scene import NothingChanges
 
@@ -77,8 +76,8 @@ class History:
     def revisions(self, limit: int) -> Sequence[Revision]:
         return ()
 
-    async def compare(self, before: int, after: int | None) -> tuple[Sequence[Change], int]:
-        return (await Provisioner().preview(Readers().reader("R"))).changes, 2
+    async def compare(self, before: int, after: int | None) -> Delta:
+        return Delta(2, tuple((await Provisioner().preview(Readers().reader("R"))).changes))
 
     async def roll_back(self, revision: int, actor: str) -> Delta:
         self.rolled_back.append(revision)

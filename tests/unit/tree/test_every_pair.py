@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import permutations
 
 import pytest
-from cardd.tree import Authority, ManagementTree, Refused, Source, place
+from cardd.tree import Authority, Delta, ManagementTree, Refused, Source, place
 from omadm.nodes import INTERIOR, TreeNode, interior, leaf
 from unit.tree.tree_samples import NOW, full
 
@@ -164,3 +164,15 @@ def test_server_cannot_call_itself_a_program() -> None:
     with pytest.raises(Refused) as caught:
         Authority.of_server(estate(), "local:a", card=None)
     assert int(caught.value.status) == 403
+
+
+def test_change_of_a_programs_node_names_who_may_see_it_also_when_it_is_gone() -> None:
+    before = estate()
+    after = before.fork()
+    Authority(after, "local:a").delete(home("local:a"), NOW)
+    Authority(after, "local:b").replace(f"{home('local:b')}/Sub/Value", leaf(".", "new"), NOW)
+    Authority(after, "a.example").replace(f"{home('a.example')}/Sub/Value", leaf(".", "n"), NOW)
+    readers = Delta.between(before, after, 2).readers
+    assert readers[f"{home('local:a')}/Sub/Value"] == {"local:a"}
+    assert readers[f"{home('local:b')}/Sub/Value"] == {"local:b"}
+    assert f"{home('a.example')}/Sub/Value" not in readers
