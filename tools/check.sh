@@ -28,6 +28,7 @@ step "Python types"       mypy --no-error-summary daemon clients/python demo too
 step "import contracts"   quietly lint-imports --no-cache
 step "Rust stub"          stubtest cardea_core --mypy-config-file pyproject.toml --concise
 step "Rust format"        cargo fmt --all --manifest-path core-rs/Cargo.toml --check
+step "fuzz format"        cargo fmt --manifest-path core-rs/fuzz/Cargo.toml --check
 step "Rust lint"          cargo clippy --quiet --locked --manifest-path core-rs/Cargo.toml \
                               --workspace --all-targets -- -D warnings
 step "Rust dependencies"  in_rust quietly cargo-deny --offline --locked check licenses bans sources
