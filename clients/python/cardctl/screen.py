@@ -156,7 +156,7 @@ def node_line(node: tree_pb2.Node, *, full_path: bool = False) -> Text:
     if not node.interior:
         line.append(f" = {_value(node.value, secret=node.secret)}", style="default")
         line.append(f"  {word}", style=f"dim {style}")
-        if node.source.kind != tree_pb2.SOURCE_KIND_DEVICE:
+        if node.source.id != "local":
             line.append(f" {node.source.id}", style=f"dim {style}")
     return line
 

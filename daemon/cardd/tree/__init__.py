@@ -20,7 +20,7 @@ from cardd.tree.management_tree import ManagementTree, Usage
 from cardd.tree.placement import Placement, place
 from cardd.tree.properties import TitleClaim
 from cardd.tree.readings import Reading, serialised
-from cardd.tree.servers import purge_servers, server_ids
+from cardd.tree.servers import purge_servers
 from cardd.tree.sources import (
     DEVICE,
     PROGRAM_PREFIX,
@@ -69,6 +69,5 @@ __all__ = [
     "purge_servers",
     "revoke",
     "serialised",
-    "server_ids",
     "source_of",
 ]

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from cardd.tree.management_tree import ManagementTree
 
-__all__ = ["purge_servers", "server_ids"]
+__all__ = ["purge_servers"]
 
 _ACCOUNTS = "./DMAcc"
-
-
-def server_ids(tree: ManagementTree) -> frozenset[str]:
-    """Every server that has an account."""
-    snapshot = tree.snapshot
-    if snapshot.get(_ACCOUNTS) is None:
-        return frozenset()
-    names = snapshot.children(_ACCOUNTS)
-    leaves = (snapshot.get(f"{_ACCOUNTS}/{name}/ServerID") for name in names)
-    values = (leaf.value for leaf in leaves if leaf is not None and leaf.value)
-    return frozenset(value.decode("utf-8", "replace") for value in values)
 
 
 def purge_servers(tree: ManagementTree, before: ManagementTree) -> None:
@@ -26,5 +15,16 @@ def purge_servers(tree: ManagementTree, before: ManagementTree) -> None:
     An account that goes with its card is not deleted: the card may be back in a minute, and what
     the server owns would have become everybody's.
     """
-    for gone in server_ids(before) - server_ids(tree):
+    for gone in _server_ids(before) - _server_ids(tree):
         tree.purge(gone)
+
+
+def _server_ids(tree: ManagementTree) -> frozenset[str]:
+    """Every server that has an account."""
+    snapshot = tree.snapshot
+    if snapshot.get(_ACCOUNTS) is None:
+        return frozenset()
+    names = snapshot.children(_ACCOUNTS)
+    leaves = (snapshot.get(f"{_ACCOUNTS}/{name}/ServerID") for name in names)
+    values = (leaf.value for leaf in leaves if leaf is not None and leaf.value)
+    return frozenset(value.decode("utf-8", "replace") for value in values)
