@@ -3,6 +3,7 @@
 from cardea_core._native import (
     Acceptor,
     AcceptorError,
+    Acls,
     AuthVector,
     BadMac,
     Change,
@@ -15,6 +16,7 @@ from cardea_core._native import (
     Layer,
     Milenage,
     Node,
+    Nodes,
     Peer,
     Scp02Host,
     Scp02Opening,
@@ -71,6 +73,7 @@ from cardea_core._native import (
 __all__ = [
     "Acceptor",
     "AcceptorError",
+    "Acls",
     "AuthVector",
     "BadMac",
     "Change",
@@ -83,6 +86,7 @@ __all__ = [
     "Layer",
     "Milenage",
     "Node",
+    "Nodes",
     "Peer",
     "Scp02Host",
     "Scp02Opening",

@@ -9,6 +9,7 @@ from typing_extensions import Buffer
 __all__ = [
     "Acceptor",
     "AcceptorError",
+    "Acls",
     "AuthVector",
     "BadMac",
     "Change",
@@ -21,6 +22,7 @@ __all__ = [
     "Layer",
     "Milenage",
     "Node",
+    "Nodes",
     "Peer",
     "Scp02Host",
     "Scp02Opening",
@@ -826,11 +828,15 @@ def canonical_path(path: str) -> str:
     segments, 127 bytes a segment or 1024 bytes in all.
     """
 
-def merge(layers: Sequence[Layer]) -> Snapshot:
+def merge(
+    layers: Sequence[Layer], *, acls: Acls | None = None, since: Snapshot | None = None
+) -> Snapshot:
     """Lay layers over one another, in any order: server over card over device.
 
-    Among layers of one kind the later claim wins, then the greater id. TreeError "layer_twice"
-    when two layers have the same kind and id. The interpreter is free during the work.
+    Among layers of one kind the later claim wins, then the greater id. `since` is an earlier
+    snapshot: for layers and ACLs that are copies of those it was made of, only what has changed
+    is merged anew, and the result is the same. TreeError "layer_twice" when two layers have the
+    same kind and id. The interpreter is free during the work.
 
     The snapshot is what results when all claims are applied to an empty tree from the weakest
     to the strongest: a leaf or tombstone clears what stands below it, and a stronger claim below
@@ -881,6 +887,21 @@ class Layer:
     def entries(self) -> list[Entry]:
         """All claims: parents before children, siblings by name."""
 
+    def load(
+        self,
+        paths: list[str],
+        values: list[bytes] | list[bytes | None],
+        *,
+        format: str | list[str] | None = None,
+        mime: str | list[str] | None = None,
+        at_ms: int | list[int],
+    ) -> None:
+        """Many `put`s at once: paths and, in lists of the same length or once for all, the rest.
+
+        Fastest in an empty layer and in the order of entries(). On an error nothing has changed.
+        TreeError "column_length" when a list is shorter or longer than the paths.
+        """
+
     def copy(self) -> Layer:
         """A layer of its own with the same claims; they are shared until one of the two changes."""
 
@@ -888,6 +909,17 @@ class Layer:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]  # mutable, hence not hashable
+
+@final
+class Acls:
+    """The ACL value of each node that has one. What they mean is not this module's matter."""
+
+    def __new__(cls) -> Self: ...
+    def set(self, path: str, value: str) -> None:
+        """Give a node a value; "": it inherits. TreeError "root_fixed": the root's is elsewhere."""
+
+    def copy(self) -> Acls:
+        """The same values on their own; they are shared until one of the two changes."""
 
 @final
 class Entry:
@@ -928,6 +960,15 @@ class Snapshot:
     def walk(self, path: str | None = None) -> list[Node]:
         """The node and all below it, parents first, siblings by name; empty without a node."""
 
+    def nodes(self, path: str | None = None) -> Nodes:
+        """What walk() lists, one node at a time: none is made before it is asked for."""
+
+    def acl(self, path: str) -> str | None:
+        """The ACL in force at a node, its own or that of the nearest node above that has one.
+
+        None where there is no node, and where only the root's could count.
+        """
+
     def explain(self, path: str) -> list[Claim]:
         """All claims on a node, the winner first, then from strong to weak.
 
@@ -939,6 +980,13 @@ class Snapshot:
         """The changes from this snapshot to a newer one, in the order of walk()."""
 
     def __len__(self) -> int: ...
+
+@final
+class Nodes:
+    """The rest of a walk; it keeps its snapshot alive."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Node: ...
 
 @final
 class Node:

@@ -79,7 +79,8 @@ class ManagementTree:
     def snapshot(self) -> Snapshot:
         """The merged tree, immutable."""
         if self._snapshot is None:
-            self._snapshot = merge(list(self._layers.values()))
+            # Layers are copied before they are written to: only what is new in them is merged.
+            self._snapshot = merge(list(self._layers.values()), since=self._counted)
             self._count_changes(self._snapshot)
         return self._snapshot
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cardea_core import (
+    Acls,
     CoreError,
     Entry,
     Layer,
@@ -319,3 +320,108 @@ def test_the_store_can_write_a_layer_down_and_read_it_back() -> None:
                 entry.path, entry.value, format=entry.format, mime=entry.mime, at_ms=entry.at_ms
             )
     assert read_back == claims
+
+
+@st.composite
+def _changes(draw: st.DrawFn) -> list[tuple[str, str, str, bytes | None, int]]:
+    """(kind, id, path, value or None for a tombstone, time), few of each so that they meet."""
+    name = st.sampled_from(["A", "B", "longer name 1", "longer name 2"])
+    path = st.lists(name, min_size=1, max_size=4).map("/".join)
+    row = st.tuples(
+        st.sampled_from(["device", "card", "server"]),
+        st.sampled_from(["x", "y"]),
+        path,
+        st.none() | st.binary(max_size=2),
+        st.integers(0, 5),
+    )
+    return draw(st.lists(row, max_size=20))
+
+
+@given(_changes(), st.integers(1, 5))
+def test_merging_what_has_changed_is_merging_anew(
+    changes: list[tuple[str, str, str, bytes | None, int]], batch: int
+) -> None:
+    layers: dict[tuple[str, str], Layer] = {}
+    since = merge([])
+    for start in range(0, len(changes), batch):
+        for kind, identity, path, value, at_ms in changes[start : start + batch]:
+            known = layers.get((kind, identity))
+            mine = Layer(kind, identity) if known is None else known.copy()  # type: ignore[arg-type]
+            if value is None:
+                mine.bury(path, at_ms=at_ms)
+            else:
+                mine.put(path, value, at_ms=at_ms)
+            layers[kind, identity] = mine
+        newer, anew = merge(list(layers.values()), since=since), merge(list(layers.values()))
+        assert newer.walk() == anew.walk()
+        assert since.diff(newer) == since.diff(anew)
+        assert newer.diff(anew) == []
+        since = newer
+
+
+def test_many_claims_are_taken_in_at_once_in_any_order() -> None:
+    one_by_one, at_once, sorted_ = Layer("card", "x"), Layer("card", "x"), Layer("card", "x")
+    paths = ["./B/A", "./A/B", "./A", "./A/C/D", "./C"]
+    values: list[bytes | None] = [b"1", b"2", None, b"3", b""]
+    times = [5, 4, 3, 2, 1]
+    for path, value, at_ms in zip(paths, values, times, strict=True):
+        one_by_one.put(path, value, format=None if value is None else "bin", at_ms=at_ms)
+    at_once.load(paths, values, format="bin", at_ms=times)
+    assert at_once == one_by_one
+    entries = one_by_one.entries()
+    sorted_.load(
+        [entry.path for entry in entries],
+        [entry.value for entry in entries],
+        format=[entry.format for entry in entries],
+        mime=[entry.mime for entry in entries],
+        at_ms=[entry.at_ms for entry in entries],
+    )
+    assert sorted_ == one_by_one
+
+
+@pytest.mark.parametrize(
+    ("paths", "values", "code"),
+    [
+        (["./A", "./A//B"], [b"1", b"2"], "path_segment_empty"),
+        (["./A", "."], [b"1", b"2"], "root_fixed"),
+        (["./A", "./B"], [b"1"], "column_length"),
+    ],
+)
+def test_claims_taken_in_at_once_are_all_good_or_none_is_made(
+    paths: list[str], values: list[bytes], code: str
+) -> None:
+    claims = layer("card", Old=b"old")
+    with pytest.raises(TreeError) as caught:
+        claims.load(paths, values, at_ms=1)
+    assert code_of(caught) == code
+    assert [entry.path for entry in claims.entries()] == ["./Old"]
+
+
+def test_nodes_are_made_one_at_a_time_and_outlive_the_walk() -> None:
+    tree = merge([layer("card", A__B=b"1", C=b"2")])
+    walk = tree.nodes()
+    assert next(walk).path == "."
+    assert [node.path for node in walk] == ["./A", "./A/B", "./C"]
+    assert list(tree.nodes("./A")) == tree.walk("./A")
+    assert list(tree.nodes("./nowhere")) == []
+
+
+def test_an_acl_is_in_force_below_its_node_until_another_one() -> None:
+    acls = Acls()
+    acls.set("./A", "Get=*")
+    acls.set("./A/B/C", "Get=s")
+    layers = [layer("card", A__B__C__D=b"1", A__X=b"2", E=b"3")]
+    tree = merge(layers, acls=acls)
+    paths = ["./A", "./A/B", "./A/B/C", "./A/B/C/D", "./A/X", "./E", "./nowhere"]
+    assert [tree.acl(path) for path in paths] == [
+        *("Get=*", "Get=*", "Get=s", "Get=s", "Get=*"),
+        *(None, None),
+    ]
+    changed = acls.copy()
+    changed.set("./A", "")
+    later = merge(layers, acls=changed, since=tree)
+    assert [later.acl(path) for path in paths[:5]] == [None, None, "Get=s", "Get=s", None]
+    assert tree.acl("./A") == "Get=*"
+    with pytest.raises(TreeError) as caught:
+        acls.set(".", "Get=*")
+    assert code_of(caught) == "root_fixed"

@@ -1,322 +1,268 @@
-//! Where a layer keeps its claims: a tree of slots with interned names.
+//! Where a layer keeps its claims: cells, names and values in pages that versions share.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::cell::{Cell, Key, Shape};
 use crate::error::{TreeError, index};
 use crate::layer::Entry;
-use crate::names::Names;
+use crate::pages::{Pages, Range, Run};
 use crate::path::TreePath;
 use crate::source::{Content, Stance};
+use crate::texts::{Bytes, Labels, Texts};
 
-/// The end of a list of siblings.
-const NONE: u32 = u32::MAX;
-/// The slot of the root, in every arena.
-pub(crate) const ROOT: u32 = 0;
-/// Below this many forgotten claims an arena is not worth rebuilding.
-const COMPACT_FROM: usize = 1024;
+/// Cells of siblings stand side by side, in the order of their names.
+pub(crate) type Cells = Pages<Cell, 11>;
 
-/// The nodes of a layer. It only grows: a forgotten claim leaves a silent slot, which the next
-/// claim at that place uses again, until so many are silent that the arena is rebuilt.
-///
-/// The slot of a parent is always smaller than those of its children.
+/// The claims of a layer as a tree of cells. What was written once stays as it is: a change
+/// writes the directories on its way anew, and the version before it keeps its own.
 #[derive(Clone)]
 pub(crate) struct Arena {
-    names: Names,
-    labels: Names,
-    slots: Vec<Slot>,
-    children: HashMap<(u32, u32), u32>,
-    claims: usize,
-    forgotten: usize,
-}
-
-#[derive(Clone)]
-struct Slot {
-    name: u32,
-    parent: u32,
-    first_child: u32,
-    next_sibling: u32,
-    at_ms: i64,
-    claim: Claim,
-}
-
-/// What a slot says; formats and MIME types are interned.
-#[derive(Clone)]
-enum Claim {
-    Silent,
-    Absent,
-    Interior {
-        mime: u32,
-    },
-    Leaf {
-        value: Arc<[u8]>,
-        format: u32,
-        mime: u32,
-    },
-}
-
-/// The shape of a claim, without its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Silent,
-    Absent,
-    Interior,
-    Leaf,
+    pub cells: Cells,
+    pub bytes: Bytes,
+    pub texts: Texts,
+    pub labels: Arc<Labels>,
+    pub root: Range,
+    /// How many claims there are.
+    pub claims: usize,
+    /// Cells and bytes of values that this version no longer uses.
+    pub dead_cells: usize,
+    pub dead_bytes: usize,
 }
 
 impl Arena {
     pub fn new() -> Self {
-        let root = Slot::silent(NONE, NONE);
         Self {
-            names: Names::default(),
-            labels: Names::default(),
-            slots: vec![root],
-            children: HashMap::new(),
+            cells: Cells::default(),
+            bytes: Bytes::default(),
+            texts: Texts::new(),
+            labels: Arc::default(),
+            root: Range::default(),
             claims: 0,
-            forgotten: 0,
+            dead_cells: 0,
+            dead_bytes: 0,
         }
     }
 
-    /// How many claims there are.
-    pub fn len(&self) -> usize {
-        self.claims
+    /// Whether cells of `older` mean the same here.
+    pub fn extends(&self, older: &Self) -> bool {
+        self.cells.extends(&older.cells)
     }
 
-    pub fn names(&self) -> &Names {
-        &self.names
+    pub fn name(&self, cell: &Cell) -> &[u8] {
+        Texts::text(&self.bytes, cell.name)
     }
 
-    pub fn shape(&self, slot: u32) -> (Shape, i64) {
-        let slot = &self.slots[slot as usize];
-        let shape = match slot.claim {
-            Claim::Silent => Shape::Silent,
-            Claim::Absent => Shape::Absent,
-            Claim::Interior { .. } => Shape::Interior,
-            Claim::Leaf { .. } => Shape::Leaf,
+    /// The name as text. Only texts are interned, so nothing is ever replaced.
+    pub fn name_text(&self, cell: &Cell) -> String {
+        String::from_utf8_lossy(self.name(cell)).into_owned()
+    }
+
+    pub fn children(&self, range: Range) -> Run<'_, Cell, 11> {
+        self.cells.run(range)
+    }
+
+    /// Where the children of a cell stand.
+    pub fn below_cell(&self, cell: &Cell) -> Range {
+        match cell.shape() {
+            Shape::Leaf if cell.is_split() => self.split(cell).0,
+            Shape::Leaf => Range::default(),
+            _ => cell.range,
+        }
+    }
+
+    /// The value of a leaf.
+    pub fn value(&self, cell: &Cell) -> &[u8] {
+        match cell.is_split() {
+            true => self.split(cell).1,
+            false => self.bytes.slice(cell.range),
+        }
+    }
+
+    /// The children of a split leaf, and its value.
+    fn split(&self, cell: &Cell) -> (Range, &[u8]) {
+        let record = self.bytes.slice(cell.range);
+        let (Some((first, rest)), true) = (record.split_first_chunk(), cell.is_split()) else {
+            return (Range::default(), record);
         };
-        (shape, slot.at_ms)
+        let Some((count, value)) = rest.split_first_chunk() else {
+            return (Range::default(), rest);
+        };
+        let first = u32::from_le_bytes(*first);
+        let count = u32::from_le_bytes(*count);
+        (Range { first, count }, value)
     }
 
-    /// The children of a slot as (name, slot), in no order; silent ones included.
-    pub fn children(&self, slot: u32) -> impl Iterator<Item = (u32, u32)> {
-        let listed = |slot: u32| Some(slot).filter(|&slot| slot != NONE);
-        let first = listed(self.slots[slot as usize].first_child);
-        std::iter::successors(first, move |&child| {
-            listed(self.slots[child as usize].next_sibling)
+    /// Tell a cell where its children stand.
+    pub fn set_below(&mut self, cell: &mut Cell, children: Range) -> Result<(), TreeError> {
+        if cell.shape() != Shape::Leaf {
+            cell.range = children;
+        } else if cell.is_split() || children.count > 0 {
+            let mut record = Vec::new();
+            if children.count > 0 {
+                record.extend(children.first.to_le_bytes());
+                record.extend(children.count.to_le_bytes());
+            }
+            record.extend(self.value(cell));
+            self.dead_bytes += cell.range.count as usize;
+            cell.range = self.keep(&record)?;
+            cell.split(children.count > 0);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, value: &[u8]) -> Result<Range, TreeError> {
+        let count = index(value.len(), u32::MAX as usize)?;
+        let first = match count {
+            0 => 0,
+            _ => self.bytes.append(value)?,
+        };
+        Ok(Range { first, count })
+    }
+
+    /// The address of a name among siblings.
+    pub fn find_in(&self, siblings: Range, key: Key, name: &[u8]) -> Option<u32> {
+        let (mut from, mut to) = (siblings.first, siblings.first + siblings.count);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            let cell = self.cells.get(middle);
+            match cell.key.order(key, || self.name(cell), || name) {
+                std::cmp::Ordering::Less => from = middle + 1,
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Greater => to = middle,
+            }
+        }
+        None
+    }
+
+    /// The cell of a child.
+    pub fn child(&self, siblings: Range, name: &[u8]) -> Option<&Cell> {
+        let address = self.find_in(siblings, Key::of(name), name)?;
+        Some(self.cells.get(address))
+    }
+
+    pub fn find(&self, path: &TreePath) -> Option<Cell> {
+        let mut siblings = self.root;
+        let mut found = None;
+        for name in path.segments() {
+            let cell = self.child(siblings, name.as_bytes())?;
+            siblings = self.below_cell(cell);
+            found = Some(*cell);
+        }
+        found
+    }
+
+    /// A cell for a node of that name.
+    pub fn new_cell(&mut self, name: &str) -> Result<Cell, TreeError> {
+        let name = name.as_bytes();
+        let address = self.texts.intern(&mut self.bytes, name)?;
+        Ok(Cell::silent(Key::of(name), address))
+    }
+
+    /// Let a cell below which nothing stands claim a leaf.
+    pub fn say_leaf(
+        &mut self,
+        cell: &mut Cell,
+        value: &[u8],
+        label: u32,
+        at_ms: i64,
+    ) -> Result<(), TreeError> {
+        let range = self.keep(value)?;
+        self.say(cell, Shape::Leaf, label, at_ms);
+        cell.range = range;
+        Ok(())
+    }
+
+    /// Let a cell claim something else than a leaf; its children stay.
+    pub fn say(&mut self, cell: &mut Cell, shape: Shape, label: u32, at_ms: i64) {
+        if cell.shape() == Shape::Leaf {
+            self.dead_bytes += cell.range.count as usize;
+            cell.range = self.below_cell(cell);
+        }
+        self.claims -= usize::from(cell.speaks());
+        cell.say(shape, label, at_ms);
+        self.claims += usize::from(cell.speaks());
+    }
+
+    /// Write siblings down. They are in the order of their names.
+    pub fn write(&mut self, siblings: &[Cell]) -> Result<Range, TreeError> {
+        let first = self.cells.begin_run(siblings.len())?;
+        for &cell in siblings {
+            self.cells.push(cell)?;
+        }
+        // As many addresses have just been given out.
+        let count = siblings.len() as u32;
+        Ok(if count == 0 {
+            Range::default()
+        } else {
+            Range { first, count }
         })
-        .map(|child| (self.slots[child as usize].name, child))
     }
 
-    pub fn child(&self, slot: u32, name: &str) -> Option<u32> {
-        let name = self.names.find(name)?;
-        self.children.get(&(slot, name)).copied()
+    pub fn seal(&mut self) {
+        self.cells.seal();
+        self.bytes.seal();
     }
 
-    /// What the claim of a slot says, if it says anything.
-    pub fn stance(&self, slot: u32) -> Option<Stance> {
-        match &self.slots[slot as usize].claim {
-            Claim::Silent => None,
-            Claim::Absent => Some(Stance::Absent),
-            Claim::Interior { mime } => Some(Stance::Present(Content::Interior {
-                mime: Arc::clone(self.labels.text(*mime)),
-            })),
-            Claim::Leaf {
-                value,
+    /// What a cell claims, if it claims anything.
+    pub fn stance(&self, cell: &Cell) -> Option<Stance> {
+        let (format, mime) = match cell.shape() {
+            Shape::Silent => return None,
+            Shape::Absent => return Some(Stance::Absent),
+            Shape::Interior | Shape::Leaf => self.labels.get(cell.label()).clone(),
+        };
+        Some(Stance::Present(match cell.shape() {
+            Shape::Leaf => Content::Leaf {
+                value: self.value(cell).into(),
                 format,
                 mime,
-            } => Some(Stance::Present(Content::Leaf {
-                value: Arc::clone(value),
-                format: Arc::clone(self.labels.text(*format)),
-                mime: Arc::clone(self.labels.text(*mime)),
-            })),
-        }
+            },
+            _ => Content::Interior { mime },
+        }))
     }
 
-    /// For each slot the time of the latest claim at or below it that something exists there.
-    pub fn latest_presence(&self) -> Vec<Option<i64>> {
-        let mut latest: Vec<Option<i64>> = vec![None; self.slots.len()];
-        // Children come after their parents, so backwards each slot is complete when read.
-        for (index, slot) in self.slots.iter().enumerate().rev() {
-            if matches!(slot.claim, Claim::Interior { .. } | Claim::Leaf { .. }) {
-                latest[index] = latest[index].max(Some(slot.at_ms));
-            }
-            let below = latest[index];
-            if let Some(parent) = latest.get_mut(slot.parent as usize) {
-                *parent = (*parent).max(below);
-            }
-        }
-        latest
-    }
-
-    pub fn find(&self, path: &TreePath) -> Option<u32> {
-        path.segments()
-            .try_fold(ROOT, |slot, name| self.child(slot, name))
-    }
-
-    pub fn entry(&self, slot: u32, path: TreePath) -> Option<Entry> {
+    pub fn entry(&self, cell: &Cell, path: TreePath) -> Option<Entry> {
         Some(Entry {
             path,
-            stance: self.stance(slot)?,
-            at_ms: self.slots[slot as usize].at_ms,
+            stance: self.stance(cell)?,
+            at_ms: cell.at_ms,
         })
     }
 
-    pub fn entries(&self) -> Vec<Entry> {
-        let mut entries = Vec::with_capacity(self.claims);
-        let mut open = vec![(ROOT, TreePath::root())];
-        while let Some((slot, path)) = open.pop() {
-            let mut children: Vec<_> = self
-                .children(slot)
-                .map(|(name, child)| (self.names.text(name), child))
-                .collect();
-            // The last one pushed is the next one read.
-            children.sort_unstable_by(|left, right| right.cmp(left));
-            for (name, child) in children {
-                open.push((child, path.join(name)));
-            }
-            entries.extend(self.entry(slot, path));
-        }
-        entries
-    }
-
-    pub fn put(&mut self, path: &TreePath, content: Content, at_ms: i64) -> Result<(), TreeError> {
-        let is_leaf = !content.is_interior();
-        let claim = self.claim(content)?;
-        let no_mime = self.labels.intern("")?;
-        let slot = self.reach(path, |arena, parent| {
-            if !matches!(arena.slots[parent as usize].claim, Claim::Interior { .. }) {
-                arena.say(parent, Claim::Interior { mime: no_mime }, at_ms);
-            }
-        })?;
-        if is_leaf {
-            self.forget(slot);
-        }
-        self.say(slot, claim, at_ms);
-        Ok(())
-    }
-
-    pub fn bury(&mut self, path: &TreePath, at_ms: i64) -> Result<(), TreeError> {
-        let slot = self.reach(path, |_, _| ())?;
-        self.forget(slot);
-        self.say(slot, Claim::Absent, at_ms);
-        Ok(())
-    }
-
-    /// The slot of a path, made where it is missing; `visit` sees every slot between it and the
-    /// root.
-    fn reach(
-        &mut self,
-        path: &TreePath,
-        mut visit: impl FnMut(&mut Self, u32),
-    ) -> Result<u32, TreeError> {
-        self.compact()?;
-        let mut slot = ROOT;
-        for segment in path.segments() {
-            if slot != ROOT {
-                visit(self, slot);
-            }
-            let name = self.names.intern(segment)?;
-            slot = match self.children.get(&(slot, name)) {
-                Some(&child) => child,
-                None => self.grow(slot, name)?,
+    /// All claims at and below some siblings: parents before children, siblings by name.
+    pub fn entries(&self, siblings: Range, parent: TreePath, entries: &mut Vec<Entry>) {
+        let mut open = vec![(parent, self.children(siblings))];
+        while let Some((parent, siblings)) = open.last_mut() {
+            let Some(cell) = siblings.next() else {
+                open.pop();
+                continue;
             };
+            let path = parent.join(&self.name_text(cell));
+            entries.extend(self.entry(cell, path.clone()));
+            open.push((path, self.children(self.below_cell(cell))));
         }
-        Ok(slot)
     }
 
-    fn grow(&mut self, parent: u32, name: u32) -> Result<u32, TreeError> {
-        let child = index(self.slots.len())?;
-        let mut slot = Slot::silent(name, parent);
-        slot.next_sibling = self.slots[parent as usize].first_child;
-        self.slots.push(slot);
-        self.slots[parent as usize].first_child = child;
-        self.children.insert((parent, name), child);
-        Ok(child)
-    }
-
-    fn say(&mut self, slot: u32, claim: Claim, at_ms: i64) {
-        let slot = &mut self.slots[slot as usize];
-        self.claims -= usize::from(slot.speaks());
-        slot.claim = claim;
-        slot.at_ms = at_ms;
-        self.claims += usize::from(slot.speaks());
-    }
-
-    fn claim(&mut self, content: Content) -> Result<Claim, TreeError> {
-        Ok(match content {
-            Content::Interior { mime } => Claim::Interior {
-                mime: self.labels.intern(&mime)?,
-            },
-            Content::Leaf {
-                value,
-                format,
-                mime,
-            } => Claim::Leaf {
-                value,
-                format: self.labels.intern(&format)?,
-                mime: self.labels.intern(&mime)?,
-            },
+    /// The cells below some siblings and they themselves, in no order.
+    pub fn below(&self, siblings: Range) -> impl Iterator<Item = &Cell> {
+        let mut open = vec![self.children(siblings)];
+        std::iter::from_fn(move || {
+            loop {
+                let run = open.last_mut()?;
+                if let Some(cell) = run.next() {
+                    open.push(self.children(self.below_cell(cell)));
+                    return Some(cell);
+                }
+                open.pop();
+            }
         })
     }
 
-    /// The slots at and below one.
-    fn below(&self, slot: u32) -> Vec<u32> {
-        let mut all = vec![slot];
-        let mut next = 0;
-        while let Some(&slot) = all.get(next) {
-            all.extend(self.children(slot).map(|(_, child)| child));
-            next += 1;
-        }
-        all
-    }
-
-    pub fn claims_below(&self, slot: u32) -> usize {
-        self.below(slot)
-            .into_iter()
-            .filter(|&slot| self.slots[slot as usize].speaks())
-            .count()
-    }
-
-    pub fn forget(&mut self, slot: u32) {
-        for slot in self.below(slot) {
-            if self.slots[slot as usize].speaks() {
-                self.say(slot, Claim::Silent, 0);
-                self.forgotten += 1;
-            }
-        }
-    }
-
-    /// Rebuild when more has been forgotten than is claimed: the cost is spread over the claims
-    /// that were forgotten, and a long life leaves no garbage.
-    fn compact(&mut self) -> Result<(), TreeError> {
-        if self.forgotten < COMPACT_FROM || self.forgotten <= self.claims {
-            return Ok(());
-        }
-        let mut fresh = Self::new();
-        for entry in self.entries() {
-            match entry.stance {
-                Stance::Present(content) => fresh.put(&entry.path, content, entry.at_ms)?,
-                Stance::Absent => fresh.bury(&entry.path, entry.at_ms)?,
-            }
-        }
-        *self = fresh;
-        Ok(())
-    }
-}
-
-impl Slot {
-    fn silent(name: u32, parent: u32) -> Self {
-        Self {
-            name,
-            parent,
-            first_child: NONE,
-            next_sibling: NONE,
-            at_ms: 0,
-            claim: Claim::Silent,
-        }
-    }
-
-    fn speaks(&self) -> bool {
-        !matches!(self.claim, Claim::Silent)
+    /// The latest claim at or below a cell that something exists there.
+    pub fn latest_presence(&self, cell: &Cell) -> Option<i64> {
+        std::iter::once(cell)
+            .chain(self.below(self.below_cell(cell)))
+            .filter(|cell| matches!(cell.shape(), Shape::Interior | Shape::Leaf))
+            .map(|cell| cell.at_ms)
+            .max()
     }
 }

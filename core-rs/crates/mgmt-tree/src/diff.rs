@@ -1,7 +1,10 @@
 //! What changed between two snapshots.
 
+use std::cmp::Ordering;
+
+use crate::pages::{Range, Run};
 use crate::path::TreePath;
-use crate::snapshot::{Node, Snapshot};
+use crate::snapshot::{Node, Place, Snapshot, Walk};
 
 /// A node that came, went, or changed its content, source or time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,74 +17,152 @@ pub struct Change {
     pub after: Option<Node>,
 }
 
+/// A directory that is being compared.
+struct Open<'a> {
+    path: TreePath,
+    old: Run<'a, Place, 11>,
+    new: Run<'a, Place, 11>,
+}
+
 impl Snapshot {
     /// The changes that lead from this snapshot to a newer one: parents before children,
-    /// siblings by name.
+    /// siblings by name. Where one was made from the other, what they share is not looked at.
     #[must_use]
     pub fn diff(&self, newer: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
         // The roots are equal by definition.
-        compare_children(self, newer, (0, 0), &TreePath::root(), &mut changes);
+        let mut open = vec![Open {
+            path: TreePath::root(),
+            old: self.run(self.root),
+            new: newer.run(newer.root),
+        }];
+        if self.shares(newer, self.root, newer.root) {
+            return changes;
+        }
+        while let Some(directory) = open.last_mut() {
+            let Some((old, new)) = directory.next_pair(self, newer) else {
+                open.pop();
+                continue;
+            };
+            match (old, new) {
+                (Some(old), Some(new)) => {
+                    if self.is_same(newer, old, new) {
+                        continue;
+                    }
+                    let path = directory.path.join(&text(newer, new));
+                    self.compare(newer, (old, new), &path, &mut changes);
+                    if !self.shares(newer, old.children, new.children) {
+                        open.push(Open {
+                            path,
+                            old: self.run(old.children),
+                            new: newer.run(new.children),
+                        });
+                    }
+                }
+                (Some(old), None) => {
+                    let path = directory.path.join(&text(self, old));
+                    let nodes = whole(self, old, path);
+                    changes.extend(nodes.map(|node| Change {
+                        path: node.path.clone(),
+                        before: Some(node),
+                        after: None,
+                    }));
+                }
+                (None, Some(new)) => {
+                    let path = directory.path.join(&text(newer, new));
+                    let nodes = whole(newer, new, path);
+                    changes.extend(nodes.map(|node| Change {
+                        path: node.path.clone(),
+                        before: None,
+                        after: Some(node),
+                    }));
+                }
+                (None, None) => (),
+            }
+        }
         changes
+    }
+
+    /// Whether two directories are the same one.
+    fn shares(&self, newer: &Self, old: Range, new: Range) -> bool {
+        old == new && newer.places.shares(&self.places, old)
+    }
+
+    /// Whether two nodes and all below them are the same, as far as that can be seen at once.
+    fn is_same(&self, newer: &Self, old: &Place, new: &Place) -> bool {
+        old == new
+            && self.shares(newer, old.children, new.children)
+            && self.has_same_cell(newer, old)
+    }
+
+    /// Whether the winning cell of a place is the same one in both.
+    fn has_same_cell(&self, newer: &Self, place: &Place) -> bool {
+        let cell = Range {
+            first: place.cell,
+            count: 1,
+        };
+        match (self.strata.get(place.tag), newer.strata.get(place.tag)) {
+            (Some(old), Some(new)) => new.arena.cells.shares(&old.arena.cells, cell),
+            _ => false,
+        }
+    }
+
+    fn compare(
+        &self,
+        newer: &Self,
+        (old, new): (&Place, &Place),
+        path: &TreePath,
+        changes: &mut Vec<Change>,
+    ) {
+        let is_same_claim = (old.tag, old.cell, old.at_ms) == (new.tag, new.cell, new.at_ms);
+        if is_same_claim && self.has_same_cell(newer, new) {
+            return;
+        }
+        let before = self.node(old, path.clone());
+        let after = newer.node(new, path.clone());
+        if before != after {
+            changes.push(Change {
+                path: path.clone(),
+                before,
+                after,
+            });
+        }
     }
 }
 
-/// The depth of a path bounds the recursion.
-fn compare_children(
-    old: &Snapshot,
-    new: &Snapshot,
-    parents: (u32, u32),
-    path: &TreePath,
-    changes: &mut Vec<Change>,
-) {
-    let mut gone = old.places_below(parents.0).peekable();
-    let mut come = new.places_below(parents.1).peekable();
-    loop {
-        let old_name = gone.peek().map(|&place| old.name(place));
-        let new_name = come.peek().map(|&place| new.name(place));
-        let (left, right, name) = match (old_name, new_name) {
-            (None, None) => return,
-            (Some(name), None) => (gone.next(), None, name),
-            (None, Some(name)) => (None, come.next(), name),
-            (Some(before), Some(after)) => match before.cmp(after) {
-                std::cmp::Ordering::Less => (gone.next(), None, before),
-                std::cmp::Ordering::Equal => (gone.next(), come.next(), before),
-                std::cmp::Ordering::Greater => (None, come.next(), after),
-            },
-        };
-        let path = path.join(name);
-        match (left, right) {
+impl<'a> Open<'a> {
+    /// The places of the next name, in the old snapshot and in the new.
+    fn next_pair(
+        &mut self,
+        old: &'a Snapshot,
+        new: &'a Snapshot,
+    ) -> Option<(Option<&'a Place>, Option<&'a Place>)> {
+        let order = match (self.old.head(), self.new.head()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
             (Some(left), Some(right)) => {
-                let before = old.node(left, path.clone());
-                let after = new.node(right, path.clone());
-                if before != after {
-                    changes.push(Change {
-                        path: path.clone(),
-                        before: Some(before),
-                        after: Some(after),
-                    });
-                }
-                compare_children(old, new, (left, right), &path, changes);
+                left.key
+                    .order(right.key, || old.name(left), || new.name(right))
             }
-            (Some(left), None) => {
-                let mut nodes = Vec::new();
-                old.walk_from(left, path, &mut nodes);
-                changes.extend(nodes.into_iter().map(|node| Change {
-                    path: node.path.clone(),
-                    before: Some(node),
-                    after: None,
-                }));
-            }
-            (None, Some(right)) => {
-                let mut nodes = Vec::new();
-                new.walk_from(right, path, &mut nodes);
-                changes.extend(nodes.into_iter().map(|node| Change {
-                    path: node.path.clone(),
-                    before: None,
-                    after: Some(node),
-                }));
-            }
-            (None, None) => return,
-        }
+        };
+        Some(match order {
+            Ordering::Less => (self.old.next(), None),
+            Ordering::Equal => (self.old.next(), self.new.next()),
+            Ordering::Greater => (None, self.new.next()),
+        })
     }
+}
+
+fn text(snapshot: &Snapshot, place: &Place) -> String {
+    String::from_utf8_lossy(snapshot.name(place)).into_owned()
+}
+
+/// A node that only one snapshot has, and all below it.
+fn whole(snapshot: &Snapshot, place: &Place, path: TreePath) -> impl Iterator<Item = Node> {
+    let first = snapshot.node(place, path.clone());
+    let mut below = Walk::below(path, place.children);
+    first
+        .into_iter()
+        .chain(std::iter::from_fn(move || below.next_of(snapshot)))
 }

@@ -107,12 +107,10 @@ impl TreeError {
     }
 }
 
-/// An index of an arena, or [`TreeError::TreeFull`].
-pub(crate) fn index(length: usize) -> Result<u32, TreeError> {
-    // u32::MAX itself is the "none" of the sibling lists.
-    let limit = u32::MAX as usize;
-    u32::try_from(length)
+/// A number below a limit, or [`TreeError::TreeFull`].
+pub(crate) fn index(number: usize, limit: usize) -> Result<u32, TreeError> {
+    u32::try_from(number)
         .ok()
-        .filter(|&index| index != u32::MAX)
+        .filter(|_| number < limit)
         .ok_or(TreeError::TreeFull { limit })
 }

@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
-use crate::arena::{ROOT, Shape};
+use crate::cell::{Key, Shape};
+use crate::pages::Range;
 use crate::path::TreePath;
 use crate::resolve::{Claimant, resolve};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, root};
 use crate::source::{Source, Stance, Strength};
 
 /// What became of a claim.
@@ -61,7 +62,7 @@ impl Snapshot {
     #[must_use]
     pub fn explain(&self, path: &TreePath) -> Vec<Explanation> {
         if path.is_root() {
-            let root = self.root();
+            let root = root();
             return vec![Explanation {
                 path: root.path,
                 source: root.source,
@@ -70,20 +71,22 @@ impl Snapshot {
                 outcome: Outcome::Wins,
             }];
         }
-        let strata = self.strata();
-        let mut behind: Vec<(u32, u32)> = (0..strata.count()).map(|layer| (layer, ROOT)).collect();
+        let strata = &self.strata;
+        let mut behind: Vec<(u16, Range)> = (0..strata.tags())
+            .map(|tag| (tag, strata.root(tag)))
+            .collect();
         let mut here = TreePath::root();
         let mut blocker: Option<(Strength, TreePath)> = None;
         let mut claims = Vec::new();
         for name in path.segments() {
             here = here.join(name);
-            behind = self.step(&behind, name);
-            let claimants: Vec<Claimant> = behind
+            let claimants = self.claimants(&behind, name.as_bytes());
+            behind = claimants
                 .iter()
-                .map(|&(layer, slot)| strata.claimant(layer, slot))
+                .map(|claimant| (claimant.own.tag, claimant.below()))
                 .collect();
             let inherited = blocker.as_ref().map(|(strength, _)| *strength);
-            let verdict = resolve(claimants.iter().copied(), inherited);
+            let verdict = resolve(&claimants, inherited);
             claims = self.judge(&here, &claimants, verdict.winner, blocker.as_ref());
             if let Some(strength) = verdict.blocker.filter(|&new| Some(new) != inherited) {
                 blocker = Some((strength, here.clone()));
@@ -92,29 +95,28 @@ impl Snapshot {
         claims
     }
 
-    /// The slots of the child of that name in each layer.
-    fn step(&self, behind: &[(u32, u32)], name: &str) -> Vec<(u32, u32)> {
-        let child = |&(layer, slot): &(u32, u32)| {
-            let child = self.strata().layers[layer as usize]
-                .arena()
-                .child(slot, name)?;
-            Some((layer, child))
+    /// What each layer claims of the child of that name.
+    fn claimants(&self, behind: &[(u16, Range)], name: &[u8]) -> Vec<Claimant<'_>> {
+        let claimant = |&(tag, siblings): &(u16, Range)| {
+            let arena = &self.strata.get(tag)?.arena;
+            let address = arena.find_in(siblings, Key::of(name), name)?;
+            self.strata.claimant(tag, address)
         };
-        behind.iter().filter_map(child).collect()
+        behind.iter().filter_map(claimant).collect()
     }
 
     /// Put the claims on one node in order and say what became of each.
     fn judge(
         &self,
         path: &TreePath,
-        claimants: &[Claimant],
-        winner: Option<(Claimant, Strength)>,
+        claimants: &[Claimant<'_>],
+        winner: Option<(Claimant<'_>, Strength)>,
         above: Option<&(Strength, TreePath)>,
     ) -> Vec<Explanation> {
         let is_blocked = |strength| above.is_some_and(|&(blocker, _)| strength < blocker);
-        let mut claims: Vec<(Strength, Claimant)> = claimants
+        let mut claims: Vec<(Strength, Claimant<'_>)> = claimants
             .iter()
-            .filter(|claimant| claimant.shape != Shape::Silent)
+            .filter(|claimant| claimant.cell.shape() != Shape::Silent)
             .map(|&claimant| (claimant.own, claimant))
             .collect();
         claims.sort_by_key(|&(strength, _)| Reverse(strength));
@@ -129,7 +131,7 @@ impl Snapshot {
         match (decider, above) {
             (Some(decider), _) => {
                 explanations.push(self.explanation(path, decider, Outcome::Wins));
-                claims.retain(|(_, claimant)| claimant.layer != decider.1.layer);
+                claims.retain(|(_, claimant)| claimant.own.tag != decider.1.own.tag);
             }
             (None, Some((blocker, place))) if !claims.is_empty() => {
                 explanations.push(self.denial(*blocker, place));
@@ -150,28 +152,23 @@ impl Snapshot {
     fn explanation(
         &self,
         path: &TreePath,
-        (strength, claimant): (Strength, Claimant),
+        (strength, claimant): (Strength, Claimant<'_>),
         outcome: Outcome,
     ) -> Explanation {
-        let layer = &self.strata().layers[claimant.layer as usize];
+        let stance = claimant.arena.stance(claimant.cell);
         Explanation {
-            path: path.clone(),
-            source: layer.source().clone(),
-            at_ms: strength.at_ms,
-            stance: layer
-                .arena()
-                .stance(claimant.slot)
-                .unwrap_or(Stance::Absent),
+            stance: stance.unwrap_or(Stance::Absent),
             outcome,
+            ..self.denial(strength, path)
         }
     }
 
     fn denial(&self, strength: Strength, path: &TreePath) -> Explanation {
+        let stratum = self.strata.get(strength.tag);
         Explanation {
             path: path.clone(),
-            source: self.strata().layers[strength.layer as usize]
-                .source()
-                .clone(),
+            // A claim has a layer.
+            source: stratum.map_or_else(|| root().source, |stratum| stratum.source.clone()),
             at_ms: strength.at_ms,
             stance: Stance::Absent,
             outcome: Outcome::Wins,

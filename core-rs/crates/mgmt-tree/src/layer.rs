@@ -1,12 +1,22 @@
 //! The claims of one source.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::arena::Arena;
+use crate::bulk::compacted;
+use crate::cell::Cell;
+use crate::edit::{Open, Saying};
 use crate::error::TreeError;
 use crate::path::TreePath;
 use crate::source::{Content, Source, Stance};
+use crate::texts::Labels;
+
+/// Below so much garbage an arena is not worth rebuilding.
+const DEAD_CELLS: usize = 1 << 14;
+const DEAD_BYTES: usize = 1 << 20;
+const SPARE_PAGES: usize = 512;
 
 /// One claim, as a layer tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +35,13 @@ pub struct Entry {
 /// leaf or tombstone turns that into an interior node, a leaf or tombstone forgets what the layer
 /// claimed below it. So a layer never contradicts itself.
 ///
-/// Cloning is cheap: clones share the claims until one of them changes.
+/// Cloning is cheap: clones share all that they do not change. A change opens the directories on
+/// its way; the next [`Layer::seal`] writes them down, and the version before keeps its own.
 #[derive(Clone)]
 pub struct Layer {
     source: Source,
     arena: Arc<Arena>,
+    edit: Option<Box<Open>>,
 }
 
 impl Layer {
@@ -39,6 +51,7 @@ impl Layer {
         Self {
             source,
             arena: Arc::new(Arena::new()),
+            edit: None,
         }
     }
 
@@ -64,19 +77,31 @@ impl Layer {
             }
             _ => (),
         }
-        Arc::make_mut(&mut self.arena).put(path, content, at_ms)
+        let labels = &mut Arc::make_mut(&mut self.arena).labels;
+        let format: Arc<str> = content.format().into();
+        let way = Labels::intern(labels, &Content::INTERIOR_FORMAT.into(), &"".into())?;
+        let saying = match &content {
+            Content::Interior { mime } => Saying::Interior(Labels::intern(labels, &format, mime)?),
+            Content::Leaf { value, mime, .. } => {
+                Saying::Leaf(Labels::intern(labels, &format, mime)?, value)
+            }
+        };
+        self.say(path, saying, way, at_ms)
     }
 
     /// Forget the claims at and below the node. Says whether there were any.
     pub fn remove(&mut self, path: &TreePath) -> bool {
-        let Some(slot) = self.arena.find(path) else {
-            return false;
-        };
-        if self.arena.claims_below(slot) == 0 {
+        if path.is_root() {
+            let had_any = !self.is_empty();
+            *self = Self::new(self.source.clone());
+            return had_any;
+        }
+        if self.find(path).is_none() {
             return false;
         }
-        Arc::make_mut(&mut self.arena).forget(slot);
-        true
+        let (arena, open) = self.open();
+        // Only a value that is written anew could find no room, and none has tombstones below.
+        open.remove(arena, path).unwrap_or(true)
     }
 
     /// Claim that the node shall not exist. Own claims below it are forgotten.
@@ -87,26 +112,49 @@ impl Layer {
         if path.is_root() {
             return Err(TreeError::RootFixed);
         }
-        Arc::make_mut(&mut self.arena).bury(path, at_ms)
+        self.say(path, Saying::Absent, 0, at_ms)
+    }
+
+    /// Write down what has changed, so that clones share it and the next merge sees what is as it
+    /// was. The claims stay what they are.
+    ///
+    /// # Errors
+    /// [`TreeError::TreeFull`].
+    pub fn seal(&mut self) -> Result<(), TreeError> {
+        let Some(edit) = self.edit.take() else {
+            return Ok(());
+        };
+        let arena = Arc::make_mut(&mut self.arena);
+        arena.root = edit.write(arena)?;
+        if is_mostly_garbage(arena) {
+            *arena = compacted(arena)?;
+        }
+        arena.seal();
+        Ok(())
     }
 
     /// The claim on exactly this node.
     #[must_use]
     pub fn get(&self, path: &TreePath) -> Option<Entry> {
-        let slot = self.arena.find(path)?;
-        self.arena.entry(slot, path.clone())
+        self.arena.entry(&self.find(path)?, path.clone())
     }
 
     /// All claims: parents before children, siblings by name.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        self.arena.entries()
+        let mut entries = Vec::with_capacity(self.len());
+        let root = TreePath::root();
+        match &self.edit {
+            Some(open) => open.entries(&self.arena, &root, &mut entries),
+            None => self.arena.entries(self.arena.root, root, &mut entries),
+        }
+        entries
     }
 
     /// How many claims there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.arena.len()
+        self.arena.claims
     }
 
     /// Whether there are no claims.
@@ -115,15 +163,76 @@ impl Layer {
         self.len() == 0
     }
 
+    /// How many bytes the claims take as they are written down, values and garbage among them.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.arena.cells.held() * size_of::<Cell>() + self.arena.bytes.held()
+    }
+
     pub(crate) fn arena(&self) -> &Arc<Arena> {
         &self.arena
     }
+
+    /// All claims at once.
+    pub(crate) fn take_arena(&mut self, mut arena: Arena) {
+        arena.seal();
+        self.arena = Arc::new(arena);
+        self.edit = None;
+    }
+
+    /// This layer with all written down.
+    pub(crate) fn sealed(&self) -> Result<Cow<'_, Self>, TreeError> {
+        if self.edit.is_none() {
+            return Ok(Cow::Borrowed(self));
+        }
+        let mut sealed = self.clone();
+        sealed.seal()?;
+        Ok(Cow::Owned(sealed))
+    }
+
+    fn say(
+        &mut self,
+        path: &TreePath,
+        saying: Saying<'_>,
+        way: u32,
+        at_ms: i64,
+    ) -> Result<(), TreeError> {
+        let (arena, open) = self.open();
+        open.say(arena, path, saying, way, at_ms)
+    }
+
+    fn open(&mut self) -> (&mut Arena, &mut Open) {
+        let arena = Arc::make_mut(&mut self.arena);
+        let open = self
+            .edit
+            .get_or_insert_with(|| Box::new(Open::of(arena, arena.root)));
+        (arena, open)
+    }
+
+    fn find(&self, path: &TreePath) -> Option<Cell> {
+        match &self.edit {
+            Some(open) => open.find(&self.arena, path),
+            None => self.arena.find(path),
+        }
+    }
+}
+
+fn is_mostly_garbage(arena: &Arena) -> bool {
+    let cells = arena.cells.held();
+    let bytes = arena.bytes.held();
+    let pages = arena.cells.page_count() + arena.bytes.page_count();
+    (arena.dead_cells > DEAD_CELLS && arena.dead_cells > cells / 2)
+        || (arena.dead_bytes > DEAD_BYTES && arena.dead_bytes > bytes / 2)
+        // A seal begins pages of its own: many small changes make many.
+        || pages > SPARE_PAGES + (cells >> 9) + (bytes >> 14)
 }
 
 impl PartialEq for Layer {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source
-            && (Arc::ptr_eq(&self.arena, &other.arena)
+            && ((Arc::ptr_eq(&self.arena, &other.arena)
+                && self.edit.is_none()
+                && other.edit.is_none())
                 || (self.len() == other.len() && self.entries() == other.entries()))
     }
 }

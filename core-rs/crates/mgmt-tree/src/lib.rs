@@ -18,24 +18,41 @@
 //!
 //! So a tombstone hides the weaker claims at and below it for good, and a stronger claim below a
 //! tombstone brings back its own path and nothing else.
+//!
+//! # How it is kept
+//!
+//! `pages` holds what is written once and shared; a layer is an `arena` of `cell`s in pages. An
+//! `edit` opens the directories on its way and writes them anew, `bulk` writes a whole layer. A
+//! `merge` walks layers side by side, `resolve` decides each node; `patch` goes on from an earlier
+//! merge, and `strata` numbers layers so that it can.
 
+mod acls;
 mod arena;
+mod bulk;
+mod cell;
 mod diff;
+mod edit;
 mod error;
 mod explain;
 mod layer;
+mod load;
 mod merge;
-mod names;
+mod pages;
+mod patch;
 mod path;
 mod resolve;
 mod snapshot;
 mod source;
+mod strata;
+mod texts;
 
+pub use acls::Acls;
 pub use diff::Change;
 pub use error::TreeError;
 pub use explain::{Explanation, Outcome};
 pub use layer::{Entry, Layer};
-pub use merge::merge;
+pub use load::{Claimed, Load};
+pub use merge::{merge, merge_after};
 pub use path::{MAX_DEPTH, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, TreePath};
-pub use snapshot::{Node, Snapshot};
+pub use snapshot::{Node, Snapshot, Walk};
 pub use source::{Content, Source, SourceKind, Stance};

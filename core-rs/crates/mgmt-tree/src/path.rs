@@ -32,32 +32,7 @@ impl TreePath {
         if text == "." {
             return Ok(Self::root());
         }
-        let names = text.strip_prefix("./").unwrap_or(text);
-        if text.is_empty() {
-            return Err(TreeError::PathEmpty);
-        }
-        // Before anything else: what follows is then work bounded by the limit.
-        let bytes = names.len().saturating_add(2);
-        if bytes > MAX_PATH_BYTES {
-            return Err(TreeError::PathTooLong {
-                bytes,
-                limit: MAX_PATH_BYTES,
-            });
-        }
-        if text.ends_with('/') {
-            return Err(TreeError::PathTrailingSlash);
-        }
-        let mut depth = 0;
-        for segment in names.split('/') {
-            depth += 1;
-            check_segment(segment, depth)?;
-        }
-        if depth > MAX_DEPTH {
-            return Err(TreeError::PathTooDeep {
-                segments: depth,
-                limit: MAX_DEPTH,
-            });
-        }
+        let names = checked(text, 0)?;
         Ok(Self(format!("./{names}").into()))
     }
 
@@ -94,6 +69,39 @@ impl fmt::Display for TreePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// The names of a path that is not the root's, as they stand in the canonical spelling. The first
+/// `known` bytes of them are known to be whole good names with their slashes.
+pub(crate) fn checked(text: &str, known: usize) -> Result<&str, TreeError> {
+    let names = text.strip_prefix("./").unwrap_or(text);
+    if text.is_empty() {
+        return Err(TreeError::PathEmpty);
+    }
+    // Before anything else: what follows is then work bounded by the limit.
+    let bytes = names.len().saturating_add(2);
+    if bytes > MAX_PATH_BYTES {
+        return Err(TreeError::PathTooLong {
+            bytes,
+            limit: MAX_PATH_BYTES,
+        });
+    }
+    if text.ends_with('/') {
+        return Err(TreeError::PathTrailingSlash);
+    }
+    let (good, rest) = names.split_at(known);
+    let mut depth = good.matches('/').count();
+    for segment in rest.split('/') {
+        depth += 1;
+        check_segment(segment, depth)?;
+    }
+    if depth > MAX_DEPTH {
+        return Err(TreeError::PathTooDeep {
+            segments: depth,
+            limit: MAX_DEPTH,
+        });
+    }
+    Ok(names)
 }
 
 fn check_segment(segment: &str, index: usize) -> Result<(), TreeError> {

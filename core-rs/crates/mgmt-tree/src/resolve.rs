@@ -1,74 +1,110 @@
 //! The rule of precedence at one node: which claim wins, and what it keeps from the nodes below.
 
-use crate::arena::Shape;
+use crate::arena::Arena;
+use crate::cell::{Cell, Shape};
+use crate::pages::Range;
 use crate::source::Strength;
 
 /// One layer's claim on the node in question.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Claimant {
-    /// Place of the layer among the layers of the merge.
-    pub layer: u32,
-    /// Slot of the node in that layer.
-    pub slot: u32,
-    /// What it says.
-    pub shape: Shape,
-    /// How strong it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Claimant<'a> {
+    pub arena: &'a Arena,
+    pub cell: &'a Cell,
+    /// Where the cell stands in its arena.
+    pub address: u32,
+    /// How strong the claim is.
     pub own: Strength,
+}
+
+impl Claimant<'_> {
+    /// Where its children stand.
+    pub fn below(&self) -> Range {
+        self.arena.below_cell(self.cell)
+    }
+
     /// The strongest claim of that layer at or below the node that something exists there.
-    pub below: Option<Strength>,
+    fn strongest(&self) -> Strength {
+        let latest = self.arena.latest_presence(self.cell);
+        Strength {
+            at_ms: latest.unwrap_or(self.own.at_ms),
+            ..self.own
+        }
+    }
+
+    /// Whether it could be stronger than `blocker` if only it was late enough.
+    fn can_beat(&self, blocker: Strength) -> bool {
+        self.own.kind >= blocker.kind
+    }
 }
 
 /// What a node is, and what reaches below it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Verdict {
+#[derive(Clone, Copy)]
+pub(crate) struct Verdict<'a> {
     /// The claimant that wins, and the strength it wins with. None: there is no such node.
-    pub winner: Option<(Claimant, Strength)>,
+    pub winner: Option<(Claimant<'a>, Strength)>,
     /// The strongest claim at or above this node which rules out children, that is a leaf or a
     /// tombstone. Only stronger claims count below.
     pub blocker: Option<Strength>,
 }
 
 /// Decide one node. `inherited` is the blocker of its parent.
-pub(crate) fn resolve(
-    claimants: impl Iterator<Item = Claimant>,
-    inherited: Option<Strength>,
-) -> Verdict {
-    let mut absent: Option<Strength> = None;
-    let mut leaf: Option<(Strength, Claimant)> = None;
-    let mut interior: Option<(Strength, Claimant)> = None;
-    let mut needed: Option<(Strength, Claimant)> = None;
-    for claimant in claimants {
-        match claimant.shape {
-            Shape::Silent => (),
-            Shape::Absent => absent = absent.max(Some(claimant.own)),
-            Shape::Leaf => keep_stronger(&mut leaf, claimant.own, claimant),
-            Shape::Interior => {
-                keep_stronger(&mut interior, claimant.own, claimant);
-                keep_stronger(
-                    &mut needed,
-                    claimant.below.unwrap_or(claimant.own),
-                    claimant,
-                );
+pub(crate) fn resolve<'a>(claimants: &[Claimant<'a>], inherited: Option<Strength>) -> Verdict<'a> {
+    if let (&[only], None) = (claimants, inherited) {
+        // Nearly every node, so worth a way of its own.
+        return alone(only);
+    }
+    let mut blocker = inherited;
+    let mut leaf: Option<Claimant> = None;
+    let mut interior: Option<Claimant> = None;
+    for &claimant in claimants {
+        let best = match claimant.cell.shape() {
+            Shape::Silent => continue,
+            Shape::Absent => {
+                blocker = blocker.max(Some(claimant.own));
+                continue;
             }
+            Shape::Leaf => {
+                blocker = blocker.max(Some(claimant.own));
+                &mut leaf
+            }
+            Shape::Interior => &mut interior,
+        };
+        if best.is_none_or(|other| claimant.own > other.own) {
+            *best = Some(claimant);
         }
     }
-    let leaf_strength = leaf.map(|(strength, _)| strength);
-    let blocker = inherited.max(absent).max(leaf_strength);
-    let beats = |found: &Option<(Strength, Claimant)>| {
-        found.filter(|&(strength, _)| Some(strength) > blocker)
-    };
     // An interior claim of its own names the source; else the claim below that needs the node.
-    let winner = beats(&needed)
-        .map(|reviver| beats(&interior).unwrap_or(reviver))
-        .or(leaf.filter(|&(strength, _)| Some(strength) == blocker));
+    let winner = interior
+        .filter(|interior| Some(interior.own) > blocker)
+        .map(|interior| (interior, interior.own))
+        .or_else(|| reviver(claimants, blocker?))
+        .or_else(|| {
+            let leaf = leaf.filter(|leaf| Some(leaf.own) == blocker)?;
+            Some((leaf, leaf.own))
+        });
+    Verdict { winner, blocker }
+}
+
+fn alone(claimant: Claimant<'_>) -> Verdict<'_> {
+    let own = claimant.own;
+    let (exists, rules_out) = match claimant.cell.shape() {
+        Shape::Silent => (false, false),
+        Shape::Absent => (false, true),
+        Shape::Interior => (true, false),
+        Shape::Leaf => (true, true),
+    };
     Verdict {
-        winner: winner.map(|(strength, claimant)| (claimant, strength)),
-        blocker,
+        winner: exists.then_some((claimant, own)),
+        blocker: rules_out.then_some(own),
     }
 }
 
-fn keep_stronger(best: &mut Option<(Strength, Claimant)>, strength: Strength, claimant: Claimant) {
-    if best.is_none_or(|(other, _)| strength > other) {
-        *best = Some((strength, claimant));
-    }
+/// The interior claimant with the strongest claim below it that `blocker` cannot rule out.
+fn reviver<'a>(claimants: &[Claimant<'a>], blocker: Strength) -> Option<(Claimant<'a>, Strength)> {
+    claimants
+        .iter()
+        .filter(|claimant| claimant.cell.shape() == Shape::Interior && claimant.can_beat(blocker))
+        .map(|claimant| (*claimant, claimant.strongest()))
+        .filter(|&(_, below)| below > blocker)
+        .max_by_key(|&(_, below)| below)
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::arena::ROOT;
-use crate::merge::Strata;
+use crate::cell::Key;
+use crate::pages::{Pages, Range, Run};
 use crate::path::TreePath;
 use crate::source::{Content, Source, SourceKind, Stance};
+use crate::strata::Strata;
 
 /// One node of a snapshot, on its own: it keeps no snapshot alive.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -31,143 +32,219 @@ impl fmt::Debug for Node {
     }
 }
 
-/// The tree as it results from a set of layers. Nodes stand in one arena, the children of a node
-/// side by side in the order of their names; values stay in the layers they came from.
+/// The tree as it results from a set of layers. Values stay in the layers they came from; what a
+/// merge found as it was it shares with the snapshot before.
 pub struct Snapshot {
-    strata: Strata,
-    names: Vec<Arc<str>>,
-    places: Vec<Place>,
+    pub(crate) strata: Strata,
+    pub(crate) places: Places,
+    pub(crate) root: Range,
+    pub(crate) count: usize,
 }
 
-/// A node in the arena: its name, its children, and the claim that won.
-#[derive(Debug, Clone, Copy)]
+/// Places of siblings stand side by side, in the order of their names.
+pub(crate) type Places = Pages<Place, 11>;
+
+/// A node: its children, the claim that won, the ACL in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub name: u32,
-    pub first_child: u32,
-    pub child_count: u32,
-    pub layer: u32,
-    pub slot: u32,
+    pub key: Key,
     pub at_ms: i64,
+    /// The winning cell, in the arena of the layer `tag`.
+    pub cell: u32,
+    pub children: Range,
+    pub tag: u16,
+    pub acl: AclNumber,
 }
 
-impl Place {
-    /// The root, which no layer claims.
-    pub const ROOT: Self = Self {
-        name: u32::MAX,
-        first_child: 0,
-        child_count: 0,
-        layer: u32::MAX,
-        slot: ROOT,
-        at_ms: 0,
-    };
-}
+/// The number of an ACL among the labels of the ACL arena.
+pub(crate) type AclNumber = u16;
+/// No node at or above has an ACL of its own.
+pub(crate) const NO_ACL: AclNumber = AclNumber::MAX;
 
 impl Snapshot {
-    pub(crate) fn new(strata: Strata, names: Vec<Arc<str>>, places: Vec<Place>) -> Self {
-        Self {
-            strata,
-            names,
-            places,
-        }
-    }
-
     /// How many nodes there are, the root among them.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.count + 1
     }
 
     /// Whether there is nothing but the root.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() <= 1
+        self.count == 0
+    }
+
+    /// How many bytes the nodes take beside the layers, those shared with other snapshots among
+    /// them.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.places.held() * size_of::<Place>()
     }
 
     /// The node at a path.
     #[must_use]
     pub fn get(&self, path: &TreePath) -> Option<Node> {
-        Some(self.node(self.find(path)?, path.clone()))
+        if path.is_root() {
+            return Some(root());
+        }
+        self.node(self.find(path)?, path.clone())
+    }
+
+    /// The ACL in force at a node, if the node is there and it or a node above has one.
+    #[must_use]
+    pub fn acl(&self, path: &TreePath) -> Option<Arc<str>> {
+        let number = self.find(path)?.acl;
+        let (_, value) = (number != NO_ACL).then(|| self.strata.acls.labels.get(number.into()))?;
+        Some(Arc::clone(value))
     }
 
     /// The names of the children, in order. None if there is no such node; a leaf has none.
     #[must_use]
-    pub fn children(&self, path: &TreePath) -> Option<Vec<Arc<str>>> {
-        let names = self
-            .places_below(self.find(path)?)
-            .map(|place| Arc::clone(self.name(place)))
-            .collect();
-        Some(names)
+    pub fn children(&self, path: &TreePath) -> Option<Vec<String>> {
+        let siblings = self.range_below(path)?;
+        let name = |place| String::from_utf8_lossy(self.name(place)).into_owned();
+        Some(self.places.run(siblings).map(name).collect())
     }
 
     /// The node and everything below it: parents first, siblings by name. Empty if there is none.
     #[must_use]
     pub fn walk(&self, path: &TreePath) -> Vec<Node> {
-        let mut nodes = Vec::new();
-        if let Some(place) = self.find(path) {
-            self.walk_from(place, path.clone(), &mut nodes);
-        }
-        nodes
+        let mut walk = Walk::new(self, path);
+        std::iter::from_fn(|| walk.next_of(self)).collect()
     }
 
-    pub(crate) fn walk_from(&self, place: u32, path: TreePath, nodes: &mut Vec<Node>) {
-        let mut open = vec![(place, path)];
-        while let Some((place, path)) = open.pop() {
-            for child in self.places_below(place).rev() {
-                open.push((child, path.join(self.name(child))));
-            }
-            nodes.push(self.node(place, path));
-        }
-    }
-
-    pub(crate) fn node(&self, place: u32, path: TreePath) -> Node {
-        let place = &self.places[place as usize];
-        let Some(layer) = self.strata.layers.get(place.layer as usize) else {
-            return self.root();
+    pub(crate) fn node(&self, place: &Place, path: TreePath) -> Option<Node> {
+        let stratum = self.strata.get(place.tag)?;
+        let stance = stratum.arena.stance(stratum.arena.cells.get(place.cell));
+        // A merge lets only present claims win.
+        let Some(Stance::Present(content)) = stance else {
+            return None;
         };
-        Node {
+        Some(Node {
             path,
-            content: match layer.arena().stance(place.slot) {
-                Some(Stance::Present(content)) => content,
-                // A merge lets only present claims win.
-                Some(Stance::Absent) | None => Content::Interior { mime: "".into() },
-            },
-            source: layer.source().clone(),
+            content,
+            source: stratum.source.clone(),
             at_ms: place.at_ms,
-        }
-    }
-
-    /// The root is permanent and the device's: no claim moves it.
-    pub(crate) fn root(&self) -> Node {
-        Node {
-            path: TreePath::root(),
-            content: Content::Interior { mime: "".into() },
-            source: Source::new(SourceKind::Device, ""),
-            at_ms: 0,
-        }
-    }
-
-    pub(crate) fn strata(&self) -> &Strata {
-        &self.strata
-    }
-
-    pub(crate) fn name(&self, place: u32) -> &Arc<str> {
-        &self.names[self.places[place as usize].name as usize]
-    }
-
-    pub(crate) fn places_below(&self, place: u32) -> std::ops::Range<u32> {
-        let place = &self.places[place as usize];
-        place.first_child..place.first_child + place.child_count
-    }
-
-    fn find(&self, path: &TreePath) -> Option<u32> {
-        path.segments().try_fold(0, |place, segment| {
-            let range = self.places_below(place);
-            let children = &self.places[range.start as usize..range.end as usize];
-            let offset = children
-                .binary_search_by(|child| (*self.names[child.name as usize]).cmp(segment))
-                .ok()?;
-            // The children were counted in u32.
-            Some(range.start + offset as u32)
         })
+    }
+
+    pub(crate) fn name(&self, place: &Place) -> &[u8] {
+        let Some(stratum) = self.strata.get(place.tag) else {
+            return &[];
+        };
+        stratum.arena.name(stratum.arena.cells.get(place.cell))
+    }
+
+    /// How many nodes there are at and below some siblings.
+    pub(crate) fn count_below(&self, siblings: Range) -> usize {
+        let mut count = 0;
+        let mut open = vec![siblings];
+        while let Some(siblings) = open.pop() {
+            count += siblings.count as usize;
+            let children = self.run(siblings).map(|place| place.children);
+            open.extend(children.filter(|range| range.count > 0));
+        }
+        count
+    }
+
+    pub(crate) fn run(&self, siblings: Range) -> Run<'_, Place, 11> {
+        self.places.run(siblings)
+    }
+
+    /// Where the children of a node stand.
+    pub(crate) fn range_below(&self, path: &TreePath) -> Option<Range> {
+        match path.is_root() {
+            true => Some(self.root),
+            false => Some(self.find(path)?.children),
+        }
+    }
+
+    /// The place of a node other than the root.
+    fn find(&self, path: &TreePath) -> Option<&Place> {
+        let mut siblings = self.root;
+        let mut found = None;
+        for name in path.segments() {
+            let place = self.find_in(siblings, name.as_bytes())?;
+            siblings = place.children;
+            found = Some(place);
+        }
+        found
+    }
+
+    fn find_in(&self, siblings: Range, name: &[u8]) -> Option<&Place> {
+        let key = Key::of(name);
+        let (mut from, mut to) = (siblings.first, siblings.first + siblings.count);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            let place = self.places.get(middle);
+            match place.key.order(key, || self.name(place), || name) {
+                std::cmp::Ordering::Less => from = middle + 1,
+                std::cmp::Ordering::Equal => return Some(place),
+                std::cmp::Ordering::Greater => to = middle,
+            }
+        }
+        None
+    }
+}
+
+/// A walk over a part of a snapshot that can be left and taken up again.
+pub struct Walk {
+    first: Option<Node>,
+    /// The siblings still to come in each directory that is open, and the path of their parent.
+    open: Vec<(TreePath, Range)>,
+}
+
+impl Walk {
+    /// Begin at a node; there is nothing to see where there is none.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, path: &TreePath) -> Self {
+        let below = snapshot.range_below(path);
+        Self {
+            first: snapshot.get(path),
+            open: below
+                .map(|range| (path.clone(), range))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// Everything at and below some siblings, whose parent is at `path`.
+    pub(crate) fn below(path: TreePath, siblings: Range) -> Self {
+        Self {
+            first: None,
+            open: vec![(path, siblings)],
+        }
+    }
+
+    /// The next node of the snapshot this walk began with: parents first, siblings by name.
+    pub fn next_of(&mut self, snapshot: &Snapshot) -> Option<Node> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        while let Some((parent, siblings)) = self.open.last_mut() {
+            if siblings.count == 0 {
+                self.open.pop();
+                continue;
+            }
+            let place = snapshot.places.get(siblings.first);
+            siblings.first += 1;
+            siblings.count -= 1;
+            let path = parent.join(&String::from_utf8_lossy(snapshot.name(place)));
+            if place.children.count > 0 {
+                self.open.push((path.clone(), place.children));
+            }
+            return snapshot.node(place, path);
+        }
+        None
+    }
+}
+
+/// The root is permanent and the device's: no claim moves it.
+pub(crate) fn root() -> Node {
+    Node {
+        path: TreePath::root(),
+        content: Content::Interior { mime: "".into() },
+        source: Source::new(SourceKind::Device, ""),
+        at_ms: 0,
     }
 }

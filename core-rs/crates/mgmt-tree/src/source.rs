@@ -138,11 +138,21 @@ pub enum Stance {
 
 /// How strong a claim is. The order of the fields is the rule of precedence.
 ///
-/// `layer` is the place of the source among the layers of one merge sorted by kind and id, so
+/// `rank` is the place of the source among the layers of one merge sorted by kind and id, so
 /// that it stands for the id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Strength {
     pub kind: SourceKind,
     pub at_ms: i64,
-    pub layer: u32,
+    pub rank: u16,
+    /// Number of the layer, which it keeps from one merge to the next.
+    pub tag: u16,
+}
+
+impl Strength {
+    /// Whether two merges mean the same claim.
+    pub fn is_same(before: Option<Self>, after: Option<Self>) -> bool {
+        let claim = |strength: Option<Self>| strength.map(|this| (this.tag, this.at_ms));
+        claim(before) == claim(after)
+    }
 }

@@ -6,6 +6,7 @@ mod acceptor;
 mod batch;
 mod buffer;
 mod campaign;
+mod columns;
 mod crypto;
 mod element;
 mod error;

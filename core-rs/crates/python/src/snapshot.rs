@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use mgmt_tree::{Outcome, Stance, TreePath};
 use pyo3::prelude::*;
@@ -11,7 +12,7 @@ use crate::tree::{content_value, parse, sketch, stance_value};
 
 /// The merged tree: immutable, shared by as many readers as like.
 #[pyclass(module = "cardea_core", frozen)]
-pub(crate) struct Snapshot(pub(crate) mgmt_tree::Snapshot);
+pub(crate) struct Snapshot(pub(crate) Arc<mgmt_tree::Snapshot>);
 
 #[pymethods]
 impl Snapshot {
@@ -36,6 +37,24 @@ impl Snapshot {
         Ok(self.0.walk(&path).into_iter().map(Node).collect())
     }
 
+    /// What walk() lists, one node at a time: none is made before it is asked for.
+    #[pyo3(signature = (path=None))]
+    fn nodes(&self, path: Option<&Bound<'_, PyString>>) -> PyResult<Nodes> {
+        let path = path.map_or_else(|| Ok(TreePath::root()), parse)?;
+        Ok(Nodes {
+            walk: mgmt_tree::Walk::new(&self.0, &path),
+            snapshot: Arc::clone(&self.0),
+        })
+    }
+
+    /// The ACL in force at a node, its own or that of the nearest node above that has one.
+    ///
+    /// None where there is no node, and where only the root's could count.
+    fn acl<'py>(&self, path: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyString>>> {
+        let value = self.0.acl(&parse(path)?);
+        Ok(value.map(|value| PyString::new(path.py(), &value)))
+    }
+
     /// All claims on a node, the winner first, then from strong to weak.
     ///
     /// Where claims exist but no node does, the first is the claim that denies it, which may
@@ -58,6 +77,24 @@ impl Snapshot {
 
     fn __repr__(&self) -> String {
         format!("<Snapshot of {} nodes>", self.0.len())
+    }
+}
+
+/// The rest of a walk; it keeps its snapshot alive.
+#[pyclass(module = "cardea_core")]
+struct Nodes {
+    snapshot: Arc<mgmt_tree::Snapshot>,
+    walk: mgmt_tree::Walk,
+}
+
+#[pymethods]
+impl Nodes {
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__(&mut self) -> Option<Node> {
+        self.walk.next_of(&self.snapshot).map(Node)
     }
 }
 
@@ -234,6 +271,7 @@ impl Change {
 /// Adds the classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Snapshot>()?;
+    module.add_class::<Nodes>()?;
     module.add_class::<Node>()?;
     module.add_class::<Claim>()?;
     module.add_class::<Change>()

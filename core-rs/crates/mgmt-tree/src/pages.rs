@@ -1,0 +1,293 @@
+//! Storage that only grows, in pages which its versions share.
+
+use std::sync::Arc;
+
+use crate::error::TreeError;
+
+/// Items by address, in pages of `1 << BITS`.
+///
+/// What was written before [`Pages::seal`] is never written again, and clones share it: two
+/// versions hold the same at an address if they have the same page there. An address is the
+/// number of the page and the place within it; what is written as one run has consecutive
+/// addresses.
+#[derive(Clone)]
+pub(crate) struct Pages<T, const BITS: u32> {
+    sealed: Vec<Arc<Vec<T>>>,
+    fresh: Vec<Vec<T>>,
+    held: usize,
+}
+
+/// Where a run of items stands. An empty one stands nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Range {
+    pub first: u32,
+    pub count: u32,
+}
+
+impl<T, const BITS: u32> Default for Pages<T, BITS> {
+    fn default() -> Self {
+        Self {
+            sealed: Vec::new(),
+            fresh: Vec::new(),
+            held: 0,
+        }
+    }
+}
+
+impl<T: Copy, const BITS: u32> Pages<T, BITS> {
+    const PAGE: usize = 1 << BITS;
+
+    /// How many items were ever written.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    pub fn page_count(&self) -> usize {
+        self.sealed.len() + self.fresh.len()
+    }
+
+    pub fn get(&self, address: u32) -> &T {
+        &self.page(address)[Self::offset(address)]
+    }
+
+    /// An item that was written since the last seal.
+    pub fn get_mut(&mut self, address: u32) -> Option<&mut T> {
+        let page = ((address >> BITS) as usize).checked_sub(self.sealed.len())?;
+        self.fresh.get_mut(page)?.get_mut(Self::offset(address))
+    }
+
+    /// Items that were written by one call of [`Pages::append`].
+    pub fn slice(&self, range: Range) -> &[T] {
+        match range.count {
+            0 => &[],
+            count => &self.page(range.first)[Self::offset(range.first)..][..count as usize],
+        }
+    }
+
+    /// The items of a run, in order.
+    pub fn run(&self, range: Range) -> Run<'_, T, BITS> {
+        let mut run = Run {
+            pages: self,
+            rest: &[],
+            next: range.first,
+            left: range.count as usize,
+        };
+        run.turn_page();
+        run
+    }
+
+    /// Write items side by side on one page, which is as large as they need.
+    pub fn append(&mut self, items: &[T]) -> Result<u32, TreeError> {
+        let address = self.begin_run(items.len())?;
+        if let Some(page) = self.fresh.last_mut() {
+            page.extend_from_slice(items);
+        }
+        self.held += items.len();
+        Ok(address)
+    }
+
+    /// Prepare for a run of at most `most` calls of [`Pages::push`]: the address of the first item.
+    pub fn begin_run(&mut self, most: usize) -> Result<u32, TreeError> {
+        let fits = |page: &Vec<T>| page.is_empty() || page.len() + most <= Self::PAGE;
+        if !self.fresh.last().is_some_and(fits) {
+            let room = if self.fresh.is_empty() {
+                most
+            } else {
+                Self::PAGE
+            };
+            self.fresh.push(Vec::with_capacity(room.min(Self::PAGE)));
+        }
+        self.end()
+    }
+
+    /// Write the next item of a run.
+    pub fn push(&mut self, item: T) -> Result<(), TreeError> {
+        if self
+            .fresh
+            .last()
+            .is_none_or(|page| page.len() == Self::PAGE)
+        {
+            self.begin_run(Self::PAGE)?;
+        }
+        if let Some(page) = self.fresh.last_mut() {
+            page.push(item);
+        }
+        self.held += 1;
+        Ok(())
+    }
+
+    /// From now on clones share all that was written.
+    pub fn seal(&mut self) {
+        for mut page in self.fresh.drain(..) {
+            page.shrink_to_fit();
+            self.sealed.push(Arc::new(page));
+        }
+    }
+
+    /// Whether two versions hold the same run at a range, without looking at it.
+    pub fn shares(&self, other: &Self, range: Range) -> bool {
+        if range.count == 0 {
+            return true;
+        }
+        let first = (range.first >> BITS) as usize;
+        let last = ((range.first + (range.count - 1)) >> BITS) as usize;
+        let pages = |of: &'_ Self| of.sealed.get(first..=last).map(<[_]>::to_vec);
+        match (self.sealed.get(first), other.sealed.get(first)) {
+            (Some(mine), Some(others)) if first == last => Arc::ptr_eq(mine, others),
+            (Some(_), Some(_)) => match (pages(self), pages(other)) {
+                (Some(mine), Some(others)) => same_pages(&mine, &others),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether this is `older` with or without more at its end.
+    pub fn extends(&self, older: &Self) -> bool {
+        older.fresh.is_empty()
+            && self
+                .sealed
+                .get(..older.sealed.len())
+                .is_some_and(|mine| same_pages(mine, &older.sealed))
+    }
+
+    /// The address after the last item.
+    fn end(&self) -> Result<u32, TreeError> {
+        let pages = self.page_count();
+        let limit = 1_usize << (u32::BITS - BITS);
+        if pages >= limit {
+            return Err(TreeError::TreeFull {
+                limit: limit << BITS,
+            });
+        }
+        let used = self.fresh.last().map_or(0, Vec::len);
+        // Both fit: pages by the check above, and what is used is a page at most.
+        Ok(((pages.saturating_sub(1) << BITS) + used) as u32)
+    }
+
+    fn page(&self, address: u32) -> &Vec<T> {
+        let page = (address >> BITS) as usize;
+        match self.sealed.get(page) {
+            Some(page) => page,
+            None => &self.fresh[page - self.sealed.len()],
+        }
+    }
+
+    fn offset(address: u32) -> usize {
+        address as usize & (Self::PAGE - 1)
+    }
+}
+
+fn same_pages<T>(left: &[Arc<Vec<T>>], right: &[Arc<Vec<T>>]) -> bool {
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|(left, right)| Arc::ptr_eq(left, right))
+}
+
+/// Reads a run, page after page.
+pub(crate) struct Run<'a, T, const BITS: u32> {
+    pages: &'a Pages<T, BITS>,
+    rest: &'a [T],
+    next: u32,
+    left: usize,
+}
+
+impl<'a, T: Copy, const BITS: u32> Run<'a, T, BITS> {
+    /// The item that comes next.
+    pub fn head(&self) -> Option<&'a T> {
+        self.rest.first()
+    }
+
+    /// The address of the item that comes next.
+    pub fn address(&self) -> u32 {
+        self.next
+    }
+
+    fn turn_page(&mut self) {
+        if self.left == 0 {
+            return;
+        }
+        let page = &self.pages.page(self.next)[Pages::<T, BITS>::offset(self.next)..];
+        self.rest = &page[..page.len().min(self.left)];
+        self.left -= self.rest.len();
+    }
+}
+
+impl<'a, T: Copy, const BITS: u32> Iterator for Run<'a, T, BITS> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<&'a T> {
+        let (head, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        self.next += 1;
+        if rest.is_empty() {
+            self.turn_page();
+        }
+        Some(head)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = self.rest.len() + self.left;
+        (count, Some(count))
+    }
+}
+
+impl<T: Copy, const BITS: u32> ExactSizeIterator for Run<'_, T, BITS> {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_longer_than_a_page_is_read_in_order() {
+        let mut pages = Pages::<u32, 3>::default();
+        pages.append(&[7; 5]).unwrap();
+        let first = pages.begin_run(30).unwrap();
+        for number in 0..30 {
+            pages.push(number).unwrap();
+        }
+        let range = Range { first, count: 30 };
+        pages.seal();
+        assert!(pages.run(range).copied().eq(0..30));
+        assert_eq!(pages.run(range).len(), 30);
+        assert_eq!(*pages.get(first + 17), 17);
+    }
+
+    #[test]
+    fn what_is_appended_stands_on_one_page_however_long_it_is() {
+        let mut pages = Pages::<u8, 2>::default();
+        pages.append(b"ab").unwrap();
+        let long = pages.append(b"0123456789").unwrap();
+        let after = pages.append(b"xy").unwrap();
+        let range = |first, count| Range { first, count };
+        assert_eq!(pages.slice(range(long, 10)), b"0123456789");
+        assert_eq!(pages.slice(range(after, 2)), b"xy");
+    }
+
+    #[test]
+    fn versions_share_what_was_sealed_and_nothing_else() {
+        let mut old = Pages::<u8, 2>::default();
+        let shared = Range {
+            first: old.append(b"abc").unwrap(),
+            count: 3,
+        };
+        old.seal();
+        let (mut left, mut right) = (old.clone(), old.clone());
+        let mine = Range {
+            first: left.append(b"d").unwrap(),
+            count: 1,
+        };
+        right.append(b"e").unwrap();
+        left.seal();
+        right.seal();
+        assert!(left.extends(&old) && right.extends(&old) && !left.extends(&right));
+        assert!(left.shares(&right, shared) && !left.shares(&right, mine));
+        assert_eq!(
+            (left.slice(mine), right.slice(mine)),
+            (&b"d"[..], &b"e"[..])
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! The layers of a merge, numbered so that a later merge of their successors can go on from it.
+
+use std::sync::Arc;
+
+use crate::acls::Acls;
+use crate::arena::Arena;
+use crate::error::{TreeError, index};
+use crate::layer::Layer;
+use crate::pages::Range;
+use crate::resolve::Claimant;
+use crate::source::{Source, Strength};
+
+/// Layers by tag. A layer keeps its tag from merge to merge as long as what it was is still part
+/// of its arena, so a cell that a merge has found has the same address in the merges after it.
+pub(crate) struct Strata {
+    layers: Vec<Option<Stratum>>,
+    /// The ACLs, if there are any, as a layer of their own.
+    pub acls: Arc<Arena>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Stratum {
+    pub source: Source,
+    pub arena: Arc<Arena>,
+    rank: u16,
+}
+
+impl Strata {
+    /// The most tags that can be given out.
+    const LIMIT: usize = u16::MAX as usize;
+
+    pub fn new(layers: &[Layer], acls: &Acls, before: Option<&Self>) -> Result<Self, TreeError> {
+        let mut sealed: Vec<(Source, Arc<Arena>)> = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let layer = layer.sealed()?;
+            sealed.push((layer.source().clone(), Arc::clone(layer.arena())));
+        }
+        sealed.sort_by(|left, right| left.0.cmp(&right.0));
+        if let Some(pair) = sealed.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(TreeError::twice(&pair[0].0));
+        }
+        let known = before.map_or(&[][..], |before| &before.layers);
+        let mut tagged: Vec<Option<Stratum>> = vec![None; known.len()];
+        for (number, (source, arena)) in sealed.into_iter().enumerate() {
+            let rank = index(number, Self::LIMIT)? as u16;
+            let is_successor = |stratum: &Option<Stratum>| {
+                stratum
+                    .as_ref()
+                    .is_some_and(|old| old.source == source && arena.extends(&old.arena))
+            };
+            let tag = known.iter().position(is_successor);
+            let stratum = Some(Stratum {
+                source,
+                arena,
+                rank,
+            });
+            match tag {
+                Some(tag) => tagged[tag] = stratum,
+                None => tagged.push(stratum),
+            }
+        }
+        index(tagged.len(), Self::LIMIT)?;
+        Ok(Self {
+            layers: tagged,
+            acls: acls.arena()?,
+        })
+    }
+
+    /// How many tags there are, of layers that are gone too.
+    pub fn tags(&self) -> u16 {
+        // Checked by `new`.
+        self.layers.len() as u16
+    }
+
+    pub fn get(&self, tag: u16) -> Option<&Stratum> {
+        self.layers.get(tag as usize)?.as_ref()
+    }
+
+    /// Where the claims of a layer begin; an empty range if there is no such layer.
+    pub fn root(&self, tag: u16) -> Range {
+        self.get(tag)
+            .map(|stratum| stratum.arena.root)
+            .unwrap_or_default()
+    }
+
+    pub fn claimant(&self, tag: u16, address: u32) -> Option<Claimant<'_>> {
+        let stratum = self.get(tag)?;
+        let cell = stratum.arena.cells.get(address);
+        Some(Claimant {
+            arena: &stratum.arena,
+            cell,
+            address,
+            own: stratum.strength(tag, cell.at_ms),
+        })
+    }
+}
+
+impl Stratum {
+    pub fn strength(&self, tag: u16, at_ms: i64) -> Strength {
+        Strength {
+            kind: self.source.kind,
+            at_ms,
+            rank: self.rank,
+            tag,
+        }
+    }
+}

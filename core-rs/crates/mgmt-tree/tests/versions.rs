@@ -1,0 +1,292 @@
+//! A merge that goes on from an earlier one is a merge from the beginning; many claims at once
+//! are the same claims one by one.
+
+#![allow(clippy::expect_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mgmt_tree::{
+    Acls, Claimed, Content, Layer, Load, Node, Snapshot, Source, SourceKind, TreePath, merge,
+    merge_after,
+};
+use proptest::prelude::*;
+use support::*;
+
+/// What happens to the layers between two merges.
+#[derive(Debug, Clone)]
+enum Event {
+    /// A source says something more.
+    Says(usize, Vec<Step>),
+    /// A source says something else altogether.
+    Restates(usize, Vec<Step>),
+    /// A source goes.
+    Goes(usize),
+    /// A node gets another ACL.
+    Acl(TreePath, String),
+}
+
+const SOURCES: [(SourceKind, &str); 5] = [
+    (SourceKind::Device, "x"),
+    (SourceKind::Card, "y"),
+    (SourceKind::Server, "x"),
+    (SourceKind::Server, "y"),
+    (SourceKind::Card, "a"),
+];
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let which = 0..SOURCES.len();
+    prop_oneof![
+        8 => (which.clone(), any_steps()).prop_map(|(which, steps)| Event::Says(which, steps)),
+        1 => (which.clone(), any_steps()).prop_map(|(which, steps)| Event::Restates(which, steps)),
+        1 => which.prop_map(Event::Goes),
+        2 => (any_path(), "[ab]?").prop_map(|(path, acl)| Event::Acl(path, acl)),
+    ]
+}
+
+/// Sources and ACLs as they change.
+#[derive(Clone, Default)]
+struct World {
+    layers: BTreeMap<usize, Layer>,
+    acls: Acls,
+    values: BTreeMap<Vec<String>, String>,
+}
+
+impl World {
+    fn happens(&mut self, event: &Event) {
+        let fresh = |which: usize| Layer::new(Source::new(SOURCES[which].0, SOURCES[which].1));
+        match event {
+            Event::Says(which, steps) => {
+                apply(
+                    self.layers.entry(*which).or_insert_with(|| fresh(*which)),
+                    steps,
+                );
+            }
+            Event::Restates(which, steps) => {
+                let mut layer = fresh(*which);
+                apply(&mut layer, steps);
+                self.layers.insert(*which, layer);
+            }
+            Event::Goes(which) => {
+                self.layers.remove(which);
+            }
+            Event::Acl(path, value) => {
+                self.acls.set(path, value).expect("not the root");
+                self.values.insert(names(path), value.clone());
+            }
+        }
+    }
+
+    /// As a holder of layers does before it merges, so that the next merge finds what was.
+    fn seal(&mut self) -> Vec<Layer> {
+        for layer in self.layers.values_mut() {
+            layer.seal().expect("room");
+        }
+        self.acls.seal().expect("room");
+        self.layers.values().cloned().collect()
+    }
+
+    /// The rule of inheritance, word by word.
+    fn acl(&self, path: &TreePath) -> Option<&str> {
+        let names = names(path);
+        let above = (1..=names.len()).rev().map(|depth| &names[..depth]);
+        let mut values = above.filter_map(|names| self.values.get(names));
+        values.find(|value| !value.is_empty()).map(String::as_str)
+    }
+}
+
+fn nodes(snapshot: &Snapshot) -> Vec<Node> {
+    snapshot.walk(&TreePath::root())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn going_on_from_a_merge_is_merging_from_the_beginning(
+        events in proptest::collection::vec(any_event(), 1..12)
+    ) {
+        let mut world = World::default();
+        let mut before = merge(&[]).expect("nothing");
+        for event in &events {
+            world.happens(event);
+            let layers = world.seal();
+            let after = merge_after(Some(&before), &layers, &world.acls).expect("distinct");
+            let anew = merge_after(None, &layers, &world.acls).expect("distinct");
+            prop_assert_eq!(nodes(&after), nodes(&anew));
+            prop_assert_eq!(nodes(&after), naive_merge(&layers));
+            prop_assert_eq!(after.len(), anew.len());
+            prop_assert_eq!(before.diff(&after), before.diff(&anew));
+            for node in &nodes(&after)[1..] {
+                prop_assert_eq!(after.explain(&node.path), anew.explain(&node.path));
+                let in_force = world.acl(&node.path).map(Arc::from);
+                prop_assert_eq!(&after.acl(&node.path), &in_force);
+                prop_assert_eq!(&anew.acl(&node.path), &in_force);
+            }
+            before = after;
+        }
+    }
+
+    #[test]
+    fn two_branches_from_one_merge_do_not_see_each_other(
+        common in proptest::collection::vec(any_event(), 0..6),
+        left in proptest::collection::vec(any_event(), 1..4),
+        right in proptest::collection::vec(any_event(), 1..4),
+    ) {
+        let mut world = World::default();
+        common.iter().for_each(|event| world.happens(event));
+        let layers = world.seal();
+        let root = merge_after(None, &layers, &world.acls).expect("distinct");
+        let tip = |events: &[Event]| {
+            let mut world = world.clone();
+            events.iter().for_each(|event| world.happens(event));
+            let layers = world.seal();
+            let tip = merge_after(Some(&root), &layers, &world.acls).expect("distinct");
+            (naive_merge(&layers), tip, layers, world)
+        };
+        let (left_nodes, left, _, _) = tip(&left);
+        let (right_nodes, right, layers, world) = tip(&right);
+        prop_assert_eq!(nodes(&left), left_nodes);
+        prop_assert_eq!(nodes(&right), &right_nodes[..]);
+        // And a branch may go on from another: as if it had been merged from the beginning.
+        let crossed = merge_after(Some(&left), &layers, &world.acls).expect("distinct");
+        prop_assert_eq!(nodes(&crossed), right_nodes);
+        let mut tree: BTreeMap<_, _> =
+            nodes(&left).into_iter().map(|node| (names(&node.path), node)).collect();
+        for change in left.diff(&right) {
+            tree.remove(&names(&change.path));
+            tree.extend(change.after.map(|node| (names(&change.path), node)));
+        }
+        prop_assert_eq!(tree.into_values().collect::<Vec<_>>(), nodes(&right));
+    }
+
+    #[test]
+    fn many_claims_at_once_are_the_same_claims_one_by_one(
+        before in any_steps(), steps in proptest::collection::vec(any_step(), 0..30), sort in any::<bool>()
+    ) {
+        let mut steps: Vec<_> = steps
+            .into_iter()
+            .filter(|step| !matches!(step, Step::Remove(_)))
+            .collect();
+        if sort {
+            steps.sort_by_key(|step| match step {
+                Step::Put(path, ..) | Step::Bury(path, _) | Step::Remove(path) => names(path),
+            });
+        }
+        let before = if sort { Vec::new() } else { before };
+        let mut one_by_one = layer(SourceKind::Card, "x", &before);
+        let mut load = Load::new(&one_by_one).expect("room");
+        for step in &steps {
+            let (path, claim, at_ms) = match step {
+                Step::Put(path, Content::Interior { mime }, at) => {
+                    (path, Claimed::Interior { mime }, *at)
+                }
+                Step::Put(path, Content::Leaf { value, format, mime }, at) => {
+                    (path, Claimed::Leaf { value, format, mime }, *at)
+                }
+                Step::Bury(path, at) => (path, Claimed::Absent, *at),
+                Step::Remove(_) => continue,
+            };
+            load.claim(path.as_str(), claim, at_ms).expect("allowed");
+        }
+        let at_once = load.finish().expect("room");
+        apply(&mut one_by_one, &steps);
+        prop_assert_eq!(at_once.entries(), one_by_one.entries());
+        prop_assert_eq!(at_once.len(), one_by_one.len());
+        prop_assert_eq!(nodes(&merge(&[at_once]).expect("one")), naive_merge(&[one_by_one]));
+    }
+}
+
+fn words() -> (Arc<str>, Arc<str>) {
+    ("chr".into(), "text/plain".into())
+}
+
+#[test]
+fn a_million_siblings_are_loaded_merged_found_and_changed() {
+    let (format, mime) = words();
+    let mut load = Load::new(&Layer::new(Source::new(SourceKind::Card, "x"))).expect("room");
+    for number in 0..1_000_000 {
+        let leaf = Claimed::Leaf {
+            value: b"v",
+            format: &format,
+            mime: &mime,
+        };
+        load.claim(&format!("./All/n{number:07}"), leaf, 1)
+            .expect("allowed");
+    }
+    let mut all = load.finish().expect("room");
+    let before = merge(std::slice::from_ref(&all)).expect("one");
+    assert_eq!(before.len(), 1_000_002);
+    let place = path("./All/n0654321");
+    all.put(&place, leaf("new"), 2).expect("allowed");
+    all.put(&path("./All/n0654321x"), leaf("came"), 2)
+        .expect("allowed");
+    all.seal().expect("room");
+    let after = merge_after(Some(&before), &[all], &Acls::default()).expect("one");
+    let changed: Vec<_> = before
+        .diff(&after)
+        .into_iter()
+        .map(|change| change.path)
+        .collect();
+    assert_eq!(changed, [place.clone(), path("./All/n0654321x")]);
+    assert_eq!(after.get(&place).expect("there").content, leaf("new"));
+    assert_eq!(
+        after.children(&path("./All")).expect("there").len(),
+        1_000_001
+    );
+}
+
+#[test]
+fn siblings_claimed_one_by_one_in_any_order_are_as_many() {
+    let mut layer = Layer::new(Source::new(SourceKind::Card, "x"));
+    for number in 0..50_000_u32 {
+        // An odd factor visits each number once, in no order.
+        let number = number.wrapping_mul(40_503) % 50_000;
+        layer
+            .put(&path(&format!("./All/{number}")), leaf(""), 1)
+            .expect("allowed");
+    }
+    assert_eq!(layer.len(), layer.entries().len());
+    assert_eq!(merge(&[layer.clone()]).expect("one").len(), layer.len() + 1);
+}
+
+#[test]
+fn the_deepest_path_of_the_longest_names_is_a_path_like_others() {
+    let deep = path(&["n"; 32].join("/"));
+    let long = path(&["n".repeat(127), "m".repeat(127)].join("/"));
+    let mut layer = Layer::new(Source::new(SourceKind::Server, "x"));
+    for place in [&deep, &long] {
+        layer.put(place, leaf("v"), 1).expect("allowed");
+        layer.put(place, leaf("again"), 2).expect("allowed");
+    }
+    let tree = merge(&[layer.clone()]).expect("one");
+    for place in [&deep, &long] {
+        assert_eq!(tree.get(place).expect("there").content, leaf("again"));
+    }
+    assert_eq!((layer.len(), tree.len()), (34, 35));
+}
+
+#[test]
+fn what_is_written_and_forgotten_for_ever_takes_no_more_room() {
+    let mut layer = Layer::new(Source::new(SourceKind::Server, "x"));
+    let mut before = merge(&[]).expect("nothing");
+    let mut most = 0;
+    for round in 0..3_000_u32 {
+        for number in 0..20 {
+            let name = path(&format!("./Round{round}/{number}"));
+            layer
+                .put(&name, leaf(&"v".repeat(500)), round.into())
+                .expect("allowed");
+        }
+        let gone = path(&format!("./Round{}", round.wrapping_sub(2)));
+        layer.remove(&gone);
+        layer.seal().expect("room");
+        before = merge_after(Some(&before), &[layer.clone()], &Acls::default()).expect("one");
+        most = most.max(layer.stored() + before.stored());
+    }
+    assert_eq!((layer.len(), before.len()), (42, 43));
+    // 30 MB were written; twice what is in use and the threshold stay.
+    assert!(most < 6 << 20, "{most} bytes");
+}
