@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 import cardea
 import pytest
@@ -75,6 +76,16 @@ def test_a_rule_that_says_never_is_kept(pcsc: Pcsc) -> None:
     settings = QUIET + device_app("A2")
     with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
         assert reason(lambda: client.read("", "PKCS15/EF.ODF")) == "CARD_RULE_DENIED"
+
+
+def test_a_part_of_a_name_reads_nothing_that_the_whole_name_may_not(pcsc: Pcsc) -> None:
+    for_all_others: dict[str, object] = {"allowed": True}
+    never: dict[str, object] = {"aid": PKCS15.hex(), "allowed": False}
+    pcsc.insert("ruled", access_rules={"rule": [for_all_others, never]})
+    with RunningDaemon(pcsc.readers.socket, QUIET) as daemon, daemon.client() as client:
+        for name in (PKCS15, PKCS15[:5]):
+            read = partial(client.read, "", "5031", aid=name)
+            assert reason(read) == "CARD_RULE_DENIED"
 
 
 def test_rules_that_are_not_understood_allow_nothing_but_what_is_exempt(pcsc: Pcsc) -> None:

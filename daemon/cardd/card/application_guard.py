@@ -45,7 +45,7 @@ class ApplicationGuard:
         if ins in (_MANAGE_CHANNEL, _GET_RESPONSE):
             return
         if ins == _SELECT and p1 == _BY_NAME:
-            self._require_all(self._named(_data(command)), self._reachable)
+            self._require_all(self._rules.named(_data(command)), self._reachable)
             return
         if ins == _SELECT:
             entered = {self._folders[fid] for fid in _ids(command) if fid in self._folders}
@@ -61,7 +61,7 @@ class ApplicationGuard:
         ins, p1, p2 = command[1], command[2], command[3]
         channel = _channel_of(command[0])
         if ins == _SELECT and p1 == _BY_NAME:
-            self._current[channel] = frozenset(self._named(_data(command)))
+            self._current[channel] = self._rules.named(_data(command))
         elif ins == _MANAGE_CHANNEL and p1 == 0x00:
             opened = response[0] if len(response) == 3 else p2
             # A channel opened from another begins where that one stands (TS 102 221 §11.1.17).
@@ -69,12 +69,6 @@ class ApplicationGuard:
             self._current[opened] = here if channel else frozenset({b""})
         elif ins == _MANAGE_CHANNEL and p1 == 0x80:
             self._current.pop(p2 or channel, None)
-
-    def _named(self, name: bytes) -> set[bytes]:
-        """The applications that a SELECT by this name may find; without one, the card's own."""
-        if not name:
-            return {b""}
-        return {name, *(aid for aid in self._rules.names() if aid.startswith(name))}
 
     def _reachable(self, aid: bytes) -> bool:
         return self._rules.reachable(aid, self._device_apps)

@@ -69,9 +69,10 @@ class ApplicationRules:
 
     rules: tuple[Rule, ...] = ()
 
-    def names(self) -> frozenset[bytes]:
-        """The applications that have rules of their own."""
-        return frozenset(rule.aid for rule in self.rules if rule.aid)
+    def named(self, name: bytes) -> frozenset[bytes]:
+        """The applications that a SELECT by this name, which may be a part of one, may find."""
+        longer = (rule.aid for rule in self.rules if rule.aid and rule.aid.startswith(name))
+        return frozenset({name, *longer}) if name else frozenset({name})
 
     def rule_for(self, aid: bytes, device_apps: Iterable[bytes]) -> Rule | None:
         """The rule that decides (§4.2.3), None if there is none, which means never.

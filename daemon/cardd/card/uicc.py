@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,9 @@ __all__ = ["MAX_FILE", "FilePath", "FileSystem"]
 
 MAX_FILE = 0x8000  # what a 15-bit offset reaches
 _MAX_RECORDS = 254  # TS 102 221 §8.2.2.2
+
+_IDENTIFIER = re.compile("[0-9A-Fa-f]{4}")
+_RESERVED = frozenset({0x3F00, 0x3FFF, 0x7FFF})
 
 _END_OF_FILE = frozenset({0x6282})
 _PAST_THE_END = frozenset({0x6B00, 0x6282})
@@ -44,9 +48,12 @@ class FilePath:
         """From "3F00/2FE2", "2FE2" or, below an application, "7FFF/6F07" and "6F07"."""
         ids = []
         for part in text.split("/"):
-            if len(part) != 4:
+            if not _IDENTIFIER.fullmatch(part):
                 raise ValueError(f"{part!r} is not a file identifier of 4 hex digits")
             ids.append(int(part, 16))
+        # Within a path they would lead out of what it names (TS 102 221 §8.3).
+        if not _RESERVED.isdisjoint(ids[1:]):
+            raise ValueError("3F00, 3FFF and 7FFF only begin a path")
         if ids[0] == 0x3F00:
             aid = b""
             ids = ids[1:]
@@ -85,7 +92,10 @@ class FileSystem:
             info = parse_fcp(self._select(path, want_fcp=True), str(path))
             self._infos[path] = info
         if info.structure is FileStructure.DIRECTORY:
-            self._directory, self._file = path, None
+            # By its identifier one may have been found that lies beside the path: a sibling of the
+            # current directory, or the one above (TS 102 221 §8.4.1). What is below it is then
+            # selected by the whole path, so that no file is read under another's name.
+            self._directory, self._file = path if path == FilePath() else None, None
         return info
 
     def read_transparent(

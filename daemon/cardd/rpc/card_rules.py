@@ -92,17 +92,19 @@ class CardRules:
             CardRuleDenied: it does not. And what a lease raises, if the rules are to be read yet.
         """
         aids = {_application_of(file, status) for file in files}
-        governed = sorted(aid for aid in aids if not self._exempt(aid))
-        if not governed or not self._policy.current.card_rules.honoured:
+        if all(map(self._exempt, aids)) or not self._policy.current.card_rules.honoured:
             return
         known = self._known.get(status.name)
         if known is None or known.insertion != status.insertion:
             known = await self._desk.work(status, call, "access rules", max_wait, self._fresh)
         rules = self._rules_of(known)
-        for aid in governed if rules is not None else ():
-            apps = self._device_apps(call)
-            if rules is None or not all(rules.allows(aid, apps, header) for header in _READING):
-                raise CardRuleDenied(aid.hex().upper())
+        if rules is None:
+            return
+        apps = self._device_apps(call)
+        for aid in sorted(frozenset().union(*map(rules.named, aids))):
+            if self._exempt(aid) or all(rules.allows(aid, apps, header) for header in _READING):
+                continue
+            raise CardRuleDenied(aid.hex().upper())
 
     def _fresh(self, lease: Lease) -> _Known:
         """In a thread, under a lease: the rules as the card has them now."""

@@ -15,6 +15,7 @@ from cardd.card.status import NotFoundOnCard
 from cardd.card.uicc import FilePath, FileSystem
 from softcard import SoftCard
 
+USIM = bytes.fromhex("A0000000871002FFFFFFFF8900000100")
 NAMES = ("EF.ICCID", "USIM/EF.IMSI", "PKCS15/EF.ODF", "EF.DIR", "USIM/EF.AD")
 
 
@@ -98,6 +99,31 @@ def test_a_card_that_is_gone_ends_the_plan(card: SoftCard) -> None:
 
     with pytest.raises(CardLost):
         read_all(FileSystem(Channel(gone)), NAMES, applications(card), AccessRules())
+
+
+@pytest.mark.parametrize(
+    "footholds",
+    [
+        (FilePath((0x7F50,), USIM),),
+        (FilePath((), USIM), FilePath((0x7F50,), USIM)),
+        (FilePath((0x6F07,), USIM), FilePath((0x7F50,), USIM)),
+    ],
+    ids=str,
+)
+def test_no_directory_beside_the_path_is_entered_on_the_way(
+    card: SoftCard, footholds: tuple[FilePath, ...]
+) -> None:
+    """SELECT by identifier finds siblings and what is above too; access rules go by the path."""
+    elsewhere = footholds[-1].below(0x5031)
+    found, _ = read(card, (*footholds, elsewhere))
+    assert isinstance(found[elsewhere], NotFoundOnCard)
+    assert isinstance(read(card, ("PKCS15/EF.ODF",))[0]["PKCS15/EF.ODF"], Reading)
+
+
+def test_no_file_of_the_mf_is_read_as_one_of_an_application(card: SoftCard) -> None:
+    elsewhere = FilePath((0x2FE2,), USIM)
+    found, _ = read(card, (FilePath((), USIM), elsewhere))
+    assert isinstance(found[elsewhere], NotFoundOnCard)
 
 
 def test_only_what_everybody_may_read_is_open_to_all(card: SoftCard) -> None:

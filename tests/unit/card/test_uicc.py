@@ -202,7 +202,21 @@ def test_paths_read_as_people_write_them(text: str, ids: tuple[int, ...]) -> Non
     assert FilePath.parse(text, AID).ids == ids
 
 
-@pytest.mark.parametrize("text", ["", "6F7", "6F07/", "GGGG", "3F00//2FE2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "6F7",
+        "6F07/",
+        "GGGG",
+        "-6F7",
+        "0x6F",
+        "3F00//2FE2",
+        "3F00/3F00/7F50",
+        "7FFF/3F00",
+        "7F10/7FFF",
+    ],
+)
 def test_what_is_no_path_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  the only ValueError there is
         FilePath.parse(text)
