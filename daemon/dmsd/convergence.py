@@ -17,7 +17,7 @@ from omadm.status import StatusCode
 from dmsd.desired import DesiredNode, DesiredSettings, ancestors
 from dmsd.orders import Batch, Order, Outcome, Verb
 
-__all__ = ["CardBook", "Failure", "Plan", "Settled", "converge", "document_digest", "value_digest"]
+__all__ = ["CardPort", "Failure", "Plan", "Settled", "converge", "document_digest", "value_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Failure:
     reason: str = ""
 
 
-class CardBook(Protocol):
+class CardPort(Protocol):
     """What the plan asks about cards, and tells."""
 
     def adm1(self, iccid: str) -> Secret | None:
@@ -60,7 +60,7 @@ Plan = Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]
 
 
 def converge(
-    desired: DesiredSettings, *, cards: CardBook, settled: Settled, greet: bool = False
+    desired: DesiredSettings, *, cards: CardPort, settled: Settled, greet: bool = False
 ) -> Plan:
     """The whole plan; returns what could not be achieved.
 
@@ -236,7 +236,7 @@ def _second_try(
 
 
 def _cards(
-    desired: DesiredSettings, listing: Outcome, cards: CardBook
+    desired: DesiredSettings, listing: Outcome, cards: CardPort
 ) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
     if listing.missing:
         return ()  # no card in the device: nothing to do now
@@ -259,7 +259,7 @@ def _cards(
 
 
 def _card(
-    iccid: str, files: Outcome, documents: Mapping[str, bytes], cards: CardBook
+    iccid: str, files: Outcome, documents: Mapping[str, bytes], cards: CardPort
 ) -> Generator[Batch, Sequence[Outcome], tuple[Failure, ...]]:
     base = f"./Card/{iccid}"
     names = files.names
@@ -295,7 +295,7 @@ def _card(
 
 
 def _rewrite(
-    iccid: str, stale: Mapping[str, str], documents: Mapping[str, bytes], cards: CardBook
+    iccid: str, stale: Mapping[str, str], documents: Mapping[str, bytes], cards: CardPort
 ) -> Generator[Batch, Sequence[Outcome], list[Failure]]:
     base = f"./Card/{iccid}"
     digest = document_digest({oid: documents[oid] for oid in stale})

@@ -15,7 +15,7 @@ from omadm.auth import HMAC_HEADER
 
 from dmsd.bsf import BootstrappingServer
 from dmsd.errors import DmsdError
-from dmsd.naf import NafAccepted, NafDoor, NafRefused, asks_for_bootstrapping
+from dmsd.naf import NafAccepted, NafAuthenticator, NafRefused, asks_for_bootstrapping
 from dmsd.operator import Operator, dispatch
 from dmsd.sessions import Arrival, DmServer, MessageRefusedError
 
@@ -30,7 +30,7 @@ _Log = structlog.stdlib.BoundLogger
 
 def dm_application(
     server: DmServer,
-    door: NafDoor,
+    naf: NafAuthenticator,
     *,
     worker: Executor,
     now_ms: Callable[[], int],
@@ -39,7 +39,7 @@ def dm_application(
 ) -> web.Application:
     """``POST /dm``; a body above ``max_bytes`` is 413."""
     application = web.Application(client_max_size=max_bytes + 1)
-    handler = _DmHandler(server, door, worker, now_ms, log)
+    handler = _DmHandler(server, naf, worker, now_ms, log)
     application.router.add_post("/dm", handler.post)
     return application
 
@@ -107,13 +107,13 @@ class _DmHandler:
     def __init__(
         self,
         server: DmServer,
-        door: NafDoor,
+        naf: NafAuthenticator,
         worker: Executor,
         now_ms: Callable[[], int],
         log: _Log,
     ) -> None:
         self._server = server
-        self._door = door
+        self._naf = naf
         self._worker = worker
         self._now_ms = now_ms
         self._log = log
@@ -153,7 +153,7 @@ class _DmHandler:
             outcome=session.outcome,
         )
         if reply.needs_transport:
-            return self._unauthorized(self._door.challenge("naf.wanted", self._now_ms()))
+            return self._unauthorized(self._naf.challenge("naf.wanted", self._now_ms()))
         headers = {"Content-Type": reply.content_type, **dict(reply.headers)}
         if identity is not None:
             headers["Authentication-Info"] = identity.info(reply.body)
@@ -162,7 +162,7 @@ class _DmHandler:
     def _identity(self, request: web.Request, body: bytes) -> NafAccepted | NafRefused | None:
         authorization = request.headers.get("Authorization")
         if authorization is not None:
-            return self._door.check(
+            return self._naf.check(
                 method=request.method,
                 uri=request.raw_path,
                 authorization=authorization,
@@ -170,7 +170,7 @@ class _DmHandler:
                 now_ms=self._now_ms(),
             )
         if asks_for_bootstrapping(request.headers.get("User-Agent", "")):
-            return self._door.challenge("naf.wanted", self._now_ms())
+            return self._naf.challenge("naf.wanted", self._now_ms())
         return None
 
     def _unauthorized(self, refused: NafRefused) -> web.Response:

@@ -19,7 +19,7 @@ from gba.naf import challenge, check_request, ks_naf, naf_password, success_info
 
 from dmsd.registry import BootstrappedKey, Bootstraps
 
-__all__ = ["NafAccepted", "NafDoor", "NafRefused", "asks_for_bootstrapping"]
+__all__ = ["NafAccepted", "NafAuthenticator", "NafRefused", "asks_for_bootstrapping"]
 
 _TIME_BYTES = 8
 _SALT_BYTES = 8
@@ -48,7 +48,7 @@ class NafRefused:
     challenge: str | None
 
 
-class NafDoor:
+class NafAuthenticator:
     """Checks requests. ``fqdn`` is the name in the realm and in NAF_Id."""
 
     def __init__(

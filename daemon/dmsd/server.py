@@ -20,10 +20,10 @@ from aiohttp import web
 
 from dmsd.bsf import BootstrappingServer
 from dmsd.config import BsfConfig, Config, DmConfig, split_listen
-from dmsd.doorkeeper import Doorkeeper
+from dmsd.connection_guard import ConnectionGuard
 from dmsd.errors import ConfigError
 from dmsd.http import bsf_application, dm_application, operator_application
-from dmsd.naf import NafDoor
+from dmsd.naf import NafAuthenticator
 from dmsd.operator import Operator
 from dmsd.registry import Registry
 from dmsd.session import Limits, Settings
@@ -147,7 +147,7 @@ class Server:
         )
         application = dm_application(
             self._dm,
-            NafDoor(self.registry.bootstraps, fqdn=config.host, entropy=self._entropy),
+            NafAuthenticator(self.registry.bootstraps, fqdn=config.host, entropy=self._entropy),
             worker=self._worker,
             now_ms=self._now_ms,
             max_bytes=config.max_message_bytes,
@@ -188,8 +188,8 @@ class Server:
     ) -> None:
         application.on_response_prepare.append(_anonymous)
         limits = self._config.server
-        keeper = Doorkeeper(header_s=limits.header_timeout_s, most=limits.max_connections)
-        keeper.install(application)
+        guard = ConnectionGuard(header_s=limits.header_timeout_s, most=limits.max_connections)
+        guard.install(application)
         runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=_KEEPALIVE_S, shutdown_timeout=_GRACE_S
         )
@@ -197,7 +197,7 @@ class Server:
         await runner.setup()
         assert runner.server is not None
         listening = await asyncio.get_running_loop().create_server(
-            keeper.watch(runner.server),
+            guard.watch(runner.server),
             sock=bound,
             ssl=context,
             backlog=512,

@@ -28,7 +28,7 @@ _MAX_CANDIDATES = 32
 
 
 class SessionCards:
-    """Implements ``convergence.CardBook`` over the registry for one session."""
+    """Implements ``convergence.CardPort`` over the registry for one session."""
 
     def __init__(self, registry: Registry, session: str, device: str) -> None:
         self._registry = registry

@@ -149,22 +149,16 @@ def _content(
 
 
 def to_wbxml(document: bytes, *options: str) -> bytes:
-    return _convert("xml2wbxml", document, *options)
-
-
-def to_xml(document: bytes) -> bytes:
-    return _convert("wbxml2xml", document)
-
-
-def _convert(tool: str, document: bytes, *options: str) -> bytes:
     with tempfile.TemporaryDirectory() as name:
         source, target = Path(name, "in"), Path(name, "out")
         source.write_bytes(document)
         done = subprocess.run(
-            [tool, *options, "-o", str(target), str(source)], capture_output=True, check=False
+            ["xml2wbxml", *options, "-o", str(target), str(source)],
+            capture_output=True,
+            check=False,
         )
         if not target.exists():
-            raise ValueError(f"{tool}: {done.stderr.decode(errors='replace')}")
+            raise ValueError(f"xml2wbxml: {done.stderr.decode(errors='replace')}")
         return target.read_bytes()
 
 

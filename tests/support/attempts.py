@@ -15,7 +15,7 @@ from typing import Protocol
 from cardd.card.channel import Channel
 from cardd.card.credentials import Credential, Presenter
 from cardd.card.errors import CardError, CardLost, CardMute
-from cardd.card.rejections import Entry, MemoryLedger, Rejections
+from cardd.card.rejections import Entry, MemoryRejectionStore, Rejections
 from cardea_core import Secret
 
 __all__ = ["FLOOR", "Tally", "careful", "naive", "run"]
@@ -126,10 +126,10 @@ class _Card:
 
 
 class _Disk:
-    """A ledger whose writer may be killed right before or right after it has written."""
+    """A store whose writer may be killed right before or right after it has written."""
 
     def __init__(self, card: _Card) -> None:
-        self._kept = MemoryLedger()
+        self._kept = MemoryRejectionStore()
         self._card = card
 
     def entries(self, counter: int) -> Iterable[Entry]:

@@ -96,7 +96,7 @@ def admin_service(
             "configuration": _shown(config),
             "policy": policy.current.grants,
             "readers": [_reader(status) for status in supervisor.readers()],
-            "connections": server.door.counts(),
+            "connections": server.acceptors.counts(),
             "events": recent_events(),
         }
         return {name: _without_subscribers(section) for name, section in whole.items()}
@@ -104,8 +104,8 @@ def admin_service(
     servicer = AdminService(
         readers=supervisor,
         policy=policy,
-        ledger=server.ledger,
-        door=server.door,
+        registry=server.registry,
+        acceptors=server.acceptors,
         status=status,
         reload=lambda: reload_policy(policy, path),
         sections=sections,

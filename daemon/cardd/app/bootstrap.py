@@ -26,24 +26,25 @@ from cardea.v1 import (
 
 from cardd.provisioning.task import Settings
 from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, ReaderStatus
-from cardd.reader.rejections import RejectionBook
+from cardd.reader.rejections import RejectionsByCard
 from cardd.reader.settings import Foreign, ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.access import PolicyInForce
-from cardd.rpc.agents import AgentBook, PinAgentService
-from cardd.rpc.bench import Workshop
+from cardd.rpc.card_jobs import CardJobs
+from cardd.rpc.card_leases import CardLeases
 from cardd.rpc.card_rules import CardRules
 from cardd.rpc.card_writing import CardWriter
 from cardd.rpc.cards import CardService
-from cardd.rpc.desk import Desk
 from cardd.rpc.feed import Feed, Signal
+from cardd.rpc.file_reads import FileReads
 from cardd.rpc.interceptors import Limits
 from cardd.rpc.keys import KeyService
 from cardd.rpc.management import ManagementService
-from cardd.rpc.pins import PinDesk
+from cardd.rpc.open_sessions import OpenSessions
+from cardd.rpc.pin_agents import PinAgents, PinAgentService
+from cardd.rpc.pins import PinOperations
 from cardd.rpc.provisioning import ProvisioningService
-from cardd.rpc.readers import ReaderBoard, ReaderService
-from cardd.rpc.reading_room import ReadingRoom
+from cardd.rpc.readers import ReaderEvents, ReaderService
 from cardd.rpc.refusals import PolicyInvalidError
 from cardd.rpc.server import (
     PublicSocket,
@@ -54,7 +55,6 @@ from cardd.rpc.server import (
     activated_socket,
     bind_socket,
 )
-from cardd.rpc.sessions import SessionBook
 from cardd.rpc.tree import TreeService
 from cardd.store import Retention, Store, StoredTree, StoreError, open_store
 from cardd.tree import Acl, ManagementTree, Source, TreeHolder
@@ -63,12 +63,12 @@ from .administration import admin_service, admin_socket, reload_policy
 from .config import Config, StoreConfig
 from .derivation import Deriver
 from .device import device_info, nodes_of_device
-from .lane import Lane
-from .ledger import Ledger
 from .lifecycle import StopRequest, notify, on_reload, watchdog
 from .policy import policy_of
 from .provisioner import ENVIRONMENT, Provisioner
 from .renderers import renderers_of
+from .serial_executor import SerialExecutor
+from .tree_committer import TreeCommitter
 
 if TYPE_CHECKING:
     from cardd.network.https import HttpsClient
@@ -142,17 +142,17 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             loop.call_soon_threadsafe(on_loop, event)
 
     supervisor = ReaderSupervisor(on_event, _reader_settings(config))
-    rejections = RejectionBook(store.rejections)
+    rejections = RejectionsByCard(store.rejections)
     # One change at a time. What is under way ends at its next step or with the process: until its
     # commit nothing has changed, and after it nothing is missing.
-    lane = Lane("tree")
-    cleanup.callback(lane.shutdown)
-    ledger = Ledger(store, holder, lane, renderers_of(config.render))
+    executor = SerialExecutor("tree")
+    cleanup.callback(executor.shutdown)
+    committer = TreeCommitter(store, holder, executor, renderers_of(config.render))
     connect, settings = _connections(config), _settings(config)
     provisioner = Provisioner(
         supervisor,
         store,
-        ledger,
+        committer,
         settings,
         on_insert=config.provisioning.on_insert,
         max_wait_s=config.sharing.max_wait_s,
@@ -168,11 +168,11 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         max_wait_s=config.sharing.max_wait_s,
     )
     cleanup.callback(deriver.close)
-    board = ReaderBoard(supervisor, feed)
+    reader_events = ReaderEvents(supervisor, feed)
     health_changes: set[asyncio.Task[None]] = set()
 
     def on_loop(event: ReaderEvent) -> None:
-        board.take(event)
+        reader_events.take(event)
         _log_event(event)
         if isinstance(event, CardReady):
             provisioner.on_card_ready(event)
@@ -183,19 +183,19 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
                 health_changes.add(task)  # else nobody holds it
                 task.add_done_callback(health_changes.discard)
 
-    desk = Desk(
+    leases = CardLeases(
         supervisor,
         max_wait_s=config.sharing.max_wait_s,
         waiting_per_uid=config.limits.waiting_per_user,
     )
-    cleanup.callback(desk.close)
+    cleanup.callback(leases.close)
     policy = PolicyInForce(policy_of(config.access), str(path))
-    rules = CardRules(desk, policy)
-    room = ReadingRoom(desk, supervisor, believe_s=config.sharing.believe_s)
-    writer = CardWriter(desk, store, rejections, retry_floor=config.provisioning.retry_floor)
-    sessions, agents = SessionBook(), AgentBook()
-    workshop = Workshop(desk, sessions, rejections, rules, floor=config.provisioning.retry_floor)
-    pins = PinDesk(workshop, agents)
+    rules = CardRules(leases, policy)
+    reads = FileReads(leases, supervisor, believe_s=config.sharing.believe_s)
+    writer = CardWriter(leases, store, rejections, retry_floor=config.provisioning.retry_floor)
+    sessions, agents = OpenSessions(), PinAgents()
+    jobs = CardJobs(leases, sessions, rejections, rules, floor=config.provisioning.retry_floor)
+    pins = PinOperations(jobs, agents)
     on_reload(functools.partial(_reload, policy, path))
     server = RpcServer(public, policy, _server_options(config), admin)
     supervisor.start()
@@ -206,12 +206,12 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         [
             Service(
                 "cardea.v1.ReaderService",
-                ReaderService(desk, board),
+                ReaderService(leases, reader_events),
                 readers_pb2_grpc.add_ReaderServiceServicer_to_server,
             ),
             Service(
                 "cardea.v1.CardService",
-                CardService(desk, room, writer, sessions, pins, rules),
+                CardService(leases, reads, writer, sessions, pins, rules),
                 cards_pb2_grpc.add_CardServiceServicer_to_server,
             ),
             Service(
@@ -221,22 +221,22 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.KeyService",
-                KeyService(workshop, pins, deriver),
+                KeyService(jobs, pins, deriver),
                 keys_pb2_grpc.add_KeyServiceServicer_to_server,
             ),
             Service(
                 "cardea.v1.TreeService",
-                TreeService(holder, committed, ledger),
+                TreeService(holder, committed, committer),
                 tree_pb2_grpc.add_TreeServiceServicer_to_server,
             ),
             Service(
                 "cardea.v1.ProvisioningService",
-                ProvisioningService(desk, provisioner, ledger),
+                ProvisioningService(leases, provisioner, committer),
                 provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server,
             ),
             Service(
                 "cardea.v1.ManagementService",
-                ManagementService(provisioner, holder, ledger),
+                ManagementService(provisioner, holder, committer),
                 management_pb2_grpc.add_ManagementServiceServicer_to_server,
             ),
             admin_service(config, path, policy, server, supervisor, holder),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .places import line_of
 from .settings import ConfigError, key, load_section
+from .toml_lines import line_of
 
 __all__ = [
     "DEFAULT_PATH",

@@ -26,13 +26,13 @@ from cardd.provisioning.task import Settings, Task
 from cardd.reader.errors import CardAbsent
 from cardd.reader.events import CardReady, ReaderState, ReaderStatus
 from cardd.reader.leased_card import LeasedCard
-from cardd.reader.rejections import RejectionBook
+from cardd.reader.rejections import RejectionsByCard
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.errors import failure_of, where_raised
 from cardd.store import Origin, Store, StoreError
 
-from .ledger import Ledger
-from .story import Story
+from .progress_log import ProgressLog
+from .tree_committer import TreeCommitter
 
 if TYPE_CHECKING:
     from cardd.network.https import HttpsClient
@@ -96,25 +96,25 @@ class Provisioner:
         self,
         supervisor: ReaderSupervisor,
         store: Store,
-        ledger: Ledger,
+        committer: TreeCommitter,
         settings: Settings,
         *,
         on_insert: bool,
         max_wait_s: float,
         connect: Callable[[], HttpsClient],
-        rejections: RejectionBook,
+        rejections: RejectionsByCard,
     ) -> None:
         self._supervisor = supervisor
         self._store = store
-        self._ledger = ledger
+        self._committer = committer
         self._settings = settings
         self._on_insert = on_insert
         self._max_wait_s = max_wait_s
         self._connect = connect
         self._rejections = rejections
-        self._thread = ledger.lane
+        self._thread = committer.executor
         # By card and by whether the run talks to servers that the card's data does not ask for.
-        self._running: dict[tuple[str, bool], Story] = {}
+        self._running: dict[tuple[str, bool], ProgressLog] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._closed = False
@@ -147,7 +147,7 @@ class Provisioner:
 
     async def start_session(self, server_id: str) -> SessionOutcome:
         """One session with a server, now. Raises what a run raises."""
-        known = accounts_in(self._ledger.tree.snapshot)
+        known = accounts_in(self._committer.tree.snapshot)
         if server_id not in {account.server_id for account in known}:
             raise AccountNotFoundError(server_id)
         wish = _Wish(self._card_of_account(server_id), only_server=server_id)
@@ -170,9 +170,9 @@ class Provisioner:
         results = reversed(self._store.results())
         last = {result.card: result for result in results if result.card}
         running: dict[str, Stage | None] = {}
-        for (card, _), story in self._running.items():
+        for (card, _), log in self._running.items():
             # Of two, only the one that has begun has something to tell.
-            running[card] = running.get(card) or story.stage
+            running[card] = running.get(card) or log.stage
         return tuple(
             CardStatus(
                 card=card,
@@ -185,7 +185,7 @@ class Provisioner:
 
     def accounts(self) -> tuple[AccountInfo, ...]:
         """The DM accounts in the tree."""
-        snapshot = self._ledger.tree.snapshot
+        snapshot = self._committer.tree.snapshot
         infos = []
         for account in accounts_in(snapshot):
             node = snapshot.get(account.path + "/ServerID")
@@ -217,14 +217,16 @@ class Provisioner:
         if self._closed or status is None or status.insertion != insertion:
             return
         if status.state is ReaderState.CARD_READY:
-            story = self._begin(status, connect=False)
-            task = asyncio.ensure_future(self._see_to_it(story, reader, insertion, retry_s))
+            log = self._begin(status, connect=False)
+            task = asyncio.ensure_future(self._see_to_it(log, reader, insertion, retry_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _see_to_it(self, story: Story, reader: str, insertion: int, retry_s: float) -> None:
+    async def _see_to_it(
+        self, log: ProgressLog, reader: str, insertion: int, retry_s: float
+    ) -> None:
         """Try again later what failed for want of a server, also a confirmation."""
-        result = await story.result()
+        result = await log.result()
         due = (self._store.pending_confirmations(server) for server in result.servers)
         undelivered = result.stage is Stage.INSTALLED and any(due)
         reasons = {result.reason, *(reason for _, reason in result.left_out)}
@@ -236,28 +238,28 @@ class Provisioner:
 
     # -- runs
 
-    def _begin(self, status: ReaderStatus, *, connect: bool) -> Story:
+    def _begin(self, status: ReaderStatus, *, connect: bool) -> ProgressLog:
         card = self._card(status)
         key = (card.identity.name, connect)
         if key in self._running:
             return self._running[key]
-        story = self._running[key] = Story()
+        log = self._running[key] = ProgressLog()
         loop = asyncio.get_running_loop()
 
         def told(progress: Progress) -> None:
             if progress.result is not None:
                 self._running.pop(key, None)
-            story.add(progress)
+            log.add(progress)
 
         def report(progress: Progress) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(told, progress)
 
         self._thread.submit(self._tell, _Wish(card, connect), report)
-        return story
+        return log
 
     def _tell(self, wish: _Wish, report: Callable[[Progress], None]) -> None:
-        """On the thread: a run whose story ends with a result, whatever happens."""
+        """On the thread: a run whose log ends with a result, whatever happens."""
         try:
             self._execute(wish, report)
         except Exception as error:  # noqa: BLE001 - a defect: else who listens would wait for ever
@@ -310,7 +312,7 @@ class Provisioner:
         card = wish.card
         task = Task(
             name=f"provisionings/{secrets.token_hex(8)}",
-            base=self._ledger.tree,
+            base=self._committer.tree,
             card=card,
             cards_present=frozenset(name for name in present if name),
             connect=wish.connect,
@@ -326,8 +328,8 @@ class Provisioner:
             self._settings,
             server=server,
             store=self._store,
-            commit=lambda tree, confirmations: self._ledger.commit(tree, origin, confirmations),
-            render=self._ledger.render,
+            commit=lambda tree, confirmations: self._committer.commit(tree, origin, confirmations),
+            render=self._committer.render,
             environment=ENVIRONMENT,
             rejections=(
                 self._rejections.of(card.identity, card.reader, card.insertion) if card else None
@@ -356,7 +358,7 @@ class Provisioner:
 
     def _card_of_account(self, server_id: str) -> LeasedCard | None:
         """The card that brought the account; else any, for the server may write to it."""
-        snapshot = self._ledger.tree.snapshot
+        snapshot = self._committer.tree.snapshot
         ready = [each for each in self._supervisor.readers() if each.identity is not None]
         for account in accounts_in(snapshot):
             node = snapshot.get(account.path + "/ServerID")

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from cardea_core import Secret
 
-__all__ = ["Entry", "Ledger", "MemoryLedger", "Rejections"]
+__all__ = ["Entry", "MemoryRejectionStore", "RejectionStore", "Rejections"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Entry:
     in_doubt: bool = False
 
 
-class Ledger(Protocol):
+class RejectionStore(Protocol):
     """The memory of one card. What a method has done is durable when it returns."""
 
     def entries(self, counter: int) -> Iterable[Entry]: ...
@@ -44,8 +44,8 @@ class Ledger(Protocol):
         """Forget one value, or all of a counter."""
 
 
-class MemoryLedger:
-    """A ledger that ends with its process: for a card that does not say who it is."""
+class MemoryRejectionStore:
+    """A store that ends with its process: for a card that does not say who it is."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[int, bytes], Entry] = {}
@@ -64,8 +64,10 @@ class MemoryLedger:
 class Rejections:
     """One card's memory, asked and told in terms of values. A counter is that of a reference."""
 
-    def __init__(self, ledger: Ledger | None = None, *, key: bytes = b"", card: str = "") -> None:
-        self._ledger = MemoryLedger() if ledger is None else ledger
+    def __init__(
+        self, store: RejectionStore | None = None, *, key: bytes = b"", card: str = ""
+    ) -> None:
+        self._store = MemoryRejectionStore() if store is None else store
         self._key = key
         self._card = card.encode()
 
@@ -82,30 +84,30 @@ class Rejections:
         """
         if self.refused(counter, value) is not None:
             return
-        self._ledger.put(Entry(counter, self._digest(counter, value), tries, in_doubt=True))
+        self._store.put(Entry(counter, self._digest(counter, value), tries, in_doubt=True))
 
     def was_refused(self, counter: int, value: Secret, tries: int) -> None:
         """The card has said no."""
-        self._ledger.put(Entry(counter, self._digest(counter, value), tries))
+        self._store.put(Entry(counter, self._digest(counter, value), tries))
 
     def was_taken(self, counter: int, value: Secret) -> None:
         """The card has said yes."""
-        self._ledger.remove(counter, self._digest(counter, value))
+        self._store.remove(counter, self._digest(counter, value))
 
     def settle(self, counter: int, tries: int) -> None:
         """The counter was read: a value in doubt that has cost a try was refused."""
-        for entry in list(self._ledger.entries(counter)):
+        for entry in list(self._store.entries(counter)):
             if entry.in_doubt and tries < entry.tries:
-                self._ledger.put(replace(entry, tries=tries, in_doubt=False))
+                self._store.put(replace(entry, tries=tries, in_doubt=False))
 
     def forget(self, counter: int) -> None:
         """The value behind the reference is another now: any may be the right one."""
-        self._ledger.remove(counter)
+        self._store.remove(counter)
 
     def _find(self, counter: int, value: Secret) -> Entry | None:
         wanted = self._digest(counter, value)
         found = None
-        for entry in self._ledger.entries(counter):
+        for entry in self._store.entries(counter):
             if hmac.compare_digest(entry.digest, wanted):
                 found = entry
         return found

@@ -14,7 +14,7 @@ from cardd.sharing.ticket import EndReason, Ticket
 
 __all__ = ["Lease", "LeaseOwner"]
 
-_GRACE_S = 2.0  # on top of the call limit, should even the warden be late
+_GRACE_S = 2.0  # on top of the call limit, should even the watchdog be late
 
 
 class LeaseOwner(Protocol):

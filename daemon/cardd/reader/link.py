@@ -33,7 +33,7 @@ class ForeignReset(CardLost):
 
 @dataclass(slots=True)
 class CallClock:
-    """When the PC/SC call under way began; read by the warden, written by the link's thread.
+    """When the PC/SC call under way began; read by the watchdog, written by the link's thread.
 
     `waiting` marks a call that pcscd holds back on behalf of another program's transaction:
     however long that takes, it is no sign of a driver that hangs. `transmitting` marks an APDU

@@ -7,43 +7,43 @@ from collections import OrderedDict
 from typing import Protocol
 
 from cardd.card.identify import CardIdentity
-from cardd.card.rejections import Ledger, MemoryLedger, Rejections
+from cardd.card.rejections import MemoryRejectionStore, Rejections, RejectionStore
 
-__all__ = ["LedgerPort", "RejectionBook"]
+__all__ = ["RejectionStorePort", "RejectionsByCard"]
 
 _MAX_NAMELESS = 1024
 
 
-class LedgerPort(Protocol):
+class RejectionStorePort(Protocol):
     """Memory that outlives the daemon."""
 
     def key(self) -> bytes: ...
-    def of(self, card: str) -> Ledger: ...
+    def of(self, card: str) -> RejectionStore: ...
 
 
-class RejectionBook:
+class RejectionsByCard:
     """Thread-safe.
 
     A card that does not say who it is has a memory for each insertion, which ends with the daemon.
     """
 
-    def __init__(self, kept: LedgerPort) -> None:
+    def __init__(self, kept: RejectionStorePort) -> None:
         self._kept = kept
         self._key = kept.key()
         self._lock = threading.Lock()
-        self._nameless: OrderedDict[tuple[str, str, int], Ledger] = OrderedDict()
+        self._nameless: OrderedDict[tuple[str, str, int], RejectionStore] = OrderedDict()
 
     def of(self, card: CardIdentity, reader: str, insertion: int) -> Rejections:
         """The rejections of a card that is in the reader since that insertion."""
         named = card.iccid or card.serial
-        ledger = self._kept.of(card.name) if named else self._of(card.name, reader, insertion)
-        return Rejections(ledger, key=self._key, card=card.name)
+        store = self._kept.of(card.name) if named else self._of(card.name, reader, insertion)
+        return Rejections(store, key=self._key, card=card.name)
 
-    def _of(self, name: str, reader: str, insertion: int) -> Ledger:
+    def _of(self, name: str, reader: str, insertion: int) -> RejectionStore:
         which = (name, reader, insertion)
         with self._lock:
-            ledger = self._nameless.setdefault(which, MemoryLedger())
+            store = self._nameless.setdefault(which, MemoryRejectionStore())
             self._nameless.move_to_end(which)
             if len(self._nameless) > _MAX_NAMELESS:
                 self._nameless.popitem(last=False)
-            return ledger
+            return store

@@ -22,14 +22,14 @@ from cardd.reader.lease import Lease
 from cardd.reader.monitor import Monitor
 from cardd.reader.pcsc import Observation
 from cardd.reader.settings import ReaderSettings
-from cardd.reader.warden import Announcer, Warden
+from cardd.reader.watchdog import EventDispatcher, Watchdog
 from cardd.reader.worker import Worker
 from cardd.sharing.cache import Mark
 from cardd.sharing.ticket import Priority
 
 __all__ = ["ReaderSupervisor"]
 
-_GRACE_S = 2.0  # on top of what the warden allows
+_GRACE_S = 2.0  # on top of what the watchdog allows
 _JOIN_S = 1.0
 
 
@@ -51,14 +51,14 @@ class ReaderSupervisor:
         self._insertions = itertools.count(1)
         self._service_cause: str | None = None
         self._scanned = threading.Event()
-        self._announcer = Announcer(on_event)
-        self._warden = Warden(self._check)
+        self._dispatcher = EventDispatcher(on_event)
+        self._watchdog = Watchdog(self._check)
         self._monitor = Monitor(self._settings, self)
 
     def start(self) -> None:
         """Begin to watch; returns at once. `wait_scanned` tells when the readers are known."""
-        self._announcer.start()
-        self._warden.start()
+        self._dispatcher.start()
+        self._watchdog.start()
         self._monitor.start()
 
     def stop(self) -> None:
@@ -69,8 +69,8 @@ class ReaderSupervisor:
         executors = [worker.close() for worker in workers]
         for executor in executors:
             executor.join(_JOIN_S)
-        self._warden.stop()
-        self._announcer.stop()
+        self._watchdog.stop()
+        self._dispatcher.stop()
 
     def wait_scanned(self, timeout_s: float) -> bool:
         """Wait until the readers were looked at once, or pcscd was found to be absent."""
@@ -146,16 +146,16 @@ class ReaderSupervisor:
             future.cancel()
             raise
 
-    # Surroundings of the workers.
+    # What the workers need: SupervisorPort.
 
     def emit(self, event: ReaderEvent) -> None:
-        self._announcer.emit(event)
+        self._dispatcher.emit(event)
 
     def next_insertion(self) -> int:
         return next(self._insertions)
 
     def wake_at(self, when: float) -> None:
-        self._warden.wake_at(when)
+        self._watchdog.wake_at(when)
 
     # What the monitor sees.
 

@@ -1,7 +1,7 @@
 """One reader. Everything under one lock, and nothing under it blocks.
 
 What blocks runs on the reader's executor; what must not be late (limits of leases and waits,
-calls that do not return) is checked by the warden. Both come back here.
+calls that do not return) is checked by the watchdog. Both come back here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Protocol
 from cardd.card.errors import CardError, CardLost, CardMute
 from cardd.card.identify import identify
 from cardd.card.residue import Cleaning, may_change_content
-from cardd.reader.book import LeaseBook, as_loss
 from cardd.reader.errors import (
     CardAbsent,
     CardBusy,
@@ -29,6 +28,7 @@ from cardd.reader.errors import (
 from cardd.reader.events import Queue, ReaderEvent, ReaderState, ReaderStatus
 from cardd.reader.executor import Executor, monotonic
 from cardd.reader.lease import Lease
+from cardd.reader.lease_queue import LeaseQueue, as_loss
 from cardd.reader.link import CardLink, ForeignReset
 from cardd.reader.pcsc import MAX_APDU, MIN_APDU, Observation
 from cardd.reader.presence import Presence
@@ -36,10 +36,10 @@ from cardd.reader.settings import Foreign, ReaderSettings
 from cardd.sharing.cache import Mark
 from cardd.sharing.ticket import EndReason, Priority, Ticket
 
-__all__ = ["Surroundings", "Worker"]
+__all__ = ["SupervisorPort", "Worker"]
 
 
-class Surroundings(Protocol):
+class SupervisorPort(Protocol):
     """What a worker needs of the supervisor. Every method returns at once."""
 
     def emit(self, event: ReaderEvent) -> None: ...
@@ -50,14 +50,14 @@ class Surroundings(Protocol):
 class Worker:
     """The state of one reader; methods may be called from any thread."""
 
-    def __init__(self, name: str, settings: ReaderSettings, around: Surroundings) -> None:
+    def __init__(self, name: str, settings: ReaderSettings, supervisor: SupervisorPort) -> None:
         self.name = name
         self._settings = settings
-        self._around = around
+        self._supervisor = supervisor
         self._lock = threading.Lock()
         self._after: list[Callable[[], None]] = []
-        self._presence = Presence(name, settings, around.next_insertion)
-        self._book = LeaseBook(name, settings, self, self._after_unlock)
+        self._presence = Presence(name, settings, supervisor.next_insertion)
+        self._queue = LeaseQueue(name, settings, self, self._after_unlock)
         self._epoch = self._presence.epoch
         self._closed = False
         self._stopped_by: Exception | None = None
@@ -86,14 +86,14 @@ class Worker:
                 refused: Future[Lease] = Future()
                 refused.set_exception(refusal)
                 return refused
-            ticket, future = self._book.request(caller, purpose, max_wait_s, monotonic(), priority)
+            ticket, future = self._queue.request(caller, purpose, max_wait_s, monotonic(), priority)
             self._serve()
         future.add_done_callback(lambda done: self._given_up(ticket, done))
         return future
 
     def status(self) -> ReaderStatus:
         with self._locked():
-            holder, waiting = self._book.holder, self._book.waiting
+            holder, waiting = self._queue.holder, self._queue.waiting
             here = self._presence
             return ReaderStatus(
                 name=self.name,
@@ -112,7 +112,7 @@ class Worker:
 
     def queue(self) -> Queue:
         with self._locked():
-            hold = self._book.hold
+            hold = self._queue.hold
             return Queue(
                 reader=self.name,
                 now=monotonic(),
@@ -120,9 +120,9 @@ class Worker:
                 granted_at=0.0 if hold is None else hold.granted_at,
                 working=hold is not None and hold.idle_since is None,
                 kept_out=self._executor.kept_out,
-                waiting=self._book.waiting,
+                waiting=self._queue.waiting,
                 max_hold_s=self._settings.max_hold_s,
-                leases=self._book.granted,
+                leases=self._queue.granted,
                 apdus=self._apdus,
             )
 
@@ -147,18 +147,18 @@ class Worker:
         with self._locked():
             if not MIN_APDU <= len(command) <= MAX_APDU:
                 future.set_exception(InvalidApdu(len(command)))
-            elif not self._book.working(lease):
+            elif not self._queue.working(lease):
                 future.set_exception(lease.error or LeaseEnded(self.name, EndReason.RELEASED))
             else:
                 if may_change_content(command):
                     self._content += 1
-                self._book.promise(lease, future)
+                self._queue.promise(lease, future)
                 self._submit(lambda link: self._transmit(link, lease, command, future))
         return future
 
     def end_lease(self, lease: Lease, reason: EndReason) -> None:
         with self._locked():
-            if lease is self._book.lease:
+            if lease is self._queue.lease:
                 self._end_lease(lease, reason, LeaseEnded(self.name, reason))
 
     # From the monitor.
@@ -180,21 +180,21 @@ class Worker:
             self._closed = True
             gone = ReaderUnavailable(self.name, "the reader is gone")
             self._apply(self._presence.stop("closed")[:-1], gone)
-            self._book.break_promises(gone)
+            self._queue.break_promises(gone)
             self._executor.stop()
             return self._executor
 
-    # From the warden.
+    # From the watchdog.
 
     def check(self, now: float) -> float | None:
         """End what has reached its limit. Returns when to look again, None for not at all."""
         with self._locked():
-            over, busy = self._book.expire(now)
+            over, busy = self._queue.expire(now)
             if over is not None:
                 self._clean_up(over)
             if busy is not None:
                 self._apply(self._presence.not_identified(busy, now), busy)
-            self._book.ask_holder(now)
+            self._queue.ask_holder(now)
             self._presence.recheck(now)
             hangs_at = self._executor.hangs_at(now)
             if hangs_at is not None and now >= hangs_at and not self._presence.stopped:
@@ -206,7 +206,7 @@ class Worker:
 
     def _open(self, link: CardLink, lease: Lease, epoch: int, deadline: float) -> None:
         with self._locked():
-            if lease is not self._book.lease:
+            if lease is not self._queue.lease:
                 return
             counter = self._presence.counter
         try:
@@ -217,8 +217,8 @@ class Worker:
             return
         with self._locked():
             now = monotonic()
-            if self._book.opened(lease, now):
-                self._around.wake_at(now + self._settings.idle_limit_s)
+            if self._queue.opened(lease, now):
+                self._supervisor.wake_at(now + self._settings.idle_limit_s)
             else:
                 cancelled = LeaseEnded(self.name, EndReason.CANCELLED)
                 self._end_lease(lease, EndReason.CANCELLED, cancelled)
@@ -229,7 +229,7 @@ class Worker:
         with self._locked():
             epoch = self._epoch
             if lease.error is not None:
-                self._book.answer(lease, future, lease.error)
+                self._queue.answer(lease, future, lease.error)
                 return
         before = link.card_time_s
         try:
@@ -237,7 +237,7 @@ class Worker:
         except (CardError, ReaderError) as error:
             lease.residue.note(command, b"")
             with self._locked():
-                self._book.answer(lease, future, as_loss(error))
+                self._queue.answer(lease, future, as_loss(error))
                 self._failed(lease, epoch, error)
             return
         lease.residue.note(command, response)
@@ -246,11 +246,11 @@ class Worker:
             self._apdus += 1
             lease.apdus += 1
             lease.card_time_s += link.card_time_s - before
-            self._book.answer(lease, future, response)
+            self._queue.answer(lease, future, response)
             if not lease.pending:
                 now = monotonic()
-                self._book.touch(lease, now)
-                self._around.wake_at(now + self._settings.idle_limit_s)
+                self._queue.touch(lease, now)
+                self._supervisor.wake_at(now + self._settings.idle_limit_s)
 
     def _clean(self, link: CardLink, lease: Lease, epoch: int) -> None:
         error: Exception | None = None
@@ -265,7 +265,7 @@ class Worker:
             error = failure
         with self._locked():
             if epoch == self._epoch:
-                self._book.cleaned()
+                self._queue.cleaned()
                 if error is not None:
                     self._failed(None, epoch, error)
                 self._serve()
@@ -286,7 +286,7 @@ class Worker:
         with self._locked():
             if epoch != self._epoch:
                 return
-            self._book.identification_over(ticket)
+            self._queue.identification_over(ticket)
             if failure is None:
                 self._apply(self._presence.identified(identity), CardLost("removed"))
             else:
@@ -306,7 +306,7 @@ class Worker:
         with self._locked():
             if executor is not self._executor:
                 return  # left behind by a release
-            self._book.break_promises(CardLost("the reader's thread ended"))
+            self._queue.break_promises(CardLost("the reader's thread ended"))
             if not self._closed:
                 self._executor = self._new_executor()
                 here = self._presence
@@ -318,22 +318,22 @@ class Worker:
     def _apply(self, events: list[ReaderEvent], error: Exception) -> None:
         """Report events, and follow what the presence has come to."""
         for event in events:
-            self._around.emit(event)
+            self._supervisor.emit(event)
         if self._epoch != self._presence.epoch:
             self._epoch = self._presence.epoch
             self._content += 1
-            self._book.end_all(error)
+            self._queue.end_all(error)
             self._submit(lambda link: link.drop())
         if self._presence.wants_identity and not self._closed:
             self._presence.wants_identity = False
-            self._book.request_identification(monotonic())
+            self._queue.request_identification(monotonic())
         self._serve()
 
     def _serve(self) -> None:
         """Hand the card to whoever is next."""
         now = monotonic()
         here = self._presence
-        turn = self._book.serve(now, here.insertion, here.identity)
+        turn = self._queue.serve(now, here.insertion, here.identity)
         epoch = self._epoch
         if isinstance(turn, Ticket):
             ticket = turn
@@ -343,10 +343,10 @@ class Worker:
             self._submit(lambda link: self._open(link, lease, epoch, deadline))
         limit = self._next_check(now)
         if limit is not None:
-            self._around.wake_at(limit)
+            self._supervisor.wake_at(limit)
 
     def _end_lease(self, lease: Lease, reason: EndReason, error: Exception) -> None:
-        self._book.end(lease, reason, error)
+        self._queue.end(lease, reason, error)
         self._clean_up(lease)
 
     def _clean_up(self, lease: Lease) -> None:
@@ -355,7 +355,7 @@ class Worker:
 
     def _failed(self, lease: Lease | None, epoch: int, error: Exception) -> None:
         """A call on the card failed: end the lease, and the insertion if the card is gone."""
-        if lease is not None and lease is self._book.lease:
+        if lease is not None and lease is self._queue.lease:
             if isinstance(error, CardBusy):
                 waited_s = monotonic() - lease.ticket.requested_at
                 error = CardBusy(self.name, error.holder, waited_s)
@@ -378,7 +378,7 @@ class Worker:
         self._stopped_by = error
         self._executor.stop()
         self._apply(self._presence.stop(cause), error)
-        self._book.break_promises(error)
+        self._queue.break_promises(error)
 
     def _refusal(self, insertion: int | None) -> Exception | None:
         here = self._presence
@@ -401,7 +401,7 @@ class Worker:
     def _given_up(self, ticket: Ticket, done: Future[Lease]) -> None:
         if done.cancelled():
             with self._locked():
-                self._book.leave_queue(ticket)
+                self._queue.leave_queue(ticket)
 
     def _new_executor(self) -> Executor:
         return Executor(
@@ -413,11 +413,11 @@ class Worker:
 
     def _submit(self, job: Callable[[CardLink], None]) -> None:
         self._executor.submit(job)
-        self._around.wake_at(monotonic() + self._settings.call_limit_s)
+        self._supervisor.wake_at(monotonic() + self._settings.call_limit_s)
 
     def _next_check(self, now: float) -> float | None:
         hangs_at = None if self._presence.stopped else self._executor.hangs_at(now)
-        limits = (self._book.next_limit(), self._presence.recheck_at, hangs_at)
+        limits = (self._queue.next_limit(), self._presence.recheck_at, hangs_at)
         return min((limit for limit in limits if limit is not None), default=None)
 
     def _after_unlock(self, action: Callable[[], None]) -> None:

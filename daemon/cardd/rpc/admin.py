@@ -15,10 +15,10 @@ from cardd.reader.events import ReaderStatus
 
 from .access import PolicyInForce
 from .call import current_call
-from .desk import READERS, reader_name
-from .ledger import Ledger
+from .call_registry import CallRegistry
+from .card_leases import READERS, reader_name
 from .refusals import ArgumentInvalidError
-from .server import Door
+from .server import Acceptors
 
 __all__ = ["AdminService", "QuarantinePort"]
 
@@ -47,16 +47,16 @@ class AdminService(pb_grpc.AdminServiceServicer):
         *,
         readers: QuarantinePort,
         policy: PolicyInForce,
-        ledger: Ledger,
-        door: Door,
+        registry: CallRegistry,
+        acceptors: Acceptors,
         status: Callable[[], pb.GetStatusResponse],
         reload: Callable[[], None],
         sections: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._readers = readers
         self._policy = policy
-        self._ledger = ledger
-        self._door = door
+        self._registry = registry
+        self._acceptors = acceptors
         self._status = status
         self._reload = reload
         self._sections = sections
@@ -70,13 +70,13 @@ class AdminService(pb_grpc.AdminServiceServicer):
         answer.policy.CopyFrom(self._policy_message())
         answer.calls.CopyFrom(
             pb.CallCounts(
-                served=self._ledger.served,
-                denied=self._ledger.denied,
-                limited=self._ledger.limited,
-                under_way=len(self._ledger.under_way()),
+                served=self._registry.served,
+                denied=self._registry.denied,
+                limited=self._registry.limited,
+                under_way=len(self._registry.under_way()),
             )
         )
-        answer.connections.CopyFrom(pb.ConnectionCounts(**self._door.counts()))
+        answer.connections.CopyFrom(pb.ConnectionCounts(**self._acceptors.counts()))
         return answer
 
     async def ListClients(
@@ -91,9 +91,9 @@ class AdminService(pb_grpc.AdminServiceServicer):
                 exe=peer.exe,
                 comm=peer.comm,
             )
-            for name, peer in self._door.peers().items()
+            for name, peer in self._acceptors.peers().items()
         }
-        for call in self._ledger.under_way():
+        for call in self._registry.under_way():
             if call.peer in clients:
                 started = _timestamp(call.started_at_s)
                 clients[call.peer].calls.append(

@@ -21,7 +21,7 @@ from cardd.reader.lease import Lease
 
 from .access import PolicyInForce
 from .call import Call
-from .desk import Desk
+from .card_leases import CardLeases
 
 __all__ = ["CardRules"]
 
@@ -49,8 +49,8 @@ class CardRules:
     Belongs to the event loop; what blocks runs in a thread under a lease.
     """
 
-    def __init__(self, desk: Desk, policy: PolicyInForce) -> None:
-        self._desk = desk
+    def __init__(self, leases: CardLeases, policy: PolicyInForce) -> None:
+        self._leases = leases
         self._policy = policy
         self._known: dict[str, _Known] = {}
 
@@ -96,7 +96,7 @@ class CardRules:
             return
         known = self._known.get(status.name)
         if known is None or known.insertion != status.insertion:
-            known = await self._desk.work(status, call, "access rules", max_wait, self._fresh)
+            known = await self._leases.work(status, call, "access rules", max_wait, self._fresh)
         rules = self._rules_of(known)
         if rules is None:
             return

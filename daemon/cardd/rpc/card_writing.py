@@ -15,12 +15,12 @@ from cardd.provisioning.ports import JournalPort
 from cardd.reader.errors import CardAbsent
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
-from cardd.reader.rejections import RejectionBook
+from cardd.reader.rejections import RejectionsByCard
 
 from .call import Call
-from .desk import Desk
+from .card_leases import CardLeases
+from .idempotency import IdempotentCalls
 from .refusals import ArgumentInvalidError, DocumentNotOnCardError
-from .repeats import Repeats
 
 __all__ = ["CardWriter"]
 
@@ -32,24 +32,29 @@ class CardWriter:
     """Checks everything that can be checked before the first byte is written."""
 
     def __init__(
-        self, desk: Desk, journal: JournalPort, rejections: RejectionBook, *, retry_floor: int
+        self,
+        leases: CardLeases,
+        journal: JournalPort,
+        rejections: RejectionsByCard,
+        *,
+        retry_floor: int,
     ) -> None:
-        self._desk = desk
+        self._leases = leases
         self._journal = journal
         self._rejections = rejections
         self._retry_floor = retry_floor
-        self._repeats: Repeats[pb.WriteCardResponse] = Repeats()
+        self._idempotent: IdempotentCalls[pb.WriteCardResponse] = IdempotentCalls()
 
     async def write(self, request: pb.WriteCardRequest, call: Call) -> pb.WriteCardResponse:
         if len(request.adm) not in _ADM_LENGTHS:
             raise ArgumentInvalidError("adm", "must be 4 to 16 bytes")
         if not 1 <= len(request.writes) <= _MAX_WRITES:
             raise ArgumentInvalidError("writes", f"must be 1 to {_MAX_WRITES}")
-        status = self._desk.find(request.name, call)
+        status = self._leases.find(request.name, call)
         call.require(reader=status.name, application="pkcs15")
         # Also without an id it runs to its end: who hangs up would else leave half a document.
         key = (call.caller.uid, request.request_id or f"call {call.id}")
-        return await self._repeats.once(
+        return await self._idempotent.once(
             key, _fingerprint(request), lambda: self._write(request, status, call)
         )
 
@@ -62,7 +67,7 @@ class CardWriter:
         def job(lease: Lease) -> pb.WriteCardResponse:
             return self._write_all(lease, writes, credential)
 
-        return await self._desk.work(status, call, "WriteCard", None, job)
+        return await self._leases.work(status, call, "WriteCard", None, job)
 
     def _write_all(
         self,

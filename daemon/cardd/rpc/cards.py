@@ -23,15 +23,15 @@ from cardd.sharing.ticket import EndReason
 
 from . import convert
 from .call import Call, current_call
+from .card_leases import CardLeases, card_name, reader_name
 from .card_rules import CardRules
 from .card_writing import CardWriter
-from .desk import Desk, card_name, reader_name
 from .errors import failure_of
+from .file_reads import FileReads, Found
 from .holders import queue_message
-from .pins import PinDesk
-from .reading_room import Found, ReadingRoom
+from .open_sessions import OpenSessions
+from .pins import PinOperations
 from .refusals import AccessDeniedError, ArgumentInvalidError
-from .sessions import SessionBook
 
 __all__ = ["CardService"]
 
@@ -49,15 +49,15 @@ class CardService(pb_grpc.CardServiceServicer):
 
     def __init__(
         self,
-        desk: Desk,
-        room: ReadingRoom,
+        leases: CardLeases,
+        reads: FileReads,
         writer: CardWriter,
-        sessions: SessionBook,
-        pins: PinDesk,
+        sessions: OpenSessions,
+        pins: PinOperations,
         rules: CardRules,
     ) -> None:
-        self._desk = desk
-        self._room = room
+        self._leases = leases
+        self._reads = reads
         self._writer = writer
         self._sessions = sessions
         self._pins = pins
@@ -65,15 +65,15 @@ class CardService(pb_grpc.CardServiceServicer):
 
     async def GetCard(self, request: pb.GetCardRequest, context: Any) -> pb.GetCardResponse:
         call = current_call()
-        status = await self._desk.ready(self._desk.find(request.name, call), call)
+        status = await self._leases.ready(self._leases.find(request.name, call), call)
         return pb.GetCardResponse(card=_card_message(status))
 
     async def ReadFile(self, request: pb.ReadFileRequest, context: Any) -> pb.ReadFileResponse:
         call = current_call()
-        status = self._desk.find(request.name, call)
+        status = self._leases.find(request.name, call)
         key = _required_file(request.file, status, call)
         await self._rules.require_reading(call, status, [key], _wait(request))
-        found = await self._room.read(status, call, "ReadFile", _wait(request), [key])
+        found = await self._reads.read(status, call, "ReadFile", _wait(request), [key])
         return pb.ReadFileResponse(content=_content_message(request.file, found[key]))
 
     async def BatchReadFiles(
@@ -82,7 +82,7 @@ class CardService(pb_grpc.CardServiceServicer):
         call = current_call()
         if not 1 <= len(request.files) <= _MAX_FILES:
             raise ArgumentInvalidError("files", f"must be 1 to {_MAX_FILES}")
-        status = self._desk.find(request.name, call)
+        status = self._leases.find(request.name, call)
 
         keys: dict[int, FileKey] = {}
         refused: dict[int, Exception] = {}
@@ -92,7 +92,7 @@ class CardService(pb_grpc.CardServiceServicer):
             except (AccessDeniedError, ArgumentInvalidError) as error:
                 refused[at] = error
         await self._rules.require_reading(call, status, keys.values(), _wait(request))
-        found = await self._room.read(
+        found = await self._reads.read(
             status, call, "BatchReadFiles", _wait(request), list(keys.values())
         )
         return pb.BatchReadFilesResponse(
@@ -104,11 +104,11 @@ class CardService(pb_grpc.CardServiceServicer):
 
     async def Transmit(self, request: pb.TransmitRequest, context: Any) -> pb.TransmitResponse:
         call = current_call()
-        status = self._desk.find(request.name, call)
+        status = self._leases.find(request.name, call)
         _require_whole_card(status, call)
         if not MIN_APDU <= len(request.command) <= MAX_APDU:
             raise InvalidApdu(len(request.command))
-        async with self._desk.lease(status, call, "Transmit", _wait(request)) as lease:
+        async with self._leases.lease(status, call, "Transmit", _wait(request)) as lease:
             guard = await self._rules.guard(call, status, lease)
             response = await _exchange(lease, guard, request.command)
         return pb.TransmitResponse(response=response)
@@ -121,16 +121,16 @@ class CardService(pb_grpc.CardServiceServicer):
         opening = await anext(requests, None)
         if opening is None or not opening.HasField("open"):
             raise ArgumentInvalidError("message", "a session begins with open")
-        status = self._desk.find(opening.open.name, call)
+        status = self._leases.find(opening.open.name, call)
         _require_whole_card(status, call)
         purpose = opening.open.purpose or "Session"
         async with (
-            self._desk.lease(status, call, purpose, _wait(opening.open)) as lease,
+            self._leases.lease(status, call, purpose, _wait(opening.open)) as lease,
             self._sessions.opened(call, lease) as name,
         ):
             notices = _Notices(lease, context) if opening.open.notices else None
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
-            status = self._desk.find(reader_name(lease.reader), call)
+            status = self._leases.find(reader_name(lease.reader), call)
             guard = await self._rules.guard(call, status, lease)
             yield pb.SessionResponse(granted=_granted_message(name, status, lease))
             messages = _Messages(requests, lease)
@@ -148,10 +148,12 @@ class CardService(pb_grpc.CardServiceServicer):
         self, request: pb.ListHoldersRequest, context: Any
     ) -> pb.ListHoldersResponse:
         call = current_call()
-        known = [self._desk.find(request.name, call)] if request.name else self._desk.visible(call)
+        known = (
+            [self._leases.find(request.name, call)] if request.name else self._leases.visible(call)
+        )
         return pb.ListHoldersResponse(
             queues=(
-                queue_message(self._desk.queue(each.name), self._room.cached_reads(each.name))
+                queue_message(self._leases.queue(each.name), self._reads.cached_reads(each.name))
                 for each in known
             )
         )

@@ -11,9 +11,9 @@ from cardd.tree import Delta
 
 from . import convert
 from .call import current_call
+from .idempotency import IdempotentCalls
 from .ports import HistoryPort
-from .repeats import Repeats
-from .sight import saw
+from .tree_view import may_see_change
 
 __all__ = ["HistoryCalls"]
 
@@ -21,11 +21,11 @@ _LIMIT = 100
 
 
 class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
-    """Converts, calls the ledger, converts."""
+    """Converts, calls the committer, converts."""
 
     def __init__(self, history: HistoryPort) -> None:
         self._history = history
-        self._rollbacks: Repeats[Delta] = Repeats()
+        self._rollbacks: IdempotentCalls[Delta] = IdempotentCalls()
 
     async def ListHistory(
         self, request: pb.ListHistoryRequest, context: Any
@@ -39,7 +39,7 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
         call = current_call()
         newer = request.after if request.HasField("after") else None
         delta = await self._history.compare(request.before, newer)
-        seen = (change for change in delta.changes if saw(call, delta, change.path))
+        seen = (change for change in delta.changes if may_see_change(call, delta, change.path))
         return pb.CompareRevisionsResponse(
             changes=map(convert.change_message, seen), after=delta.revision
         )

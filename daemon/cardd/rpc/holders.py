@@ -7,8 +7,8 @@ from cardea.v1 import cards_pb2 as pb
 from cardd.reader.events import Queue
 from cardd.sharing.ticket import Priority
 
+from .card_leases import reader_name
 from .convert import duration
-from .desk import reader_name
 
 __all__ = ["queue_message"]
 

@@ -18,9 +18,8 @@ from grpc.aio import AbortError
 from .access import ADMIN_RIGHTS, RIGHTS, PolicyInForce
 from .audit import Audit, Decisions
 from .call import Call, current_call, serving
+from .call_registry import CallRegistry, Limits
 from .errors import failure_of, where_raised
-from .ledger import Ledger, Limits
-from .patience import Patience
 from .peer import Caller, PeerTable, identify
 from .refusals import (
     AccessDeniedError,
@@ -28,6 +27,7 @@ from .refusals import (
     ArgumentInvalidError,
     LimitReachedError,
 )
+from .throttle import Throttle
 
 __all__ = ["CallGuard", "Limits"]
 
@@ -46,9 +46,9 @@ class CallGuard(grpc.aio.ServerInterceptor):
     def __init__(self, peers: PeerTable, policy: PolicyInForce, limits: Limits) -> None:
         self._peers = peers
         self._policy = policy
-        self.ledger = Ledger(limits)
+        self.registry = CallRegistry(limits)
         self._audit = Audit()
-        self._patience = Patience()
+        self._throttle = Throttle()
         self._held_back: Counter[int] = Counter()
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -117,7 +117,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
             caller = identify(self._peers, peer)
             facts |= {"uid": caller.uid, "pid": caller.pid}
             call, told = self._admit(facts["call"], method, caller)
-            with self.ledger.entry(call.id, peer, method, caller.uid, kind) as delay_s:
+            with self.registry.entry(call.id, peer, method, caller.uid, kind) as delay_s:
                 if delay_s:
                     await self._pause(delay_s)
                 serving.set(call)
@@ -137,7 +137,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
             if failure.internal:
                 _log.error("rpc.defect", error_id=failure.error_id, where=where_raised(error))
             if isinstance(error, _REFUSALS) and "uid" in facts:
-                self.ledger.refused(error)
+                self.registry.refused(error)
                 await self._hold_back(facts["uid"])
             await context.abort_with_status(failure.status())
         finally:
@@ -179,7 +179,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
     async def _hold_back(self, uid: int) -> None:
         """Let a user who is refused again and again wait. Only so many calls at once, for
         each that waits takes memory."""
-        delay_s = self._patience.delay_s(uid, time.monotonic())
+        delay_s = self._throttle.delay_s(uid, time.monotonic())
         if not delay_s or self._held_back[uid] >= _MOST_HELD_BACK:
             return
         self._held_back[uid] += 1
@@ -200,7 +200,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         told.take(row, {})
         if row is None or right is None:
             raise AccessDeniedError(caller, right or method)
-        if right in ADMIN_RIGHTS and not caller.at_admin_door:
+        if right in ADMIN_RIGHTS and not caller.on_admin_socket:
             raise AdminOnlyError(caller, right)
         return Call(call_id, method, right, caller, self._policy, told.take), told
 

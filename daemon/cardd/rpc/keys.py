@@ -24,10 +24,10 @@ from cardd.card.usim import SyncFailure, Usim
 from cardd.reader.events import ReaderStatus
 
 from . import convert
-from .bench import Bench, PinValue, Workshop
 from .call import Call, current_call
-from .desk import card_name
-from .pins import PinDesk
+from .card_jobs import CardJobs, OpenCard, PinValue
+from .card_leases import card_name
+from .pins import PinOperations
 from .refusals import ArgumentInvalidError
 
 __all__ = ["DerivedKey", "DeriverPort", "KeyService"]
@@ -71,23 +71,23 @@ class DeriverPort(Protocol):
 class KeyService(pb_grpc.KeyServiceServicer):
     """Each call: which key, may they, the PIN, the card layer, back."""
 
-    def __init__(self, workshop: Workshop, pin_desk: PinDesk, deriver: DeriverPort) -> None:
-        self._workshop = workshop
-        self._pins = pin_desk
+    def __init__(self, jobs: CardJobs, pin_operations: PinOperations, deriver: DeriverPort) -> None:
+        self._jobs = jobs
+        self._pins = pin_operations
         self._deriver = deriver
 
     async def ListKeys(self, request: pb.ListKeysRequest, context: Any) -> pb.ListKeysResponse:
         call = current_call()
-        status = self._workshop.find(request.card, "", call)
+        status = self._jobs.find(request.card, "", call)
 
-        def look(bench: Bench) -> list[pb.Key]:
-            found = [_key_message(bench.card, key) for key in keys.keys_of(bench.tokens)]
-            if any(a.kind is ApplicationKind.USIM for a in bench.applications):
-                name = f"{card_name(bench.card)}/{_KEYS}{_SUBSCRIBER}"
+        def look(open_card: OpenCard) -> list[pb.Key]:
+            found = [_key_message(open_card.name, key) for key in keys.keys_of(open_card.tokens)]
+            if any(a.kind is ApplicationKind.USIM for a in open_card.applications):
+                name = f"{card_name(open_card.name)}/{_KEYS}{_SUBSCRIBER}"
                 found.append(pb.Key(name=name, label="USIM", kind=pb.KEY_KIND_SUBSCRIBER))
             return found
 
-        found = await self._workshop.run(status, "", call, "ListKeys", _wait(request), look)
+        found = await self._jobs.run(status, "", call, "ListKeys", _wait(request), look)
         return pb.ListKeysResponse(keys=[key for key in found if _may(call, status, key)])
 
     async def GetPublicKey(
@@ -111,27 +111,32 @@ class KeyService(pb_grpc.KeyServiceServicer):
         scheme, hash, digest = _to_sign(request)
         status, name = self._find(request.name, request.session, call)
 
-        def find(bench: Bench) -> CardKey:
-            key = keys.find_key(bench.tokens, name)
+        def find(open_card: OpenCard) -> CardKey:
+            key = keys.find_key(open_card.tokens, name)
             if not key.can_sign(scheme):  # before anybody is asked for a PIN, or a try is spent
                 raise KeyUseUnsupported(name, scheme.name)
             return key
 
-        def sign(bench: Bench, given: PinValue | None) -> bytes:
+        def sign(open_card: OpenCard, given: PinValue | None) -> bytes:
             from cardd.card import publickeys  # loads cryptography
 
-            key = find(bench)
-            public = publickeys.read_public_key(bench.files, key)
-            bench.unlock(key.pin, given)
+            key = find(open_card)
+            public = publickeys.read_public_key(open_card.files, key)
+            open_card.unlock(key.pin, given)
             salt = secrets.token_bytes(hash.size)
-            signature = keys.sign(bench.files, key, scheme, hash, digest, salt)
+            signature = keys.sign(open_card.files, key, scheme, hash, digest, salt)
             if public:
                 publickeys.check_signature(public, scheme, hash, digest, signature)
             return signature
 
         given = await self._given(request, status, find, call)
-        signature = await self._workshop.run(
-            status, request.session, call, "Sign", _wait(request), lambda bench: sign(bench, given)
+        signature = await self._jobs.run(
+            status,
+            request.session,
+            call,
+            "Sign",
+            _wait(request),
+            lambda open_card: sign(open_card, given),
         )
         return pb.SignResponse(signature=signature)
 
@@ -141,27 +146,27 @@ class KeyService(pb_grpc.KeyServiceServicer):
             raise ArgumentInvalidError("algorithm", "is none that is known")
         status, name = self._find(request.name, request.session, call)
 
-        def find(bench: Bench) -> CardKey:
-            key = keys.find_key(bench.tokens, name)
+        def find(open_card: OpenCard) -> CardKey:
+            key = keys.find_key(open_card.tokens, name)
             if not key.can_decrypt:
                 raise KeyUseUnsupported(name, "decryption")
             if len(request.ciphertext) != key.size:
                 raise ArgumentInvalidError("ciphertext", f"must be {key.size} bytes")
             return key
 
-        def decrypt(bench: Bench, given: PinValue | None) -> bytes:
-            key = find(bench)
-            bench.unlock(key.pin, given)
-            return keys.decrypt(bench.files, key, request.ciphertext)
+        def decrypt(open_card: OpenCard, given: PinValue | None) -> bytes:
+            key = find(open_card)
+            open_card.unlock(key.pin, given)
+            return keys.decrypt(open_card.files, key, request.ciphertext)
 
         given = await self._given(request, status, find, call)
-        plaintext = await self._workshop.run(
+        plaintext = await self._jobs.run(
             status,
             request.session,
             call,
             "Decrypt",
             _wait(request),
-            lambda bench: decrypt(bench, given),
+            lambda open_card: decrypt(open_card, given),
         )
         return pb.DecryptResponse(plaintext=plaintext)
 
@@ -178,9 +183,9 @@ class KeyService(pb_grpc.KeyServiceServicer):
                 reader=status.name, application=_USIM, key=_SUBSCRIBER
             )
 
-        def authenticate(bench: Bench, given: PinValue | None) -> pb.AuthenticateResponse:
-            bench.unlock(_usim_pin(bench), given)
-            usim = Usim.open(bench.files, bench.applications)
+        def authenticate(open_card: OpenCard, given: PinValue | None) -> pb.AuthenticateResponse:
+            open_card.unlock(_usim_pin(open_card), given)
+            usim = Usim.open(open_card.files, open_card.applications)
             answer = usim.authenticate(request.rand, request.autn)
             if isinstance(answer, SyncFailure):
                 return pb.AuthenticateResponse(auts=answer.auts)
@@ -190,13 +195,13 @@ class KeyService(pb_grpc.KeyServiceServicer):
             return pb.AuthenticateResponse(answer=told)
 
         given = await self._pins.value_for(status, request.session, call, request.pin, _usim_pin)
-        return await self._workshop.run(
+        return await self._jobs.run(
             status,
             request.session,
             call,
             "Authenticate",
             _wait(request),
-            lambda bench: authenticate(bench, given),
+            lambda open_card: authenticate(open_card, given),
         )
 
     async def DeriveKey(self, request: pb.DeriveKeyRequest, context: Any) -> pb.DeriveKeyResponse:
@@ -209,10 +214,10 @@ class KeyService(pb_grpc.KeyServiceServicer):
         card, name = _split(request.name)
         if name != _SUBSCRIBER:
             raise NoSuchKey(name)
-        status = self._workshop.find(card, "", call)
+        status = self._jobs.find(card, "", call)
         server = request.server.lower()
         call.require(reader=status.name, application=_USIM, key=f"naf/{server}")
-        status = await self._workshop.ready(status, call)
+        status = await self._jobs.ready(status, call)
         derived = await self._deriver.derive(status, server, ua_protocol)
         return pb.DeriveKeyResponse(
             btid=derived.btid,
@@ -229,13 +234,13 @@ class KeyService(pb_grpc.KeyServiceServicer):
         """What is public of a key; NoSuchKey if the card does not have it."""
         call = current_call()
         status, name = self._find(request.name, "", call)
-        value = await self._workshop.run(
+        value = await self._jobs.run(
             status,
             "",
             call,
             purpose,
             _wait(request),
-            lambda bench: read(bench.files, keys.find_key(bench.tokens, name)),
+            lambda open_card: read(open_card.files, keys.find_key(open_card.tokens, name)),
         )
         if not value:
             raise NoSuchKey(name)
@@ -248,7 +253,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         card, key = _split(name)
         if (key == _SUBSCRIBER) is not subscriber:
             raise NoSuchKey(key)
-        status = self._workshop.find(card, session, call)
+        status = self._jobs.find(card, session, call)
         application = _USIM if subscriber else _PKCS15
         call.require(reader=status.name, application=application, key=key)
         return status, key
@@ -257,7 +262,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         self,
         request: pb.SignRequest | pb.DecryptRequest,
         status: ReaderStatus,
-        find: Callable[[Bench], CardKey],
+        find: Callable[[OpenCard], CardKey],
         call: Call,
     ) -> PinValue | None:
         return await self._pins.value_for(
@@ -265,7 +270,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
             request.session,
             call,
             request.pin,
-            lambda bench: find(bench).pin,
+            lambda open_card: find(open_card).pin,
         )
 
 
@@ -292,9 +297,9 @@ def _to_sign(request: pb.SignRequest) -> tuple[Scheme, Hash, bytes]:
     return scheme, hash, hash.of(request.data)
 
 
-def _usim_pin(bench: Bench) -> PinObject | None:
+def _usim_pin(open_card: OpenCard) -> PinObject | None:
     """AUTHENTICATE needs the first PIN of a UICC, if that is enabled (TS 31.102 §7.1.1)."""
-    return next((pin for pin, enabled in bench.pins if enabled and pin_id(pin) == "pin1"), None)
+    return next((pin for pin, enabled in open_card.pins if enabled and pin_id(pin) == "pin1"), None)
 
 
 def _may(call: Call, status: ReaderStatus, key: pb.Key) -> bool:

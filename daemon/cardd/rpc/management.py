@@ -14,9 +14,9 @@ from cardd.tree import Delegation, ManagementTree, TreeHolder, delegations, revo
 
 from . import convert
 from .call import current_call
+from .idempotency import IdempotentCalls
 from .ports import LocalOperation, ProvisionerPort, TreeChanges
 from .refusals import ArgumentInvalidError, DelegationNotFoundError
-from .repeats import Repeats
 
 __all__ = ["ManagementService"]
 
@@ -32,8 +32,8 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
         self._provisioner = provisioner
         self._holder = holder
         self._changes = changes
-        self._repeats: Repeats[SessionOutcome] = Repeats()
-        self._revocations: Repeats[tuple[tuple[Delegation, ...], int]] = Repeats()
+        self._idempotent: IdempotentCalls[SessionOutcome] = IdempotentCalls()
+        self._revocations: IdempotentCalls[tuple[tuple[Delegation, ...], int]] = IdempotentCalls()
 
     async def ListAccounts(
         self, request: pb.ListAccountsRequest, context: Any
@@ -47,7 +47,7 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
     ) -> pb.StartSessionResponse:
         if not request.server_id:
             raise ArgumentInvalidError("server_id", "is empty")
-        outcome = await self._repeats.once(
+        outcome = await self._idempotent.once(
             (current_call().caller.uid, request.request_id),
             request.server_id.encode(),
             lambda: self._provisioner.start_session(request.server_id),

@@ -43,7 +43,7 @@ class Caller:
     """A local program. Rights hang on uid, gids and unit; the rest is for people to read.
 
     ``unit`` is the systemd unit it ran in when it connected, ``exe`` its program's path where the
-    kernel lets us read it, ``comm`` what it calls itself. Each may be empty. ``at_admin_door``
+    kernel lets us read it, ``comm`` what it calls itself. Each may be empty. ``on_admin_socket``
     says that it came in by the admin socket.
     """
 
@@ -54,7 +54,7 @@ class Caller:
     exe: str = ""
     comm: str = ""
     gid: int = -1
-    at_admin_door: bool = False
+    on_admin_socket: bool = False
 
     def __str__(self) -> str:
         return f"uid {self.uid}, pid {self.pid}"
@@ -69,11 +69,13 @@ def identify(table: PeerTable, name: str) -> Caller:
         CallerUnknownError: not (or no longer) in the table.
     """
     peer = table.peer(name)
-    at_admin_door = False
+    on_admin_socket = False
     if peer is None:
         peer = table.admin_peer(name)
-        at_admin_door = True
+        on_admin_socket = True
     if peer is None:
         raise CallerUnknownError
     gids = frozenset({peer.gid, *peer.groups})
-    return Caller(peer.uid, gids, peer.pid, peer.unit, peer.exe, peer.comm, peer.gid, at_admin_door)
+    return Caller(
+        peer.uid, gids, peer.pid, peer.unit, peer.exe, peer.comm, peer.gid, on_admin_socket
+    )

@@ -17,57 +17,57 @@ from cardd.card.token import PinObject
 from cardd.reader.events import ReaderStatus
 from cardd.sharing.ticket import Priority
 
-from .agents import AgentBook, Given
-from .bench import Bench, PinValue, Workshop
 from .call import Call
-from .desk import card_name
+from .card_jobs import CardJobs, OpenCard, PinValue
+from .card_leases import card_name
+from .pin_agents import Given, PinAgents
 from .refusals import ArgumentInvalidError
 
-__all__ = ["PinDesk"]
+__all__ = ["PinOperations"]
 
 _PinRequest: TypeAlias = pb.VerifyPinRequest | pb.ChangePinRequest | pb.UnblockPinRequest
 
 _PROMPT_S, _LONGEST_PROMPT_S = 60.0, 300.0
 
 
-class PinDesk:
+class PinOperations:
     """Each call: whose card, may they, whence the value, then the card layer's Presenter."""
 
-    def __init__(self, workshop: Workshop, agents: AgentBook) -> None:
-        self._workshop = workshop
+    def __init__(self, jobs: CardJobs, agents: PinAgents) -> None:
+        self._jobs = jobs
         self._agents = agents
 
     async def status(self, request: pb.PinStatusRequest, call: Call) -> pb.PinStatusResponse:
-        status = self._workshop.find(request.name, request.session, call)
+        status = self._jobs.find(request.name, request.session, call)
         max_wait = request.max_wait if request.HasField("max_wait") else None
 
-        def look(bench: Bench) -> list[pins_pb2.Pin]:
+        def look(open_card: OpenCard) -> list[pins_pb2.Pin]:
             states = (
-                pins.pin_state(bench.files, bench.presenter(), pin, enabled=enabled)
-                for pin, enabled in bench.pins
+                pins.pin_state(open_card.files, open_card.presenter(), pin, enabled=enabled)
+                for pin, enabled in open_card.pins
             )
-            return [self._message(bench.card, state) for state in states if state is not None]
+            return [self._message(open_card.name, state) for state in states if state is not None]
 
-        found = await self._workshop.run(status, request.session, call, "PinStatus", max_wait, look)
+        found = await self._jobs.run(status, request.session, call, "PinStatus", max_wait, look)
         return pb.PinStatusResponse(pins=found)
 
     async def verify(self, request: pb.VerifyPinRequest, call: Call) -> pb.VerifyPinResponse:
-        def verify(bench: Bench, given: Given) -> None:
-            bench.prove(_pin(bench, request.pin), given.pin)
+        def verify(open_card: OpenCard, given: Given) -> None:
+            open_card.prove(_pin(open_card, request.pin), given.pin)
 
         await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_VERIFY, verify)
         return pb.VerifyPinResponse()
 
     async def change(self, request: pb.ChangePinRequest, call: Call) -> pb.ChangePinResponse:
-        def change(bench: Bench, given: Given) -> None:
-            _replace(bench, request, given, Presenter.change)
+        def change(open_card: OpenCard, given: Given) -> None:
+            _replace(open_card, request, given, Presenter.change)
 
         await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_CHANGE, change)
         return pb.ChangePinResponse()
 
     async def unblock(self, request: pb.UnblockPinRequest, call: Call) -> pb.UnblockPinResponse:
-        def unblock(bench: Bench, given: Given) -> None:
-            _replace(bench, request, given, Presenter.unblock)
+        def unblock(open_card: OpenCard, given: Given) -> None:
+            _replace(open_card, request, given, Presenter.unblock)
 
         await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_UNBLOCK, unblock)
         return pb.UnblockPinResponse()
@@ -78,7 +78,7 @@ class PinDesk:
         session: str,
         call: Call,
         source: pins_pb2.PinSource,
-        find: Callable[[Bench], PinObject | None],
+        find: Callable[[OpenCard], PinObject | None],
     ) -> PinValue | None:
         """The PIN of the request, or from a person; None if there is neither a value nor a need."""
         if source.HasField("value"):
@@ -91,7 +91,7 @@ class PinDesk:
             call,
             source,
             pins_pb2.PIN_PROMPT_KIND_VERIFY,
-            lambda bench: bench.missing(find(bench)),
+            lambda open_card: open_card.missing(find(open_card)),
         )
         return None if given is None else given.pin
 
@@ -100,9 +100,9 @@ class PinDesk:
         request: _PinRequest,
         call: Call,
         kind: pins_pb2.PinPromptKind.ValueType,
-        use: Callable[[Bench, Given], None],
+        use: Callable[[OpenCard, Given], None],
     ) -> None:
-        status = self._workshop.find(request.name, request.session, call)
+        status = self._jobs.find(request.name, request.session, call)
         # A PIN opens what it opens: that takes a right to the whole card.
         call.require(reader=status.name, application="*", file="*", key="*")
         if request.source.HasField("agent"):
@@ -112,7 +112,7 @@ class PinDesk:
                 call,
                 request.source,
                 kind,
-                lambda bench: _pin(bench, request.pin),
+                lambda open_card: _pin(open_card, request.pin),
             )
         else:
             given = _given(request.source)
@@ -121,13 +121,13 @@ class PinDesk:
         purpose = pins_pb2.PinPromptKind.Name(kind).rpartition("_")[2].title() + "Pin"
         # A person who has just typed a PIN waits in front of a screen.
         typed = request.source.HasField("agent") or given.pin.confirmed_tries is not None
-        await self._workshop.run(
+        await self._jobs.run(
             status,
             request.session,
             call,
             purpose,
             max_wait,
-            lambda bench: use(bench, given),
+            lambda open_card: use(open_card, given),
             Priority.INTERACTIVE if typed else Priority.NORMAL,
         )
 
@@ -138,26 +138,26 @@ class PinDesk:
         call: Call,
         source: pins_pb2.PinSource,
         kind: pins_pb2.PinPromptKind.ValueType,
-        find: Callable[[Bench], PinObject | None],
+        find: Callable[[OpenCard], PinObject | None],
     ) -> Given | None:
         """Look at the counter, let the card go, and ask; None where no PIN is needed.
 
         Nobody is asked for what cannot be used: NoSuchPin, PinBlocked.
         """
 
-        def look(bench: Bench) -> pins_pb2.Pin | None:
-            pin = find(bench)
+        def look(open_card: OpenCard) -> pins_pb2.Pin | None:
+            pin = find(open_card)
             if pin is None:
                 return None
-            state = pins.pin_state(bench.files, bench.presenter(), pin, enabled=True)
+            state = pins.pin_state(open_card.files, open_card.presenter(), pin, enabled=True)
             if state is None:
                 raise NoSuchPin(pins.pin_id(pin))
             unblocking = kind == pins_pb2.PIN_PROMPT_KIND_UNBLOCK
             if (state.unblock_tries_left if unblocking else state.tries_left) == 0:
-                raise PinBlocked(pin.reference, bench.floor)
-            return self._message(bench.card, state)
+                raise PinBlocked(pin.reference, open_card.floor)
+            return self._message(open_card.name, state)
 
-        pin = await self._workshop.run(status, session, call, "PinStatus", None, look)
+        pin = await self._jobs.run(status, session, call, "PinStatus", None, look)
         if pin is None:
             return None
         asked = source.agent
@@ -176,12 +176,12 @@ class PinDesk:
             unblock_tries_left=state.unblock_tries_left,
             min_length=state.pin.min_length,
             max_length=state.pin.max_length,
-            floor=self._workshop.floor,
+            floor=self._jobs.floor,
         )
 
 
-def _pin(bench: Bench, name: str) -> PinObject:
-    return pins.find_pin(bench.pins, name)
+def _pin(open_card: OpenCard, name: str) -> PinObject:
+    return pins.find_pin(open_card.pins, name)
 
 
 def _given(source: pins_pb2.PinSource) -> Given:
@@ -192,17 +192,17 @@ def _given(source: pins_pb2.PinSource) -> Given:
 
 
 def _replace(
-    bench: Bench,
+    open_card: OpenCard,
     request: pb.ChangePinRequest | pb.UnblockPinRequest,
     given: Given,
     by: Callable[[Presenter, Credential, Credential], None],
 ) -> None:
     """Give a PIN another value, by what was given."""
-    pin = _pin(bench, request.pin)
+    pin = _pin(open_card, request.pin)
     if pin.reference == ADM1:
         raise ArgumentInvalidError("pin", "an administrative key is not changed by this")
     new_value = given.new_value if len(given.new_value) else Secret(request.new_value)
     old, new = pins.credential(pin, given.pin.value), pins.credential(pin, new_value)
-    with bench.trusting_nobody():
-        pins.select_scope(bench.files, pin)
-        by(bench.presenter(given.pin.confirmed_tries), old, new)
+    with open_card.trusting_nobody():
+        pins.select_scope(open_card.files, pin)
+        by(open_card.presenter(given.pin.confirmed_tries), old, new)

@@ -13,11 +13,11 @@ from cardd.reader.events import ReaderStatus
 
 from . import convert
 from .call import current_call
-from .desk import Desk
+from .card_leases import CardLeases
 from .history import HistoryCalls
+from .idempotency import IdempotentStreams
 from .ports import HistoryPort, ProvisionerPort
 from .refusals import RunFailedError
-from .repeats import Recordings
 
 __all__ = ["ProvisioningService"]
 
@@ -25,11 +25,13 @@ __all__ = ["ProvisioningService"]
 class ProvisioningService(HistoryCalls):
     """Finds the card that is meant, calls the provisioner, converts."""
 
-    def __init__(self, desk: Desk, provisioner: ProvisionerPort, history: HistoryPort) -> None:
+    def __init__(
+        self, leases: CardLeases, provisioner: ProvisionerPort, history: HistoryPort
+    ) -> None:
         super().__init__(history)
-        self._desk = desk
+        self._leases = leases
         self._provisioner = provisioner
-        self._recordings: Recordings[Progress] = Recordings()
+        self._idempotent: IdempotentStreams[Progress] = IdempotentStreams()
 
     async def Provision(
         self, request: pb.ProvisionRequest, context: Any
@@ -37,7 +39,7 @@ class ProvisioningService(HistoryCalls):
         status = await self._card(request.name)
         key = (current_call().caller.uid, request.request_id)
         last = None
-        run = self._recordings.play(
+        run = self._idempotent.play(
             key, status.card.encode(), lambda: self._provisioner.provision(status)
         )
         async for progress in run:
@@ -63,4 +65,4 @@ class ProvisioningService(HistoryCalls):
 
     async def _card(self, name: str) -> ReaderStatus:
         call = current_call()
-        return await self._desk.ready(self._desk.find(name, call), call)
+        return await self._leases.ready(self._leases.find(name, call), call)

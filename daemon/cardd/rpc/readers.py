@@ -19,10 +19,10 @@ from cardd.reader.events import (
 )
 
 from .call import current_call
-from .desk import Desk, ReaderPort, card_name, reader_name
+from .card_leases import CardLeases, ReaderPort, card_name, reader_name
 from .feed import Feed
 
-__all__ = ["ReaderBoard", "ReaderService", "reader_message"]
+__all__ = ["ReaderEvents", "ReaderService", "reader_message"]
 
 _STATES = {
     ReaderState.EMPTY: pb.READER_STATE_EMPTY,
@@ -33,7 +33,7 @@ _STATES = {
 }
 
 
-class ReaderBoard:
+class ReaderEvents:
     """Turns the supervisor's events into the feed of reader states. Belongs to the event loop."""
 
     def __init__(self, readers: ReaderPort, feed: Feed[ReaderStatus | str]) -> None:
@@ -57,15 +57,15 @@ class ReaderBoard:
 class ReaderService(pb_grpc.ReaderServiceServicer):
     """Converts the states of readers."""
 
-    def __init__(self, desk: Desk, board: ReaderBoard) -> None:
-        self._desk = desk
-        self._feed = board.feed
+    def __init__(self, leases: CardLeases, reader_events: ReaderEvents) -> None:
+        self._leases = leases
+        self._feed = reader_events.feed
 
     async def ListReaders(
         self, request: pb.ListReadersRequest, context: Any
     ) -> pb.ListReadersResponse:
         return pb.ListReadersResponse(
-            readers=map(reader_message, self._desk.visible(current_call()))
+            readers=map(reader_message, self._leases.visible(current_call()))
         )
 
     async def WatchReaders(
@@ -76,7 +76,7 @@ class ReaderService(pb_grpc.ReaderServiceServicer):
         if not after:
             # The number first: what changes in between is told once more, and none is missed.
             after = self._feed.last
-            known = map(reader_message, self._desk.last_known(call))
+            known = map(reader_message, self._leases.last_known(call))
             snapshot = pb.ReaderSnapshot(readers=known)
             yield pb.WatchReadersResponse(sequence=after, snapshot=snapshot)
         async for sequence, event in self._feed.follow(after):

@@ -30,7 +30,7 @@ from .access import PolicyInForce
 from .interceptors import CallGuard, Limits
 
 __all__ = [
-    "Door",
+    "Acceptors",
     "PublicSocket",
     "RpcServer",
     "ServerOptions",
@@ -177,9 +177,9 @@ class RpcServer:
             raise SocketTakenError(f"{upstream} is longer than {_SUN_PATH_MAX} bytes")
         self._upstream = str(upstream)
         self._options = options
-        self.door = Door()
-        self._guard = CallGuard(self.door, policy, options.limits)
-        self.ledger = self._guard.ledger
+        self.acceptors = Acceptors()
+        self._guard = CallGuard(self.acceptors, policy, options.limits)
+        self.registry = self._guard.registry
         self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=[self._guard],
@@ -207,14 +207,14 @@ class RpcServer:
             await self.set_healthy(name)
         # Last: a connection that has been waiting at an activated socket is passed on at once.
         options = self._options
-        self.door.public = Acceptor(
+        self.acceptors.public = Acceptor(
             self._public.listener.fileno(),
             self._upstream,
             max_connections=options.max_connections,
             max_per_uid=options.max_connections_per_uid,
         )
         if self._admin is not None:
-            self.door.admin = Acceptor(
+            self.acceptors.admin = Acceptor(
                 self._admin.listener.fileno(), self._upstream, max_connections=64, max_per_uid=16
             )
 
@@ -230,14 +230,14 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
         self._guard.end_watches()
         await self._server.stop(grace_s)
-        self.door.close()
+        self.acceptors.close()
         self._public.close()
         if self._admin is not None:
             self._admin.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
-class Door:
+class Acceptors:
     """The acceptors' tables; before there is an acceptor nobody is known."""
 
     public: Acceptor | None = None

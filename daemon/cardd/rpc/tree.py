@@ -26,7 +26,7 @@ from .call import Call, current_call
 from .feed import Signal
 from .ports import TreeChanges
 from .refusals import ArgumentInvalidError, EventsGoneError, NodeNotFoundError
-from .sight import Sight, saw
+from .tree_view import TreeView, may_see_change
 from .tree_writing import TreeWriting
 
 __all__ = ["TreeService"]
@@ -44,7 +44,7 @@ class TreeService(TreeWriting):
         self._committed = committed
 
     async def GetNode(self, request: pb.GetNodeRequest, context: Any) -> pb.GetNodeResponse:
-        node = self._sight(self._holder.current).node(canonical_path(request.path))
+        node = self._view(self._holder.current).node(canonical_path(request.path))
         return pb.GetNodeResponse(node=convert.node_message(node))
 
     async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:
@@ -52,7 +52,7 @@ class TreeService(TreeWriting):
         tree, revision = self._holder.state()
         if tree.snapshot.get(path) is None:
             raise NodeNotFoundError(path)
-        nodes = map(convert.node_message, self._sight(tree).below(path))
+        nodes = map(convert.node_message, self._view(tree).below(path))
         return pb.ListNodesResponse(nodes=nodes, revision=revision)
 
     async def ExplainNode(
@@ -60,7 +60,7 @@ class TreeService(TreeWriting):
     ) -> pb.ExplainNodeResponse:
         path = canonical_path(request.path)
         tree = self._holder.current
-        self._sight(tree).require(path)
+        self._view(tree).require(path)
         claims = tree.snapshot.explain(path)
         if not claims:
             raise NodeNotFoundError(path)
@@ -81,7 +81,7 @@ class TreeService(TreeWriting):
         revision = request.after_revision
         if not revision:
             tree, revision = self._holder.state()
-            nodes = map(convert.node_message, Sight(call, tree).below(path))
+            nodes = map(convert.node_message, TreeView(call, tree).below(path))
             yield pb.WatchTreeResponse(revision=revision, snapshot=pb.TreeSnapshot(nodes=nodes))
         while True:
             wake = self._committed.next()
@@ -100,7 +100,7 @@ class TreeService(TreeWriting):
         self, request: pb.GetNodeAclRequest, context: Any
     ) -> pb.GetNodeAclResponse:
         tree = self._holder.current
-        node = self._sight(tree).node(canonical_path(request.path))
+        node = self._view(tree).node(canonical_path(request.path))
         return pb.GetNodeAclResponse(acl=convert.acl_message(tree, node.path))
 
     async def ExportTree(
@@ -111,11 +111,11 @@ class TreeService(TreeWriting):
         if format is None:
             raise ArgumentInvalidError("format", "is not one of those that there are")
         tree = self._holder.current
-        sight = self._sight(tree)
-        sight.node(path)
+        view = self._view(tree)
+        view.node(path)
 
         def exported() -> bytes:
-            plain = (node for node in sight.below(path) if not is_secret(node.path))
+            plain = (node for node in view.below(path) if not is_secret(node.path))
             return export((serialised(tree, node) for node in plain), format)
 
         document = await asyncio.to_thread(exported)
@@ -126,7 +126,7 @@ class TreeService(TreeWriting):
         self, request: pb.ListSourcesRequest, context: Any
     ) -> pb.ListSourcesResponse:
         tree, revision = self._holder.state()
-        self._sight(tree).require(".")
+        self._view(tree).require(".")
         in_force = Counter((node.kind, node.id) for node in tree.snapshot.walk())
         sources = (Source(layer.kind, layer.id) for layer in reversed(tree.layers()))
         strongest_first = sorted(sources, key=precedence, reverse=True)
@@ -139,14 +139,14 @@ class TreeService(TreeWriting):
         )
 
     @staticmethod
-    def _sight(tree: ManagementTree) -> Sight:
-        return Sight(current_call(), tree)
+    def _view(tree: ManagementTree) -> TreeView:
+        return TreeView(current_call(), tree)
 
 
 def _delta_message(delta: Delta, path: str, call: Call) -> pb.TreeDelta:
     def wanted(changed: str) -> bool:
         inside = path == "." or changed == path or changed.startswith(f"{path}/")
-        return inside and saw(call, delta, changed)
+        return inside and may_see_change(call, delta, changed)
 
     return pb.TreeDelta(
         changed=(convert.node_message(node) for node in delta.changed if wanted(node.path)),

@@ -14,9 +14,9 @@ from cardd.tree import Authority, ManagementTree, Source, source_of
 
 from . import convert
 from .call import current_call
+from .idempotency import IdempotentCalls
 from .ports import LocalOperation, TreeChanges
 from .refusals import ArgumentInvalidError
-from .repeats import Repeats
 
 __all__ = ["TreeWriting"]
 
@@ -28,7 +28,7 @@ class TreeWriting(pb_grpc.TreeServiceServicer):
 
     def __init__(self, changes: TreeChanges) -> None:
         self._changes = changes
-        self._repeats: Repeats[tuple[ManagementTree, int]] = Repeats()
+        self._idempotent: IdempotentCalls[tuple[ManagementTree, int]] = IdempotentCalls()
 
     async def ReplaceNode(
         self, request: pb.ReplaceNodeRequest, context: Any
@@ -95,7 +95,7 @@ class TreeWriting(pb_grpc.TreeServiceServicer):
             )
             return tree, revision
 
-        return await self._repeats.once(
+        return await self._idempotent.once(
             (call.caller.uid, request.request_id),
             call.method.encode() + request.SerializeToString(deterministic=True),
             changed,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cardd.card.rejections import Entry
 from cardd.store.database import Database
 
-__all__ = ["CardLedger", "RejectionTable"]
+__all__ = ["CardRejectionStore", "RejectionTable"]
 
 _KEY_BYTES = 32
 # Each of them has cost a card a try: there are never many, and the oldest are of cards long gone.
@@ -30,13 +30,13 @@ class RejectionTable:
                 db.execute("INSERT INTO digest_key VALUES (1, ?)", found)
             return bytes(found[0])
 
-    def of(self, card: str) -> CardLedger:
+    def of(self, card: str) -> CardRejectionStore:
         """The memory of one card."""
-        return CardLedger(self._database, card)
+        return CardRejectionStore(self._database, card)
 
 
-class CardLedger:
-    """A `Ledger` in the store."""
+class CardRejectionStore:
+    """A `RejectionStore` in the store."""
 
     def __init__(self, database: Database, card: str) -> None:
         self._database = database

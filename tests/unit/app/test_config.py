@@ -19,9 +19,9 @@ from cardd.app.config import (
 )
 from cardd.app.config_reference import reference
 from cardd.app.device import nodes_of_device
-from cardd.app.places import line_of
 from cardd.app.policy import check_names, load_checked
 from cardd.app.settings import ConfigError
+from cardd.app.toml_lines import line_of
 
 REFERENCE = Path(__file__).parents[3] / "docs/configuration.md"
 

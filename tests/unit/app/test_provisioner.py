@@ -1,19 +1,19 @@
-"""A run's story ends with a result, also where the daemon itself is at fault."""
+"""A run's log ends with a result, also where the daemon itself is at fault."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import structlog
-from cardd.app.lane import Lane
-from cardd.app.ledger import Ledger
 from cardd.app.provisioner import Provisioner
+from cardd.app.serial_executor import SerialExecutor
+from cardd.app.tree_committer import TreeCommitter
 from cardd.card.identify import CardIdentity
 from cardd.network.https import HttpsClient
 from cardd.provisioning.progress import Stage
 from cardd.provisioning.task import Settings
 from cardd.reader.events import ReaderState, ReaderStatus
-from cardd.reader.rejections import RejectionBook
+from cardd.reader.rejections import RejectionsByCard
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.store import Store
 from cardd.tree import DeviceInfo, ManagementTree, TreeHolder
@@ -38,23 +38,23 @@ def defect() -> HttpsClient:
 
 async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Path) -> None:
     with Store(tmp_path / "s" / "store.sqlite") as store:
-        lane = Lane("tree")
+        executor = SerialExecutor("tree")
         provisioner = Provisioner(
             ReaderSupervisor(lambda _: None),
             store,
-            Ledger(store, TreeHolder(ManagementTree(), 1), lane),
+            TreeCommitter(store, TreeHolder(ManagementTree(), 1), executor),
             Settings(DeviceInfo("urn:x", "m", "d")),
             on_insert=False,
             max_wait_s=1.0,
             connect=defect,
-            rejections=RejectionBook(store.rejections),
+            rejections=RejectionsByCard(store.rejections),
         )
         with structlog.testing.capture_logs() as log:
             told = [each async for each in provisioner.provision(STATUS)]
         # And the card is not taken for one that is being provisioned.
         again = [each async for each in provisioner.provision(STATUS)]
         provisioner.close()
-        lane.shutdown()
+        executor.shutdown()
     result = told[-1].result
     assert result is not None
     assert (result.stage, result.reason, result.card) == (Stage.FAILED, "INTERNAL", "8949")

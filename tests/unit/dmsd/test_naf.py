@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from cardea_core import Secret
-from dmsd.naf import NafAccepted, NafDoor, NafRefused
+from dmsd.naf import NafAccepted, NafAuthenticator, NafRefused
 from dmsd.registry import BootstrappedKey, Registry
 from gba import digest
 from gba.errors import NafError
@@ -28,9 +28,9 @@ LIFETIME_MS = 300_000
 
 
 @pytest.fixture
-def door(registry: Registry) -> NafDoor:
+def authenticator(registry: Registry) -> NafAuthenticator:
     registry.bootstraps.put(KEY)
-    return NafDoor(
+    return NafAuthenticator(
         registry.bootstraps,
         fqdn=FQDN,
         entropy=counting_entropy(),
@@ -39,10 +39,10 @@ def door(registry: Registry) -> NafDoor:
 
 
 @pytest.fixture
-def client(door: NafDoor) -> NafClient:
+def client(authenticator: NafAuthenticator) -> NafClient:
     key = ks_naf(ck=KEY.ck, ik=KEY.ik, rand=KEY.rand, impi=IMPI, fqdn=FQDN)
     made = NafClient(KEY.btid, FQDN, naf_password(key))
-    made.challenged([challenge_of(door.challenge("naf.wanted", START_MS))])
+    made.challenged([challenge_of(authenticator.challenge("naf.wanted", START_MS))])
     return made
 
 
@@ -59,9 +59,16 @@ def authorize(client: NafClient, body: bytes = b"body", uri: str = "/dm") -> str
 
 
 def check(
-    door: NafDoor, header: str, *, body: bytes = b"body", uri: str = "/dm", now_ms: int = START_MS
+    authenticator: NafAuthenticator,
+    header: str,
+    *,
+    body: bytes = b"body",
+    uri: str = "/dm",
+    now_ms: int = START_MS,
 ) -> NafAccepted | NafRefused:
-    return door.check(method="POST", uri=uri, authorization=header, body=body, now_ms=now_ms)
+    return authenticator.check(
+        method="POST", uri=uri, authorization=header, body=body, now_ms=now_ms
+    )
 
 
 def reason(answer: NafAccepted | NafRefused) -> str:
@@ -69,76 +76,90 @@ def reason(answer: NafAccepted | NafRefused) -> str:
 
 
 def test_a_request_with_the_key_is_accepted_and_the_server_proves_itself(
-    door: NafDoor, client: NafClient
+    authenticator: NafAuthenticator, client: NafClient
 ) -> None:
-    accepted = check(door, authorize(client))
+    accepted = check(authenticator, authorize(client))
     assert isinstance(accepted, NafAccepted)
     assert accepted.impi == IMPI
     client.accept(accepted.info(b"reply"), body=b"reply")
-    again = check(door, authorize(client, b"more"), body=b"more")
+    again = check(authenticator, authorize(client, b"more"), body=b"more")
     assert isinstance(again, NafAccepted)
     with pytest.raises(NafError):
         client.accept(again.info(b"reply"), body=b"another reply")
 
 
-def test_a_request_is_taken_once(door: NafDoor, client: NafClient) -> None:
+def test_a_request_is_taken_once(authenticator: NafAuthenticator, client: NafClient) -> None:
     header = authorize(client)
-    assert reason(check(door, header)) == "accepted"
-    replayed = check(door, header)
+    assert reason(check(authenticator, header)) == "accepted"
+    replayed = check(authenticator, header)
     assert reason(replayed) == "naf.nonce_used_up"
     assert "stale=true" in challenge_of(replayed)
 
 
-def test_a_count_that_was_passed_is_not_taken_any_more(door: NafDoor, client: NafClient) -> None:
+def test_a_count_that_was_passed_is_not_taken_any_more(
+    authenticator: NafAuthenticator, client: NafClient
+) -> None:
     first, second = authorize(client), authorize(client)
-    assert reason(check(door, second)) == "accepted"
-    assert reason(check(door, first)) == "naf.nonce_used_up"
+    assert reason(check(authenticator, second)) == "accepted"
+    assert reason(check(authenticator, first)) == "naf.nonce_used_up"
 
 
-def test_an_old_nonce_is_stale_and_the_key_stays_good(door: NafDoor, client: NafClient) -> None:
+def test_an_old_nonce_is_stale_and_the_key_stays_good(
+    authenticator: NafAuthenticator, client: NafClient
+) -> None:
     late = START_MS + LIFETIME_MS + 1
-    refused = check(door, authorize(client), now_ms=late)
+    refused = check(authenticator, authorize(client), now_ms=late)
     client.challenged([challenge_of(refused)])
-    assert reason(check(door, authorize(client), now_ms=late)) == "accepted"
+    assert reason(check(authenticator, authorize(client), now_ms=late)) == "accepted"
 
 
-def test_an_expired_btid_makes_the_device_bootstrap_anew(door: NafDoor, client: NafClient) -> None:
-    refused = check(door, authorize(client), now_ms=KEY.expires_ms)
+def test_an_expired_btid_makes_the_device_bootstrap_anew(
+    authenticator: NafAuthenticator, client: NafClient
+) -> None:
+    refused = check(authenticator, authorize(client), now_ms=KEY.expires_ms)
     assert reason(refused) == "naf.btid_unknown"
     with pytest.raises(NafError, match="refused"):
         client.challenged([challenge_of(refused)])
 
 
-def test_a_body_changed_on_the_way_is_refused(door: NafDoor, client: NafClient) -> None:
-    assert reason(check(door, authorize(client), body=b"bodY")) == "naf.response"
+def test_a_body_changed_on_the_way_is_refused(
+    authenticator: NafAuthenticator, client: NafClient
+) -> None:
+    assert reason(check(authenticator, authorize(client), body=b"bodY")) == "naf.response"
 
 
-def test_a_request_for_another_address_is_refused(door: NafDoor, client: NafClient) -> None:
-    assert reason(check(door, authorize(client), uri="/dm?s=other")) == "naf.uri"
+def test_a_request_for_another_address_is_refused(
+    authenticator: NafAuthenticator, client: NafClient
+) -> None:
+    assert reason(check(authenticator, authorize(client), uri="/dm?s=other")) == "naf.uri"
 
 
-def test_a_nonce_that_is_not_ours_is_refused(door: NafDoor, client: NafClient) -> None:
+def test_a_nonce_that_is_not_ours_is_refused(
+    authenticator: NafAuthenticator, client: NafClient
+) -> None:
     given = digest.parse_authorization(authorize(client))
     for nonce in ("", "AAAA", given.nonce[:-4] + "AAA=", "!"):
         header = digest.build_authorization(replace(given, nonce=nonce))
-        assert reason(check(door, header)) == "naf.nonce_unknown"
+        assert reason(check(authenticator, header)) == "naf.nonce_unknown"
 
 
-def test_a_wrong_key_is_refused(door: NafDoor, client: NafClient) -> None:
+def test_a_wrong_key_is_refused(authenticator: NafAuthenticator, client: NafClient) -> None:
     client.password = Secret(b"wrong")
-    assert reason(check(door, authorize(client))) == "naf.response"
+    assert reason(check(authenticator, authorize(client))) == "naf.response"
 
 
-def test_nonsense_is_a_bad_request(door: NafDoor) -> None:
+def test_nonsense_is_a_bad_request(authenticator: NafAuthenticator) -> None:
     for header in ("", "Basic dTpw", "Digest realm=x", "Digest ,,,"):
-        answer = check(door, header)
+        answer = check(authenticator, header)
         assert isinstance(answer, NafRefused)
         assert answer.challenge is None
 
 
-def test_counts_are_forgotten_with_their_nonces(door: NafDoor, client: NafClient) -> None:
-    assert reason(check(door, authorize(client))) == "accepted"
+def test_counts_are_forgotten_with_their_nonces(
+    authenticator: NafAuthenticator, client: NafClient
+) -> None:
+    assert reason(check(authenticator, authorize(client))) == "accepted"
     late = START_MS + LIFETIME_MS + 1
-    client.challenged([challenge_of(door.challenge("x", late, stale=True))])
-    assert reason(check(door, authorize(client), now_ms=late)) == "accepted"
-    assert len(door._counts) == 1
+    client.challenged([challenge_of(authenticator.challenge("x", late, stale=True))])
+    assert reason(check(authenticator, authorize(client), now_ms=late)) == "accepted"
+    assert len(authenticator._counts) == 1

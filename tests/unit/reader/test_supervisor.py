@@ -264,7 +264,7 @@ def test_stopping_ends_leases_and_threads(watched: Watched, pcsc: Pcsc) -> None:
     with pytest.raises(Exception, match="gone"):
         lease.transmit(SELECT_MF)
     names = [thread.name for thread in threading.enumerate()]
-    assert not [name for name in names if name.startswith(("reader", "warden"))]
+    assert not [name for name in names if name.startswith(("reader", "watchdog"))]
 
 
 def test_a_callback_that_fails_still_gets_the_next_event(

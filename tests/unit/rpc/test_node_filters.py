@@ -15,7 +15,7 @@ from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOu
 from cardd.reader.events import Queue, ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
 from cardd.rpc.access import Grant, Policy
-from cardd.rpc.desk import Desk
+from cardd.rpc.card_leases import CardLeases
 from cardd.rpc.management import ManagementService
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.server import Service
@@ -129,7 +129,7 @@ class Readers:
 
 
 def provisioning_service(history: History) -> ProvisioningService:
-    return ProvisioningService(Desk(Readers(), max_wait_s=1.0), Provisioner(), history)
+    return ProvisioningService(CardLeases(Readers(), max_wait_s=1.0), Provisioner(), history)
 
 
 async def test_a_preview_shows_the_changes_of_nodes_that_the_caller_may_see(serve: Serve) -> None:

@@ -49,7 +49,7 @@ def scene(serve: Serve, tmp_path: Path) -> Iterator[Scene]:
     server.replace("./NAP/1?prop=ACL", leaf(".", SHARED), 3)
     made = Scene.of(serve, tmp_path, tree)
     yield made
-    made.ledger.lane.shutdown()
+    made.committer.executor.shutdown()
     made.store.close()
 
 
@@ -118,7 +118,7 @@ async def test_card_and_server_stand_over_a_program(scene: Scene) -> None:
     # What the program claimed comes into force when the card goes.
     tree = scene.holder.fork()
     tree.drop("card", "8949")
-    scene.ledger.commit(tree, Origin("provisioning"))
+    scene.committer.commit(tree, Origin("provisioning"))
     node = scene.holder.current.snapshot.get("./NAP/1/Addr")
     assert node is not None
     assert (node.value, node.id) == (b"mine.example", A)
@@ -130,7 +130,7 @@ async def test_what_a_program_writes_during_a_run_is_not_lost_by_it(scene: Scene
     Authority(run, SERVER).replace("./Service/URL", leaf(".", "https://two"), 10)
     await a.tree.ReplaceNode(replace("./App/x", "1"))
     await a.tree.SetNodeAcl(set_acl("./App", f"Add={A}&Replace={A}"))
-    scene.ledger.commit(run, Origin("session"))
+    scene.committer.commit(run, Origin("session"))
     now = scene.holder.current
     assert [n.value for n in now.snapshot.walk("./App") if not n.interior] == [b"1"]
     assert str(now.acl("./App")) == f"Add={A}&Replace={A}"

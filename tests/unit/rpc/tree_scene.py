@@ -1,4 +1,4 @@
-"""A tree service and a management service over a real server, store and ledger."""
+"""A tree service and a management service over a real server, store and committer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from cardd.app.lane import Lane
-from cardd.app.ledger import Ledger
+from cardd.app.serial_executor import SerialExecutor
+from cardd.app.tree_committer import TreeCommitter
 from cardd.rpc.access import Grant, Policy
 from cardd.rpc.feed import Signal
 from cardd.rpc.management import ManagementService
@@ -56,21 +56,21 @@ class Scene:
     serve: Serve
     store: Store
     holder: TreeHolder
-    ledger: Ledger
+    committer: TreeCommitter
 
     @classmethod
     def of(cls, serve: Serve, folder: Path, tree: ManagementTree) -> Scene:
         store = Store(folder / "store" / "cardd.sqlite")
         holder = TreeHolder(tree, store.commit(tree, 1))
-        return cls(serve, store, holder, Ledger(store, holder, Lane("test")))
+        return cls(serve, store, holder, TreeCommitter(store, holder, SerialExecutor("test")))
 
     async def as_(self, policy: Policy) -> Caller:
         """Serve a caller of this policy."""
         committed = Signal()
         committed.bind(asyncio.get_running_loop())
         self.holder.subscribe(lambda _: committed.raise_from_thread())
-        tree = TreeService(self.holder, committed, self.ledger)
-        management = ManagementService(NoProvisioner(), self.holder, self.ledger)
+        tree = TreeService(self.holder, committed, self.committer)
+        management = ManagementService(NoProvisioner(), self.holder, self.committer)
         served = await self.serve(
             Service("cardea.v1.TreeService", tree, tree_pb2_grpc.add_TreeServiceServicer_to_server),
             Service(

@@ -21,16 +21,16 @@ from cardd.card.uicc import FileSystem
 from cardd.reader.errors import CardAbsent
 from cardd.reader.events import ReaderStatus
 from cardd.reader.lease import Lease
-from cardd.reader.rejections import RejectionBook
+from cardd.reader.rejections import RejectionsByCard
 from cardd.sharing.ticket import Priority
 
 from .call import Call
+from .card_leases import CardLeases
 from .card_rules import CardRules
-from .desk import Desk
+from .open_sessions import OpenSession, OpenSessions
 from .refusals import ArgumentInvalidError
-from .sessions import OpenSession, SessionBook
 
-__all__ = ["Bench", "PinValue", "Workshop"]
+__all__ = ["CardJobs", "OpenCard", "PinValue"]
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class PinValue:
 
 
 @dataclass(slots=True)
-class Bench:
+class OpenCard:
     """What a job sees of the card."""
 
     lease: Lease
@@ -57,7 +57,7 @@ class Bench:
     _tokens: tuple[Token, ...] | None = field(default=None)
 
     @property
-    def card(self) -> str:
+    def name(self) -> str:
         """The card's name."""
         return "" if self.lease.identity is None else self.lease.identity.name
 
@@ -125,19 +125,19 @@ class Bench:
             raise
 
 
-class Workshop:
-    """Runs jobs at a bench."""
+class CardJobs:
+    """Runs jobs on cards."""
 
     def __init__(
         self,
-        desk: Desk,
-        sessions: SessionBook,
-        rejections: RejectionBook,
+        leases: CardLeases,
+        sessions: OpenSessions,
+        rejections: RejectionsByCard,
         rules: CardRules,
         *,
         floor: int,
     ) -> None:
-        self._desk = desk
+        self._leases = leases
         self._rules = rules
         self._sessions = sessions
         self._rejections = rejections
@@ -147,15 +147,15 @@ class Workshop:
         """The reader that is meant, by a session of the caller or by name; if by both, then both
         have to mean the same. ArgumentInvalidError."""
         if not session:
-            return self._desk.find(name, call)
-        held = self._desk.find_reader(self._sessions.find(session, call).lease.reader, call)
-        if name and self._desk.find(name, call).name != held.name:
+            return self._leases.find(name, call)
+        held = self._leases.find_reader(self._sessions.find(session, call).lease.reader, call)
+        if name and self._leases.find(name, call).name != held.name:
             raise ArgumentInvalidError("session", "holds another card than the one that is named")
         return held
 
     async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
         """The same reader once its card is identified."""
-        return await self._desk.ready(status, call)
+        return await self._leases.ready(status, call)
 
     async def run(
         self,
@@ -164,7 +164,7 @@ class Workshop:
         call: Call,
         purpose: str,
         max_wait: Duration | None,
-        job: Callable[[Bench], T],
+        job: Callable[[OpenCard], T],
         priority: Priority = Priority.NORMAL,
     ) -> T:
         """Run a job that may block.
@@ -175,18 +175,18 @@ class Workshop:
         if session:
             return await self._run_in(self._sessions.find(session, call), call, job)
 
-        def at_bench(lease: Lease) -> T:
+        def on_card(lease: Lease) -> T:
             usable = self._rules.judge(call, lease)
             with working_channel(lease.transmit) as channel:
-                return job(self._bench(lease, FileSystem(channel), {}, usable))
+                return job(self._open(lease, FileSystem(channel), {}, usable))
 
         try:
-            return await self._desk.work(status, call, purpose, max_wait, at_bench, priority)
+            return await self._leases.work(status, call, purpose, max_wait, on_card, priority)
         except VerifiedElsewhere:
-            return await self._desk.work(status, call, purpose, max_wait, at_bench, priority)
+            return await self._leases.work(status, call, purpose, max_wait, on_card, priority)
 
-    async def _run_in(self, session: OpenSession, call: Call, job: Callable[[Bench], T]) -> T:
-        def at_bench() -> T:
+    async def _run_in(self, session: OpenSession, call: Call, job: Callable[[OpenCard], T]) -> T:
+        def on_card() -> T:
             if session.files is None:
                 # Before the channel is chosen: on a card that has one only, it is used for both.
                 session.usable = self._rules.judge(call, session.lease)
@@ -195,19 +195,19 @@ class Workshop:
             elif not session.files.channel.number:
                 # What is selected there may be the session's own doing since.
                 session.files = FileSystem(session.files.channel)
-            return job(self._bench(session.lease, session.files, session.verified, session.usable))
+            return job(self._open(session.lease, session.files, session.verified, session.usable))
 
         async with session.turn:
-            return await self._desk.run(at_bench)
+            return await self._leases.run(on_card)
 
-    def _bench(
+    def _open(
         self,
         lease: Lease,
         files: FileSystem,
         verified: dict[int, int],
         usable: Callable[[bytes], bool],
-    ) -> Bench:
+    ) -> OpenCard:
         if lease.identity is None:
             raise CardAbsent(lease.reader)
         rejections = self._rejections.of(lease.identity, lease.reader, lease.insertion)
-        return Bench(lease, files, verified, self.floor, rejections, usable)
+        return OpenCard(lease, files, verified, self.floor, rejections, usable)

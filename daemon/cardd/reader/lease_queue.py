@@ -14,7 +14,7 @@ from cardd.reader.settings import ReaderSettings
 from cardd.sharing.arbiter import Arbiter, Hold
 from cardd.sharing.ticket import EndReason, Priority, Ticket
 
-__all__ = ["DAEMON", "LeaseBook", "as_loss"]
+__all__ = ["DAEMON", "LeaseQueue", "as_loss"]
 
 DAEMON = "cardd"
 """The caller's name under which the daemon itself takes the card."""
@@ -24,7 +24,7 @@ DAEMON = "cardd"
 _OPEN_GRACE_S = 1.0
 
 
-class LeaseBook:
+class LeaseQueue:
     """The arbiter of one reader, and what its tickets mean to callers.
 
     Futures are answered through `later`, after the worker's lock is free: their callbacks may

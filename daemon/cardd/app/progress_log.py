@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 from cardd.provisioning.progress import Progress, ProvisioningResult, Stage
 
-__all__ = ["Story"]
+__all__ = ["ProgressLog"]
 
 
-class Story:
+class ProgressLog:
     """Belongs to one event loop; its last progress has the result."""
 
     def __init__(self) -> None:
@@ -44,4 +44,4 @@ class Story:
         async for progress in self.tell():
             if progress.result is not None:
                 return progress.result
-        raise AssertionError("a story ends with a result")
+        raise AssertionError("a run ends with a result")

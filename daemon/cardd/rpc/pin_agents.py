@@ -14,11 +14,11 @@ from cardea.v1 import pins_pb2_grpc as pb_grpc
 from cardea_core import Secret
 
 from . import convert
-from .bench import PinValue
 from .call import Call, current_call
+from .card_jobs import PinValue
 from .refusals import ArgumentInvalidError, PinAgentMissingError, PinPromptRefusedError
 
-__all__ = ["AgentBook", "Given", "PinAgentService"]
+__all__ = ["Given", "PinAgentService", "PinAgents"]
 
 _ROOT = 0
 
@@ -38,7 +38,7 @@ class _Agent:
     open: dict[str, asyncio.Future[Given]] = field(default_factory=dict)
 
 
-class AgentBook:
+class PinAgents:
     """The agents that are there. Belongs to the event loop."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class AgentBook:
 class PinAgentService(pb_grpc.PinAgentServiceServicer):
     """The agents' side."""
 
-    def __init__(self, agents: AgentBook) -> None:
+    def __init__(self, agents: PinAgents) -> None:
         self._agents = agents
 
     async def ServePins(

@@ -8,12 +8,12 @@ from typing import cast
 
 from aiohttp import web
 
-__all__ = ["Doorkeeper"]
+__all__ = ["ConnectionGuard"]
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Doorkeeper:
+class ConnectionGuard:
     """Gives each connection ``header_s`` seconds to send the head of its first request, and lets
     in ``most`` connections at once.
 
@@ -67,9 +67,9 @@ class Doorkeeper:
 class _Watched(asyncio.Protocol):
     """Passes everything on."""
 
-    def __init__(self, inner: asyncio.Protocol, keeper: Doorkeeper) -> None:
+    def __init__(self, inner: asyncio.Protocol, guard: ConnectionGuard) -> None:
         self._inner = inner
-        self._keeper = keeper
+        self._guard = guard
         self._transport: asyncio.BaseTransport | None = None
         self.data_received = inner.data_received  # type: ignore[method-assign]  # no detour
         self.eof_received = inner.eof_received  # type: ignore[method-assign]
@@ -79,9 +79,9 @@ class _Watched(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         self._inner.connection_made(transport)
-        self._keeper.came(transport)
+        self._guard.came(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._transport is not None:
-            self._keeper.left(self._transport)
+            self._guard.left(self._transport)
         self._inner.connection_lost(error)

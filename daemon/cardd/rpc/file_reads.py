@@ -24,16 +24,16 @@ from cardd.reader.lease import Lease
 from cardd.sharing.cache import Mark, ReadCache
 
 from .call import Call
-from .desk import Desk, ReaderPort
+from .card_leases import CardLeases, ReaderPort
 
-__all__ = ["Found", "ReadingRoom"]
+__all__ = ["FileReads", "Found"]
 
 Found: TypeAlias = pb.FileContent | CardError
 """A file without the name by which it was asked for, or what the card said instead."""
 
 
 @dataclass(eq=False, slots=True)
-class _Flight:
+class _SharedRead:
     """One lease's reading, for all who wait for any of its files."""
 
     task: asyncio.Task[dict[FileKey, Found]]
@@ -42,17 +42,17 @@ class _Flight:
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _ReaderFiles:
     """What belongs to one reader."""
 
     cache: ReadCache[FileKey, pb.FileContent]
-    flights: dict[FileKey, _Flight] = field(default_factory=dict)
+    reads: dict[FileKey, _SharedRead] = field(default_factory=dict)
     rules: AccessRules = field(default_factory=AccessRules)
     rules_of: int = -1
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
+class _Fetched:
     """What a lease has read, between two marks of the card's content."""
 
     readings: dict[FileKey, Reading | CardError]
@@ -61,7 +61,7 @@ class _Round:
     began: float
 
 
-class ReadingRoom:
+class FileReads:
     """Belongs to the event loop.
 
     A file is kept only if the card says that everybody may read it: the daemon reads without any
@@ -70,21 +70,21 @@ class ReadingRoom:
 
     def __init__(
         self,
-        desk: Desk,
+        leases: CardLeases,
         readers: ReaderPort,
         *,
         believe_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._desk = desk
+        self._leases = leases
         self._readers = readers
         self._believe_s = believe_s
         self._clock = clock
-        self._shelves: dict[str, _Shelf] = {}
+        self._by_reader: dict[str, _ReaderFiles] = {}
 
     def cached_reads(self, reader: str) -> int:
         """Reads since the reader was found that needed no card."""
-        return self._shelf(reader).cache.hits
+        return self._files_of(reader).cache.hits
 
     async def read(
         self,
@@ -95,87 +95,87 @@ class ReadingRoom:
         files: Sequence[FileKey],
     ) -> dict[FileKey, Found]:
         """Every file. Raises what a lease raises, CardLost and CardMute."""
-        shelf = self._shelf(status.name)
-        deadline = self._clock() + self._desk.wait_s(max_wait)
+        known = self._files_of(status.name)
+        deadline = self._clock() + self._leases.wait_s(max_wait)
         while True:
-            found, joined, missing = self._look(shelf, status.name, deadline, files)
-            flights = set(joined)
+            found, joined, missing = self._look(known, status.name, deadline, files)
+            reads = set(joined)
             if missing:
-                flights.add(self._start(shelf, status, call, purpose, max_wait, missing))
+                reads.add(self._start(known, status, call, purpose, max_wait, missing))
             try:
-                for flight in flights:
-                    flight.awaited += 1
-                for flight in flights:
-                    found |= await asyncio.shield(flight.task)
+                for shared in reads:
+                    shared.awaited += 1
+                for shared in reads:
+                    found |= await asyncio.shield(shared.task)
             except CardBusy:
                 # Who was joined had less patience.
                 if missing or self._clock() >= deadline:
                     raise
                 continue
             finally:
-                for flight in flights:
-                    flight.awaited -= 1
-                    if not flight.awaited:
-                        flight.task.cancel()
+                for shared in reads:
+                    shared.awaited -= 1
+                    if not shared.awaited:
+                        shared.task.cancel()
             return found
 
     def _look(
-        self, shelf: _Shelf, reader: str, deadline: float, files: Sequence[FileKey]
-    ) -> tuple[dict[FileKey, Found], list[_Flight], list[FileKey]]:
+        self, known: _ReaderFiles, reader: str, deadline: float, files: Sequence[FileKey]
+    ) -> tuple[dict[FileKey, Found], list[_SharedRead], list[FileKey]]:
         """What is known, what is being read in time, and what has yet to be read."""
         mark, now = self._readers.mark(reader), self._clock()
         found: dict[FileKey, Found] = {}
         joined, missing = [], []
         for key in dict.fromkeys(files):
-            kept = shelf.cache.get(key, mark, now)
-            flight = shelf.flights.get(key)
+            kept = known.cache.get(key, mark, now)
+            shared = known.reads.get(key)
             if kept is not None:
                 found[key] = kept
-            elif flight is not None and flight.deadline <= deadline:
-                joined.append(flight)
+            elif shared is not None and shared.deadline <= deadline:
+                joined.append(shared)
             else:
                 missing.append(key)
         return found, joined, missing
 
     def _start(
         self,
-        shelf: _Shelf,
+        known: _ReaderFiles,
         status: ReaderStatus,
         call: Call,
         purpose: str,
         max_wait: Duration | None,
         keys: list[FileKey],
-    ) -> _Flight:
-        async def fly() -> dict[FileKey, Found]:
+    ) -> _SharedRead:
+        async def run() -> dict[FileKey, Found]:
             try:
-                done = await self._desk.work(
-                    status, call, purpose, max_wait, lambda lease: self._fetch(shelf, lease, keys)
+                done = await self._leases.work(
+                    status, call, purpose, max_wait, lambda lease: self._fetch(known, lease, keys)
                 )
                 # Without a pause since the lease: nobody has written in between.
-                return self._keep(shelf, done)
+                return self._keep(known, done)
             finally:
                 for key in keys:
-                    if shelf.flights.get(key) is flight:
-                        del shelf.flights[key]
+                    if known.reads.get(key) is shared:
+                        del known.reads[key]
 
-        task = asyncio.get_running_loop().create_task(fly())
+        task = asyncio.get_running_loop().create_task(run())
         # Those who waited may all have left: nobody asks for its failure then.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        flight = _Flight(task, self._clock() + self._desk.wait_s(max_wait))
-        shelf.flights |= dict.fromkeys(keys, flight)
-        return flight
+        shared = _SharedRead(task, self._clock() + self._leases.wait_s(max_wait))
+        known.reads |= dict.fromkeys(keys, shared)
+        return shared
 
-    def _fetch(self, shelf: _Shelf, lease: Lease, keys: list[FileKey]) -> _Round:
+    def _fetch(self, known: _ReaderFiles, lease: Lease, keys: list[FileKey]) -> _Fetched:
         """In a thread, under the lease."""
         before, began = lease.mark(), self._clock()
-        if shelf.rules_of != before.number:
-            shelf.rules, shelf.rules_of = AccessRules(), before.number
+        if known.rules_of != before.number:
+            known.rules, known.rules_of = AccessRules(), before.number
         applications = lease.identity.applications if lease.identity is not None else None
         with working_channel(lease.transmit) as channel:
-            readings = read_all(FileSystem(channel), keys, applications, shelf.rules)
-        return _Round(readings, before, lease.mark(), began)
+            readings = read_all(FileSystem(channel), keys, applications, known.rules)
+        return _Fetched(readings, before, lease.mark(), began)
 
-    def _keep(self, shelf: _Shelf, done: _Round) -> dict[FileKey, Found]:
+    def _keep(self, known: _ReaderFiles, done: _Fetched) -> dict[FileKey, Found]:
         found: dict[FileKey, Found] = {}
         for key, reading in done.readings.items():
             if not isinstance(reading, Reading):
@@ -184,15 +184,15 @@ class ReadingRoom:
             content = found[key] = _message(reading.content)
             if reading.open_to_all:
                 size = content.ByteSize()
-                shelf.cache.put(key, content, size, done.before, done.after, done.began)
+                known.cache.put(key, content, size, done.before, done.after, done.began)
         return found
 
-    def _shelf(self, reader: str) -> _Shelf:
-        shelf = self._shelves.get(reader)
-        if shelf is None:
+    def _files_of(self, reader: str) -> _ReaderFiles:
+        known = self._by_reader.get(reader)
+        if known is None:
             cache: ReadCache[FileKey, pb.FileContent] = ReadCache(believe_s=self._believe_s)
-            shelf = self._shelves[reader] = _Shelf(cache)
-        return shelf
+            known = self._by_reader[reader] = _ReaderFiles(cache)
+        return known
 
 
 def _message(content: FileContent) -> pb.FileContent:

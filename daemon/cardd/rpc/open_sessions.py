@@ -14,7 +14,7 @@ from .call import Call
 from .peer import Caller
 from .refusals import SessionNotFoundError
 
-__all__ = ["OpenSession", "SessionBook"]
+__all__ = ["OpenSession", "OpenSessions"]
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class OpenSession:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class SessionBook:
+class OpenSessions:
     """Belongs to the event loop."""
 
     def __init__(self) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from .patience import Patience
 from .refusals import AccessDeniedError, LimitReachedError
+from .throttle import Throttle
 
-__all__ = ["Ledger", "Limits", "Share", "UnderWay"]
+__all__ = ["CallRegistry", "Limits", "Share", "UnderWay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class UnderWay:
     started_at_s: float = field(default_factory=time.time)
 
 
-class Ledger:
+class CallRegistry:
     """Counts calls from their admission to their end. Belongs to the event loop."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._pace = Patience(
+        self._pace = Throttle(
             burst=limits.unpaced_per_uid, per_second=limits.calls_per_second_per_uid
         )
         self._share = Share()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from cardd.app.progress_log import ProgressLog
 from cardd.app.provisioner import _broken_off
-from cardd.app.story import Story
 from cardd.provisioning.progress import Progress, Stage
 
 FIRST = Progress(Stage.READING_CARD, 0, 1, "", 0.0)
@@ -14,21 +14,21 @@ LAST = Progress(Stage.FAILED, 1, 1, "", 0.2, _broken_off("8949", "INTERNAL", "br
 
 
 async def test_a_listener_that_takes_its_time_misses_nothing() -> None:
-    story, heard = Story(), []
-    story.add(FIRST)
-    async for progress in story.tell():
+    log, heard = ProgressLog(), []
+    log.add(FIRST)
+    async for progress in log.tell():
         heard.append(progress)
         if progress is FIRST:
-            story.add(SECOND)
-            story.add(LAST)
+            log.add(SECOND)
+            log.add(LAST)
     assert heard == [FIRST, SECOND, LAST]
 
 
 async def test_who_comes_late_is_told_from_the_beginning() -> None:
-    story = Story()
-    waiting = asyncio.create_task(story.result())
+    log = ProgressLog()
+    waiting = asyncio.create_task(log.result())
     for progress in (FIRST, SECOND, LAST):
         await asyncio.sleep(0)
-        story.add(progress)
+        log.add(progress)
     assert await waiting is LAST.result
-    assert [each async for each in story.tell()] == [FIRST, SECOND, LAST]
+    assert [each async for each in log.tell()] == [FIRST, SECOND, LAST]

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import pytest
-from cardd.rpc.ledger import Ledger, Limits, Share
+from cardd.rpc.call_registry import CallRegistry, Limits, Share
 from cardd.rpc.refusals import LimitReachedError
 
 ME, YOU = 1000, 1001
 
 
 def test_a_user_at_its_limit_of_a_kind_may_have_more_of_another_and_others_too() -> None:
-    ledger = Ledger(Limits(streams_per_uid=1, calls_per_uid=2, watches_per_uid=1))
-    with ledger.entry("a", "p", "/S/M", ME, "streams"):
-        with pytest.raises(LimitReachedError) as caught, ledger.entry("b", "p", "m", ME, "streams"):
+    registry = CallRegistry(Limits(streams_per_uid=1, calls_per_uid=2, watches_per_uid=1))
+    with registry.entry("a", "p", "/S/M", ME, "streams"):
+        with (
+            pytest.raises(LimitReachedError) as caught,
+            registry.entry("b", "p", "m", ME, "streams"),
+        ):
             pass
         assert caught.value.facts == {"what": "streams", "limit": "1"}
         with (
-            ledger.entry("c", "p", "m", ME, "calls"),
-            ledger.entry("d", "p", "m", ME, "watches"),
-            ledger.entry("e", "q", "m", YOU, "streams"),
+            registry.entry("c", "p", "m", ME, "calls"),
+            registry.entry("d", "p", "m", ME, "watches"),
+            registry.entry("e", "q", "m", YOU, "streams"),
         ):
-            assert len(ledger.under_way()) == 4
-    assert not ledger.under_way()
-    with ledger.entry("f", "p", "m", ME, "streams"):
+            assert len(registry.under_way()) == 4
+    assert not registry.under_way()
+    with registry.entry("f", "p", "m", ME, "streams"):
         pass
-    assert ledger.served == 5
+    assert registry.served == 5
 
 
 def test_more_calls_at_once_than_a_user_has_for_free_begin_at_the_pace() -> None:
-    ledger = Ledger(Limits(unpaced_per_uid=2, calls_per_second_per_uid=10))
+    registry = CallRegistry(Limits(unpaced_per_uid=2, calls_per_second_per_uid=10))
     delays = []
-    entries = [ledger.entry(str(n), "p", "m", ME, "calls") for n in range(8)]
+    entries = [registry.entry(str(n), "p", "m", ME, "calls") for n in range(8)]
     for entry in entries:
         delays.append(entry.__enter__())
     assert delays[:4] == [0.0] * 4
     assert delays[4:] == sorted(delays[4:])
     assert delays[-1] > 0.1
-    with ledger.entry("you", "q", "m", YOU, "calls") as delay:
+    with registry.entry("you", "q", "m", YOU, "calls") as delay:
         assert delay == 0.0
     for entry in entries:
         entry.__exit__(None, None, None)

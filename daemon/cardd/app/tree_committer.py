@@ -30,31 +30,35 @@ from cardd.tree import (
     purge_servers,
 )
 
-from .lane import Lane
+from .serial_executor import SerialExecutor
 
-__all__ = ["Ledger"]
+__all__ = ["TreeCommitter"]
 
 T = TypeVar("T")
 
 _log = structlog.get_logger("cardd.render")
 
 
-class Ledger:
+class TreeCommitter:
     """Commits and their history.
 
-    Runs and rollbacks change the tree in ``lane``, one after the other: two that fork the same tree
-    at once would undo each other. Local programs need not wait for a run to end: they change only
-    what they claim themselves, and that a run takes over when it commits.
+    Runs and rollbacks change the tree on ``executor``, one after the other: two that fork the same
+    tree at once would undo each other. Local programs need not wait for a run to end: they change
+    only what they claim themselves, and that a run takes over when it commits.
     """
 
     def __init__(
-        self, store: Store, holder: TreeHolder, lane: Lane, renderers: Sequence[Renderer] = ()
+        self,
+        store: Store,
+        holder: TreeHolder,
+        executor: SerialExecutor,
+        renderers: Sequence[Renderer] = (),
     ) -> None:
         self._store = store
         self._holder = holder
         self._rendering = Rendering(renderers, store.renderings)
         self._stale = False
-        self.lane = lane
+        self.executor = executor
         # Held from looking at the tree in force to its replacement.
         self._committing = threading.Lock()
         # What a commit before the last end was not followed by; also after a new configuration.
@@ -71,9 +75,9 @@ class Ledger:
         origin: Origin,
         confirmations: Iterable[NewConfirmation] = (),
     ) -> Delta:
-        """In the lane: put the tree of a run in force, with what local programs claim by now.
+        """On the executor: put the tree of a run in force, with what local programs claim by now.
 
-        Who does not call `render` next need not: the lane does. Raises StoreError; then nothing
+        Who does not call `render` next need not: the executor does. Raises StoreError; then nothing
         has changed.
         """
         with self._committing:
@@ -85,7 +89,7 @@ class Ledger:
         return delta
 
     def render(self) -> tuple[str, ...]:
-        """In the lane: let local programs have what the tree says, and then the confirmations go.
+        """On the executor: let local programs have what the tree says, then confirmations go.
 
         Returns the names of the renderers that had something to do.
 
@@ -106,7 +110,7 @@ class Ledger:
         self._stale = True
         # What comes to its end with the daemon is rendered by the next one.
         with contextlib.suppress(RuntimeError):
-            self.lane.submit(self._render_if_stale)
+            self.executor.submit(self._render_if_stale)
 
     def _render_if_stale(self) -> None:
         if not self._stale:
@@ -155,7 +159,7 @@ class Ledger:
             self.render()
             return delta
 
-        return await asyncio.get_running_loop().run_in_executor(self.lane, restored)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, restored)
 
     def operations(self, authority: str, limit: int, before: int) -> tuple[Operation, ...]:
         """What authorities did and were refused, newest first. Raises StoreError."""

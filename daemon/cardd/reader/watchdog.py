@@ -9,12 +9,12 @@ from collections.abc import Callable
 from cardd.reader.events import ReaderEvent
 from cardd.reader.executor import monotonic
 
-__all__ = ["Announcer", "Warden"]
+__all__ = ["EventDispatcher", "Watchdog"]
 
 _NEVER = float("inf")
 
 
-class Warden:
+class Watchdog:
     """Calls `check(now)` when it is due; sleeps without waking up in between.
 
     `check` returns when it wants to be called next, None for not before `wake_at` says so.
@@ -25,7 +25,7 @@ class Warden:
         self._wake = threading.Condition()
         self._due = _NEVER
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="warden", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -58,7 +58,7 @@ class Warden:
                 self.wake_at(due)
 
 
-class Announcer:
+class EventDispatcher:
     """Hands events to one callback, in order, on a thread that holds no lock."""
 
     def __init__(self, callback: Callable[[ReaderEvent], None]) -> None:

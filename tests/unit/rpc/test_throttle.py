@@ -8,41 +8,41 @@ import time
 import grpc
 import pytest
 from cardd.rpc.access import Policy
-from cardd.rpc.patience import Patience
+from cardd.rpc.throttle import Throttle
 from unit.rpc.conftest import Serve
 
 Ask = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 
 
 def test_a_users_first_refusals_come_at_once() -> None:
-    patience = Patience(burst=3, per_second=2.0)
-    assert [patience.delay_s(7, 0.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+    throttle = Throttle(burst=3, per_second=2.0)
+    assert [throttle.delay_s(7, 0.0) for _ in range(3)] == [0.0, 0.0, 0.0]
 
 
 def test_beyond_the_burst_refusals_come_at_the_rate_and_no_later_than_the_most() -> None:
-    patience = Patience(burst=1, per_second=2.0, most_s=1.0)
-    assert [patience.delay_s(7, 0.0) for _ in range(5)] == [0.0, 0.5, 1.0, 1.0, 1.0]
+    throttle = Throttle(burst=1, per_second=2.0, most_s=1.0)
+    assert [throttle.delay_s(7, 0.0) for _ in range(5)] == [0.0, 0.5, 1.0, 1.0, 1.0]
 
 
 def test_who_pauses_is_answered_at_once_again() -> None:
-    patience = Patience(burst=1, per_second=2.0)
+    throttle = Throttle(burst=1, per_second=2.0)
     for _ in range(4):
-        patience.delay_s(7, 0.0)
-    assert patience.delay_s(7, 2.0) == 0.0
+        throttle.delay_s(7, 0.0)
+    assert throttle.delay_s(7, 2.0) == 0.0
 
 
 def test_one_users_refusals_do_not_delay_anothers() -> None:
-    patience = Patience(burst=1, per_second=1.0)
+    throttle = Throttle(burst=1, per_second=1.0)
     for _ in range(9):
-        patience.delay_s(7, 0.0)
-    assert patience.delay_s(8, 0.0) == 0.0
+        throttle.delay_s(7, 0.0)
+    assert throttle.delay_s(8, 0.0) == 0.0
 
 
 def test_no_number_of_users_makes_it_grow_without_end() -> None:
-    patience = Patience()
+    throttle = Throttle()
     for uid in range(20_000):
-        patience.delay_s(uid, uid / 1000)
-    assert len(patience._accounts) <= 4096
+        throttle.delay_s(uid, uid / 1000)
+    assert len(throttle._accounts) <= 4096
 
 
 async def test_a_flood_of_refused_calls_is_slowed_down_but_answered(serve: Serve) -> None:

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from cardd.rpc.access import Policy
-from cardd.rpc.agents import AgentBook, Given
 from cardd.rpc.call import Call
 from cardd.rpc.peer import Caller
+from cardd.rpc.pin_agents import Given, PinAgents
 from cardd.rpc.refusals import (
     ArgumentInvalidError,
     PinAgentMissingError,
@@ -30,9 +30,9 @@ def call_of(uid: int) -> Call:
 class Agent:
     """The far end of an agent's stream."""
 
-    def __init__(self, book: AgentBook, uid: int) -> None:
+    def __init__(self, agents: PinAgents, uid: int) -> None:
         self.requests: asyncio.Queue[pb.ServePinsRequest | None] = asyncio.Queue()
-        self._stream = book.serve(uid, self._sent())
+        self._stream = agents.serve(uid, self._sent())
 
     async def _sent(self) -> AsyncIterator[pb.ServePinsRequest]:
         while (request := await self.requests.get()) is not None:
@@ -53,8 +53,8 @@ class Agent:
 
 
 @asynccontextmanager
-async def agent(book: AgentBook, uid: int) -> AsyncIterator[Agent]:
-    made = Agent(book, uid)
+async def agent(agents: PinAgents, uid: int) -> AsyncIterator[Agent]:
+    made = Agent(agents, uid)
     made.requests.put_nowait(pb.ServePinsRequest(register=pb.PinAgentRegistration()))
     assert (await made.hear()).HasField("registered")
     try:
@@ -63,22 +63,22 @@ async def agent(book: AgentBook, uid: int) -> AsyncIterator[Agent]:
         await made.close()
 
 
-def ask(book: AgentBook, uid: int, wait_s: float = 20) -> asyncio.Task[Given]:
-    return asyncio.create_task(book.ask(call_of(uid), pb.PinPrompt(purpose="test"), wait_s))
+def ask(agents: PinAgents, uid: int, wait_s: float = 20) -> asyncio.Task[Given]:
+    return asyncio.create_task(agents.ask(call_of(uid), pb.PinPrompt(purpose="test"), wait_s))
 
 
 async def test_agent_of_another_user_is_not_asked() -> None:
-    book = AgentBook()
-    async with agent(book, BOB):
+    agents = PinAgents()
+    async with agent(agents, BOB):
         with pytest.raises(PinAgentMissingError):
-            await ask(book, ALICE)
+            await ask(agents, ALICE)
 
 
 async def test_agent_of_root_serves_users_without_one() -> None:
-    book = AgentBook()
-    async with agent(book, ROOT) as system, agent(book, BOB) as desktop:
+    agents = PinAgents()
+    async with agent(agents, ROOT) as system, agent(agents, BOB) as desktop:
         for uid, asked in ((ALICE, system), (BOB, desktop)):
-            given = ask(book, uid)
+            given = ask(agents, uid)
             prompt = (await asked.hear()).prompt
             assert prompt.caller.startswith(f"uid {uid}, ")
             asked.answer(prompt.id, b"1234")
@@ -86,11 +86,11 @@ async def test_agent_of_root_serves_users_without_one() -> None:
 
 
 async def test_answer_to_anothers_prompt_counts_for_nothing() -> None:
-    book = AgentBook()
-    async with agent(book, ALICE) as first:
-        given = ask(book, ALICE)
+    agents = PinAgents()
+    async with agent(agents, ALICE) as first:
+        given = ask(agents, ALICE)
         prompt = (await first.hear()).prompt
-        async with agent(book, BOB) as other:
+        async with agent(agents, BOB) as other:
             other.answer(prompt.id, b"9999")
             first.answer("no such prompt", b"9999")
             first.answer(prompt.id, b"1234")
@@ -98,38 +98,38 @@ async def test_answer_to_anothers_prompt_counts_for_nothing() -> None:
 
 
 async def test_prompt_is_withdrawn_when_its_caller_leaves() -> None:
-    book = AgentBook()
-    async with agent(book, ALICE) as asked:
-        given = ask(book, ALICE)
+    agents = PinAgents()
+    async with agent(agents, ALICE) as asked:
+        given = ask(agents, ALICE)
         prompt = (await asked.hear()).prompt
         given.cancel()
         assert (await asked.hear()).withdrawn.prompt == prompt.id
         # What comes too late is no error: the person could not know.
         asked.answer(prompt.id, b"1234")
-        again = ask(book, ALICE)
+        again = ask(agents, ALICE)
         asked.answer((await asked.hear()).prompt.id, None)
         with pytest.raises(PinPromptRefusedError):
             await again
 
 
 async def test_agent_that_goes_away_refuses() -> None:
-    book = AgentBook()
-    async with agent(book, ALICE) as asked:
-        given = ask(book, ALICE)
+    agents = PinAgents()
+    async with agent(agents, ALICE) as asked:
+        given = ask(agents, ALICE)
         await asked.hear()
     with pytest.raises(PinPromptRefusedError):
         await given
     with pytest.raises(PinAgentMissingError):
-        await ask(book, ALICE)
+        await ask(agents, ALICE)
 
 
 async def test_agent_registers_first_and_then_answers() -> None:
-    book = AgentBook()
-    early = Agent(book, ALICE)
+    agents = PinAgents()
+    early = Agent(agents, ALICE)
     early.answer("1", b"1234")
     with pytest.raises(ArgumentInvalidError):
         await early.hear()
-    async with agent(book, ALICE) as twice:
+    async with agent(agents, ALICE) as twice:
         twice.requests.put_nowait(pb.ServePinsRequest(register=pb.PinAgentRegistration()))
         with pytest.raises(ArgumentInvalidError):
             await twice.hear()

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from .feed import Signal
 from .refusals import ArgumentInvalidError
 
-__all__ = ["Recordings", "Repeats"]
+__all__ = ["IdempotentCalls", "IdempotentStreams"]
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 Key = tuple[int, str]
 
 
-class Repeats(Generic[T]):
+class IdempotentCalls(Generic[T]):
     """The last results by (uid, request_id). What failed is forgotten and can be tried again."""
 
     def __init__(self, kept: int = 256) -> None:
@@ -55,7 +55,7 @@ class Repeats(Generic[T]):
             self._done.pop(key, None)
 
 
-class Recordings(Generic[T]):
+class IdempotentStreams(Generic[T]):
     """Streams that are idempotent by request_id: a repetition is played what was and what comes."""
 
     def __init__(self, kept: int = 64) -> None:

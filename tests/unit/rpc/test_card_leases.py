@@ -11,7 +11,7 @@ from cardd.reader.events import Queue, ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
 from cardd.rpc.access import Policy
 from cardd.rpc.call import Call
-from cardd.rpc.desk import Desk
+from cardd.rpc.card_leases import CardLeases
 from cardd.rpc.peer import Caller
 from cardd.rpc.refusals import LimitReachedError
 from cardd.sharing.cache import Mark
@@ -68,36 +68,36 @@ def call_of(uid: int) -> Call:
     return Call("id", "/cardea.v1.CardService/Transmit", "cards.transmit", caller, Policy(()))
 
 
-async def wait(desk: Desk, uid: int) -> None:
-    async with desk.lease(READER, call_of(uid), "test", None):
+async def wait(leases: CardLeases, uid: int) -> None:
+    async with leases.lease(READER, call_of(uid), "test", None):
         pass
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk(BusyReaders(), max_wait_s=1.0, waiting_per_uid=2)
+def leases() -> CardLeases:
+    return CardLeases(BusyReaders(), max_wait_s=1.0, waiting_per_uid=2)
 
 
 async def test_only_so_many_calls_of_one_user_wait_and_those_who_leave_make_room(
-    desk: Desk,
+    leases: CardLeases,
 ) -> None:
-    waiting = [asyncio.ensure_future(wait(desk, 7)) for _ in range(2)]
+    waiting = [asyncio.ensure_future(wait(leases, 7)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(LimitReachedError):
-        await wait(desk, 7)
+        await wait(leases, 7)
     waiting[0].cancel()
     await asyncio.sleep(0)
-    third = asyncio.ensure_future(wait(desk, 7))
+    third = asyncio.ensure_future(wait(leases, 7))
     await asyncio.sleep(0)
     assert not third.done()
     third.cancel()
     waiting[1].cancel()
 
 
-async def test_one_users_waiting_calls_keep_no_other_user_out(desk: Desk) -> None:
-    waiting = [asyncio.ensure_future(wait(desk, 7)) for _ in range(2)]
+async def test_one_users_waiting_calls_keep_no_other_user_out(leases: CardLeases) -> None:
+    waiting = [asyncio.ensure_future(wait(leases, 7)) for _ in range(2)]
     await asyncio.sleep(0)
-    other = asyncio.ensure_future(wait(desk, 8))
+    other = asyncio.ensure_future(wait(leases, 8))
     await asyncio.sleep(0)
     assert not other.done()
     for task in (*waiting, other):

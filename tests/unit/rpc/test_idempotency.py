@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from cardd.rpc.idempotency import IdempotentCalls, IdempotentStreams
 from cardd.rpc.refusals import ArgumentInvalidError
-from cardd.rpc.repeats import Recordings, Repeats
 
 KEY = (1000, "request")
 
@@ -41,75 +41,75 @@ class Work:
 
 
 async def test_a_repetition_joins_the_call_under_way_and_gets_its_result() -> None:
-    repeats, work = Repeats[int](), Work()
-    calls = [asyncio.create_task(repeats.once(KEY, b"", work.run)) for _ in range(3)]
+    idempotent, work = IdempotentCalls[int](), Work()
+    calls = [asyncio.create_task(idempotent.once(KEY, b"", work.run)) for _ in range(3)]
     await asyncio.sleep(0)
     work.go.set()
     assert await asyncio.gather(*calls) == [1, 1, 1]
-    assert await repeats.once(KEY, b"", work.run) == 1
+    assert await idempotent.once(KEY, b"", work.run) == 1
 
 
 async def test_the_work_goes_on_if_the_caller_leaves() -> None:
-    repeats, work = Repeats[int](), Work()
-    leaving = asyncio.create_task(repeats.once(KEY, b"", work.run))
+    idempotent, work = IdempotentCalls[int](), Work()
+    leaving = asyncio.create_task(idempotent.once(KEY, b"", work.run))
     await asyncio.sleep(0)
     leaving.cancel()
     work.go.set()
-    assert await repeats.once(KEY, b"", work.run) == 1
+    assert await idempotent.once(KEY, b"", work.run) == 1
 
 
 async def test_what_failed_can_be_tried_again() -> None:
-    repeats, work = Repeats[int](), Work(fails=True)
+    idempotent, work = IdempotentCalls[int](), Work(fails=True)
     work.go.set()
     for _ in range(2):
         with pytest.raises(BrokenError):
-            await repeats.once(KEY, b"", work.run)
+            await idempotent.once(KEY, b"", work.run)
     assert work.begun == 2
 
 
 async def test_another_users_same_id_is_another_request() -> None:
-    repeats, work = Repeats[int](), Work()
+    idempotent, work = IdempotentCalls[int](), Work()
     work.go.set()
-    assert await repeats.once((1, "id"), b"", work.run) == 1
-    assert await repeats.once((2, "id"), b"", work.run) == 2
+    assert await idempotent.once((1, "id"), b"", work.run) == 1
+    assert await idempotent.once((2, "id"), b"", work.run) == 2
 
 
 async def test_an_id_for_two_different_requests_is_refused() -> None:
-    repeats, work = Repeats[int](), Work()
+    idempotent, work = IdempotentCalls[int](), Work()
     work.go.set()
-    await repeats.once(KEY, b"one", work.run)
+    await idempotent.once(KEY, b"one", work.run)
     with pytest.raises(ArgumentInvalidError):
-        await repeats.once(KEY, b"two", work.run)
-    recordings = Recordings[int]()
-    assert [n async for n in recordings.play(KEY, b"one", work.stream)] == [1, 2]
+        await idempotent.once(KEY, b"two", work.run)
+    streams = IdempotentStreams[int]()
+    assert [n async for n in streams.play(KEY, b"one", work.stream)] == [1, 2]
     with pytest.raises(ArgumentInvalidError):
-        recordings.play(KEY, b"two", work.stream)
+        streams.play(KEY, b"two", work.stream)
 
 
 async def test_without_an_id_every_call_is_a_new_one() -> None:
-    repeats, work = Repeats[int](), Work()
+    idempotent, work = IdempotentCalls[int](), Work()
     work.go.set()
-    assert [await repeats.once((1000, ""), b"", work.run) for _ in range(2)] == [1, 2]
+    assert [await idempotent.once((1000, ""), b"", work.run) for _ in range(2)] == [1, 2]
 
 
 async def test_a_recorded_stream_is_played_from_its_beginning_to_everybody() -> None:
-    recordings, work = Recordings[int](), Work()
-    first = recordings.play(KEY, b"", work.stream)
+    streams, work = IdempotentStreams[int](), Work()
+    first = streams.play(KEY, b"", work.stream)
     assert await anext(first) == 1
-    second = recordings.play(KEY, b"", work.stream)
+    second = streams.play(KEY, b"", work.stream)
     assert await anext(second) == 1
     work.go.set()
     assert [n async for n in first] == [2]
     assert [n async for n in second] == [2]
-    assert [n async for n in recordings.play(KEY, b"", work.stream)] == [1, 2]
+    assert [n async for n in streams.play(KEY, b"", work.stream)] == [1, 2]
     assert work.begun == 1
 
 
 async def test_a_recorded_stream_ends_for_everybody_as_it_ended() -> None:
-    recordings, work = Recordings[int](), Work(fails=True)
+    streams, work = IdempotentStreams[int](), Work(fails=True)
     work.go.set()
     for _ in range(2):
-        playing = recordings.play(KEY, b"", work.stream)
+        playing = streams.play(KEY, b"", work.stream)
         assert [await anext(playing), await anext(playing)] == [1, 2]
         with pytest.raises(BrokenError):
             await anext(playing)

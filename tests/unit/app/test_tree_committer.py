@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cardd.app.lane import Lane
-from cardd.app.ledger import Ledger
+from cardd.app.serial_executor import SerialExecutor
+from cardd.app.tree_committer import TreeCommitter
 from cardd.provisioning.errors import RenderingFailedError
 from cardd.provisioning.records import NewConfirmation
 from cardd.render.output import Output, Plan, PlanError
@@ -25,14 +25,14 @@ PROGRAM, DEVICE = Source("device", "local:uid-1000"), Source("device", "local")
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def committer(tmp_path: Path) -> Iterator[TreeCommitter]:
     with Store(tmp_path / "s" / "store.sqlite") as store:
-        lane = Lane("tree")
-        yield Ledger(store, TreeHolder(ManagementTree(), 0), lane)
-        lane.shutdown()
+        executor = SerialExecutor("tree")
+        yield TreeCommitter(store, TreeHolder(ManagementTree(), 0), executor)
+        executor.shutdown()
 
 
-async def commit(ledger: Ledger, value: str, at_ms: int) -> int:
+async def commit(committer: TreeCommitter, value: str, at_ms: int) -> int:
     """Every source says something else than before: a program by itself, the others in a run."""
 
     def claim(tree: ManagementTree, *sources: Source) -> None:
@@ -41,10 +41,10 @@ async def commit(ledger: Ledger, value: str, at_ms: int) -> int:
             tree.set_acl(f"./Acl/{source.kind}", source, Acl.parse(f"Get={value}"), at_ms)
 
     operation = LocalOperation(1000, PROGRAM.id, "call", "Replace", "./Of")
-    await ledger.change(operation, lambda tree, _: claim(tree, PROGRAM))
-    tree = ledger.tree.fork()
+    await committer.change(operation, lambda tree, _: claim(tree, PROGRAM))
+    tree = committer.tree.fork()
     claim(tree, SERVER, CARD, DEVICE)
-    return ledger.commit(tree, Origin("start")).revision
+    return committer.commit(tree, Origin("start")).revision
 
 
 def values(tree: ManagementTree) -> dict[str, str]:
@@ -53,17 +53,17 @@ def values(tree: ManagementTree) -> dict[str, str]:
 
 
 async def test_a_rollback_restores_every_sources_claims_but_the_devices_own(
-    ledger: Ledger,
+    committer: TreeCommitter,
 ) -> None:
-    first = await commit(ledger, "first", 1)
-    await commit(ledger, "second", 2)
+    first = await commit(committer, "first", 1)
+    await commit(committer, "second", 2)
 
-    delta = await ledger.roll_back(first, "users/0")
+    delta = await committer.roll_back(first, "users/0")
 
-    assert values(ledger.tree) == {
+    assert values(committer.tree) == {
         "a": "first", "8949": "first", "local-uid-1000": "first", "local": "second",
     }  # fmt: skip
-    acls = {claim.source: str(claim.acl) for claim in ledger.tree.acls() if "Acl" in claim.path}
+    acls = {claim.source: str(claim.acl) for claim in committer.tree.acls() if "Acl" in claim.path}
     assert acls[SERVER] == acls[CARD] == "Get=first"
     assert acls[DEVICE] == "Get=second"
     assert delta.revision == 5
@@ -72,26 +72,28 @@ async def test_a_rollback_restores_every_sources_claims_but_the_devices_own(
     ]  # fmt: skip
 
 
-async def test_a_rollback_counts_as_a_change_of_each_node_that_it_changes(ledger: Ledger) -> None:
-    first = await commit(ledger, "first", 1)
-    await commit(ledger, "second", 2)
-    before = ledger.tree.version("./Of/a")
-    await ledger.roll_back(first, "users/0")
-    assert ledger.tree.version("./Of/a") == before + 1
+async def test_a_rollback_counts_as_a_change_of_each_node_that_it_changes(
+    committer: TreeCommitter,
+) -> None:
+    first = await commit(committer, "first", 1)
+    await commit(committer, "second", 2)
+    before = committer.tree.version("./Of/a")
+    await committer.roll_back(first, "users/0")
+    assert committer.tree.version("./Of/a") == before + 1
 
 
-async def test_a_rollback_to_what_is_not_there_changes_nothing(ledger: Ledger) -> None:
-    await commit(ledger, "first", 1)
+async def test_a_rollback_to_what_is_not_there_changes_nothing(committer: TreeCommitter) -> None:
+    await commit(committer, "first", 1)
     with pytest.raises(RevisionNotFoundError):
-        await ledger.roll_back(7, "users/0")
-    assert len(ledger.revisions(10)) == 3
+        await committer.roll_back(7, "users/0")
+    assert len(committer.revisions(10)) == 3
 
 
-async def test_two_revisions_are_compared_in_both_directions(ledger: Ledger) -> None:
-    first, second = await commit(ledger, "first", 1), await commit(ledger, "second", 2)
-    compared = await ledger.compare(first, None)
+async def test_two_revisions_are_compared_in_both_directions(committer: TreeCommitter) -> None:
+    first, second = await commit(committer, "first", 1), await commit(committer, "second", 2)
+    compared = await committer.compare(first, None)
     forward, newer = compared.changes, compared.revision
-    backward = (await ledger.compare(second, first)).changes
+    backward = (await committer.compare(second, first)).changes
     assert newer == second
     assert len(forward) == len(backward) == 4
     assert [(c.before, c.after) for c in forward] == [(c.after, c.before) for c in backward]
@@ -114,42 +116,42 @@ def test_a_confirmation_is_held_back_until_rendering_has_ended_and_says_how(
         store.commit(tree, 1, confirmations=[NewConfirmation("a", "8949", "200", "c-1")])
         assert store.pending_confirmations() == ()
     with Store(path) as store:
-        lane = Lane("tree")
+        executor = SerialExecutor("tree")
         renderers = [Renderer("r", plan, tmp_path / "rendered")]
-        Ledger(store, TreeHolder(store.load().tree(), 1), lane, renderers)
-        lane.submit(lambda: None).result(10)
+        TreeCommitter(store, TreeHolder(store.load().tree(), 1), executor, renderers)
+        executor.submit(lambda: None).result(10)
         (pending,) = store.pending_confirmations()
         assert (pending.payload, pending.correlator) == (told, "c-1")
-        lane.shutdown()
+        executor.shutdown()
 
 
 async def test_every_commit_is_rendered_whoever_made_it(tmp_path: Path) -> None:
     with Store(tmp_path / "s" / "store.sqlite") as store:
-        lane = Lane("tree")
+        executor = SerialExecutor("tree")
         renderer = Renderer("r", settings_file("./Of", "of.json"), tmp_path / "rendered")
-        ledger = Ledger(store, TreeHolder(ManagementTree(), 0), lane, [renderer])
+        committer = TreeCommitter(store, TreeHolder(ManagementTree(), 0), executor, [renderer])
         for value in ("first", "second"):
-            await commit(ledger, value, 1)
-            lane.submit(lambda: None).result(10)
+            await commit(committer, value, 1)
+            executor.submit(lambda: None).result(10)
             assert f'"a": "{value}"' in (tmp_path / "rendered" / "of.json").read_text()
-        lane.shutdown()
+        executor.shutdown()
 
 
 async def test_a_rollback_that_cannot_be_rendered_is_done_and_says_so(tmp_path: Path) -> None:
     with Store(tmp_path / "s" / "store.sqlite") as store:
-        lane = Lane("tree")
+        executor = SerialExecutor("tree")
         renderers = [Renderer("r", failing, tmp_path / "rendered")]
-        ledger = Ledger(store, TreeHolder(ManagementTree(), 0), lane, renderers)
-        first = await commit(ledger, "first", 1)
-        await commit(ledger, "second", 2)
+        committer = TreeCommitter(store, TreeHolder(ManagementTree(), 0), executor, renderers)
+        first = await commit(committer, "first", 1)
+        await commit(committer, "second", 2)
         with pytest.raises(RenderingFailedError):
-            await ledger.roll_back(first, "users/0")
-        assert values(ledger.tree)["a"] == "first"
-        lane.shutdown()
+            await committer.roll_back(first, "users/0")
+        assert values(committer.tree)["a"] == "first"
+        executor.shutdown()
 
 
-async def test_a_commit_in_the_daemons_last_moment_is_one(ledger: Ledger) -> None:
+async def test_a_commit_in_the_daemons_last_moment_is_one(committer: TreeCommitter) -> None:
     """What is rendered of it comes with the next start; to say that it failed would be a lie."""
-    ledger.lane.shutdown()
-    assert await commit(ledger, "last", 1) == 2
-    assert values(ledger.tree)["a"] == "last"
+    committer.executor.shutdown()
+    assert await commit(committer, "last", 1) == 2
+    assert values(committer.tree)["a"] == "last"

@@ -9,10 +9,10 @@ from cardd.tree import Delta, ManagementTree
 from .call import Call
 from .refusals import AccessDeniedError, NodeNotFoundError
 
-__all__ = ["Sight", "saw"]
+__all__ = ["TreeView", "may_see_change"]
 
 
-class Sight:
+class TreeView:
     """One caller's view of one tree."""
 
     def __init__(self, call: Call, tree: ManagementTree) -> None:
@@ -49,7 +49,7 @@ class Sight:
         return [node for node in self._tree.snapshot.walk(path) if self.covers(node.path)]
 
 
-def saw(call: Call, delta: Delta, path: str) -> bool:
+def may_see_change(call: Call, delta: Delta, path: str) -> bool:
     """Whether a change of a node is for this caller, as ACLs were then."""
     readers = delta.readers.get(path)
     if not call.may(node=path):

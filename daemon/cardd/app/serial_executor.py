@@ -8,13 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["Lane"]
+__all__ = ["SerialExecutor"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Lane(Executor):
+class SerialExecutor(Executor):
     """Runs what is submitted, in order.
 
     Unlike those of a ThreadPoolExecutor its thread does not keep the process alive: what it does
@@ -28,7 +28,7 @@ class Lane(Executor):
         self._thread.start()
 
     def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """A future of ``work``; cancelled, if it has not begun when the lane is closed."""
+        """A future of ``work``; cancelled, if it has not begun when the executor is closed."""
         future: Future[T] = Future()
 
         def job() -> None:
@@ -44,7 +44,7 @@ class Lane(Executor):
                 future.set_result(result)
 
         if self._closed:
-            raise RuntimeError("the lane is closed")
+            raise RuntimeError("the executor is closed")
         self._jobs.put(job)
         return future
 

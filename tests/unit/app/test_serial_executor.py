@@ -8,48 +8,48 @@ import threading
 from concurrent.futures import CancelledError
 
 import pytest
-from cardd.app.lane import Lane
+from cardd.app.serial_executor import SerialExecutor
 
 
 def test_work_is_done_in_order_and_failures_are_told() -> None:
-    lane = Lane("test")
+    executor = SerialExecutor("test")
     done: list[int] = []
-    jobs = [lane.submit(done.append, number) for number in range(20)]
-    failing = lane.submit(int, "x")
+    jobs = [executor.submit(done.append, number) for number in range(20)]
+    failing = executor.submit(int, "x")
     for job in jobs:
         job.result(1)
     assert done == list(range(20))
     with pytest.raises(ValueError, match="invalid literal"):
         failing.result(1)
-    lane.shutdown()
+    executor.shutdown()
 
 
 def test_what_has_not_begun_when_the_lane_is_closed_is_cancelled() -> None:
-    lane, begun, go_on = Lane("test"), threading.Event(), threading.Event()
+    executor, begun, go_on = SerialExecutor("test"), threading.Event(), threading.Event()
 
     def first() -> None:
         begun.set()
         go_on.wait(5)
 
-    running, waiting = lane.submit(first), lane.submit(print)
+    running, waiting = executor.submit(first), executor.submit(print)
     assert begun.wait(1)
-    lane.shutdown()
+    executor.shutdown()
     go_on.set()
     running.result(1)
     with pytest.raises(CancelledError):
         waiting.result(1)
     with pytest.raises(RuntimeError):
-        lane.submit(print)
+        executor.submit(print)
 
 
 def test_the_process_ends_though_a_server_is_slow_to_answer() -> None:
     program = """
 import threading
-from cardd.app.lane import Lane
+from cardd.app.serial_executor import SerialExecutor
 begun = threading.Event()
-lane = Lane("test")
-lane.submit(lambda: (begun.set(), threading.Event().wait(60)))
+executor = SerialExecutor("test")
+executor.submit(lambda: (begun.set(), threading.Event().wait(60)))
 begun.wait()
-lane.shutdown()
+executor.shutdown()
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=10)

@@ -21,7 +21,7 @@ from cardd.sharing.ticket import Priority
 from .call import Call
 from .refusals import ArgumentInvalidError, CardNotFoundError, LimitReachedError
 
-__all__ = ["CARDS", "READERS", "Desk", "ReaderPort", "card_name", "reader_name"]
+__all__ = ["CARDS", "READERS", "CardLeases", "ReaderPort", "card_name", "reader_name"]
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class ReaderPort(Protocol):
         """Raises ReaderNotFound."""
 
 
-class Desk:
+class CardLeases:
     """Finds cards by name and leases them."""
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Patience"]
+__all__ = ["Throttle"]
 
 _MOST_USERS = 4096
 
@@ -17,7 +17,7 @@ class _Account:
     at: float
 
 
-class Patience:
+class Throttle:
     """A user's first refusals come at once; what goes on beyond the rate waits for its turn.
 
     A refused call costs the daemon as much as one that is served, and is not counted by any
