@@ -318,6 +318,25 @@ def test_agent_may_refuse_and_be_late(pcsc: Pcsc, daemon: RunningDaemon) -> None
     assert not verifications(card)
 
 
+@pytest.mark.parametrize("purpose", ["x" * 201, "to log in\nBy  your bank", "\x1b[2J", "\u202e"])
+def test_nobody_is_asked_in_words_that_could_deceive(
+    pcsc: Pcsc, daemon: RunningDaemon, purpose: str
+) -> None:
+    inserted(pcsc, daemon, "keys")
+    with daemon.client() as client, agent(daemon, lambda _: None) as prompts:
+        ask = cardea.AskPerson(purpose)
+        assert reason_of(lambda: client.verify_pin(ask)) == "ARGUMENT_INVALID"
+    assert not prompts
+
+
+def test_a_person_may_be_given_any_time_that_the_message_can_say(
+    pcsc: Pcsc, daemon: RunningDaemon
+) -> None:
+    inserted(pcsc, daemon, "keys")
+    with daemon.client() as client, agent(daemon, lambda _: (cardea.PinValue(PIN), b"")):
+        client.verify_pin(cardea.AskPerson(max_wait_s=1e15))
+
+
 def test_agent_changes_and_unblocks_with_both_values(pcsc: Pcsc, daemon: RunningDaemon) -> None:
     inserted(pcsc, daemon, "keys")
     ask = cardea.AskPerson()

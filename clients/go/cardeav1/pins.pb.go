@@ -291,7 +291,7 @@ func (*PinSource_Agent) isPinSource_Source() {}
 
 type PinPrompting struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// For the person: what the PIN is needed for.
+	// For the person: what the PIN is needed for, in up to 200 printable characters.
 	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// Longest wait for an answer; default one minute, at most five.
 	MaxWait       *durationpb.Duration `protobuf:"bytes,2,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`

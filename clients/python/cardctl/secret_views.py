@@ -33,10 +33,11 @@ def prompt_view(prompt: pins_pb2.PinPrompt) -> RenderableType:
     """Who asks, for what: what a person has to know before giving a PIN."""
     kind = pins_pb2.PinPromptKind.Name(prompt.kind).rpartition("_")[2].lower()
     facts = Table.grid(padding=(0, 2))
-    facts.add_row("Asked to", f"{kind} {prompt.pin.label or 'a PIN'} of {prompt.pin.name}")
-    facts.add_row("By", f"{prompt.program or 'a program'} ({prompt.caller})")
+    # As Text: what programs and cards say is nothing that could format itself.
+    facts.add_row("Asked to", Text(f"{kind} {prompt.pin.label or 'a PIN'} of {prompt.pin.name}"))
+    facts.add_row("By", Text(f"{prompt.program or 'a program'} ({prompt.caller})"))
     if prompt.purpose:
-        facts.add_row("For", prompt.purpose)
+        facts.add_row("For", Text(prompt.purpose))
     return facts
 
 

@@ -21,6 +21,8 @@ from .refusals import ArgumentInvalidError, PinAgentMissingError, PinPromptRefus
 __all__ = ["Given", "PinAgentService", "PinAgents"]
 
 _ROOT = 0
+# An agent that takes no more of what it is told has stopped to ask anybody.
+_MOST_UNTAKEN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class PinAgents:
             PinAgentMissingError, PinPromptRefusedError.
         """
         agent = self._agent_for(call.caller.uid)
+        if agent.outgoing.qsize() >= _MOST_UNTAKEN:
+            raise PinPromptRefusedError("the agent does not take its prompts")
         prompt.id = secrets.token_hex(8)
         prompt.caller = str(call.caller)
         prompt.program = _program(call.caller.pid)
@@ -137,8 +141,9 @@ async def _listen(agent: _Agent, requests: AsyncIterator[pb.ServePinsRequest]) -
 
 
 def _program(pid: int) -> str:
-    """What a process calls itself (proc(5), comm)."""
+    """What a process calls itself (proc(5), comm), as far as people can read it."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
+        name = Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
     except OSError:
         return ""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -28,6 +28,7 @@ __all__ = ["PinOperations"]
 _PinRequest: TypeAlias = pb.VerifyPinRequest | pb.ChangePinRequest | pb.UnblockPinRequest
 
 _PROMPT_S, _LONGEST_PROMPT_S = 60.0, 300.0
+_LONGEST_PURPOSE = 200
 
 
 class PinOperations:
@@ -142,8 +143,14 @@ class PinOperations:
     ) -> Given | None:
         """Look at the counter, let the card go, and ask; None where no PIN is needed.
 
-        Nobody is asked for what cannot be used: NoSuchPin, PinBlocked.
+        Nobody is asked for what cannot be used: NoSuchPin, PinBlocked; nor in words that could
+        pass for more than the program's own: ArgumentInvalidError.
         """
+        asked = source.agent
+        if len(asked.purpose) > _LONGEST_PURPOSE or not asked.purpose.isprintable():
+            raise ArgumentInvalidError(
+                "purpose", f"must be {_LONGEST_PURPOSE} printable characters"
+            )
 
         def look(open_card: OpenCard) -> pins_pb2.Pin | None:
             pin = find(open_card)
@@ -160,8 +167,8 @@ class PinOperations:
         pin = await self._jobs.run(status, session, call, "PinStatus", None, look)
         if pin is None:
             return None
-        asked = source.agent
-        wait_s = asked.max_wait.ToTimedelta().total_seconds() if asked.HasField("max_wait") else 0
+        # Not by a timedelta: that does not hold every Duration.
+        wait_s = asked.max_wait.seconds + asked.max_wait.nanos / 1e9
         wait_s = min(wait_s, _LONGEST_PROMPT_S) if wait_s > 0 else _PROMPT_S
         prompt = pins_pb2.PinPrompt(kind=kind, pin=pin, purpose=asked.purpose)
         return await self._agents.ask(call, prompt, wait_s)

@@ -151,7 +151,7 @@ class PinPrompting(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     MAX_WAIT_FIELD_NUMBER: _builtins.int
     purpose: _builtins.str
-    """For the person: what the PIN is needed for."""
+    """For the person: what the PIN is needed for, in up to 200 printable characters."""
     @_builtins.property
     def max_wait(self) -> _duration_pb2.Duration:
         """Longest wait for an answer; default one minute, at most five."""

@@ -106,7 +106,7 @@ export interface PinSource {
 }
 
 export interface PinPrompting {
-  /** For the person: what the PIN is needed for. */
+  /** For the person: what the PIN is needed for, in up to 200 printable characters. */
   purpose: string;
   /** Longest wait for an answer; default one minute, at most five. */
   maxWait: Duration | undefined;
