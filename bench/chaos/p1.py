@@ -14,7 +14,7 @@ TITLE = "Four clients that never pause share one card"
 _CLIENTS = 4
 _SECONDS = 1.5 if SHORT else 10.0
 _BARE = "bare pyscard"
-_DOORS = ("cardea", "pyscard")
+_TRANSPORTS = ("cardea", "pyscard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ def rows() -> Iterator[Figure]:
     loads: dict[tuple[str, int], list[_Load]] = {}
     with Stage() as stage:
         for clients in (1, _CLIENTS, 1):
-            for door in _DOORS:
-                loads.setdefault((door, clients), []).append(_run(stage, door, clients))
+            for transport in _TRANSPORTS:
+                loads.setdefault((transport, clients), []).append(_run(stage, transport, clients))
     ours, bare = loads["cardea", _CLIENTS][0], loads["pyscard", _CLIENTS][0]
-    alone, bare_alone = (mean(load.per_second for load in loads[d, 1]) for d in _DOORS)
+    alone, bare_alone = (mean(load.per_second for load in loads[d, 1]) for d in _TRANSPORTS)
     slice_ms = mean(load.slice_ms for load in loads["cardea", 1])
     yield at_least(20, "smallest share of a client", ours.least_share, "%", _BARE, bare.least_share)
     yield at_least(
@@ -78,8 +78,8 @@ def rows() -> Iterator[Figure]:
     )
 
 
-def _run(stage: Stage, door: str, clients: int) -> _Load:
-    programs = [stage.program("transactions", door, str(_SECONDS)) for _ in range(clients)]
+def _run(stage: Stage, transport: str, clients: int) -> _Load:
+    programs = [stage.program("transactions", transport, str(_SECONDS)) for _ in range(clients)]
     for program in programs:
         program.hear()
     for program in programs:

@@ -40,8 +40,8 @@ def rows() -> Iterator[Figure]:
     with Stage(len(_STATES), cards=False) as stage:
         for index, state in enumerate(_STATES):
             stage.insert(index, stage.card(pins={"pin1": {"enabled": state == "pin"}}))
-            for door, tally in (("cardea", ours), ("pyscard", bare)):
-                _resets(stage, door, index, state, tally)
+            for transport, tally in (("cardea", ours), ("pyscard", bare)):
+                _resets(stage, transport, index, state, tally)
     resets = _ROUNDS * len(_STATES)
     yield at_most(
         0, f"answers on a lost state, {resets} resets", ours.wrong, "answers", _BARE, bare.wrong
@@ -61,11 +61,11 @@ def rows() -> Iterator[Figure]:
     yield at_most(2.0, "a new session works, worst", ours.back_s, "s", _BARE, bare.back_s)
 
 
-def _resets(stage: Stage, door: str, index: int, state: str, tally: _Tally) -> None:
+def _resets(stage: Stage, transport: str, index: int, state: str, tally: _Tally) -> None:
     moments = random.Random(12)  # noqa: S311  the same moments in every run
     resetter = stage.program("resetter", "pyscard", index=index)
     resetter.hear()
-    program = stage.program("stateful", door, str(_PAUSE_S), state, index=index)
+    program = stage.program("stateful", transport, str(_PAUSE_S), state, index=index)
     program.hear()
     for _ in range(_ROUNDS):
         program.tell()

@@ -15,21 +15,21 @@ _IDLE_S = 1.0 if SHORT else 5.0
 _ROUNDS = 1 if SHORT else 5
 # How long the next client is waited for.
 _LATE_S = 3.0
-_DOORS = ("cardea", "pyscard")
+_TRANSPORTS = ("cardea", "pyscard")
 _HOW = ("ended", "killed", "stopped", "idle")
 
 
 def rows() -> Iterator[Figure]:
     """Worst of all rounds; the card is looked into before the next client's first command."""
-    found = dict.fromkeys(_DOORS, 0)
+    found = dict.fromkeys(_TRANSPORTS, 0)
     settings = f"[sharing]\nidle_limit_s = {_IDLE_S}\n"
-    with Stage(len(_DOORS), settings=settings, cards=False) as stage:
+    with Stage(len(_TRANSPORTS), settings=settings, cards=False) as stage:
         for how in _HOW:
-            worst = dict.fromkeys(_DOORS, 0.0)
+            worst = dict.fromkeys(_TRANSPORTS, 0.0)
             for _ in range(_ROUNDS):
-                for door, (late_s, left) in _round(stage, how).items():
-                    worst[door] = max(worst[door], late_s)
-                    found[door] += bool(left)
+                for transport, (late_s, left) in _round(stage, how).items():
+                    worst[transport] = max(worst[transport], late_s)
+                    found[transport] += bool(left)
             never = f" (gave up after {_LATE_S:g} s)" if worst["pyscard"] == _LATE_S else ""
             yield at_most(
                 1.0,
@@ -50,30 +50,30 @@ def rows() -> Iterator[Figure]:
 
 
 def _round(stage: Stage, how: str) -> dict[str, tuple[float, tuple[str, ...]]]:
-    """For each door, on a reader of its own: seconds from the lease's end to the next one, and
+    """For each transport, on a reader of its own: seconds from the lease's end to the next one, and
     what was left on the card then."""
     cases = []
-    for index, door in enumerate(_DOORS):
+    for index, transport in enumerate(_TRANSPORTS):
         stage.readers.remove(index)
         card = stage.insert(index, stage.card(pins={"pin1": {"enabled": True}}))
         stage.wait_ready(index)
-        follower = stage.program("follower", door, index=index)
-        holder = stage.program("holder", door, how, index=index)
+        follower = stage.program("follower", transport, index=index)
+        holder = stage.program("holder", transport, how, index=index)
         follower.hear()
         holder.tell()
         held_at = holder.hear()
         if leftovers(card) != ("PIN", "selection"):
             raise AssertionError("the holder has left no traces to be found")
         follower.tell()
-        cases.append((door, card, holder, follower, held_at))
+        cases.append((transport, card, holder, follower, held_at))
     time.sleep(0.2)
-    ended = {door: _end(how, holder, held_at) for door, _, holder, _, held_at in cases}
+    ended = {transport: _end(how, holder, held_at) for transport, _, holder, _, held_at in cases}
     outcome = {}
-    for door, card, holder, follower, _ in cases:
-        limit_s = ended[door] + _LATE_S - time.monotonic()
+    for transport, card, holder, follower, _ in cases:
+        limit_s = ended[transport] + _LATE_S - time.monotonic()
         granted_at = follower.heard(max(0.0, limit_s))
-        late_s = _LATE_S if granted_at is None else granted_at - ended[door]
-        outcome[door] = (late_s, () if granted_at is None else leftovers(card))
+        late_s = _LATE_S if granted_at is None else granted_at - ended[transport]
+        outcome[transport] = (late_s, () if granted_at is None else leftovers(card))
         for program in (holder, follower):
             program.end()
     return outcome

@@ -41,7 +41,7 @@ _WHAT = {"pulled": "card pulled", "killed": "pcscd killed", "unplugged": "reader
 
 @dataclass
 class _Tally:
-    """What came of the cycles through one door."""
+    """What came of the cycles through one transport."""
 
     worst_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_WHAT, 0.0))
     cycles: int = 0
@@ -81,25 +81,25 @@ def rows() -> Iterator[Figure]:
     )
 
 
-def _all(door: str, cycles: dict[str, int]) -> _Tally:
+def _all(transport: str, cycles: dict[str, int]) -> _Tally:
     tally = _Tally()
     chance = random.Random(4)  # noqa: S311  the same moments in every run
     kinds = [kind for kind, count in cycles.items() for _ in range(count)]
     chance.shuffle(kinds)
     with Stage(cards=False) as stage:
-        circus = _Circus(stage, door, tally, chance)
+        faults = _FaultCycles(stage, transport, tally, chance)
         for kind in kinds:
-            circus.cycle(kind)
-        circus.finish()
+            faults.cycle(kind)
+        faults.finish()
     return tally
 
 
-class _Circus:
+class _FaultCycles:
     """One program that uses the card, and what befalls it."""
 
-    def __init__(self, stage: Stage, door: str, tally: _Tally, chance: random.Random) -> None:
+    def __init__(self, stage: Stage, transport: str, tally: _Tally, chance: random.Random) -> None:
         self._stage = stage
-        self._door = door
+        self._transport = transport
         self._tally = tally
         self._chance = chance
         self._pulls = 0
@@ -107,7 +107,7 @@ class _Circus:
         self._insert()
         stage.wait_ready()
         self._program = self._start()
-        self._watch = _Watch(stage) if door == "cardea" else None
+        self._watch = _Watch(stage) if transport == "cardea" else None
 
     def cycle(self, kind: str) -> None:
         """Something breaks in the midst of a transaction; then its cause is taken away."""
@@ -125,7 +125,7 @@ class _Circus:
             self._program.end()
             self._program = self._start()
         self._tally.worst_s[kind] = max(self._tally.worst_s[kind], back_at - began)
-        if self._door == "cardea":
+        if self._transport == "cardea":
             self._tally.wrong += self._shown() != self._card.profile.serial
 
     def finish(self) -> None:
@@ -166,7 +166,7 @@ class _Circus:
         self._iccid = self._card.read_file("3F00/2FE2").hex()
 
     def _start(self) -> Program:
-        program = self._stage.program("script", self._door, str(_GIVE_UP_S))
+        program = self._stage.program("script", self._transport, str(_GIVE_UP_S))
         program.hear()
         return program
 

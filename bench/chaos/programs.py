@@ -20,31 +20,38 @@ from bench.chaos.apdus import (
     SELECT_ICCID,
     VERIFY,
 )
-from bench.chaos.doors import CardeaDoor, Door, LostError, PyscardDoor, Transmit, open_door
 from bench.chaos.streams import beside, empty_server, hostile, reads
 from bench.chaos.talk import Words, expect, listen, one, say
+from bench.chaos.transports import (
+    CardeaTransport,
+    LostError,
+    PyscardTransport,
+    Transmit,
+    Transport,
+    open_transport,
+)
 
 __all__ = ["PROGRAMS"]
 
 _RELY_S = 2.0
 
 
-def transactions(door: Door, seconds: str) -> None:
+def transactions(transport: Transport, seconds: str) -> None:
     """Transactions of five APDUs without a pause; each as [asked, granted, done]."""
-    one(door)
+    one(transport)
     say("ready")
     listen()
     done: list[tuple[float, float, float]] = []
     end = time.monotonic() + float(seconds)
     while time.monotonic() < end:
-        done.append(one(door))
+        done.append(one(transport))
     say(done)
 
 
-def holder(door: Door, ending: str) -> None:
+def holder(transport: Transport, ending: str) -> None:
     """Verifies the PIN, selects a file, and keeps the card: for ever, or until told to end."""
     listen()
-    with door.hold() as transmit:
+    with transport.hold() as transmit:
         for command in IMSI_SCRIPT:
             expect(transmit(command), b"\x90\x00")
         expect(transmit(READ_IMSI), IMSI)
@@ -57,20 +64,20 @@ def holder(door: Door, ending: str) -> None:
     say(before)
 
 
-def follower(door: Door) -> None:
+def follower(transport: Transport) -> None:
     """Waits for the card; says when it had it, then stays until told."""
     say("ready")
     while listen():
-        with door.hold():
+        with transport.hold():
             say(time.monotonic())
             listen()
         say("gave it back")
 
 
-def session(door: Door, pause_s: str) -> None:
+def session(transport: Transport, pause_s: str) -> None:
     """One APDU after the other within one hold; at each word the latencies since the last."""
     taken: list[float] = []
-    with door.hold() as transmit:
+    with transport.hold() as transmit:
         transmit(SELECT_ICCID)
         answer = transmit(READ_ICCID)
         say("ready")
@@ -85,9 +92,9 @@ def session(door: Door, pause_s: str) -> None:
             time.sleep(float(pause_s))
 
 
-def calls(door: Door, what: str, pause_s: str) -> None:
+def calls(transport: Transport, what: str, pause_s: str) -> None:
     """One call after the other: "list", "read", "transaction"; latencies at each word."""
-    call = _call(door, what)
+    call = _call(transport, what)
     call()
     say("ready")
     words = Words()
@@ -102,7 +109,7 @@ def calls(door: Door, what: str, pause_s: str) -> None:
         time.sleep(float(pause_s))
 
 
-def stateful(door: Door, pause_s: str, state: str) -> None:
+def stateful(transport: Transport, pause_s: str, state: str) -> None:
     """Builds up a state that a reset takes away ("pin", "selection"), and relies on it for a
     while or until it is told of the loss.
 
@@ -114,7 +121,11 @@ def stateful(door: Door, pause_s: str, state: str) -> None:
     while listen():
         wrong, ended = 0, ""
         try:
-            keep = door.connected() if isinstance(door, PyscardDoor) else door.hold()
+            keep = (
+                transport.connected()
+                if isinstance(transport, PyscardTransport)
+                else transport.hold()
+            )
             with keep as transmit:
                 build(transmit, script)
                 say("built")
@@ -126,21 +137,21 @@ def stateful(door: Door, pause_s: str, state: str) -> None:
         except LostError as error:
             ended = str(error)
             ended_at = time.monotonic()
-        say([wrong, ended, ended_at, rebuild(door, script, time.monotonic())])
+        say([wrong, ended, ended_at, rebuild(transport, script, time.monotonic())])
 
 
-def resetter(door: PyscardDoor) -> None:
+def resetter(transport: PyscardTransport) -> None:
     """Resets the card at each word, as any program may: connect, reset, disconnect."""
-    door.disconnect()
+    transport.disconnect()
     say("ready")
     while listen():
-        door.connect()
-        door.reset()
+        transport.connect()
+        transport.reset()
         say(time.monotonic())
-        door.disconnect()
+        transport.disconnect()
 
 
-def deadline(door: CardeaDoor, apdu: str) -> None:
+def deadline(transport: CardeaTransport, apdu: str) -> None:
     """Calls a card that hangs with `apdu`, at each word with so many seconds; how long it took."""
     say("ready")
     while word := listen():
@@ -148,29 +159,31 @@ def deadline(door: CardeaDoor, apdu: str) -> None:
         before, reason = time.monotonic(), "answered"
         try:
             if kind == "deadline":
-                door.client._timeout_s = float(limit)
-                door.client.transmit(door.name, bytes.fromhex(apdu), max_wait_s=60)
+                transport.client._timeout_s = float(limit)
+                transport.client.transmit(transport.name, bytes.fromhex(apdu), max_wait_s=60)
             elif kind == "wait":
-                door.client.transmit(door.name, bytes.fromhex(apdu), max_wait_s=float(limit))
+                transport.client.transmit(
+                    transport.name, bytes.fromhex(apdu), max_wait_s=float(limit)
+                )
             else:
-                with door.client.session(door.name, max_wait_s=float(limit)) as leased:
+                with transport.client.session(transport.name, max_wait_s=float(limit)) as leased:
                     leased.transmit(bytes.fromhex(apdu))
         except Exception as error:  # noqa: BLE001  whatever it is, it is the answer
             reason = getattr(error, "reason", repr(error))
         say([time.monotonic() - before, reason])
 
 
-def hang(door: PyscardDoor) -> None:
+def hang(transport: PyscardTransport) -> None:
     """Sends one APDU and says when it is back, if ever."""
     say("ready")
     listen()
     before = time.monotonic()
     with suppress(LostError):
-        door.transmit(READ_ICCID)
+        transport.transmit(READ_ICCID)
     say(time.monotonic() - before)
 
 
-def script(door: Door, give_up_s: str) -> None:
+def script(transport: Transport, give_up_s: str) -> None:
     """`run ICCID`: the script once, and how many answers were those of another card, and the end.
     `until ICCID`: again and again until that card answers; when that was, or null."""
     say("ready")
@@ -178,25 +191,25 @@ def script(door: Door, give_up_s: str) -> None:
         kind, _, iccid = word.partition(" ")
         right = bytes.fromhex(iccid) + b"\x90\x00"
         if kind == "run":
-            say(_run(door, right))
+            say(_run(transport, right))
             continue
         give_up_at = time.monotonic() + float(give_up_s)
         while True:
-            _, ended = _run(door, right)
+            _, ended = _run(transport, right)
             if not ended or time.monotonic() > give_up_at:
                 break
             time.sleep(0.005)
-            if isinstance(door, PyscardDoor):
+            if isinstance(transport, PyscardTransport):
                 with suppress(LostError):
-                    door.disconnect()
-                    door.connect()
+                    transport.disconnect()
+                    transport.connect()
         say(None if ended else time.monotonic())
 
 
-def _run(door: Door, right: bytes) -> tuple[int, str]:
+def _run(transport: Transport, right: bytes) -> tuple[int, str]:
     wrong = 0
     try:
-        with door.hold() as transmit:
+        with transport.hold() as transmit:
             for command in SCRIPT:
                 answer = transmit(command)
                 if answer[-2:] != b"\x90\x00":
@@ -213,14 +226,14 @@ def build(transmit: Transmit, script: Sequence[bytes]) -> None:
     expect(transmit(READ_IMSI), IMSI)
 
 
-def rebuild(door: Door, script: Sequence[bytes], since: float) -> float | None:
+def rebuild(transport: Transport, script: Sequence[bytes], since: float) -> float | None:
     """Seconds until a new hold works; None if it does not within five."""
     while time.monotonic() - since < 5.0:
         try:
-            if isinstance(door, PyscardDoor):
-                door.disconnect()
-                door.connect()
-            with door.hold() as transmit:
+            if isinstance(transport, PyscardTransport):
+                transport.disconnect()
+                transport.connect()
+            with transport.hold() as transmit:
                 build(transmit, script)
         except LostError:
             time.sleep(0.01)
@@ -229,19 +242,19 @@ def rebuild(door: Door, script: Sequence[bytes], since: float) -> float | None:
     return None
 
 
-def _call(door: Door, what: str) -> Callable[[], object]:
+def _call(transport: Transport, what: str) -> Callable[[], object]:
     if what == "transaction":
-        return lambda: one(door)
-    if isinstance(door, PyscardDoor):
-        return lambda: _read_bare(door)
-    assert isinstance(door, CardeaDoor)
+        return lambda: one(transport)
+    if isinstance(transport, PyscardTransport):
+        return lambda: _read_bare(transport)
+    assert isinstance(transport, CardeaTransport)
     if what == "list":
-        return door.client.readers
-    return lambda: door.client.read(door.name, "EF.ICCID")
+        return transport.client.readers
+    return lambda: transport.client.read(transport.name, "EF.ICCID")
 
 
-def _read_bare(door: PyscardDoor) -> None:
-    with door.hold() as transmit:
+def _read_bare(transport: PyscardTransport) -> None:
+    with transport.hold() as transmit:
         transmit(SELECT_ICCID)
         transmit(READ_ICCID)
 
@@ -269,7 +282,7 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
 
 def main() -> None:
     name, kind, socket, reader, *arguments = sys.argv[1:]
-    PROGRAMS[name](open_door(kind, socket, reader), *arguments)
+    PROGRAMS[name](open_transport(kind, socket, reader), *arguments)
 
 
 if __name__ == "__main__":

@@ -185,9 +185,17 @@ class Stage:
         assert card is not None
         return card
 
-    def program(self, name: str, door: str = "cardea", *arguments: str, index: int = 0) -> Program:
-        """Start a program at the door "cardea" or "pyscard" of a reader."""
-        words = [name, door, str(self.daemon.socket), self.readers.reader_names[index], *arguments]
+    def program(
+        self, name: str, transport: str = "cardea", *arguments: str, index: int = 0
+    ) -> Program:
+        """Start a program that uses a reader by "cardea" or "pyscard"."""
+        words = [
+            name,
+            transport,
+            str(self.daemon.socket),
+            self.readers.reader_names[index],
+            *arguments,
+        ]
         program = Program(words, self.readers.socket)
         self._resources.callback(program.end)
         return program

@@ -17,8 +17,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from bench.chaos.apdus import READ_ICCID, SELECT_ICCID
-from bench.chaos.doors import CardeaDoor, PyscardDoor
 from bench.chaos.talk import listen, say
+from bench.chaos.transports import CardeaTransport, PyscardTransport
 
 __all__ = ["beside", "empty_server", "hostile", "reads"]
 
@@ -43,9 +43,9 @@ async def _read(channel: grpc.aio.Channel, card: str) -> None:
     )
 
 
-def empty_server(door: PyscardDoor, path: str) -> None:
+def empty_server(transport: PyscardTransport, path: str) -> None:
     """A grpc.aio server whose one method sends a message and then waits for ever."""
-    door.disconnect()
+    transport.disconnect()
     asyncio.run(_serve(path))
 
 
@@ -64,15 +64,17 @@ async def _serve(path: str) -> None:
     await server.stop(0)
 
 
-def beside(door: CardeaDoor, other: str, rounds: str, calls: str) -> None:
+def beside(transport: CardeaTransport, other: str, rounds: str, calls: str) -> None:
     """An APDU on a session, one through pyscard on the reader `other`, an empty message: in turn,
     so many `calls` each, `rounds` times."""
     requests: queue.SimpleQueue[reflection_pb2.ServerReflectionRequest | None] = queue.SimpleQueue()
     with (
         # Reflection is the one empty bidi there is, and is answered on the admin socket.
-        grpc.insecure_channel(str(Path(door.client.target).with_name("admin.sock"))) as channel,
-        door.hold() as transmit,
-        PyscardDoor(other).hold() as bare,
+        grpc.insecure_channel(
+            str(Path(transport.client.target).with_name("admin.sock"))
+        ) as channel,
+        transport.hold() as transmit,
+        PyscardTransport(other).hold() as bare,
     ):
         stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # untyped
         echoes = stub.ServerReflectionInfo(iter(requests.get, None))
@@ -94,13 +96,15 @@ def beside(door: CardeaDoor, other: str, rounds: str, calls: str) -> None:
     say(taken)
 
 
-def reads(door: CardeaDoor, rounds: str, calls: str) -> None:
+def reads(transport: CardeaTransport, rounds: str, calls: str) -> None:
     """A file that was read before, and an empty unary call on the same channel: in turn, so many
     `calls` each, `rounds` times."""
-    with grpc.insecure_channel(door.client.target) as channel:
+    with grpc.insecure_channel(transport.client.target) as channel:
         cards = cards_pb2_grpc.CardServiceStub(channel)
         health: Any = health_pb2_grpc.HealthStub(channel)  # untyped
-        wish = cards_pb2.ReadFileRequest(name=door.name, file=cards_pb2.FileRef(known="EF.ICCID"))
+        wish = cards_pb2.ReadFileRequest(
+            name=transport.name, file=cards_pb2.FileRef(known="EF.ICCID")
+        )
         empty = health_pb2.HealthCheckRequest()
         contenders: dict[str, Callable[[], object]] = {
             "read": lambda: cards.ReadFile(wish),
@@ -123,18 +127,19 @@ def _in_turn(
     return {name: times[calls:] for name, times in taken.items()}
 
 
-def hostile(door: CardeaDoor, uid: str, streams: str, connections: str) -> None:
+def hostile(transport: CardeaTransport, uid: str, streams: str, connections: str) -> None:
     """As user `uid`, keeps so many streams open, or opens them again at once, until told to end."""
-    asyncio.run(_flood(door, int(uid), int(streams), int(connections)))
+    asyncio.run(_flood(transport, int(uid), int(streams), int(connections)))
 
 
-async def _flood(door: CardeaDoor, uid: int, streams: int, connections: int) -> None:
+async def _flood(transport: CardeaTransport, uid: int, streams: int, connections: int) -> None:
     await asyncio.to_thread(os.setgroups, [])  # what is to be imported is imported by that
     os.setgid(uid)
     os.setuid(uid)
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.default_authority", "cardd")]
     channels = [
-        grpc.aio.insecure_channel(door.client.target, options=options) for _ in range(connections)
+        grpc.aio.insecure_channel(transport.client.target, options=options)
+        for _ in range(connections)
     ]
     attempts = 0
     attack = (_watch, _hold, _read)
@@ -145,7 +150,7 @@ async def _flood(door: CardeaDoor, uid: int, streams: int, connections: int) -> 
         while True:
             attempts += 1
             with suppress(grpc.RpcError):
-                await attack[number % len(attack)](channel, door.name)
+                await attack[number % len(attack)](channel, transport.name)
 
     tasks = [asyncio.ensure_future(again_and_again(number)) for number in range(streams)]
     await asyncio.sleep(1.0)

@@ -8,14 +8,14 @@ import sys
 import time
 
 from bench.chaos.apdus import TRANSACTION
-from bench.chaos.doors import Door, LostError
+from bench.chaos.transports import LostError, Transport
 
 __all__ = ["Words", "expect", "listen", "one", "say"]
 
 
-def one(door: Door) -> tuple[float, float, float]:
+def one(transport: Transport) -> tuple[float, float, float]:
     asked = time.monotonic()
-    with door.hold() as transmit:
+    with transport.hold() as transmit:
         granted = time.monotonic()
         for command in TRANSACTION:
             if transmit(command)[-2:] != b"\x90\x00":

@@ -113,19 +113,19 @@ async def test_prompt_is_withdrawn_when_its_caller_leaves() -> None:
 
 
 async def test_what_an_agent_does_not_take_is_not_piled_up() -> None:
-    book = AgentBook()
-    async with agent(book, ALICE) as asked:
+    agents = PinAgents()
+    async with agent(agents, ALICE) as asked:
         for _ in range(1000):
-            given = ask(book, ALICE)
+            given = ask(agents, ALICE)
             await asyncio.sleep(0)
             given.cancel()
             await asyncio.wait([given])
         with pytest.raises(PinPromptRefusedError):
-            await ask(book, ALICE)
+            await ask(agents, ALICE)
         for _ in range(32):
             prompt = (await asked.hear()).prompt
             assert (await asked.hear()).withdrawn.prompt == prompt.id
-        again = ask(book, ALICE)
+        again = ask(agents, ALICE)
         asked.answer((await asked.hear()).prompt.id, b"1234")
         assert (await again).pin.value == Secret(b"1234")
 

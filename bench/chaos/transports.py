@@ -10,7 +10,14 @@ from urllib.parse import quote
 import cardea
 from smartcard import scard
 
-__all__ = ["CardeaDoor", "Door", "LostError", "PyscardDoor", "Transmit", "open_door"]
+__all__ = [
+    "CardeaTransport",
+    "LostError",
+    "PyscardTransport",
+    "Transmit",
+    "Transport",
+    "open_transport",
+]
 
 Transmit = Callable[[bytes], bytes]
 
@@ -19,14 +26,14 @@ class LostError(Exception):
     """The card, or the hold on it, is gone, and the program was told so."""
 
 
-class Door(Protocol):
+class Transport(Protocol):
     """What the programs of the load need."""
 
     def hold(self) -> AbstractContextManager[Transmit]:
         """The card for one transaction."""
 
 
-class CardeaDoor:
+class CardeaTransport:
     """A Session stream for each transaction."""
 
     def __init__(self, socket: str, reader: str) -> None:
@@ -42,7 +49,7 @@ class CardeaDoor:
             raise LostError(error.reason) from error
 
 
-class PyscardDoor:
+class PyscardTransport:
     """One connection for good, a PC/SC transaction each time: how well-behaved programs do it."""
 
     def __init__(self, reader: str) -> None:
@@ -103,9 +110,9 @@ class PyscardDoor:
         _check(result[0])
 
 
-def open_door(kind: str, socket: str, reader: str) -> CardeaDoor | PyscardDoor:
+def open_transport(kind: str, socket: str, reader: str) -> CardeaTransport | PyscardTransport:
     """By name: "cardea" or "pyscard"."""
-    return CardeaDoor(socket, reader) if kind == "cardea" else PyscardDoor(reader)
+    return CardeaTransport(socket, reader) if kind == "cardea" else PyscardTransport(reader)
 
 
 def _check(code: int) -> None:
