@@ -37,8 +37,16 @@ class _SharedRead:
     """One lease's reading, for all who wait for any of its files."""
 
     task: asyncio.Task[dict[FileKey, Found]]
+    uid: int
     deadline: float
     awaited: int = 0
+    has_card: bool = False
+
+    def serves(self, uid: int, deadline: float) -> bool:
+        """Whether it is as good as a reading of the user's own: while it waits for the card, it
+        waits for its user's turn. One that everybody has left is ending."""
+        its_turn = self.has_card or self.uid == uid
+        return its_turn and self.deadline <= deadline and not self.task.cancelling()
 
 
 @dataclass(slots=True)
@@ -98,7 +106,7 @@ class FileReads:
         known = self._files_of(status.name)
         deadline = self._clock() + self._leases.wait_s(max_wait)
         while True:
-            found, joined, missing = self._look(known, status.name, deadline, files)
+            found, joined, missing = self._look(known, status.name, call, deadline, files)
             reads = set(joined)
             if missing:
                 reads.add(self._start(known, status, call, purpose, max_wait, missing))
@@ -120,7 +128,12 @@ class FileReads:
             return found
 
     def _look(
-        self, known: _ReaderFiles, reader: str, deadline: float, files: Sequence[FileKey]
+        self,
+        known: _ReaderFiles,
+        reader: str,
+        call: Call,
+        deadline: float,
+        files: Sequence[FileKey],
     ) -> tuple[dict[FileKey, Found], list[_SharedRead], list[FileKey]]:
         """What is known, what is being read in time, and what has yet to be read."""
         mark, now = self._readers.mark(reader), self._clock()
@@ -131,7 +144,7 @@ class FileReads:
             shared = known.reads.get(key)
             if kept is not None:
                 found[key] = kept
-            elif shared is not None and shared.deadline <= deadline:
+            elif shared is not None and shared.serves(call.caller.uid, deadline):
                 joined.append(shared)
             else:
                 missing.append(key)
@@ -146,11 +159,13 @@ class FileReads:
         max_wait: Duration | None,
         keys: list[FileKey],
     ) -> _SharedRead:
+        def fetch(lease: Lease) -> _Fetched:
+            shared.has_card = True
+            return self._fetch(known, lease, keys)
+
         async def run() -> dict[FileKey, Found]:
             try:
-                done = await self._leases.work(
-                    status, call, purpose, max_wait, lambda lease: self._fetch(known, lease, keys)
-                )
+                done = await self._leases.work(status, call, purpose, max_wait, fetch)
                 # Without a pause since the lease: nobody has written in between.
                 return self._keep(known, done)
             finally:
@@ -161,7 +176,8 @@ class FileReads:
         task = asyncio.get_running_loop().create_task(run())
         # Those who waited may all have left: nobody asks for its failure then.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        shared = _SharedRead(task, self._clock() + self._leases.wait_s(max_wait))
+        deadline = self._clock() + self._leases.wait_s(max_wait)
+        shared = _SharedRead(task, call.caller.uid, deadline)
         known.reads |= dict.fromkeys(keys, shared)
         return shared
 
