@@ -51,7 +51,9 @@ class ApplicationGuard:
             entered = {self._folders[fid] for fid in _ids(command) if fid in self._folders}
             # What is entered as a file is no application that could be followed.
             self._require_all(entered, self._unfiltered)
-        here = self._current.get(_channel_of(command[0]), frozenset({b""}))
+        here = self._current.get(_channel_of(command[0]))
+        if here is None:  # not opened by this program: what is selected there is not known
+            raise CardRuleDenied("")
         self._require_all(here, lambda aid: self._rules.allows(aid, self._device_apps, command))
 
     def note(self, command: bytes, response: bytes) -> None:
@@ -65,8 +67,9 @@ class ApplicationGuard:
         elif ins == _MANAGE_CHANNEL and p1 == 0x00:
             opened = response[0] if len(response) == 3 else p2
             # A channel opened from another begins where that one stands (TS 102 221 §11.1.17).
-            here = self._current.get(channel, frozenset({b""}))
-            self._current[opened] = here if channel else frozenset({b""})
+            here = self._current.get(channel) if channel else frozenset({b""})
+            if opened and here is not None:
+                self._current[opened] = here
         elif ins == _MANAGE_CHANNEL and p1 == 0x80:
             self._current.pop(p2 or channel, None)
 

@@ -16,7 +16,7 @@ from cardd.card.directory import PKCS15_AID, Application, ApplicationKind
 from cardd.card.errors import CardError, CardLost, CardMute, CardRuleDenied
 from cardd.card.files import KNOWN_FILES
 from cardd.card.reading_plan import FileKey
-from cardd.reader.events import ReaderStatus
+from cardd.reader.events import ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
 
 from .access import PolicyInForce
@@ -54,9 +54,7 @@ class CardRules:
         self._policy = policy
         self._known: dict[str, _Known] = {}
 
-    async def guard(
-        self, call: Call, status: ReaderStatus, lease: Lease
-    ) -> ApplicationGuard | None:
+    async def guard(self, call: Call, lease: Lease) -> ApplicationGuard | None:
         """Who judges the commands of a lease that has just begun; None if there are no rules."""
         if not self._policy.current.card_rules.honoured:
             return None
@@ -64,7 +62,8 @@ class CardRules:
         rules = self._rules_of(known)
         if rules is None:
             return None
-        applications = status.identity.applications if status.identity is not None else ()
+        # Of the lease: what was known of the card before it may not have been all.
+        applications = lease.identity.applications if lease.identity is not None else ()
         folders = {each.path[-1]: each.aid for each in applications if each.path}
         return ApplicationGuard(rules, self._device_apps(call), self._exempt, folders)
 
@@ -91,8 +90,13 @@ class CardRules:
         Raises:
             CardRuleDenied: it does not. And what a lease raises, if the rules are to be read yet.
         """
+        if not self._policy.current.card_rules.honoured:
+            return
+        if status.state is ReaderState.CARD_PRESENT:
+            # Which application a path leads into is known once the card is identified.
+            status = await self._leases.ready(status, call)
         aids = {_application_of(file, status) for file in files}
-        if all(map(self._exempt, aids)) or not self._policy.current.card_rules.honoured:
+        if all(map(self._exempt, aids)):
             return
         known = self._known.get(status.name)
         if known is None or known.insertion != status.insertion:

@@ -109,7 +109,7 @@ class CardService(pb_grpc.CardServiceServicer):
         if not MIN_APDU <= len(request.command) <= MAX_APDU:
             raise InvalidApdu(len(request.command))
         async with self._leases.lease(status, call, "Transmit", _wait(request)) as lease:
-            guard = await self._rules.guard(call, status, lease)
+            guard = await self._rules.guard(call, lease)
             response = await _exchange(lease, guard, request.command)
         return pb.TransmitResponse(response=response)
 
@@ -131,7 +131,7 @@ class CardService(pb_grpc.CardServiceServicer):
             notices = _Notices(lease, context) if opening.open.notices else None
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
             status = self._leases.find(reader_name(lease.reader), call)
-            guard = await self._rules.guard(call, status, lease)
+            guard = await self._rules.guard(call, lease)
             yield pb.SessionResponse(granted=_granted_message(name, status, lease))
             messages = _Messages(requests, lease)
             while True:

@@ -231,3 +231,14 @@ def test_an_application_with_a_filter_cannot_be_entered_as_a_file() -> None:
         assert refused(guard(), bytes.fromhex(select))
     always = ApplicationRules((rule(AID, ME, ALWAYS),))
     run(guard(always), bytes.fromhex("00A40004027F50"), WRITE)
+
+
+def test_nothing_goes_to_a_channel_that_the_program_has_not_opened() -> None:
+    """The daemon's own, within a session: what is selected there is not the program's doing."""
+    assert refused(guard(), b"\x01" + WRITE[1:])
+
+
+def test_a_channel_whose_number_is_not_told_changes_nothing_of_the_basic_one() -> None:
+    one = guard()
+    run(one, BY_NAME, (bytes.fromhex("00700000"), bytes.fromhex("6101")))
+    assert refused(one, WRITE)

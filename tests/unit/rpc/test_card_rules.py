@@ -1,0 +1,65 @@
+"""Reading under a card's own rules, while what is on the card is not yet known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from cardd.card.errors import CardRuleDenied
+from cardd.card.identify import identify
+from cardd.card.uicc import FilePath
+from cardd.reader.events import ReaderState, ReaderStatus
+from cardd.rpc.access import Policy, PolicyInForce
+from cardd.rpc.call import Call
+from cardd.rpc.card_leases import CardLeases
+from cardd.rpc.card_rules import CardRules
+from cardd.rpc.peer import Caller
+from softcard import SoftCard
+
+INSERTED = ReaderStatus(
+    name="A",
+    state=ReaderState.CARD_PRESENT,
+    atr=b"",
+    card="",
+    insertion=1,
+    holder="",
+    holder_purpose="",
+    waiting=0,
+    waiters=(),
+    identity=None,
+)
+
+
+class Leases:
+    """Those of a card that is identified while somebody waits for it."""
+
+    def __init__(self) -> None:
+        self._card = SoftCard.from_profile("ruled")
+
+    async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
+        identity = identify(self._card.transmit, b"")
+        return replace(status, state=ReaderState.CARD_READY, identity=identity)
+
+    async def work(
+        self,
+        status: ReaderStatus,
+        call: Call,
+        purpose: str,
+        max_wait: None,
+        job: Callable[..., Any],
+    ) -> Any:
+        return job(SimpleNamespace(transmit=self._card.transmit, reader="A", insertion=1))
+
+
+async def test_a_path_into_an_application_is_judged_once_the_card_is_identified() -> None:
+    policy = Policy(())
+    rules = CardRules(cast(CardLeases, Leases()), PolicyInForce(policy))
+    call = Call(
+        "0", "/cardea.v1.CardService/ReadFile", "cards.read", Caller(1, frozenset(), 1), policy
+    )
+    with pytest.raises(CardRuleDenied):
+        await rules.require_reading(call, INSERTED, [FilePath((0x7F50, 0x5031))], None)
+    await rules.require_reading(call, INSERTED, [FilePath((0x2FE2,))], None)
