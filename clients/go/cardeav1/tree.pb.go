@@ -1054,7 +1054,8 @@ func (x *ReplaceNodeRequest) GetRequestId() string {
 
 type ReplaceNodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The node as it is in force now.
+	// The node as it is in force now; left out where that is somebody else's claim
+	// and the caller may not read it.
 	Node *Node `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
 	// The caller's claim is in force; else a card or a server says otherwise.
 	InForce       bool   `protobuf:"varint,2,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 # uid and request_id; an empty request_id asks for no idempotency.
 Key = tuple[int, str]
+
+_LONGEST_ID = 256
 
 
 class IdempotentCalls(Generic[T]):
@@ -34,10 +37,11 @@ class IdempotentCalls(Generic[T]):
         """The result of ``start``, which runs to its end even if the caller leaves.
 
         Raises:
-            ArgumentInvalidError: the id was used for another request before.
+            ArgumentInvalidError: the id was used for another request before, or is too long.
         """
         if not key[1]:
             return await start()
+        fingerprint = _kept_of(key, fingerprint)
         known = self._done.get(key)
         if known is None:
             task = asyncio.create_task(start())
@@ -68,10 +72,11 @@ class IdempotentStreams(Generic[T]):
         """The items of the stream, from its first, whoever began it.
 
         Raises:
-            ArgumentInvalidError: the id was used for another request before.
+            ArgumentInvalidError: the id was used for another request before, or is too long.
         """
         if not key[1]:
             return start()
+        fingerprint = _kept_of(key, fingerprint)
         known = self._known.get(key)
         if known is None:
             known = (fingerprint, _Recording(start()))
@@ -81,6 +86,13 @@ class IdempotentStreams(Generic[T]):
         if known[0] != fingerprint:
             raise ArgumentInvalidError("request_id", "was used for a different request")
         return known[1].play()
+
+
+def _kept_of(key: Key, fingerprint: bytes) -> bytes:
+    """What is kept of a request: as much of a large one as of a small one."""
+    if len(key[1]) > _LONGEST_ID:
+        raise ArgumentInvalidError("request_id", f"is longer than {_LONGEST_ID} characters")
+    return hashlib.sha256(fingerprint).digest()
 
 
 class _Recording(Generic[T]):

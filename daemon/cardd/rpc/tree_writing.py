@@ -17,6 +17,7 @@ from .call import current_call
 from .idempotency import IdempotentCalls
 from .ports import LocalOperation, TreeChanges
 from .refusals import ArgumentInvalidError
+from .tree_view import TreeView
 
 __all__ = ["TreeWriting"]
 
@@ -48,9 +49,12 @@ class TreeWriting(pb_grpc.TreeServiceServicer):
 
         tree, revision = await self._change("Replace", path, request, put)
         node = tree.snapshot.get(path)
+        in_force = node is not None and (node.kind, node.id) == mine
+        # What another has put in its place is for those who may read it.
+        seen = in_force or TreeView(current_call().with_right("tree.read"), tree).covers(path)
         return pb.ReplaceNodeResponse(
-            node=convert.node_message(node) if node is not None else None,
-            in_force=node is not None and (node.kind, node.id) == mine,
+            node=convert.node_message(node) if node is not None and seen else None,
+            in_force=in_force,
             revision=revision,
         )
 

@@ -114,3 +114,14 @@ async def test_a_recorded_stream_ends_for_everybody_as_it_ended() -> None:
         with pytest.raises(BrokenError):
             await anext(playing)
     assert work.begun == 1
+
+
+async def test_an_id_that_would_only_fill_the_memory_is_refused() -> None:
+    work = Work()
+    work.go.set()
+    assert await IdempotentCalls[int]().once((1000, "x" * 256), b"", work.run) == 1
+    with pytest.raises(ArgumentInvalidError):
+        await IdempotentCalls[int]().once((1000, "x" * 257), b"", work.run)
+    with pytest.raises(ArgumentInvalidError):
+        IdempotentStreams[int]().play((1000, "x" * 257), b"", work.stream)
+    assert work.begun == 1

@@ -124,6 +124,16 @@ async def test_card_and_server_stand_over_a_program(scene: Scene) -> None:
     assert (node.value, node.id) == (b"mine.example", A)
 
 
+async def test_who_may_only_write_is_not_told_what_stands_over_its_claim(scene: Scene) -> None:
+    a = await scene.as_(policy_for("a", "tree.write"))
+    done = await a.tree.ReplaceNode(replace("./NAP/1/Addr", "mine.example"))
+    assert not done.in_force
+    assert not done.HasField("node")
+    own = await a.tree.ReplaceNode(replace("./App/x"))
+    assert own.in_force
+    assert own.node.path == "./App/x"
+
+
 async def test_what_a_program_writes_during_a_run_is_not_lost_by_it(scene: Scene) -> None:
     a = await scene.as_(policy_for("a"))
     run = scene.holder.fork()

@@ -485,7 +485,9 @@ class ReplaceNodeResponse(_message.Message):
     revision: _builtins.int
     @_builtins.property
     def node(self) -> Global___Node:
-        """The node as it is in force now."""
+        """The node as it is in force now; left out where that is somebody else's claim
+        and the caller may not read it.
+        """
 
     def __init__(
         self,

@@ -263,7 +263,10 @@ export interface ReplaceNodeRequest {
 }
 
 export interface ReplaceNodeResponse {
-  /** The node as it is in force now. */
+  /**
+   * The node as it is in force now; left out where that is somebody else's claim
+   * and the caller may not read it.
+   */
   node:
     | Node
     | undefined;
