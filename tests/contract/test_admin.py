@@ -80,6 +80,7 @@ def test_nothing_of_it_is_answered_on_the_socket_of_programs(daemon: RunningDaem
             with pytest.raises(grpc.RpcError) as caught:
                 call()
             assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    eventually(lambda: len(audit(daemon, "access.denied")) == len(calls))
 
 
 def test_reflection_and_channelz_answer_on_the_admin_socket(daemon: RunningDaemon) -> None:

@@ -201,6 +201,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         if row is None or right is None:
             raise AccessDeniedError(caller, right or method)
         if right in ADMIN_RIGHTS and not caller.on_admin_socket:
+            told.take(None, {})
             raise AdminOnlyError(caller, right)
         return Call(call_id, method, right, caller, self._policy, told.take), told
 
