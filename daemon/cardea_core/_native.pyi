@@ -43,6 +43,8 @@ __all__ = [
     "TreeError",
     "Tuak",
     "canonical_path",
+    "diversified_keys_aes",
+    "diversified_keys_des",
     "dm_hmac",
     "dm_hmac_verify",
     "dm_md5",
@@ -63,6 +65,7 @@ __all__ = [
     "res_star",
     "scp03_card_challenge",
     "scp80_commands",
+    "scp80_receipts",
     "sms_assemble",
     "sms_cut",
     "sqn_after_resynchronisation",
@@ -364,6 +367,21 @@ def tuak_vectors(
     Everything lies one after the other: K ‖ TOPc of each subscriber, RAND (16), SQN (6); `amf` is
     everyone's. AUTN ‖ XRES ‖ CK ‖ IK of each go into the writable buffer `vectors`, which the
     caller can wipe. CryptoError wrong_length names the buffer; BufferError read-only.
+    """
+
+def diversified_keys_des(master: _Key, data: Buffer, keys: Buffer, /) -> None:
+    """K-ENC ‖ K-MAC ‖ K-DEK (48 bytes) of many cards of SCP02 from a master key of 16 bytes (EMV CPS 1.1).
+
+    `data` has the ten bytes of each card that INITIALIZE UPDATE answers with, `keys` is a writable
+    buffer, which the caller can wipe. On all processors, while the interpreter is free.
+    CryptoError wrong_length names the buffer; BufferError read-only.
+    """
+
+def diversified_keys_aes(master: _Key, data: Buffer, keys: Buffer, /) -> None:
+    """The same for AES and SCP03: SP 800-108 in counter mode over AES-CMAC.
+
+    Keys are as long as `master`: 16, 24 or 32 bytes. The input is the counter (1 byte), the label 00
+    00 00 and the number of the key (1 ENC, 2 MAC, 3 DEK), 00, `data`: what tools call KDF3.
     """
 
 def res_star(ck: _Key, ik: _Key, network: str, rand: Buffer, res: _Key) -> Secret:
@@ -807,6 +825,24 @@ def scp80_commands(
     Everything lies one after the other: the keys, the counters (5 bytes each, as many as there are
     cards), the packets. `data` is everyone's, or with `own_data` as much for each card. CryptoError
     as for Scp80Keys; wrong_length names the buffer.
+    """
+
+def scp80_receipts(
+    kic: int,
+    cipher_keys: _Key,
+    kid: int,
+    checksum_keys: _Key,
+    *,
+    counters: Buffer,
+    packets: Buffer,
+    spi: Scp80Spi,
+    code_length: int = 8,
+) -> bytearray:
+    """What many cards have answered to commands with these counters, as for `scp80_commands`.
+
+    `packets` are response packets of one length. Each card has a record four bytes longer: 1 for a
+    packet that fits, its status, the length of its data (2), the data, zeros. A packet that is
+    malformed, not the card's, or no answer to this command has a record of zeros.
     """
 
 def sms_cut(packet: Buffer, *, kind: _Packet, reference: int) -> list[bytes]:

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
-from cardea_core import CryptoError, Milenage, milenage_vectors
+from cardea_core import (
+    CryptoError,
+    Milenage,
+    Scp80Keys,
+    Scp80Spi,
+    Secret,
+    Tuak,
+    diversified_keys_aes,
+    diversified_keys_des,
+    milenage_vectors,
+    scp80_commands,
+    scp80_receipts,
+    tuak_vectors,
+)
+from Cryptodome.Cipher import AES, DES3
 
 _AMF = b"\x80\x00"
+_CARDS = 300
+_SPI = Scp80Spi(check="cc", ciphered=True, counter="higher")
+
+Vectors = Callable[[str], dict[str, Any]]
+_hex = bytes.fromhex
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 1500])
@@ -57,3 +79,103 @@ def test_others_run_during_a_batch() -> None:
     watcher.join()
     assert len(seen) > before
     assert vectors[:56] == vectors[-56:]
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [(0x12, 16), (0x12, 32), (0x15, 16), (0x19, 24)])
+def test_packets_for_many_are_those_for_each(algorithm: int, size: int) -> None:
+    cipher, checksum = os.urandom(_CARDS * size), os.urandom(_CARDS * size)
+    counters, data = os.urandom(_CARDS * 5), os.urandom(_CARDS * 50)
+    packets = scp80_commands(
+        algorithm,
+        Secret(cipher),
+        algorithm,
+        checksum,
+        counters=counters,
+        data=memoryview(data),
+        spi=_SPI,
+        tar=b"TAR",
+        own_data=True,
+    )
+    length = len(packets) // _CARDS
+    for card in range(_CARDS):
+        part = slice(card * size, (card + 1) * size)
+        keys = Scp80Keys(algorithm, cipher[part], algorithm, checksum[part])
+        counter = int.from_bytes(counters[card * 5 : card * 5 + 5], "big")
+        own = data[card * 50 : card * 50 + 50]
+        built = keys.build_command(own, spi=_SPI, tar=b"TAR", counter=counter)
+        assert packets[card * length : (card + 1) * length] == built
+
+
+def test_vectors_for_many_are_those_for_each() -> None:
+    subscribers = os.urandom(_CARDS * 64)
+    rands, sqns = os.urandom(_CARDS * 16), os.urandom(_CARDS * 6)
+    vectors = bytearray(_CARDS * 56)
+    tuak_vectors(subscribers, rands, sqns, b"AF", vectors, key_length=32)
+    for card in range(_CARDS):
+        subscriber = subscribers[card * 64 : card * 64 + 64]
+        made = Tuak(subscriber[:32], subscriber[32:]).vector(
+            rands[card * 16 : card * 16 + 16], sqns[card * 6 : card * 6 + 6], b"AF"
+        )
+        keys = made.xres.expose() + made.ck.expose() + made.ik.expose()
+        assert vectors[card * 56 : card * 56 + 56] == made.autn + keys
+
+
+def test_buffers_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(CryptoError, match=r"^RANDs has 15 bytes, not 16$") as caught:
+        tuak_vectors(bytes(48), bytes(15), bytes(6), b"AF", bytearray(56))
+    assert caught.value.code == "wrong_length"
+    with pytest.raises(BufferError):
+        tuak_vectors(bytes(48), bytes(16), bytes(6), b"AF", bytes(56))
+    with pytest.raises(CryptoError, match=r"^counters has 6 bytes, not 5$"):
+        scp80_commands(
+            0x12, bytes(16), 0x12, bytes(16), counters=bytes(6), data=b"", spi=_SPI, tar=b"TAR"
+        )
+    none = scp80_commands(0x12, b"", 0x12, b"", counters=b"", data=b"", spi=_SPI, tar=b"TAR")
+    assert none == bytearray()
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [(0x12, 16), (0x15, 16), (0x19, 24)])
+def test_receipts_of_many_are_those_of_each(algorithm: int, size: int) -> None:
+    keys = os.urandom(_CARDS * size)
+    counters = os.urandom(_CARDS * 5)
+    spi = Scp80Spi(receipt="always", receipt_check="cc", receipt_ciphered=True)
+    packets = bytearray()
+    for card in range(_CARDS):
+        key = keys[card * size : card * size + size]
+        counter = int.from_bytes(counters[card * 5 : card * 5 + 5], "big")
+        packets += Scp80Keys(algorithm, key, algorithm, key).build_response(
+            card.to_bytes(2, "big"), spi=spi, tar=b"TAR", status=card % 13, counter=counter
+        )
+    length = len(packets) // _CARDS
+    packets[7 * length + 20] ^= 1
+    records = scp80_receipts(
+        algorithm, Secret(keys), algorithm, keys, counters=counters, packets=packets, spi=spi
+    )
+    for card in range(_CARDS):
+        record = records[card * (length + 4) : (card + 1) * (length + 4)]
+        answer = bytes([1, card % 13, 0, 2]) + card.to_bytes(2, "big")
+        assert record == (b"" if card == 7 else answer).ljust(length + 4, b"\0")
+
+
+def test_diversified_keys_have_the_published_check_values(vectors: Vectors) -> None:
+    document = vectors("diversified_keys")
+    for case in document["des"]:
+        keys = bytearray(48)
+        diversified_keys_des(Secret(_hex(case["master"])), _hex(case["data"]), keys)
+        for at, value in enumerate(case["check_values"]):
+            cipher = DES3.new(bytes(keys[16 * at : 16 * at + 16]), DES3.MODE_ECB)
+            assert cipher.encrypt(bytes(8))[:3] == _hex(value)
+    for case in document["aes"]:
+        master = _hex(case["master"])
+        keys = bytearray(3 * len(master))
+        diversified_keys_aes(master, _hex(case["data"]), keys)
+        for at, value in enumerate(case["check_values"]):
+            key = bytes(keys[at * len(master) : (at + 1) * len(master)])
+            assert AES.new(key, AES.MODE_ECB).encrypt(b"\x01" * 16)[:3] == _hex(value)
+
+
+def test_keys_go_into_a_buffer_that_can_be_wiped() -> None:
+    with pytest.raises(BufferError, match=r"^keys: a writable buffer is needed$"):
+        diversified_keys_des(bytes(16), bytes(10), bytes(48))
+    with pytest.raises(CryptoError, match=r"^keys has 96 bytes, not 48$"):
+        diversified_keys_aes(bytes(16), bytes(10), bytearray(96))

@@ -33,6 +33,7 @@ STUB = Path(core.__file__).with_name("_native.pyi")
 RAND, SQN, AMF = bytes(16), bytes(6), bytes(2)
 NETWORK = "5G:mnc001.mcc001.3gppnetwork.org"
 SPI = core.Scp80Spi(check="cc", ciphered=True)
+PROOF = core.Scp80Spi(receipt="always", receipt_check="cc", receipt_ciphered=True)
 
 
 def canary(number: int, length: int = 16) -> bytes:
@@ -41,6 +42,9 @@ def canary(number: int, length: int = 16) -> bytes:
 
 K, OTHER, LONG = canary(1), canary(2), canary(3, 32)
 MILENAGE_SUBSCRIBERS, TUAK_SUBSCRIBERS = K + OTHER, K + LONG
+RECEIPT = core.Scp80Keys(0x15, K, 0x15, OTHER).build_response(
+    b"", spi=PROOF, tar=AMF + b"\0", status=0
+)
 SCP03 = Scp03Card(K, OTHER, RAND[:8])
 SCP02 = Scp02Card(K, OTHER, 7, RAND[:6])
 
@@ -91,6 +95,14 @@ USES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "tuak_vectors": (
         lambda: core.tuak_vectors(Secret(K + LONG), RAND, SQN, AMF, bytearray(56)),
         lambda: core.tuak_vectors(TUAK_SUBSCRIBERS, RAND, SQN, AMF, bytearray(55)),
+    ),
+    "diversified_keys_des": (
+        lambda: core.diversified_keys_des(Secret(K), RAND[:10], bytearray(48)),
+        lambda: core.diversified_keys_des(K, RAND[:10], bytearray(47)),
+    ),
+    "diversified_keys_aes": (
+        lambda: core.diversified_keys_aes(Secret(LONG), RAND[:10], bytearray(96)),
+        lambda: core.diversified_keys_aes(LONG, RAND[:10], bytearray(95)),
     ),
     "res_star": (
         lambda: core.res_star(Secret(K), Secret(OTHER), NETWORK, RAND, Secret(LONG)),
@@ -161,6 +173,14 @@ USES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         ),
         lambda: core.scp80_commands(
             0x12, LONG + b"\0", 0x12, OTHER, counters=bytes(5), data=b"d", spi=SPI, tar=AMF
+        ),
+    ),
+    "scp80_receipts": (
+        lambda: core.scp80_receipts(
+            0x15, Secret(K), 0x15, Secret(OTHER), counters=bytes(5), packets=RECEIPT, spi=PROOF
+        ),
+        lambda: core.scp80_receipts(
+            0x15, K, 0x15, OTHER, counters=bytes(5), packets=RECEIPT[1:], spi=PROOF
         ),
     ),
 }

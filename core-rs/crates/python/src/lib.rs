@@ -5,7 +5,6 @@
 mod acceptor;
 mod batch;
 mod buffer;
-mod campaign;
 mod columns;
 mod crypto;
 mod element;
@@ -39,7 +38,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     scp02::register(module)?;
     scp03::register(module)?;
     scp80::register(module)?;
-    campaign::register(module)?;
     sms::register(module)?;
     acceptor::register(module)?;
     tree::register(module)?;

@@ -7,7 +7,6 @@
 
 mod apdu;
 pub mod batch;
-pub mod campaign;
 pub mod chains;
 pub mod cmac;
 pub mod crc;

@@ -2,9 +2,9 @@
 
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-use crate::chains::Aes;
+use crate::chains::{LANES, Lanes};
 use crate::error::{CryptoError, array, key_array};
 use crate::secret::{Secret, check};
 
@@ -219,54 +219,95 @@ impl Milenage {
     }
 }
 
-/// A vector in one piece for a batch, K ‖ OPc to AUTN ‖ XRES ‖ CK ‖ IK. `cipher` is anybody's and gets
-/// this subscriber's key. Blocks are numbers, so that they stay in registers.
-///
-/// # Errors
-/// None in practice: the key has its length.
-pub(crate) fn fill_vector(
-    cipher: &mut Aes,
-    subscriber: &[u8; 32],
-    rand: &[u8; 16],
-    sqn: &[u8; 6],
-    amf: [u8; 2],
-    vector: &mut [u8; 56],
-) -> Result<(), CryptoError> {
-    let ([k, opc], _) = subscriber.as_chunks::<16>() else {
-        return Ok(());
-    };
-    cipher.rekey(k)?;
-    let opc = u128::from_be_bytes(*opc);
-    let [temp] = cipher.encrypt_numbers([u128::from_be_bytes(*rand) ^ opc]);
-    let [s0, s1, s2, s3, s4, s5] = *sqn;
-    let half = u64::from_be_bytes([s0, s1, s2, s3, s4, s5, amf[0], amf[1]]);
-    let in1 = u128::from(half) << 64 | u128::from(half);
-    let turned = |block: u128, bytes: usize, constant: u8| {
-        block.rotate_left(8 * bytes as u32) ^ u128::from(constant)
-    };
-    let outputs = cipher.encrypt_numbers([
-        temp ^ turned(in1 ^ opc, R1, C1),
-        turned(temp ^ opc, R2, C2),
-        turned(temp ^ opc, R3, C3),
-        turned(temp ^ opc, R4, C4),
-    ]);
-    let [out1, out2, out3, out4] = outputs.map(|output| output ^ opc);
-    // The high half of OUT2 begins with AK, which hides SQN and leaves AMF alone
-    let hidden = half ^ ((out2 >> 64) as u64 & !0xFFFF);
-    let (parts, _) = vector.as_chunks_mut::<8>();
-    let halves = [
-        hidden,
-        (out1 >> 64) as u64,
-        out2 as u64,
-        (out3 >> 64) as u64,
-        out3 as u64,
-        (out4 >> 64) as u64,
-        out4 as u64,
-    ];
-    for (part, half) in parts.iter_mut().zip(halves) {
-        *part = half.to_be_bytes();
+/// Vectors for many subscribers, some side by side. Wiped on drop; what it holds is overwritten with
+/// every group.
+pub(crate) struct Batch {
+    cipher: Lanes,
+    blocks: Box<Zeroizing<Group>>,
+}
+
+/// A block of each subscriber in a group.
+type Each = [[u8; 16]; LANES];
+
+#[derive(Default, Zeroize)]
+struct Group {
+    keys: Each,
+    opcs: Each,
+    temps: Each,
+    outputs: [Each; 4],
+}
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self {
+            cipher: Lanes::new(),
+            blocks: Box::default(),
+        }
     }
-    Ok(())
+
+    /// K ‖ OPc, RAND and SQN of at most [`LANES`] subscribers to AUTN ‖ XRES ‖ CK ‖ IK.
+    pub(crate) fn fill(
+        &mut self,
+        subscribers: &[[u8; 32]],
+        rands: &[[u8; 16]],
+        sqns: &[[u8; 6]],
+        amf: [u8; 2],
+        vectors: &mut [[u8; 56]],
+    ) {
+        let Self { cipher, blocks } = self;
+        let Group {
+            keys,
+            opcs,
+            temps,
+            outputs,
+        } = &mut ***blocks;
+        for (lane, (subscriber, rand)) in subscribers.iter().zip(rands).enumerate() {
+            let (k, opc) = subscriber.split_at(16);
+            keys[lane].copy_from_slice(k);
+            opcs[lane].copy_from_slice(opc);
+            temps[lane] = added(rand, &opcs[lane]);
+        }
+        cipher.rekey(keys);
+        cipher.encrypt(temps);
+        let [out1, out2, out3, out4] = outputs;
+        for (lane, sqn) in sqns.iter().enumerate() {
+            let (temp, opc) = (&temps[lane], &opcs[lane]);
+            let base = added(temp, opc);
+            let [s0, s1, s2, s3, s4, s5] = *sqn;
+            let half = [s0, s1, s2, s3, s4, s5, amf[0], amf[1]];
+            let in1 = added(&std::array::from_fn(|at| half[at % 8]), opc);
+            out1[lane] = added(temp, &turned::<R1>(&in1, C1));
+            out2[lane] = turned::<R2>(&base, C2);
+            out3[lane] = turned::<R3>(&base, C3);
+            out4[lane] = turned::<R4>(&base, C4);
+        }
+        for output in [&mut *out1, out2, out3, out4] {
+            cipher.encrypt(output);
+            for (block, opc) in output.iter_mut().zip(&*opcs) {
+                *block = added(block, opc);
+            }
+        }
+        for (lane, (sqn, vector)) in sqns.iter().zip(vectors).enumerate() {
+            let (out2, ak) = (&out2[lane], &head(&out2[lane], 0));
+            vector[..6].copy_from_slice(&conceal(sqn, ak));
+            vector[6..8].copy_from_slice(&amf);
+            vector[8..16].copy_from_slice(&out1[lane][..8]);
+            vector[16..24].copy_from_slice(&out2[8..]);
+            vector[24..40].copy_from_slice(&out3[lane]);
+            vector[40..].copy_from_slice(&out4[lane]);
+        }
+    }
+}
+
+fn added(left: &[u8; 16], right: &[u8; 16]) -> [u8; 16] {
+    std::array::from_fn(|at| left[at] ^ right[at])
+}
+
+/// Turned left by bytes, and the constant added.
+fn turned<const BYTES: usize>(block: &[u8; 16], constant: u8) -> [u8; 16] {
+    let mut turned: [u8; 16] = std::array::from_fn(|at| block[(at + BYTES) % 16]);
+    turned[15] ^= constant;
+    turned
 }
 
 fn xor(left: &[u8; 16], right: &[u8; 16]) -> Block {

@@ -2,34 +2,33 @@
 //!
 //! All functions are the permutation Keccak-f\[1600\] over one layout of inputs; they differ in one byte,
 //! INSTANCE. The standard numbers bits from the least significant one of the last byte, so that every
-//! field lies in the state with its bytes in reverse.
+//! field lies in the state with its bytes in reverse: its words are big-endian numbers, the last one first.
 
-use keccak::Keccak;
 use zeroize::Zeroizing;
 
+use crate::chains;
 use crate::error::{CryptoError, array};
 use crate::secret::{Secret, check};
 
 /// The state, as the permutation takes it.
-type State = Zeroizing<[u64; 25]>;
+pub(crate) type State = Zeroizing<[u64; 25]>;
 
-const ALGORITHM: [u8; 7] = *b"TUAK1.0";
+const ALGORITHM: u64 = u64::from_be_bytes(*b"TUAK1.0\0");
 /// AMF that a resynchronisation token is computed with (TS 33.102 §6.3.3).
 const RESYNC_AMF: [u8; 2] = [0, 0];
 /// More would take a second for one vector.
 const MOST_ITERATIONS: u32 = 1_000_000;
 
-// TS 35.231 §6.2: where each field begins, in bytes, and where the outputs of f2 to f5 do
-const AT_INSTANCE: usize = 32;
-const AT_ALGORITHM: usize = 33;
-const AT_RAND: usize = 40;
-const AT_AMF: usize = 56;
-const AT_SQN: usize = 58;
-const AT_KEY: usize = 64;
-const AT_PADDING: [(usize, u8); 2] = [(96, 0x1F), (135, 0x80)];
-const AT_CK: usize = 32;
-const AT_IK: usize = 64;
-const AT_AK: usize = 96;
+// TS 35.231 §6.2: the words of the state in which each field begins, and the outputs of f2 to f5 do.
+// ALGORITHM ‖ INSTANCE is one word, SQN ‖ AMF is one.
+const AT_INSTANCE: usize = 4;
+const AT_RAND: usize = 5;
+const AT_SQN: usize = 7;
+const AT_KEY: usize = 8;
+const PADDING: [(usize, u64); 2] = [(12, 0x1F), (16, 0x80 << 56)];
+const AT_CK: usize = 4;
+const AT_IK: usize = 8;
+const AT_AK: usize = 12;
 
 // TS 35.231 §7: INSTANCE but for the lengths
 const DERIVE: u8 = 0x00;
@@ -142,7 +141,8 @@ impl Tuak {
     /// A key, an operator value or parameters of lengths that TUAK does not have.
     pub fn from_top(k: &[u8], top: &[u8], parameters: Parameters) -> Result<Self, CryptoError> {
         let mut tuak = Self::with_operator_value(k, "TOP", top, parameters)?;
-        let bound = tuak.permuted(DERIVE | tuak.key_flag, &[]);
+        let mut bound = tuak.input(DERIVE);
+        tuak.permute(&mut bound);
         tuak.prepared[..4].copy_from_slice(&bound[..4]);
         Ok(tuak)
     }
@@ -170,10 +170,10 @@ impl Tuak {
         }
         let mut prepared = Box::new(Zeroizing::new([0; 25]));
         put(&mut prepared, 0, value);
-        put(&mut prepared, AT_ALGORITHM, &ALGORITHM);
+        prepared[AT_INSTANCE] = ALGORITHM;
         put(&mut prepared, AT_KEY, k);
-        for (at, byte) in AT_PADDING {
-            put(&mut prepared, at, &[byte]);
+        for (at, word) in PADDING {
+            prepared[at] = word;
         }
         Ok(Self {
             prepared,
@@ -185,7 +185,7 @@ impl Tuak {
     /// The operator value bound to the key.
     #[must_use]
     pub fn topc(&self) -> Secret {
-        taken(&self.prepared, 0, 32)
+        secret(&self.prepared, 0, 32)
     }
 
     /// The lengths and the number of iterations.
@@ -209,19 +209,19 @@ impl Tuak {
     /// Response RES.
     #[must_use]
     pub fn f2(&self, rand: &[u8; 16]) -> Secret {
-        taken(&self.f2345(rand), 0, self.parameters.res_length)
+        secret(&self.f2345(rand), 0, self.parameters.res_length)
     }
 
     /// Confidentiality key CK.
     #[must_use]
     pub fn f3(&self, rand: &[u8; 16]) -> Secret {
-        taken(&self.f2345(rand), AT_CK, self.parameters.ck_length)
+        secret(&self.f2345(rand), AT_CK, self.parameters.ck_length)
     }
 
     /// Integrity key IK.
     #[must_use]
     pub fn f4(&self, rand: &[u8; 16]) -> Secret {
-        taken(&self.f2345(rand), AT_IK, self.parameters.ik_length)
+        secret(&self.f2345(rand), AT_IK, self.parameters.ik_length)
     }
 
     /// Anonymity key AK.
@@ -233,7 +233,10 @@ impl Tuak {
     /// Anonymity key AK of the resynchronisation token.
     #[must_use]
     pub fn f5_star(&self, rand: &[u8; 16]) -> [u8; 6] {
-        anonymity_key(&self.permuted(F5_STAR | self.key_flag, &[(AT_RAND, rand)]))
+        let mut state = self.input(F5_STAR);
+        put(&mut state, AT_RAND, rand);
+        self.permute(&mut state);
+        anonymity_key(&state)
     }
 
     /// An authentication vector: AUTN = SQN xor AK, AMF, MAC-A (TS 33.102 §6.3.2).
@@ -244,9 +247,14 @@ impl Tuak {
         let rand = array("RAND", rand)?;
         let sqn = array("SQN", sqn)?;
         let amf = array("AMF", amf)?;
-        let out = self.f2345(&rand);
-        let concealed = conceal(&sqn, &anonymity_key(&out));
-        let code = self.f1(&rand, &sqn, &amf);
+        let mut states = [
+            self.code_input(F1, &rand, &sqn, amf),
+            self.f2345_input(&rand),
+        ];
+        chains::permute_each(&mut states, self.parameters.iterations);
+        let [code, out] = states;
+        let mut autn = vec![0; 8 + self.parameters.mac_length];
+        fill_token(&mut autn, &sqn, amf, [&code, &out]);
         let Parameters {
             res_length,
             ck_length,
@@ -255,11 +263,40 @@ impl Tuak {
         } = self.parameters;
         Ok(AuthVector {
             rand,
-            autn: [concealed.as_slice(), &amf, &code].concat(),
-            xres: taken(&out, 0, res_length),
-            ck: taken(&out, AT_CK, ck_length),
-            ik: taken(&out, AT_IK, ik_length),
+            autn,
+            xres: secret(&out, 0, res_length),
+            ck: secret(&out, AT_CK, ck_length),
+            ik: secret(&out, AT_IK, ik_length),
         })
+    }
+
+    /// Vectors of at most four subscribers with the same parameters, AUTN ‖ XRES ‖ CK ‖ IK each.
+    pub(crate) fn fill_four<'a>(
+        four: &[Self],
+        (rands, sqns, amf): (&[[u8; 16]], &[[u8; 6]], [u8; 2]),
+        vectors: impl Iterator<Item = &'a mut [u8]>,
+    ) {
+        let Some(Self { parameters, .. }) = four.first() else {
+            return;
+        };
+        let inputs = || four.iter().zip(rands).zip(sqns);
+        let mut codes: Vec<State> = inputs()
+            .map(|((tuak, rand), sqn)| tuak.code_input(F1, rand, sqn, amf))
+            .collect();
+        let mut outs: Vec<State> = inputs()
+            .map(|((tuak, rand), _)| tuak.f2345_input(rand))
+            .collect();
+        chains::permute_each(&mut codes, parameters.iterations);
+        chains::permute_each(&mut outs, parameters.iterations);
+        for (((code, out), sqn), vector) in codes.iter().zip(&outs).zip(sqns).zip(vectors) {
+            let (autn, rest) = vector.split_at_mut(8 + parameters.mac_length);
+            let (xres, rest) = rest.split_at_mut(parameters.res_length);
+            let (ck, ik) = rest.split_at_mut(parameters.ck_length);
+            fill_token(autn, sqn, amf, [code, out]);
+            take(out, 0, xres);
+            take(out, AT_CK, ck);
+            take(out, AT_IK, ik);
+        }
     }
 
     /// The sequence number that an authentication token carries, its code checked.
@@ -319,30 +356,45 @@ impl Tuak {
     }
 
     fn code(&self, function: u8, rand: &[u8; 16], sqn: &[u8; 6], amf: [u8; 2]) -> Vec<u8> {
-        let length = self.parameters.mac_length;
-        let instance = function | length_flag(length) | self.key_flag;
-        let inputs = [(AT_RAND, rand.as_slice()), (AT_AMF, &amf), (AT_SQN, sqn)];
-        let out = self.permuted(instance, &inputs);
-        (0..length).rev().map(|at| byte(&out, at)).collect()
+        let mut state = self.code_input(function, rand, sqn, amf);
+        self.permute(&mut state);
+        let mut code = vec![0; self.parameters.mac_length];
+        take(&state, 0, &mut code);
+        code
     }
 
     fn f2345(&self, rand: &[u8; 16]) -> State {
-        let instance = F2345 | self.parameters.response_flags() | self.key_flag;
-        self.permuted(instance, &[(AT_RAND, rand)])
+        let mut state = self.f2345_input(rand);
+        self.permute(&mut state);
+        state
     }
 
-    fn permuted(&self, instance: u8, inputs: &[(usize, &[u8])]) -> State {
-        let mut state = (*self.prepared).clone();
-        put(&mut state, AT_INSTANCE, &[instance]);
-        for (at, input) in inputs {
-            put(&mut state, *at, input);
-        }
-        Keccak::new().with_f1600(|permute| {
-            for _ in 0..self.parameters.iterations {
-                permute(&mut state);
-            }
-        });
+    fn code_input(&self, function: u8, rand: &[u8; 16], sqn: &[u8; 6], amf: [u8; 2]) -> State {
+        let mut state = self.input(function | length_flag(self.parameters.mac_length));
+        put(&mut state, AT_RAND, rand);
+        let [s0, s1, s2, s3, s4, s5] = *sqn;
+        put(
+            &mut state,
+            AT_SQN,
+            &[s0, s1, s2, s3, s4, s5, amf[0], amf[1]],
+        );
         state
+    }
+
+    fn f2345_input(&self, rand: &[u8; 16]) -> State {
+        let mut state = self.input(F2345 | self.parameters.response_flags());
+        put(&mut state, AT_RAND, rand);
+        state
+    }
+
+    fn input(&self, instance: u8) -> State {
+        let mut state = (*self.prepared).clone();
+        state[AT_INSTANCE] |= u64::from(instance | self.key_flag);
+        state
+    }
+
+    fn permute(&self, state: &mut State) {
+        chains::permute_each(std::slice::from_mut(state), self.parameters.iterations);
     }
 }
 
@@ -355,29 +407,40 @@ const fn length_flag(length: usize) -> u8 {
     }
 }
 
-/// Puts a field into bytes that are zero, last byte first.
+/// Puts a field of whole words into the state.
 fn put(state: &mut State, at: usize, field: &[u8]) {
-    for (offset, byte) in field.iter().rev().enumerate() {
-        let at = at + offset;
-        state[at / 8] |= u64::from(*byte) << (8 * (at % 8));
+    let words = field.as_rchunks().1.iter().rev();
+    for (word, bytes) in state[at..].iter_mut().zip(words) {
+        *word = u64::from_be_bytes(*bytes);
     }
 }
 
-fn byte(state: &State, at: usize) -> u8 {
-    state[at / 8].to_le_bytes()[at % 8]
+/// Takes a field of whole words, or the end of one, out of the state.
+fn take(state: &State, at: usize, field: &mut [u8]) {
+    for (bytes, word) in field.rchunks_mut(8).zip(&state[at..]) {
+        let start = 8 - bytes.len();
+        bytes.copy_from_slice(&word.to_be_bytes()[start..]);
+    }
 }
 
-/// A field of at most 32 bytes, its last byte first in the state.
-fn taken(state: &State, at: usize, length: usize) -> Secret {
+/// As [`take`], of at most 32 bytes.
+fn secret(state: &State, at: usize, length: usize) -> Secret {
     let mut field = Zeroizing::new([0; 32]);
-    for (offset, out) in field[..length].iter_mut().rev().enumerate() {
-        *out = byte(state, at + offset);
-    }
+    take(state, at, &mut field[..length]);
     Secret::new(&field[..length])
 }
 
+/// AUTN: SQN xor AK, AMF, MAC-A.
+fn fill_token(autn: &mut [u8], sqn: &[u8; 6], amf: [u8; 2], [code, out]: [&State; 2]) {
+    autn[..6].copy_from_slice(&conceal(sqn, &anonymity_key(out)));
+    autn[6..8].copy_from_slice(&amf);
+    take(code, 0, &mut autn[8..]);
+}
+
 fn anonymity_key(state: &State) -> [u8; 6] {
-    std::array::from_fn(|index| byte(state, AT_AK + 5 - index))
+    let mut key = [0; 6];
+    take(state, AT_AK, &mut key);
+    key
 }
 
 fn conceal(sqn: &[u8; 6], ak: &[u8; 6]) -> [u8; 6] {

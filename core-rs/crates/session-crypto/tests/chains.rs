@@ -6,9 +6,10 @@ mod support;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Deserialize;
-use session_crypto::chains::{Aes, encrypt_and_mac};
+use session_crypto::chains::{Aes, LANES, Lanes, encrypt_and_mac, permute_each};
 use session_crypto::cmac::Cmac;
 use support::{bytes, read};
+use zeroize::Zeroizing;
 
 #[derive(Deserialize)]
 struct File {
@@ -112,6 +113,39 @@ proptest! {
             results.push((state, message));
         }
         prop_assert_eq!(&results[0], &results[1]);
+    }
+
+    #[test]
+    fn lanes_are_as_many_keys(keys: [[u8; 16]; LANES], blocks: [[u8; 16]; LANES]) {
+        for mut lanes in [Lanes::new(), Lanes::portable()] {
+            lanes.rekey(&keys);
+            let mut made = blocks;
+            lanes.encrypt(&mut made);
+            for ((key, block), made) in keys.iter().zip(blocks).zip(made) {
+                let mut expected = block;
+                Aes::portable("key", key).unwrap().encrypt(&mut expected);
+                prop_assert_eq!(made, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn states_side_by_side_are_permuted_as_each_is(
+        states in vec([vec(any::<u64>(), 25)], 0..10),
+        times in 1..4_u32,
+    ) {
+        let states: Vec<_> = states
+            .iter()
+            .map(|[state]| Zeroizing::new(<[u64; 25]>::try_from(state.as_slice()).unwrap()))
+            .collect();
+        let mut together = states.clone();
+        permute_each(&mut together, times);
+        for (state, together) in states.into_iter().zip(together) {
+            // One alone goes through RustCrypto's permutation
+            let mut alone = [state];
+            permute_each(&mut alone, times);
+            prop_assert_eq!(&*alone[0], &*together);
+        }
     }
 
     #[test]

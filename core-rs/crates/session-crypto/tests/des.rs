@@ -3,7 +3,7 @@
 
 use des::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use proptest::prelude::*;
-use session_crypto::des::{Block, Des, RetailMac};
+use session_crypto::des::{Block, Blocks, Des, LANES, Lanes, RetailMac};
 
 fn other(key: &[u8], mut block: Block, encrypts: bool) -> Block {
     let wide = match *key.as_chunks::<8>().0 {
@@ -95,4 +95,32 @@ proptest! {
         let expected = other(&key, state, true);
         prop_assert_eq!(RetailMac::new("K", &key).unwrap().tag(&iv, &message), expected);
     }
+
+    #[test]
+    fn lanes_are_as_many_ciphers(
+        length in prop::sample::select(vec![8_usize, 16, 24]),
+        key: [[u8; 24]; LANES],
+        plain: [Block; LANES],
+        count in 0..=LANES,
+    ) {
+        let keys = || key[..count].iter().map(|key| &key[..length]);
+        let lanes = Lanes::new("keys", keys()).unwrap();
+        let mut blocks = Blocks::gather(plain.iter().copied());
+        let mut made = [[0; 8]; LANES];
+        lanes.encrypt(&mut blocks);
+        blocks.scatter(made.iter_mut());
+        for ((key, made), plain) in keys().zip(made).zip(plain) {
+            prop_assert_eq!(made, other(key, plain, true));
+        }
+        lanes.decrypt(&mut blocks);
+        blocks.scatter(made.iter_mut());
+        prop_assert_eq!(made, plain);
+    }
+}
+
+#[test]
+fn lanes_refuse_keys_of_another_length() {
+    let keys = [[0; 8].as_slice(), &[0; 7]];
+    let fault = Lanes::new("keys", keys.into_iter()).err().unwrap();
+    assert_eq!(fault.to_string(), "keys has 7 bytes, not 8");
 }

@@ -5,9 +5,9 @@ use std::fmt::{Debug, Display};
 use std::marker::PhantomData;
 use std::path::Path;
 
-use session_crypto::chains::Aes;
+use session_crypto::chains::{self, Aes};
 use session_crypto::cmac::Cmac;
-use session_crypto::des::{Des, RetailMac};
+use session_crypto::des::{self, Des, RetailMac};
 use session_crypto::{Secret, milenage, scp02, scp03, scp80, tuak};
 
 /// Whether a type has a trait: an inherent constant, which is there under the trait's condition only,
@@ -47,6 +47,9 @@ fn what_holds_keys_is_not_printed_copied_or_compared() {
         Cmac,
         Des,
         RetailMac,
+        chains::Lanes,
+        des::Blocks,
+        des::Lanes,
         milenage::Milenage,
         milenage::AuthVector,
         tuak::Tuak,

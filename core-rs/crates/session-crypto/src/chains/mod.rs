@@ -1,4 +1,5 @@
-//! AES in the chains that secure messaging needs: CBC both ways, CBC-MAC, and both in one pass.
+//! What the processor does fast if it is asked in the right way: AES in the chains that secure messaging
+//! needs (CBC both ways, CBC-MAC, both in one pass) and for many keys at once, Keccak for many states.
 //!
 //! A CBC chain is serial: a block waits for the one before it, and the processor idles between
 //! rounds. Encrypting and authenticating one command are two chains, of which the second follows
@@ -12,10 +13,16 @@
 mod ni;
 mod portable;
 
+use keccak::Keccak;
+use zeroize::Zeroizing;
+
 use crate::error::CryptoError;
 
 /// A block.
 pub type Block = [u8; 16];
+
+/// How many blocks go side by side that do not depend on one another.
+pub const LANES: usize = 8;
 
 /// A key with its schedules for both directions, made once and wiped on drop.
 pub struct Aes(Schedule);
@@ -85,38 +92,15 @@ impl Aes {
     /// An encrypted counter: a number as a big-endian block.
     #[must_use]
     pub fn encrypt_number(&self, number: u128) -> Block {
-        let [number] = self.encrypt_numbers([number]);
-        number.to_be_bytes()
-    }
-
-    /// Encrypts numbers as big-endian blocks, all at once.
-    #[must_use]
-    pub fn encrypt_numbers<const N: usize>(&self, numbers: [u128; N]) -> [u128; N] {
         match &self.0 {
             #[cfg(target_arch = "x86_64")]
-            Schedule::Ni(schedule) => schedule.encrypt_numbers(numbers),
-            Schedule::Portable(schedule) => numbers.map(|number| {
+            Schedule::Ni(schedule) => schedule.encrypt_number(number).to_be_bytes(),
+            Schedule::Portable(schedule) => {
                 let mut block = number.to_be_bytes();
                 schedule.encrypt(&mut block);
-                u128::from_be_bytes(block)
-            }),
+                block
+            }
         }
-    }
-
-    /// Takes another key of 16 bytes in place of one, for encryption only: for work with many keys,
-    /// each used once.
-    ///
-    /// # Errors
-    /// None in practice: the key has its length.
-    pub(crate) fn rekey(&mut self, key: &Block) -> Result<(), CryptoError> {
-        #[cfg(target_arch = "x86_64")]
-        if let Schedule::Ni(schedule) = &mut self.0
-            && schedule.rekey(key)
-        {
-            return Ok(());
-        }
-        *self = Self::portable("key", key)?;
-        Ok(())
     }
 
     /// Takes blocks into a CBC-MAC state: `state = E(state xor block)` for each.
@@ -127,6 +111,90 @@ impl Aes {
             Schedule::Portable(schedule) => schedule.mac(state, blocks),
         }
     }
+}
+
+/// Keys of 16 bytes that are used a few times each, side by side: for work with many keys, where the
+/// schedules cost as much as the encryption. Wiped on drop.
+pub struct Lanes(EachSchedule);
+
+enum EachSchedule {
+    #[cfg(target_arch = "x86_64")]
+    Ni(Box<ni::Lanes>),
+    Portable(Box<[portable::Schedule; LANES]>),
+}
+
+impl Lanes {
+    /// Keys of zeros, to be replaced.
+    #[must_use]
+    pub fn new() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = ni::Lanes::new() {
+            return Self(EachSchedule::Ni(lanes));
+        }
+        Self::portable()
+    }
+
+    /// As [`Lanes::new`], by RustCrypto's `aes` on every processor: what the fast way is held against.
+    #[must_use]
+    pub fn portable() -> Self {
+        let lanes = [(); LANES].map(|()| portable::Schedule::short(&[0; 16]));
+        Self(EachSchedule::Portable(Box::new(lanes)))
+    }
+
+    /// Takes other keys.
+    pub fn rekey(&mut self, keys: &[Block; LANES]) {
+        match &mut self.0 {
+            #[cfg(target_arch = "x86_64")]
+            EachSchedule::Ni(lanes) => lanes.rekey(keys),
+            EachSchedule::Portable(lanes) => {
+                for (lane, key) in lanes.iter_mut().zip(keys) {
+                    *lane = portable::Schedule::short(key);
+                }
+            }
+        }
+    }
+
+    /// Encrypts a block with each key.
+    pub fn encrypt(&self, blocks: &mut [Block; LANES]) {
+        match &self.0 {
+            #[cfg(target_arch = "x86_64")]
+            EachSchedule::Ni(lanes) => lanes.encrypt(blocks),
+            EachSchedule::Portable(lanes) => {
+                for (lane, block) in lanes.iter().zip(blocks) {
+                    lane.encrypt(block);
+                }
+            }
+        }
+    }
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many states the permutation takes side by side.
+pub const FOUR: usize = 4;
+
+/// Keccak-f\[1600\] (FIPS 202 §3.3) on each state, `times` over.
+pub fn permute_each(states: &mut [Zeroizing<[u64; 25]>], times: u32) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = ni::FourPermutations::new()
+        && states.len() > 1
+    {
+        for states in states.chunks_mut(FOUR) {
+            kernel.run(states, times);
+        }
+        return;
+    }
+    Keccak::new().with_f1600(|permute| {
+        for state in states {
+            for _ in 0..times {
+                permute(state);
+            }
+        }
+    });
 }
 
 /// Encrypts `message` behind its first `clear` bytes in CBC mode, and takes the result, the clear bytes

@@ -2,11 +2,12 @@
 //!
 //! Why this is sound. `unsafe` does two things here, and each block says which:
 //!
-//! 1. It calls a function that is compiled for the features `aes` and `ssse3`. A [`Schedule`] exists
-//!    only if `is_x86_feature_detected!` has said yes to both: `new` is its only constructor, its
-//!    fields are private, and every such call is made by a method of a `Schedule` or of a [`Pair`].
-//! 2. It reads or writes 16 bytes through a reference to an array of exactly 16 bytes, with the
-//!    instructions that need no alignment.
+//! 1. It calls a function that is compiled for the features `aes` and `ssse3`, or for `avx2`. A
+//!    [`Schedule`] and [`Lanes`] exist only if `is_x86_feature_detected!` has said yes to the former
+//!    two, [`FourPermutations`] only if it has to the latter: `new` is the only constructor of each,
+//!    their fields are private, and every such call is made by a method of theirs or of a [`Pair`].
+//! 2. It reads or writes 16 or 32 bytes through a reference to an array of exactly that size, with
+//!    the instructions that need no alignment.
 //!
 //! There is no pointer arithmetic, and no slice is indexed without a check. Nothing branches on or
 //! indexes by a secret: the instructions themselves are constant in time.
@@ -15,6 +16,7 @@
 #![allow(unsafe_code)]
 
 mod keys;
+mod permutation;
 
 use std::arch::x86_64::{
     __m128i, _mm_aesdec_si128, _mm_aesdeclast_si128, _mm_aesenc_si128, _mm_aesenclast_si128,
@@ -23,16 +25,13 @@ use std::arch::x86_64::{
 };
 use std::hint::black_box;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::Block;
-use keys::{expand, expand_short, invert};
+use super::{Block, FOUR, LANES};
+use keys::{expand, expand_each, invert};
 
 /// Round keys for AES-256, of which shorter keys use the first 11 or 13.
 type RoundKeys = [__m128i; 15];
-
-/// How many blocks are decrypted side by side: they do not depend on one another.
-const LANES: usize = 8;
 
 /// The expanded key, for both directions.
 pub(super) struct Schedule {
@@ -48,6 +47,9 @@ enum Rounds {
     Fourteen,
 }
 
+/// Keys of 16 bytes for encryption, one a lane: a round's keys lie side by side.
+pub(super) struct Lanes([[__m128i; LANES]; 11]);
+
 /// Two keys of the same length, whose chains advance together.
 pub(super) struct Pair<'a> {
     encryption: &'a Schedule,
@@ -61,16 +63,22 @@ impl Drop for Schedule {
     }
 }
 
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 /// Calls a kernel compiled for the number of rounds.
 macro_rules! for_rounds {
-    ($rounds:expr, $kernel:ident $([$lanes:ident])? ($($argument:expr),*)) => {
+    ($rounds:expr, $kernel:ident($($argument:expr),*)) => {
         match $rounds {
             // SAFETY: reason 1 of this module
-            Rounds::Ten => unsafe { $kernel::<10 $(, $lanes)?>($($argument),*) },
+            Rounds::Ten => unsafe { $kernel::<10>($($argument),*) },
             // SAFETY: reason 1 of this module
-            Rounds::Twelve => unsafe { $kernel::<12 $(, $lanes)?>($($argument),*) },
+            Rounds::Twelve => unsafe { $kernel::<12>($($argument),*) },
             // SAFETY: reason 1 of this module
-            Rounds::Fourteen => unsafe { $kernel::<14 $(, $lanes)?>($($argument),*) },
+            Rounds::Fourteen => unsafe { $kernel::<14>($($argument),*) },
         }
     };
 }
@@ -78,7 +86,7 @@ macro_rules! for_rounds {
 impl Schedule {
     /// `None` without AES instructions, and for a length that is none of an AES key.
     pub(super) fn new(key: &[u8]) -> Option<Box<Self>> {
-        if !(is_x86_feature_detected!("aes") && is_x86_feature_detected!("ssse3")) {
+        if !is_possible() {
             return None;
         }
         let rounds = match key.len() {
@@ -104,19 +112,8 @@ impl Schedule {
         Some(schedule)
     }
 
-    /// Takes another key of 16 bytes, for encryption only. `false`, and nothing done, if the key
-    /// before was of another length.
-    pub(super) fn rekey(&mut self, key: &Block) -> bool {
-        if self.rounds != Rounds::Ten {
-            return false;
-        }
-        // SAFETY: reason 1 of this module
-        unsafe { expand_short(key, &mut self.encryption) };
-        true
-    }
-
-    pub(super) fn encrypt_numbers<const N: usize>(&self, numbers: [u128; N]) -> [u128; N] {
-        for_rounds!(self.rounds, encrypt_numbers[N](&self.encryption, numbers))
+    pub(super) fn encrypt_number(&self, number: u128) -> u128 {
+        for_rounds!(self.rounds, encrypt_number(&self.encryption, number))
     }
 
     pub(super) fn encrypt(&self, block: &mut Block) {
@@ -133,6 +130,42 @@ impl Schedule {
 
     pub(super) fn mac(&self, state: &mut Block, blocks: &[Block]) {
         for_rounds!(self.rounds, mac(&self.encryption, state, blocks));
+    }
+}
+
+impl Lanes {
+    /// `None` without AES instructions. The keys are zero.
+    pub(super) fn new() -> Option<Box<Self>> {
+        // SAFETY: SSE2, which this needs, is part of x86-64
+        let zero = unsafe { _mm_setzero_si128() };
+        is_possible().then(|| Box::new(Self([[zero; LANES]; 11])))
+    }
+
+    pub(super) fn rekey(&mut self, keys: &[Block; LANES]) {
+        // SAFETY: reason 1 of this module
+        unsafe { expand_each(keys, &mut self.0) };
+    }
+
+    pub(super) fn encrypt(&self, blocks: &mut [Block; LANES]) {
+        // SAFETY: reason 1 of this module
+        unsafe { encrypt_each(&self.0, blocks) };
+    }
+}
+
+/// A processor with AVX2.
+#[derive(Clone, Copy)]
+pub(super) struct FourPermutations(());
+
+impl FourPermutations {
+    /// `None` without AVX2.
+    pub(super) fn new() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    /// Keccak-f\[1600\] on at most four states.
+    pub(super) fn run(self, states: &mut [Zeroizing<[u64; 25]>], times: u32) {
+        // SAFETY: reason 1 of this module
+        unsafe { permutation::permute(states, times) };
     }
 }
 
@@ -161,6 +194,11 @@ impl<'a> Pair<'a> {
     }
 }
 
+/// Whether the processor has what the kernels are compiled for.
+fn is_possible() -> bool {
+    is_x86_feature_detected!("aes") && is_x86_feature_detected!("ssse3")
+}
+
 fn zero_keys() -> RoundKeys {
     // SAFETY: SSE2, which this needs, is part of x86-64
     [unsafe { _mm_setzero_si128() }; 15]
@@ -184,27 +222,32 @@ fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, block: &mut Block) {
     );
 }
 
-/// Numbers as big-endian blocks, side by side. They go through registers: two halves stored apart
-/// would have to arrive before they could be read as one.
+/// A number as a big-endian block. It goes through registers: two halves stored apart would have to
+/// arrive before they could be read as one.
 #[target_feature(enable = "aes,ssse3")]
-fn encrypt_numbers<const ROUNDS: usize, const N: usize>(
-    keys: &RoundKeys,
-    numbers: [u128; N],
-) -> [u128; N] {
-    let mut lanes = numbers.map(|number| {
-        let (low, high) = ((number as u64).swap_bytes(), (number >> 64) as u64);
-        let block = _mm_set_epi64x(low.cast_signed(), high.swap_bytes().cast_signed());
-        _mm_xor_si128(block, keys[0])
-    });
-    for key in &keys[1..ROUNDS] {
-        lanes = lanes.map(|lane| _mm_aesenc_si128(lane, *key));
+fn encrypt_number<const ROUNDS: usize>(keys: &RoundKeys, number: u128) -> u128 {
+    let (low, high) = ((number as u64).swap_bytes(), (number >> 64) as u64);
+    let block = _mm_set_epi64x(low.cast_signed(), high.swap_bytes().cast_signed());
+    let block = rounds::<ROUNDS>(keys, _mm_xor_si128(block, keys[0]));
+    let high = _mm_cvtsi128_si64(block).cast_unsigned().swap_bytes();
+    let low = _mm_cvtsi128_si64(_mm_unpackhi_epi64(block, block));
+    u128::from(high) << 64 | u128::from(low.cast_unsigned().swap_bytes())
+}
+
+/// A block under each key.
+#[target_feature(enable = "aes,ssse3")]
+fn encrypt_each(keys: &[[__m128i; LANES]; 11], blocks: &mut [Block; LANES]) {
+    let [first, middle @ .., last] = keys;
+    let mut lanes: [__m128i; LANES] =
+        std::array::from_fn(|lane| _mm_xor_si128(load(&blocks[lane]), first[lane]));
+    for keys in middle {
+        for (lane, key) in lanes.iter_mut().zip(keys) {
+            *lane = _mm_aesenc_si128(*lane, *key);
+        }
     }
-    lanes.map(|lane| {
-        let block = _mm_aesenclast_si128(lane, keys[ROUNDS]);
-        let high = _mm_cvtsi128_si64(block).cast_unsigned().swap_bytes();
-        let low = _mm_cvtsi128_si64(_mm_unpackhi_epi64(block, block));
-        u128::from(high) << 64 | u128::from(low.cast_unsigned().swap_bytes())
-    })
+    for ((block, lane), key) in blocks.iter_mut().zip(lanes).zip(last) {
+        store(block, _mm_aesenclast_si128(lane, *key));
+    }
 }
 
 #[target_feature(enable = "aes,ssse3")]

@@ -16,11 +16,15 @@ pub(super) enum Schedule {
 impl Schedule {
     pub(super) fn new(key: &[u8]) -> Option<Self> {
         Some(match key.len() {
-            16 => Self::Aes128(Aes128::new_from_slice(key).ok()?),
+            16 => Self::short(key.try_into().ok()?),
             24 => Self::Aes192(Aes192::new_from_slice(key).ok()?),
             32 => Self::Aes256(Aes256::new_from_slice(key).ok()?),
             _ => return None,
         })
+    }
+
+    pub(super) fn short(key: &Block) -> Self {
+        Self::Aes128(Aes128::new(Array::cast_from_core(key)))
     }
 
     pub(super) fn encrypt(&self, block: &mut Block) {

@@ -4,18 +4,21 @@
 //! processor that is shared with an attacker this is not constant in time, as with every DES in
 //! software that works on one block. Let cards speak AES.
 
+mod circuits;
+mod lanes;
 mod tables;
 
 use zeroize::Zeroizing;
 
 use crate::error::CryptoError;
+pub use lanes::{Blocks, LANES, Lanes};
 use tables::{CD_TO_ROUND, KEY_TO_CD, SHIFTS, SP};
 
 /// A block.
 pub type Block = [u8; 8];
 
-/// The part of a round key that goes to S-boxes 1, 3, 5, 7, and the part for 2, 4, 6, 8.
-type RoundKey = [u32; 2];
+/// Of each S-box six bits, in a byte of its own: as [`Halves`] are.
+type RoundKey = u64;
 type RoundKeys = [RoundKey; 16];
 
 /// Single DES, or triple DES with two or three keys, its schedule made once and wiped on drop.
@@ -32,28 +35,16 @@ impl Des {
     /// # Errors
     /// A key of another length.
     pub fn new(field: &'static str, key: &[u8]) -> Result<Self, CryptoError> {
-        let (keys, rest) = key.as_chunks::<8>();
-        let order = match (keys, rest) {
-            ([only], []) => [only, only, only],
-            ([first, second], []) => [first, second, first],
-            ([first, second, third], []) => [first, second, third],
-            _ => {
-                return Err(CryptoError::WrongLength {
-                    field,
-                    expected: (key.len() / 8).clamp(1, 3) * 8,
-                    actual: key.len(),
-                });
-            }
-        };
-        let mut stages = Box::new(Zeroizing::new([[[0; 2]; 16]; 3]));
+        let order = in_order(field, key)?;
+        let mut stages = Box::new(Zeroizing::new([[0; 16]; 3]));
         for (stage, key) in stages.iter_mut().zip(order) {
-            expand(key, stage);
+            expand(choose(key), stage);
         }
         // The middle one decrypts
         stages[1].reverse();
         Ok(Self {
             stages,
-            triple: keys.len() > 1,
+            triple: key.len() > 8,
         })
     }
 
@@ -165,9 +156,10 @@ const fn wrong_retail_key(field: &'static str, key: &[u8]) -> CryptoError {
     }
 }
 
-/// L and R after the initial permutation, both turned left by three: so each S-box's input lies at the
-/// upper end of a byte, in R for one half of the boxes and in R turned by four for the other.
-type Halves = (u32, u32);
+/// L and R after the initial permutation and the expansion E: a byte for each S-box, its six bits of
+/// input in the lower ones. E is linear, so that halves which stay expanded can be added as they are, and
+/// a round is left with eight look-ups.
+type Halves = (u64, u64);
 
 fn xor(one: Halves, other: Halves) -> Halves {
     (one.0 ^ other.0, one.1 ^ other.1)
@@ -177,35 +169,49 @@ fn xor(one: Halves, other: Halves) -> Halves {
 fn rounds<'a>(mut keys: impl Iterator<Item = &'a RoundKey>, halves: Halves) -> Halves {
     let (mut left, mut right) = halves;
     while let (Some(first), Some(second)) = (keys.next(), keys.next()) {
-        left ^= function(right, first);
-        right ^= function(left, second);
+        left ^= function(right ^ first);
+        right ^= function(left ^ second);
     }
     (right, left)
 }
 
 #[inline(always)]
-fn function(half: u32, key: &RoundKey) -> u32 {
-    let odd = half.rotate_right(4) ^ key[0];
-    let even = half ^ key[1];
-    let at = |word: u32, shift: u32| (word >> shift & 0x3F) as usize;
-    (SP[0][at(odd, 26)] ^ SP[2][at(odd, 18)])
-        ^ (SP[4][at(odd, 10)] ^ SP[6][at(odd, 2)])
-        ^ (SP[1][at(even, 26)] ^ SP[3][at(even, 18)])
-        ^ (SP[5][at(even, 10)] ^ SP[7][at(even, 2)])
+fn function(input: u64) -> u64 {
+    let found = |table: usize| SP[table][(input >> (56 - 8 * table) & 0x3F) as usize];
+    ((found(0) ^ found(1)) ^ (found(2) ^ found(3)))
+        ^ ((found(4) ^ found(5)) ^ (found(6) ^ found(7)))
 }
 
-fn expand(key: &Block, keys: &mut RoundKeys) {
+/// The keys of three stages, from a key of 8, 16 or 24 bytes.
+fn in_order<'a>(field: &'static str, key: &'a [u8]) -> Result<[&'a Block; 3], CryptoError> {
+    match key.as_chunks() {
+        ([only], []) => Ok([only, only, only]),
+        ([first, second], []) => Ok([first, second, first]),
+        ([first, second, third], []) => Ok([first, second, third]),
+        _ => Err(CryptoError::WrongLength {
+            field,
+            expected: (key.len() / 8).clamp(1, 3) * 8,
+            actual: key.len(),
+        }),
+    }
+}
+
+/// PC-1: C and D in the lower 56 bits.
+fn choose(key: &Block) -> Zeroizing<u64> {
     let mut cd = Zeroizing::new(0);
     for (table, byte) in KEY_TO_CD.iter().zip(key) {
         *cd |= table[usize::from(byte >> 1)];
     }
+    cd
+}
+
+fn expand(mut cd: Zeroizing<u64>, keys: &mut RoundKeys) {
     for (round, shift) in keys.iter_mut().zip(SHIFTS) {
         *cd = turn(*cd >> 28, shift) << 28 | turn(*cd & HALF, shift);
-        let mut both = 0;
+        *round = 0;
         for (group, table) in CD_TO_ROUND.iter().enumerate() {
-            both |= table[(*cd >> (49 - 7 * group) & 0x7F) as usize];
+            *round |= table[(*cd >> (49 - 7 * group) & 0x7F) as usize];
         }
-        *round = [(both >> 32) as u32, both as u32];
     }
 }
 
@@ -225,12 +231,12 @@ fn load(block: &Block) -> Halves {
     exchange(&mut right, &mut left, 2, 0x3333_3333);
     exchange(&mut right, &mut left, 8, 0x00FF_00FF);
     exchange(&mut left, &mut right, 1, 0x5555_5555);
-    (left.rotate_left(3), right.rotate_left(3))
+    (expanded(left), expanded(right))
 }
 
 /// The inverse permutation.
 fn store(halves: Halves) -> Block {
-    let (mut left, mut right) = (halves.0.rotate_right(3), halves.1.rotate_right(3));
+    let (mut left, mut right) = (contracted(halves.0), contracted(halves.1));
     exchange(&mut left, &mut right, 1, 0x5555_5555);
     exchange(&mut right, &mut left, 8, 0x00FF_00FF);
     exchange(&mut right, &mut left, 2, 0x3333_3333);
@@ -240,9 +246,52 @@ fn store(halves: Halves) -> Block {
     [a, b, c, d, e, f, g, h]
 }
 
+/// E: four bits to a byte, and around them the last bit of the four before and the first of those after.
+const fn expanded(half: u32) -> u64 {
+    let mut fours = half as u64;
+    fours = (fours | fours << 16) & 0x0000_FFFF_0000_FFFF;
+    fours = (fours | fours << 8) & 0x00FF_00FF_00FF_00FF;
+    fours = (fours | fours << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+    let before = fours.rotate_right(8) & 0x0101_0101_0101_0101;
+    let after = fours.rotate_left(8) & 0x0808_0808_0808_0808;
+    before << 5 | fours << 1 | after >> 3
+}
+
+/// What [`expanded`] was given.
+const fn contracted(half: u64) -> u32 {
+    let mut fours = half >> 1 & 0x0F0F_0F0F_0F0F_0F0F;
+    fours = (fours | fours >> 4) & 0x00FF_00FF_00FF_00FF;
+    fours = (fours | fours >> 8) & 0x0000_FFFF_0000_FFFF;
+    (fours | fours >> 16) as u32
+}
+
 /// Exchanges the masked bits of `low` with those of `high` that stand `by` places higher.
 fn exchange(high: &mut u32, low: &mut u32, by: u32, mask: u32) {
     let difference = (*high >> by ^ *low) & mask;
     *low ^= difference;
     *high ^= difference << by;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::circuits::{s1, s2, s3, s4, s5, s6, s7, s8};
+    use super::tables::S;
+
+    #[test]
+    fn every_circuit_is_its_s_box() {
+        // Every input in a lane of its own: words of which bit n is that of the number n
+        let input = std::array::from_fn(|bit| {
+            (0..64).fold(0, |word, number| word | (number >> (5 - bit) & 1) << number)
+        });
+        let outputs = [s1, s2, s3, s4, s5, s6, s7, s8].map(|circuit| circuit(input));
+        for (table, output) in S.iter().zip(outputs) {
+            for number in 0..64 {
+                let found = output
+                    .iter()
+                    .fold(0, |sum, word| sum << 1 | (word >> number & 1) as u8);
+                let (row, column) = (number >> 4 & 2 | number & 1, number >> 1 & 15);
+                assert_eq!(found, table[16 * row + column]);
+            }
+        }
+    }
 }

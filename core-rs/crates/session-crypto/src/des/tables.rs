@@ -1,5 +1,7 @@
 //! The tables of FIPS 46-3, and what the compiler makes of them.
 
+use super::expanded;
+
 /// Bits of the key, numbered from 1 (PC-1): the 28 of C, then the 28 of D.
 const PC1: [u8; 56] = [
     57, 49, 41, 33, 25, 17, 9, 1, 58, 50, 42, 34, 26, 18, 10, 2, 59, 51, 43, 35, 27, 19, 11, 3, 60,
@@ -23,7 +25,7 @@ const P: [u8; 32] = [
 ];
 
 /// The S-boxes in rows of 16; the row is told by the first and last bit of the input.
-const S: [[u8; 64]; 8] = [
+pub(super) const S: [[u8; 64]; 8] = [
     [
         14, 4, 13, 1, 2, 15, 11, 8, 3, 10, 6, 12, 5, 9, 0, 7, 0, 15, 7, 4, 14, 2, 13, 1, 10, 6, 12,
         11, 9, 5, 3, 8, 4, 1, 14, 8, 13, 6, 2, 11, 15, 12, 9, 7, 3, 10, 5, 0, 15, 12, 8, 2, 4, 9,
@@ -66,8 +68,17 @@ const S: [[u8; 64]; 8] = [
     ],
 ];
 
-/// Each S-box followed by P, turned left by three as the halves are.
-pub(super) static SP: [[u32; 64]; 8] = substitution();
+/// Each S-box followed by P and E.
+pub(super) static SP: [[u64; 64]; 8] = substitution();
+
+/// Where the initial permutation takes its bits from, numbered from 0.
+pub(super) static IP: [u8; 64] = initial();
+
+/// Where P puts its bits, numbered from 0.
+pub(super) static P_INVERSE: [u8; 32] = p_inverse();
+
+/// Of the bits of a key after PC-1, numbered from 0, those of each round key.
+pub(super) static KEY_BITS: [[u8; 48]; 16] = key_bits();
 
 /// Of the seven key bits in each byte of a key, their places in C and D.
 pub(super) static KEY_TO_CD: [[u64; 128]; 8] = key_to_cd();
@@ -75,7 +86,7 @@ pub(super) static KEY_TO_CD: [[u64; 128]; 8] = key_to_cd();
 /// Of each seven bits of C and D, their places in a round key.
 pub(super) static CD_TO_ROUND: [[u64; 128]; 8] = cd_to_round();
 
-const fn substitution() -> [[u32; 64]; 8] {
+const fn substitution() -> [[u64; 64]; 8] {
     let mut tables = [[0; 64]; 8];
     let mut table = 0;
     while table < 8 {
@@ -90,7 +101,7 @@ const fn substitution() -> [[u32; 64]; 8] {
                 permuted |= (spread >> (32 - P[bit] as u32) & 1) << (31 - bit);
                 bit += 1;
             }
-            tables[table][input] = permuted.rotate_left(3);
+            tables[table][input] = expanded(permuted);
             input += 1;
         }
         table += 1;
@@ -114,21 +125,57 @@ const fn key_to_cd() -> [[u64; 128]; 8] {
     tables
 }
 
-/// A round key is two words: the six bits of S-boxes 1, 3, 5, 7 at the upper ends of the bytes of the
-/// upper word, those of 2, 4, 6, 8 in the lower word.
+/// A round key has a byte for each S-box, with its six bits in the lower ones.
 const fn cd_to_round() -> [[u64; 128]; 8] {
     let mut tables = [[0; 128]; 8];
     let mut bit = 0;
     while bit < 48 {
         let (group, place) = ((PC2[bit] as usize - 1) / 7, (PC2[bit] as usize - 1) % 7);
-        let (table, offset) = (bit / 6, bit % 6);
-        let target = 63 - (32 * (table % 2) + 8 * (table / 2) + offset);
+        let target = 8 * (7 - bit / 6) + 5 - bit % 6;
         let mut value = 0;
         while value < 128 {
             tables[group][value] |= (value as u64 >> (6 - place) & 1) << target;
             value += 1;
         }
         bit += 1;
+    }
+    tables
+}
+
+/// The initial permutation reads columns from below, those with even numbers first.
+const fn initial() -> [u8; 64] {
+    let mut table = [0; 64];
+    let mut bit = 0;
+    while bit < 64 {
+        let (row, column) = (bit / 8, bit % 8);
+        table[bit] = (57 + 2 * (row % 4) - row / 4 - 8 * column) as u8;
+        bit += 1;
+    }
+    table
+}
+
+const fn p_inverse() -> [u8; 32] {
+    let mut table = [0; 32];
+    let mut bit = 0;
+    while bit < 32 {
+        table[P[bit] as usize - 1] = bit as u8;
+        bit += 1;
+    }
+    table
+}
+
+const fn key_bits() -> [[u8; 48]; 16] {
+    let mut tables = [[0; 48]; 16];
+    let (mut round, mut turned) = (0, 0);
+    while round < 16 {
+        turned += SHIFTS[round] as u8;
+        let mut bit = 0;
+        while bit < 48 {
+            let place = PC2[bit] - 1;
+            tables[round][bit] = place / 28 * 28 + (place % 28 + turned) % 28;
+            bit += 1;
+        }
+        round += 1;
     }
     tables
 }

@@ -1,5 +1,7 @@
 //! Command packets (TS 102 225 §5.1; TS 31.115 §4.2).
 
+use zeroize::Zeroizing;
+
 use super::keys::KeySet;
 use super::seal::Protection;
 use super::spi::Spi;
@@ -67,10 +69,15 @@ impl KeySet {
         counter: u64,
         data: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
+        let header = self.command_header(spi, tar)?;
+        command(spi).seal(self, (&header, counter, &[]), data)
+    }
+
+    /// SPI, KIc, KID, TAR.
+    pub(super) fn command_header(&self, spi: Spi, tar: &[u8]) -> Result<[u8; 7], CryptoError> {
         let tar: [u8; 3] = array("TAR", tar)?;
         let [first, second] = spi.to_bytes();
-        let header = [first, second, self.kic, self.kid, tar[0], tar[1], tar[2]];
-        command(spi).seal(self, &header, counter, &[], data)
+        Ok([first, second, self.kic, self.kid, tar[0], tar[1], tar[2]])
     }
 
     /// Opens a command packet that begins with CPL. What security it must have is the caller's to
@@ -88,11 +95,12 @@ impl KeySet {
         if header.spi.is_weaker_than(least) {
             return insufficient("SPI", "secures less than it must");
         }
-        let opened = command(header.spi).open(self, packet)?;
+        let mut covered = Zeroizing::default();
+        let opened = command(header.spi).open(self, packet, &mut covered)?;
         Ok(Command {
             header,
             counter: opened.counter(),
-            data: opened.data(),
+            data: opened.data().to_vec(),
         })
     }
 }
@@ -107,7 +115,7 @@ impl Spi {
     }
 }
 
-const fn command(spi: Spi) -> Protection {
+pub(super) const fn command(spi: Spi) -> Protection {
     Protection {
         check: spi.check,
         ciphered: spi.ciphered,

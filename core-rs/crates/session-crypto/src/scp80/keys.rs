@@ -95,6 +95,29 @@ impl KeySet {
         self.kid
     }
 
+    /// The same with the keys of another card.
+    pub(super) fn with_keys(
+        &self,
+        cipher_key: &[u8],
+        checksum_key: &[u8],
+    ) -> Result<Self, CryptoError> {
+        let Self {
+            kic,
+            kid,
+            code_length,
+            ..
+        } = *self;
+        Self::new(kic, cipher_key, kid, checksum_key, code_length)
+    }
+
+    /// Whether encryption, and whether checksums are DES's: for these many packets have a faster way.
+    pub(super) const fn is_des(&self) -> [bool; 2] {
+        [
+            matches!(self.cipher, Some(Cipher::Des(_))),
+            matches!(self.checksum, Some(Checksum::Des(_))),
+        ]
+    }
+
     /// How many bytes of padding encryption needs.
     pub(super) fn padding(&self, ciphered: bool, length: usize) -> Result<usize, CryptoError> {
         if !ciphered {
@@ -160,18 +183,22 @@ impl KeySet {
     }
 
     pub(super) fn decrypt(&self, sealed: &mut [u8]) -> Result<(), CryptoError> {
-        let cipher = self.cipher()?;
-        if !sealed.len().is_multiple_of(cipher.block_length()) {
-            return Err(CryptoError::BadInput {
-                field: "packet",
-                reason: "has no whole number of encrypted blocks",
-            });
-        }
-        match cipher {
+        self.check_blocks(sealed.len())?;
+        match self.cipher()? {
             Cipher::Des(cipher) => cipher.cbc_decrypt(&[0; 8], sealed.as_chunks_mut().0),
             Cipher::Aes(cipher) => cipher.cbc_decrypt(&[0; 16], sealed.as_chunks_mut().0),
         }
         Ok(())
+    }
+
+    pub(super) fn check_blocks(&self, sealed: usize) -> Result<(), CryptoError> {
+        if sealed.is_multiple_of(self.cipher()?.block_length()) {
+            return Ok(());
+        }
+        Err(CryptoError::BadInput {
+            field: "packet",
+            reason: "has no whole number of encrypted blocks",
+        })
     }
 
     /// Padding is shorter than a block, and there is none without encryption.

@@ -12,6 +12,7 @@
 mod command;
 mod counter;
 mod keys;
+mod many;
 mod response;
 mod seal;
 mod spi;
@@ -19,5 +20,6 @@ mod spi;
 pub use command::{Command, Header};
 pub use counter::{MOST_COUNTER, advance};
 pub use keys::KeySet;
+pub(crate) use many::{Group, Receipts};
 pub use response::{Response, Status};
 pub use spi::{Check, CounterMode, Receipt, Spi};

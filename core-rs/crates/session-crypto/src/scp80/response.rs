@@ -1,5 +1,7 @@
 //! Response packets, the proofs of receipt (TS 102 225 §5.2; TS 31.115 §4.3).
 
+use zeroize::Zeroizing;
+
 use super::keys::KeySet;
 use super::seal::Protection;
 use super::spi::Spi;
@@ -71,7 +73,7 @@ impl KeySet {
         data: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
         let tar: [u8; 3] = array("TAR", tar)?;
-        response(spi).seal(self, &tar, counter, &[status.0], data)
+        response(spi).seal(self, (&tar, counter, &[status.0]), data)
     }
 
     /// Opens a response packet that begins with RPL, to a command with this indicator.
@@ -82,17 +84,18 @@ impl KeySet {
     /// # Errors
     /// A packet that is malformed or secured in another way; a check or padding that does not fit.
     pub fn open_response(&self, spi: Spi, packet: &[u8]) -> Result<Response, CryptoError> {
-        let opened = response(spi).open(self, packet)?;
+        let mut covered = Zeroizing::default();
+        let opened = response(spi).open(self, packet, &mut covered)?;
         Ok(Response {
             tar: array("TAR", packet.get(3..CLEAR).unwrap_or_default())?,
             counter: opened.counter(),
             status: Status(opened.status()),
-            data: opened.data(),
+            data: opened.data().to_vec(),
         })
     }
 }
 
-const fn response(spi: Spi) -> Protection {
+pub(super) const fn response(spi: Spi) -> Protection {
     Protection {
         check: spi.receipt_check,
         ciphered: spi.receipt_ciphered,

@@ -1,13 +1,14 @@
 //! Key schedules with the AES instructions. No `unsafe` is needed here.
 
 use std::arch::x86_64::{
-    _mm_aesenclast_si128, _mm_aesimc_si128, _mm_cvtsi32_si128, _mm_cvtsi128_si32, _mm_set1_epi32,
-    _mm_setzero_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_slli_si128, _mm_xor_si128,
+    __m128i, _mm_aesenclast_si128, _mm_aesimc_si128, _mm_cvtsi32_si128, _mm_cvtsi128_si32,
+    _mm_set1_epi32, _mm_setzero_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_slli_si128,
+    _mm_xor_si128,
 };
 
 use zeroize::Zeroizing;
 
-use super::super::Block;
+use super::super::{Block, LANES};
 use super::{RoundKeys, load};
 
 /// The key expansion (FIPS 197 §5.2), word by word; the last words of long schedules stay unused.
@@ -39,22 +40,25 @@ pub(super) fn expand(key: &[u8], keys: &mut RoundKeys) {
     }
 }
 
-/// The key expansion for 16 bytes, a round key at a time and in registers.
+/// The key expansion for many keys of 16 bytes: each step waits for the one before it, so that many go
+/// side by side.
 #[target_feature(enable = "aes,ssse3")]
-pub(super) fn expand_short(key: &Block, keys: &mut RoundKeys) {
+pub(super) fn expand_each(keys: &[Block; LANES], round_keys: &mut [[__m128i; LANES]; 11]) {
     // RotWord of the last column, in all columns
     let last_column = _mm_set1_epi32(0x0C0F_0E0D);
-    let mut round_key = load(key);
+    let mut lanes: [__m128i; LANES] = std::array::from_fn(|lane| load(&keys[lane]));
     let mut constant = 1_i32;
-    keys[0] = round_key;
-    for key in &mut keys[1..11] {
-        // SubWord as in `substitute`; the round adds the constant itself
-        let rotated = _mm_shuffle_epi8(round_key, last_column);
-        let added = _mm_aesenclast_si128(rotated, _mm_set1_epi32(constant));
-        round_key = _mm_xor_si128(round_key, _mm_slli_si128::<4>(round_key));
-        round_key = _mm_xor_si128(round_key, _mm_slli_si128::<8>(round_key));
-        round_key = _mm_xor_si128(round_key, added);
-        *key = round_key;
+    round_keys[0] = lanes;
+    for round_keys in &mut round_keys[1..] {
+        for lane in &mut lanes {
+            // SubWord as in `substitute`; the round adds the constant itself
+            let rotated = _mm_shuffle_epi8(*lane, last_column);
+            let added = _mm_aesenclast_si128(rotated, _mm_set1_epi32(constant));
+            *lane = _mm_xor_si128(*lane, _mm_slli_si128::<4>(*lane));
+            *lane = _mm_xor_si128(*lane, _mm_slli_si128::<8>(*lane));
+            *lane = _mm_xor_si128(*lane, added);
+        }
+        *round_keys = lanes;
         constant = (constant << 1) ^ (0x11B * (constant >> 7));
     }
 }

@@ -1,0 +1,131 @@
+//! Keccak-f\[1600\] (FIPS 202 §3.3) on four states, word by word side by side in registers of AVX2.
+
+use std::arch::x86_64::{
+    __m256i, _mm256_andnot_si256, _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi64x,
+    _mm256_slli_epi64, _mm256_srli_epi64, _mm256_storeu_si256, _mm256_xor_si256,
+};
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::FOUR;
+
+/// A word of each state.
+type Words = __m256i;
+
+/// The constants of ι: bits from a shift register, at the places one less than a power of two.
+const CONSTANTS: [u64; 24] = {
+    let mut constants = [0; 24];
+    let (mut round, mut register) = (0, 1_u32);
+    while round < 24 {
+        let mut bit = 0;
+        while bit < 7 {
+            constants[round] ^= ((register & 1) as u64) << ((1 << bit) - 1);
+            register = (register << 1) ^ (0x171 * (register >> 7 & 1));
+            bit += 1;
+        }
+        round += 1;
+    }
+    constants
+};
+
+#[target_feature(enable = "avx2")]
+pub(super) fn permute(states: &mut [Zeroizing<[u64; 25]>], times: u32) {
+    let word =
+        |state: usize, at: usize| states.get(state).map_or(0, |state| state[at].cast_signed());
+    let mut lanes: [Words; 25] = std::array::from_fn(|at| {
+        _mm256_set_epi64x(word(3, at), word(2, at), word(1, at), word(0, at))
+    });
+    for _ in 0..times {
+        for constant in CONSTANTS {
+            round(&mut lanes, constant);
+        }
+    }
+    for (at, lane) in lanes.iter_mut().enumerate() {
+        let mut words = [0_u64; FOUR];
+        // SAFETY: reason 2 of the module above
+        unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast(), *lane) };
+        for (state, word) in states.iter_mut().zip(words) {
+            state[at] = word;
+        }
+        words.zeroize();
+    }
+    lanes.zeroize();
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn round(a: &mut [Words; 25], constant: u64) {
+    // θ
+    let columns: [Words; 5] = std::array::from_fn(|x| {
+        let (first, second) = (add(a[x], a[x + 5]), add(a[x + 10], a[x + 15]));
+        add(add(first, second), a[x + 20])
+    });
+    let effect: [Words; 5] =
+        std::array::from_fn(|x| add(columns[(x + 4) % 5], turn::<1, 63>(columns[(x + 1) % 5])));
+    let e = |at: usize| add(a[at], effect[at % 5]);
+    // ρ and π: each row of what comes out, from the words that go there
+    let rows = [
+        [
+            e(0),
+            turn::<44, 20>(e(6)),
+            turn::<43, 21>(e(12)),
+            turn::<21, 43>(e(18)),
+            turn::<14, 50>(e(24)),
+        ],
+        [
+            turn::<28, 36>(e(3)),
+            turn::<20, 44>(e(9)),
+            turn::<3, 61>(e(10)),
+            turn::<45, 19>(e(16)),
+            turn::<61, 3>(e(22)),
+        ],
+        [
+            turn::<1, 63>(e(1)),
+            turn::<6, 58>(e(7)),
+            turn::<25, 39>(e(13)),
+            turn::<8, 56>(e(19)),
+            turn::<18, 46>(e(20)),
+        ],
+        [
+            turn::<27, 37>(e(4)),
+            turn::<36, 28>(e(5)),
+            turn::<10, 54>(e(11)),
+            turn::<15, 49>(e(17)),
+            turn::<56, 8>(e(23)),
+        ],
+        [
+            turn::<62, 2>(e(2)),
+            turn::<55, 9>(e(8)),
+            turn::<39, 25>(e(14)),
+            turn::<41, 23>(e(15)),
+            turn::<2, 62>(e(21)),
+        ],
+    ];
+    // χ
+    for (y, row) in rows.iter().enumerate() {
+        for x in 0..5 {
+            a[5 * y + x] = add(
+                row[x],
+                _mm256_andnot_si256(row[(x + 1) % 5], row[(x + 2) % 5]),
+            );
+        }
+    }
+    // ι
+    a[0] = add(a[0], _mm256_set1_epi64x(constant.cast_signed()));
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add(left: Words, right: Words) -> Words {
+    _mm256_xor_si256(left, right)
+}
+
+/// Turned left; the two numbers add up to 64.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn turn<const LEFT: i32, const RIGHT: i32>(words: Words) -> Words {
+    _mm256_or_si256(
+        _mm256_slli_epi64::<LEFT>(words),
+        _mm256_srli_epi64::<RIGHT>(words),
+    )
+}
