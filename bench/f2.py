@@ -1,69 +1,61 @@
-"""F2: what a network hands out for many subscribers."""
+"""F2: what an operator does for many subscribers and cards.
+
+Each row names its unit of work. "A batch" is one call for 20,000 cards with keys of their own; "one
+call" is a call a message, with keys that were set up before, on one core. What it is held against
+is whichever Python library was the fastest in the run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from random import Random
-
-from cardea_core import milenage_vectors
 
 from bench import measure
-from bench.peers.milenage import milenage_over_cryptography
 from bench.report import Row
+from bench.work import packets, sessions, vectors
 
-TITLE = "authentication vectors in a batch, all processors, through Python"
+TITLE = "vectors, packets and channels for many cards, through Python"
 
-_AMF = b"\x80\x00"
-_MANY = 20_000
-_FEW = 1_000
-_ROUNDS = 41
-
-
-class _Subscribers:
-    def __init__(self, count: int) -> None:
-        random = Random(2)  # noqa: S311 (figures, not keys)
-        self.count = count
-        self.keys = random.randbytes(32 * count)
-        self.rands = random.randbytes(16 * count)
-        self.sqns = random.randbytes(6 * count)
-
-    def each(self) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
-        for at in range(self.count):
-            key = self.keys[32 * at : 32 * at + 32]
-            rand, sqn = self.rands[16 * at : 16 * at + 16], self.sqns[6 * at : 6 * at + 6]
-            yield key[:16], key[16:], rand, sqn
+_ROUNDS = 31
+_CRYPTOGRAPHY = f"cryptography {version('cryptography')}"
+_PYCRYPTODOMEX = f"pycryptodomex {version('pycryptodomex')}"
 
 
 def rows() -> Iterator[Row]:
     """Outputs are compared byte for byte before anything is timed."""
-    many, few = _Subscribers(_MANY), _Subscribers(_FEW)
-    inputs = list(few.each())
-    vectors = bytearray(56 * _FEW)
-    _batch(few, vectors)
-    if b"".join(_one_by_one(inputs)) != vectors:
-        raise AssertionError("the two disagree on vectors")
-
-    vectors = bytearray(56 * _MANY)
-
-    def cardea() -> float:
-        with measure.Stopwatch() as watch:
-            _batch(many, vectors)
-        return watch.elapsed_us / _MANY
-
-    def other() -> float:
-        with measure.Stopwatch() as watch:
-            _one_by_one(inputs)
-        return watch.elapsed_us / _FEW
-
-    taken = measure.medians_us({"cardea": cardea, "other": other}, rounds=_ROUNDS)
-    against = f"cryptography {version('cryptography')}"
-    yield Row("MILENAGE vector", taken["cardea"], "us", against, taken["other"], 100)
+    milenage, tuak = vectors.Milenage(), vectors.Tuak()
+    yield from _batch("MILENAGE vector", milenage.many, {_CRYPTOGRAPHY: milenage.other}, 100)
+    others = {"hashlib's SHAKE256": tuak.other}
+    yield from _batch("TUAK vector", tuak.many, others, 8)
+    yield _one_call("TUAK vector", tuak.each, others)
+    for name, algorithm in (("AES-128", packets.AES), ("triple DES", packets.DES)):
+        campaign = packets.Campaign(algorithm)
+        others = {_CRYPTOGRAPHY: campaign.over_cryptography}
+        others[_PYCRYPTODOMEX] = campaign.over_pycryptodomex
+        unit = f"SCP80 {name}, command of 100 bytes and receipt of 20"
+        yield from _batch(unit, campaign.many, others, 8)
+        yield _one_call(unit, campaign.each, others)
+    channel = sessions.Scp02()
+    others = {_CRYPTOGRAPHY: channel.over_cryptography, _PYCRYPTODOMEX: channel.over_pycryptodomex}
+    yield _one_call("SCP02 level 13, command and answer of 200 bytes", channel.each, others)
 
 
-def _batch(subscribers: _Subscribers, vectors: bytearray) -> None:
-    milenage_vectors(subscribers.keys, subscribers.rands, subscribers.sqns, _AMF, vectors)
+def _batch(
+    unit: str, many: measure.Contender, others: Mapping[str, measure.Contender], least: float
+) -> Iterator[Row]:
+    yield _row(f"{unit}: a batch, all cores", many, others, least)
+    with measure.one_processor():
+        yield _row(f"{unit}: a batch, one core", many, others, least)
 
 
-def _one_by_one(inputs: list[tuple[bytes, bytes, bytes, bytes]]) -> list[bytes]:
-    return [milenage_over_cryptography(k, opc, rand, sqn, _AMF) for k, opc, rand, sqn in inputs]
+def _one_call(unit: str, each: measure.Contender, others: Mapping[str, measure.Contender]) -> Row:
+    with measure.one_processor():
+        return _row(f"{unit}: one call", each, others, 8)
+
+
+def _row(
+    name: str, cardea: measure.Contender, others: Mapping[str, measure.Contender], least: float
+) -> Row:
+    taken = measure.medians_us({"cardea": cardea, **others}, rounds=_ROUNDS)
+    against = min(others, key=lambda other: taken[other])
+    return Row(name, taken["cardea"], "us", against, taken[against], least)

@@ -370,7 +370,7 @@ def tuak_vectors(
     """
 
 def diversified_keys_des(master: _Key, data: Buffer, keys: Buffer, /) -> None:
-    """K-ENC ‖ K-MAC ‖ K-DEK (48 bytes) of many cards of SCP02 from a master key of 16 bytes (EMV CPS 1.1).
+    """K-ENC ‖ K-MAC ‖ K-DEK, 48 bytes a card, from a master key of 16 (EMV CPS 1.1), for SCP02.
 
     `data` has the ten bytes of each card that INITIALIZE UPDATE answers with, `keys` is a writable
     buffer, which the caller can wipe. On all processors, while the interpreter is free.
@@ -380,8 +380,8 @@ def diversified_keys_des(master: _Key, data: Buffer, keys: Buffer, /) -> None:
 def diversified_keys_aes(master: _Key, data: Buffer, keys: Buffer, /) -> None:
     """The same for AES and SCP03: SP 800-108 in counter mode over AES-CMAC.
 
-    Keys are as long as `master`: 16, 24 or 32 bytes. The input is the counter (1 byte), the label 00
-    00 00 and the number of the key (1 ENC, 2 MAC, 3 DEK), 00, `data`: what tools call KDF3.
+    Keys are as long as `master`: 16, 24 or 32 bytes. The input is the counter (1 byte), the label
+    000000 ‖ number of the key (1 ENC, 2 MAC, 3 DEK), 00, `data`: what tools call KDF3.
     """
 
 def res_star(ck: _Key, ik: _Key, network: str, rand: Buffer, res: _Key) -> Secret:

@@ -1,0 +1,1 @@
+"""The work that is timed: contenders whose outputs have been compared byte for byte."""
