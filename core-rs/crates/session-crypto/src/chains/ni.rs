@@ -2,9 +2,10 @@
 //!
 //! Why this is sound. `unsafe` does two things here, and each block says which:
 //!
-//! 1. It calls a function that is compiled for the features `aes` and `ssse3`, or for `avx2`. A
-//!    [`Schedule`] and [`Lanes`] exist only if `is_x86_feature_detected!` has said yes to the former
-//!    two, [`FourPermutations`] only if it has to the latter: `new` is the only constructor of each,
+//! 1. It calls a function that is compiled for the features `aes` and `ssse3`, or for `avx2` with
+//!    or without `avx512f` and `avx512vl`. A [`Schedule`] and [`Lanes`] exist only if
+//!    `is_x86_feature_detected!` has said yes to the former two, [`FourPermutations`] only if it has
+//!    to `avx2`, and it is `wide` only if it has to all three: `new` is the only constructor of each,
 //!    their fields are private, and every such call is made by a method of theirs or of a [`Pair`].
 //! 2. It reads or writes 16 or 32 bytes through a reference to an array of exactly that size, with
 //!    the instructions that need no alignment.
@@ -25,10 +26,11 @@ use std::arch::x86_64::{
 };
 use std::hint::black_box;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use super::{Block, FOUR, LANES};
+use super::{Block, LANES};
 use keys::{expand, expand_each, invert};
+pub(super) use permutation::FourPermutations;
 
 /// Round keys for AES-256, of which shorter keys use the first 11 or 13.
 type RoundKeys = [__m128i; 15];
@@ -149,23 +151,6 @@ impl Lanes {
     pub(super) fn encrypt(&self, blocks: &mut [Block; LANES]) {
         // SAFETY: reason 1 of this module
         unsafe { encrypt_each(&self.0, blocks) };
-    }
-}
-
-/// A processor with AVX2.
-#[derive(Clone, Copy)]
-pub(super) struct FourPermutations(());
-
-impl FourPermutations {
-    /// `None` without AVX2.
-    pub(super) fn new() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
-    }
-
-    /// Keccak-f\[1600\] on at most four states.
-    pub(super) fn run(self, states: &mut [Zeroizing<[u64; 25]>], times: u32) {
-        // SAFETY: reason 1 of this module
-        unsafe { permutation::permute(states, times) };
     }
 }
 

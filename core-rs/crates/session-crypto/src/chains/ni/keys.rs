@@ -8,12 +8,19 @@ use std::arch::x86_64::{
 
 use zeroize::Zeroizing;
 
-use super::super::{Block, LANES};
+use super::super::Block;
 use super::{RoundKeys, load};
 
-/// The key expansion (FIPS 197 §5.2), word by word; the last words of long schedules stay unused.
+/// The key expansion (FIPS 197 §5.2), word by word but for short keys; the last words of long schedules
+/// stay unused.
 #[target_feature(enable = "aes,ssse3")]
 pub(super) fn expand(key: &[u8], keys: &mut RoundKeys) {
+    if let Ok(key) = key.try_into()
+        && let Some(keys) = keys.as_chunks_mut().0.first_chunk_mut()
+    {
+        expand_each::<1>(&[key], keys);
+        return;
+    }
     let length = key.len() / 4;
     let mut words = Zeroizing::new([0_u32; 60]);
     for (word, bytes) in words.iter_mut().zip(key.as_chunks().0) {
@@ -43,10 +50,10 @@ pub(super) fn expand(key: &[u8], keys: &mut RoundKeys) {
 /// The key expansion for many keys of 16 bytes: each step waits for the one before it, so that many go
 /// side by side.
 #[target_feature(enable = "aes,ssse3")]
-pub(super) fn expand_each(keys: &[Block; LANES], round_keys: &mut [[__m128i; LANES]; 11]) {
+pub(super) fn expand_each<const N: usize>(keys: &[Block; N], round_keys: &mut [[__m128i; N]; 11]) {
     // RotWord of the last column, in all columns
     let last_column = _mm_set1_epi32(0x0C0F_0E0D);
-    let mut lanes: [__m128i; LANES] = std::array::from_fn(|lane| load(&keys[lane]));
+    let mut lanes: [__m128i; N] = std::array::from_fn(|lane| load(&keys[lane]));
     let mut constant = 1_i32;
     round_keys[0] = lanes;
     for round_keys in &mut round_keys[1..] {
