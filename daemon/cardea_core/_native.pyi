@@ -254,11 +254,28 @@ class AuthVector:
 
 @final
 class Milenage:
-    """MILENAGE with its default constants (TS 35.206). CryptoError wrong_length names the field."""
+    """MILENAGE (TS 35.206). CryptoError wrong_length names the field, bad_input.
 
-    def __new__(cls, k: _Key, opc: _Key) -> Self: ...
+    An operator may have chosen its own r1 to r5 (`rotations`, bits, less than 128) and c1 to c5
+    (`constants`, one after the other, 80 bytes); without them they are the standard's.
+    """
+
+    def __new__(
+        cls,
+        k: _Key,
+        opc: _Key,
+        *,
+        rotations: Sequence[int] | None = None,
+        constants: Buffer | None = None,
+    ) -> Self: ...
     @staticmethod
-    def from_op(k: _Key, op: _Key) -> Milenage:
+    def from_op(
+        k: _Key,
+        op: _Key,
+        *,
+        rotations: Sequence[int] | None = None,
+        constants: Buffer | None = None,
+    ) -> Milenage:
         """From the operator's common value, which is bound to the key first (§4.1)."""
 
     @property
@@ -343,8 +360,9 @@ def milenage_vectors(
     """Vectors for many subscribers, on all processors, while the interpreter is free.
 
     Everything lies one after the other: K ‖ OPc (32 bytes) of each subscriber, RAND (16), SQN (6);
-    `amf` is everyone's. AUTN ‖ XRES ‖ CK ‖ IK (56) of each go into the writable buffer `vectors`,
-    which the caller can wipe. CryptoError wrong_length names the buffer; BufferError read-only.
+    `amf` is everyone's, the constants are the standard's. AUTN ‖ XRES ‖ CK ‖ IK (56) of each go
+    into the writable buffer `vectors`, which the caller can wipe. CryptoError wrong_length names
+    the buffer; BufferError read-only.
     """
 
 def tuak_vectors(

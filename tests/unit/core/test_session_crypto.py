@@ -8,9 +8,55 @@ from typing import Any
 import cardea_core as core
 import pytest
 from cardea_core import BadMac, CryptoError, Milenage, Secret
+from Cryptodome.Cipher import AES
+from Cryptodome.Util.strxor import strxor
+from hypothesis import given
+from hypothesis import strategies as st
 
 Vectors = Callable[[str], dict[str, Any]]
 _hex = bytes.fromhex
+_BLOCK = st.binary(min_size=16, max_size=16)
+
+
+def _milenage_over_pycryptodomex(
+    k: bytes, opc: bytes, rand: bytes, data: bytes, place: int, rotation: int, constant: bytes
+) -> bytes:
+    """OUT1 to OUT5 by their `place`, as TS 35.206 §4.1 writes them; `data` is SQN ‖ AMF."""
+    encrypt = AES.new(k, AES.MODE_ECB).encrypt
+    temp = encrypt(strxor(rand, opc))
+    turned = int.from_bytes(strxor(data + data if place == 0 else temp, opc), "big")
+    turned = (turned << rotation | turned >> (128 - rotation)) & ((1 << 128) - 1)
+    mixed = strxor(turned.to_bytes(16, "big"), constant)
+    return strxor(encrypt(strxor(temp, mixed) if place == 0 else mixed), opc)
+
+
+@given(_BLOCK, _BLOCK, _BLOCK, st.lists(st.integers(0, 127), min_size=5, max_size=5), st.data())
+def test_an_operators_own_constants_are_those_of_a_second_library(
+    k: bytes, opc: bytes, rand: bytes, rotations: list[int], data: st.DataObject
+) -> None:
+    constants = data.draw(st.binary(min_size=80, max_size=80))
+    milenage = Milenage(k, opc, rotations=rotations, constants=constants)
+    sqn, amf = b"sqnsqn", b"am"
+    outs = [
+        _milenage_over_pycryptodomex(
+            k, opc, rand, sqn + amf, place, rotation, constants[16 * place : 16 * place + 16]
+        )
+        for place, rotation in enumerate(rotations)
+    ]
+    assert milenage.f1(rand, sqn, amf) + milenage.f1_star(rand, sqn, amf) == outs[0]
+    assert milenage.f5(rand) == outs[1][:6]
+    assert milenage.f2(rand).expose() == outs[1][8:]
+    assert milenage.f3(rand).expose() == outs[2]
+    assert milenage.f4(rand).expose() == outs[3]
+    assert milenage.f5_star(rand) == outs[4][:6]
+
+
+def test_constants_that_milenage_cannot_have_are_refused() -> None:
+    with pytest.raises(CryptoError, match=r"^constants has 79 bytes, not 80$"):
+        Milenage(bytes(16), bytes(16), constants=bytes(79))
+    with pytest.raises(CryptoError) as caught:
+        Milenage.from_op(bytes(16), bytes(16), rotations=[0, 0, 0, 0, 128])
+    assert caught.value.code == "bad_input"
 
 
 def test_milenage_yields_the_published_sets(vectors: Vectors) -> None:

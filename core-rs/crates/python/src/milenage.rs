@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use session_crypto::CryptoError;
+use session_crypto::milenage::Constants;
 
 use crate::buffer::{Data, Key};
 use crate::crypto::failure;
@@ -56,15 +57,31 @@ impl AuthVector {
 #[pymethods]
 impl Milenage {
     #[new]
-    fn new(py: Python<'_>, k: Key<'_>, opc: Key<'_>) -> PyResult<Self> {
+    #[pyo3(signature = (k, opc, *, rotations = None, constants = None))]
+    fn new(
+        py: Python<'_>,
+        k: Key<'_>,
+        opc: Key<'_>,
+        rotations: Option<[u8; 5]>,
+        constants: Option<Data<'_>>,
+    ) -> PyResult<Self> {
         session_crypto::milenage::Milenage::new(k.as_slice(), opc.as_slice())
+            .and_then(|milenage| milenage.with_constants(chosen(rotations, constants)?))
             .map(Self)
             .map_err(|e| failure(py, e))
     }
 
     #[staticmethod]
-    fn from_op(py: Python<'_>, k: Key<'_>, op: Key<'_>) -> PyResult<Self> {
+    #[pyo3(signature = (k, op, *, rotations = None, constants = None))]
+    fn from_op(
+        py: Python<'_>,
+        k: Key<'_>,
+        op: Key<'_>,
+        rotations: Option<[u8; 5]>,
+        constants: Option<Data<'_>>,
+    ) -> PyResult<Self> {
         session_crypto::milenage::Milenage::from_op(k.as_slice(), op.as_slice())
+            .and_then(|milenage| milenage.with_constants(chosen(rotations, constants)?))
             .map(Self)
             .map_err(|e| failure(py, e))
     }
@@ -200,6 +217,31 @@ fn bytes<const N: usize>(
         Ok(array) => Ok(PyBytes::new(py, &array)),
         Err(fault) => Err(failure(py, fault)),
     }
+}
+
+/// The operator's constants, or the standard's for what is not given.
+fn chosen(
+    rotations: Option<[u8; 5]>,
+    constants: Option<Data<'_>>,
+) -> Result<Constants, CryptoError> {
+    let mut chosen = Constants::default();
+    if let Some(rotations) = rotations {
+        chosen.rotations = rotations;
+    }
+    if let Some(constants) = constants {
+        let (added, rest) = constants.as_slice().as_chunks();
+        match (added.try_into(), rest) {
+            (Ok(added), []) => chosen.added = added,
+            _ => {
+                return Err(CryptoError::WrongLength {
+                    field: "constants",
+                    expected: 80,
+                    actual: constants.as_slice().len(),
+                });
+            }
+        }
+    }
+    Ok(chosen)
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

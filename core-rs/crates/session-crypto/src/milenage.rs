@@ -1,4 +1,4 @@
-//! MILENAGE (TS 35.206) with its default constants, and the authentication tokens of TS 33.102 §6.3.
+//! MILENAGE (TS 35.206), and the authentication tokens of TS 33.102 §6.3.
 
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
@@ -22,6 +22,15 @@ const C4: u8 = 4;
 const R5: usize = 12;
 const C5: u8 = 8;
 
+/// What an operator may choose in place of what TS 35.206 proposes (§5.3); all of its cards have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constants {
+    /// r1 to r5: by how many bits each input is turned, less than 128.
+    pub rotations: [u8; 5],
+    /// c1 to c5: what is added to it then.
+    pub added: [[u8; 16]; 5],
+}
+
 /// AMF that a resynchronisation token is computed with (TS 33.102 §6.3.3).
 const RESYNC_AMF: [u8; 2] = [0, 0];
 
@@ -34,6 +43,17 @@ pub struct Milenage {
 struct Keys {
     cipher: Aes128,
     opc: Block,
+    constants: Constants,
+}
+
+impl Default for Constants {
+    fn default() -> Self {
+        let bits = |bytes: usize| 8 * bytes as u8;
+        Self {
+            rotations: [R1, R2, R3, R4, R5].map(bits),
+            added: [C1, C2, C3, C4, C5].map(|last| u128::from(last).to_be_bytes()),
+        }
+    }
 }
 
 /// What a home network hands out for one authentication (TS 33.102 §6.3.2).
@@ -51,7 +71,7 @@ pub struct AuthVector {
 }
 
 impl Milenage {
-    /// From the subscriber key and the operator value bound to it.
+    /// From the subscriber key and the operator value bound to it, with the standard's constants.
     ///
     /// # Errors
     /// A key or operator value that has not 16 bytes.
@@ -60,8 +80,27 @@ impl Milenage {
         let opc = key_array("OPc", opc)?;
         let cipher = Aes128::new(Array::cast_from_core(&k));
         Ok(Self {
-            keys: Box::new(Keys { cipher, opc }),
+            keys: Box::new(Keys {
+                cipher,
+                opc,
+                constants: Constants::default(),
+            }),
         })
+    }
+
+    /// With an operator's own constants. OPc does not depend on them.
+    ///
+    /// # Errors
+    /// A rotation of 128 bits or more.
+    pub fn with_constants(mut self, constants: Constants) -> Result<Self, CryptoError> {
+        if constants.rotations.iter().any(|bits| *bits >= 128) {
+            return Err(CryptoError::BadInput {
+                field: "rotations",
+                reason: "has one of 128 bits or more",
+            });
+        }
+        self.keys.constants = constants;
+        Ok(self)
     }
 
     /// From the subscriber key and the operator's common value: OPc = E(OP) xor OP (§4.1).
@@ -97,31 +136,31 @@ impl Milenage {
     /// Response RES.
     #[must_use]
     pub fn f2(&self, rand: &[u8; 16]) -> Secret {
-        Secret::new(&self.out(rand, R2, C2)[8..])
+        Secret::new(&self.out(rand, 1)[8..])
     }
 
     /// Confidentiality key CK.
     #[must_use]
     pub fn f3(&self, rand: &[u8; 16]) -> Secret {
-        Secret::new(&*self.out(rand, R3, C3))
+        Secret::new(&*self.out(rand, 2))
     }
 
     /// Integrity key IK.
     #[must_use]
     pub fn f4(&self, rand: &[u8; 16]) -> Secret {
-        Secret::new(&*self.out(rand, R4, C4))
+        Secret::new(&*self.out(rand, 3))
     }
 
     /// Anonymity key AK.
     #[must_use]
     pub fn f5(&self, rand: &[u8; 16]) -> [u8; 6] {
-        head(&self.out(rand, R2, C2), 0)
+        head(&self.out(rand, 1), 0)
     }
 
     /// Anonymity key AK of the resynchronisation token.
     #[must_use]
     pub fn f5_star(&self, rand: &[u8; 16]) -> [u8; 6] {
-        head(&self.out(rand, R5, C5), 0)
+        head(&self.out(rand, 4), 0)
     }
 
     /// An authentication vector: AUTN = SQN xor AK, AMF, MAC-A (TS 33.102 §6.3.2).
@@ -195,19 +234,24 @@ impl Milenage {
             half[..6].copy_from_slice(sqn);
             half[6..].copy_from_slice(amf);
         }
-        let mut input = rotate(&xor(&in1, &self.keys.opc), R1);
-        input[15] ^= C1;
+        let input = self.turned(0, &xor(&in1, &self.keys.opc));
         xor(
             &self.encrypt(&xor(&self.temp(rand), &input)),
             &self.keys.opc,
         )
     }
 
-    /// OUT2 to OUT5, by rotation and constant.
-    fn out(&self, rand: &[u8; 16], rotation: usize, constant: u8) -> Block {
-        let mut input = rotate(&xor(&self.temp(rand), &self.keys.opc), rotation);
-        input[15] ^= constant;
+    /// OUT2 to OUT5, by the place of their constants.
+    fn out(&self, rand: &[u8; 16], place: usize) -> Block {
+        let input = self.turned(place, &xor(&self.temp(rand), &self.keys.opc));
         xor(&self.encrypt(&input), &self.keys.opc)
+    }
+
+    /// A block turned, and the constant added.
+    fn turned(&self, place: usize, block: &[u8; 16]) -> Block {
+        let Constants { rotations, added } = &self.keys.constants;
+        let turned = u128::from_be_bytes(*block).rotate_left(u32::from(rotations[place]));
+        xor(&turned.to_be_bytes(), &added[place])
     }
 
     fn encrypt(&self, block: &[u8; 16]) -> Block {
@@ -315,12 +359,6 @@ fn xor(left: &[u8; 16], right: &[u8; 16]) -> Block {
     for (byte, other) in out.iter_mut().zip(right) {
         *byte ^= other;
     }
-    out
-}
-
-fn rotate(block: &[u8; 16], bytes: usize) -> Block {
-    let mut out = Zeroizing::new(*block);
-    out.rotate_left(bytes);
     out
 }
 
