@@ -117,9 +117,11 @@ def _tool(site: Site, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("at_end", ["SCARD_LEAVE_CARD", "SCARD_UNPOWER_CARD"])
+# A program that powers the card off takes it from every other program that has connected and not
+# begun its transaction yet: pcscd tells that one "reset", daemon or no daemon, and it tries again.
+@pytest.mark.parametrize(("at_end", "tries"), [("SCARD_LEAVE_CARD", 1), ("SCARD_UNPOWER_CARD", 3)])
 def test_others_tools_and_the_daemon_share_a_card_and_nobody_starves(
-    site: Site, at_end: str
+    site: Site, at_end: str, tries: int
 ) -> None:
     """opensc-tool, pkcs15-tool and a pyscard loop, while the daemon provisions and serves."""
     site.remove()
@@ -139,7 +141,7 @@ def test_others_tools_and_the_daemon_share_a_card_and_nobody_starves(
             ["opensc-tool", "-a", "-r", "0"],
             ["opensc-tool", "-s", "00A40004023F0000"],
         ):
-            assert _tool(site, *command).returncode == 0
+            assert any(_tool(site, *command).returncode == 0 for _ in range(tries))
         began = time.monotonic()
         assert site.client.read("", "EF.ICCID").decoded["iccid"] == card.profile.serial
         waits.append(time.monotonic() - began)
