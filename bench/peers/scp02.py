@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from hmac import compare_digest
 
 from Cryptodome.Cipher import DES as CryptodomeDes
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 HEADER = bytes.fromhex("80e20000")
 
 
-class Host:
+class Host(ABC):
     """What does not depend on the library."""
 
     def __init__(self, chain: bytes) -> None:
@@ -36,14 +37,14 @@ class Host:
             raise ValueError("code")
         return body + status
 
-    def _encrypt(self, message: bytes) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _encrypt(self, message: bytes) -> bytes: ...
 
-    def _command_code(self, chain: bytes, message: bytes) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _command_code(self, chain: bytes, message: bytes) -> bytes: ...
 
-    def _answer_code(self, chain: bytes, message: bytes) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _answer_code(self, chain: bytes, message: bytes) -> bytes: ...
 
 
 class OverCryptography(Host):
