@@ -101,6 +101,10 @@ if ! stamp packages pyproject.toml clients/python/pyproject.toml; then
     keep packages
 fi
 
+# As an installed package has it, also where PYTHONDONTWRITEBYTECODE keeps Python from doing so: to
+# compile 150 modules is half of a daemon's start.
+.venv/bin/python -m compileall -q daemon clients/python
+
 mapfile -t sources < <(find core-rs -path core-rs/target -prune -o -path core-rs/fuzz -prune -o \
     \( -name '*.rs' -o -name 'Cargo.*' \) -print | LC_ALL=C sort)
 if ! stamp core "${sources[@]}" || [ ! -f daemon/cardea_core/_native.abi3.so ]; then
