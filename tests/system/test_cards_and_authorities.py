@@ -96,6 +96,31 @@ def test_the_same_card_back_again_changes_nothing(provisioned: tuple[Site, SoftC
     assert (site.tree(), site.reports()) == (before, reports)
 
 
+def test_the_digest_of_its_files_tells_whether_a_card_is_taken_in_anew(
+    provisioned: tuple[Site, SoftCard],
+) -> None:
+    """Also over a restart: what was revoked since stays revoked until the card says more."""
+    site, card = provisioned
+    first = site.last(OPERATOR)
+    site.client.revoke(SERVER_ID, path="./NAP/1")
+    revision = site.revision()
+    site.remove()
+    site.restart_cardd()
+
+    again = site.inserted(card)
+
+    assert first is not None
+    assert (again.stage, again.nodes_changed, again.apdus) == (CONFIRMED, 0, first.apdus)
+    assert site.revision() == revision
+    assert "./NAP/1" not in {each.path for each in site.client.delegations(grantee=SERVER_ID)}
+
+    site.remove()
+    card.write_file("Bootstrap", account(access_point="rewritten.example"))
+    assert site.inserted(card).nodes_changed > 0
+    assert site.value("./NAP/1/Addr") == ("rewritten.example", f"card {OPERATOR}")
+    assert "./NAP/1" in {each.path for each in site.client.delegations(grantee=SERVER_ID)}
+
+
 def test_cards_in_two_readers_both_count_and_the_same_card_moves(
     provisioned: tuple[Site, SoftCard],
 ) -> None:

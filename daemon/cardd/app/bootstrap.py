@@ -62,7 +62,7 @@ from cardd.tree import Acl, ManagementTree, Source, TreeHolder
 from .administration import admin_service, admin_socket, reload_policy
 from .config import Config, StoreConfig
 from .derivation import Deriver
-from .device import device_info, nodes_of_device
+from .device import VERSION, device_info, nodes_of_device
 from .lifecycle import StopRequest, notify, on_reload, watchdog
 from .policy import policy_of
 from .provisioner import ENVIRONMENT, Provisioner
@@ -285,6 +285,7 @@ def _settings(config: Config) -> Settings:
         bsf_url=config.network.bsf_url,
         dm_url=config.network.dm_url,
         server_hosts=config.network.server_hosts,
+        version=VERSION,
     )
 
 

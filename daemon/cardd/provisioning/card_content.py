@@ -6,6 +6,7 @@ anything else (S6): ``./Card/<card>/ICCID`` and ``./Card/<card>/Files/<n>/{OID,S
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ class CardContent:
     """The documents of one card, interpreted. ``files`` and ``documents`` may be empty.
 
     ``named`` are the servers that each file's own document has accounts for; ``unfinished`` as
-    `interpret` got it.
+    `interpret` got it; ``moves`` as `placed_in` has found them.
     """
 
     card_id: str
@@ -41,6 +42,7 @@ class CardContent:
     accounts: tuple[MappedAccount, ...]
     named: tuple[frozenset[str], ...]
     unfinished: Mapping[str, bytes] = field(repr=False)
+    moves: Mapping[str, str] = field(default_factory=dict)
 
     def with_account(self, account: MappedAccount, nodes: Iterable[TreeNode]) -> CardContent:
         """The same with one account more."""
@@ -52,7 +54,27 @@ class CardContent:
         accounts = tuple(
             replace(account, path=placement.path(account.path)) for account in self.accounts
         )
-        return replace(self, nodes=placement.nodes, accounts=accounts)
+        return replace(self, nodes=placement.nodes, accounts=accounts, moves=placement.moves)
+
+    def digest(self, program: str) -> bytes:
+        """SHA-256 over all that `claims` follows from: the files as they were read, the version of
+        the program that says what they mean, and which objects had to be moved.
+
+        A card without documents says no more than which network it belongs to: its account.
+        """
+        counts = f"{program} {len(self.files)} {len(self.moves)}"
+        parts: list[bytes | None] = [counts.encode()]
+        for file in self.files:
+            where = f"{file.oid} {file.path} {file.offset} {file.size}"
+            parts += where.encode(), file.content, self.unfinished.get(file.oid)
+        for move in sorted(self.moves.items()):
+            parts += (path.encode() for path in move)
+        for node in () if self.documents else self.nodes:
+            parts += node.path.encode(), node.value
+        total = hashlib.sha256()
+        for part in parts:
+            total.update(len(part or b"").to_bytes(8) + (part or b""))
+        return total.digest()
 
     def claims(self) -> Iterator[TreeNode]:
         """All that the card claims in the tree.

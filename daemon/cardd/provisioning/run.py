@@ -19,7 +19,7 @@ from cardd.card.directory import ApplicationKind
 from cardd.card.errors import CardError
 from cardd.card.provisioning_files import ProvisioningFile
 from cardd.dm.errors import DmError
-from cardd.tree import ManagementTree, purge_servers
+from cardd.tree import ManagementTree, Source, purge_servers
 
 from . import card_update, confirmation, trust
 from .binding import check_host
@@ -172,9 +172,13 @@ class Run:
         if not content.documents and self._has_usim():
             # Variation a: a key and nothing else. The home network's server is the account.
             content = content.with_account(*trust.home_account(self._home()))
-        self._content = content.placed_in(self._tree)
+        placed = self._content = content.placed_in(self._tree)
+        digest = placed.digest(self._settings.version)
+        if self._tree.digests().get(Source("card", placed.card_id)) == digest:
+            # The card says what it has said before: what has been settled since stays settled.
+            return
         now_ms = self._environment.now_ms()
-        self._tree.adopt("card", content.card_id, self._content.claims(), now_ms)
+        self._tree.adopt("card", placed.card_id, placed.claims(), now_ms, digest=digest)
 
     def _accounts_to_use(self) -> list[Account]:
         every = accounts_in(self._tree.snapshot)

@@ -17,6 +17,7 @@ __all__ = ["Settings", "Task"]
 class Settings:
     """What the configuration says about provisioning; empty URLs are found by TS 23.003.
 
+    ``version`` is this program's: a newer one may read something else in the same files.
     ``server_hosts``: the only host that may speak for a ServerID, where the owner says so.
     """
 
@@ -24,6 +25,7 @@ class Settings:
     retry_floor: int = 2
     bsf_url: str = ""
     dm_url: str = ""
+    version: str = ""
     server_hosts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -22,6 +22,7 @@ from .records import Origin, Retention, Revision, StoredTree
 __all__ = [
     "Changes",
     "ClaimChange",
+    "DigestChange",
     "PropertyChange",
     "changes_between",
     "layer_of",
@@ -62,16 +63,34 @@ class PropertyChange:
 
 
 @dataclass(frozen=True, slots=True)
+class DigestChange:
+    """Of what a source's claims were made before and after a commit; None: nobody has said."""
+
+    source: Source
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What a commit changed."""
 
     claims: tuple[ClaimChange, ...]
     properties: tuple[PropertyChange, ...]
+    digests: tuple[DigestChange, ...]
 
 
 def changes_between(old: StoredTree, new: StoredTree) -> Changes:
     """What differs. Of layers, the same object means the same content."""
-    return Changes(tuple(_claim_changes(old, new)), tuple(_property_changes(old, new)))
+    digests = (
+        DigestChange(source, old.digests.get(source), new.digests.get(source))
+        for source in sorted(old.digests.keys() | new.digests.keys())
+    )
+    return Changes(
+        tuple(_claim_changes(old, new)),
+        tuple(_property_changes(old, new)),
+        tuple(each for each in digests if each.before != each.after),
+    )
 
 
 def _claim_changes(old: StoredTree, new: StoredTree) -> Iterator[ClaimChange]:
@@ -147,6 +166,10 @@ def write_revision(db: sqlite3.Connection, revision: Revision, changes: Changes)
             for each in changes.properties
         ),
     )
+    db.executemany(
+        "INSERT INTO digest_before VALUES (?, ?, ?, ?)",
+        ((revision.number, *each.source, each.before) for each in changes.digests),
+    )
 
 
 def read_revisions(db: sqlite3.Connection, limit: int) -> tuple[Revision, ...]:
@@ -174,7 +197,13 @@ def tree_at(db: sqlite3.Connection, revision: int, present: StoredTree) -> Store
             acls.append(AclClaim(path, source, Acl.parse(value), at_ms))
         else:
             titles.append(TitleClaim(path, source, value, at_ms))
-    return StoredTree(_layers_at(db, revision, present), tuple(acls), revision, tuple(titles))
+    return StoredTree(
+        _layers_at(db, revision, present),
+        tuple(acls),
+        revision,
+        tuple(titles),
+        digests=_digests_at(db, revision, present),
+    )
 
 
 def _layers_at(db: sqlite3.Connection, revision: int, present: StoredTree) -> tuple[Layer, ...]:
@@ -209,6 +238,16 @@ def _properties_at(
         if value is not None:
             found[key] = (value, at_ms)
     return found
+
+
+def _digests_at(db: sqlite3.Connection, revision: int, present: StoredTree) -> dict[Source, bytes]:
+    rows = db.execute(
+        "SELECT kind, source, digest, min(revision) FROM digest_before"
+        " WHERE revision > ? GROUP BY kind, source",
+        (revision,),
+    )
+    then = {Source(kind, source): digest for kind, source, digest, _ in rows}
+    return {source: digest for source, digest in {**present.digests, **then}.items() if digest}
 
 
 # What is over the count, and what is too old; the newest always stays. All rows up to one, never

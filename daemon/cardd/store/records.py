@@ -24,14 +24,22 @@ class StoredTree:
     revision: int
     titles: tuple[TitleClaim, ...] = ()
     versions: Mapping[str, int] = field(default_factory=dict)
+    digests: Mapping[Source, bytes] = field(default_factory=dict)
 
     def tree(self) -> ManagementTree:
-        return ManagementTree(self.layers, self.acls, self.titles, self.versions)
+        return ManagementTree(self.layers, self.acls, self.titles, self.versions, self.digests)
 
     @classmethod
     def of(cls, tree: ManagementTree, revision: int) -> StoredTree:
         """A tree as it is to be stored."""
-        return cls(tree.layers(), tree.acls(), revision, tree.titles(), dict(tree.versions()))
+        return cls(
+            tree.layers(),
+            tree.acls(),
+            revision,
+            tree.titles(),
+            dict(tree.versions()),
+            dict(tree.digests()),
+        )
 
     def by_source(self) -> Mapping[Source, Layer]:
         return {Source(layer.kind, layer.id): layer for layer in self.layers}

@@ -211,6 +211,19 @@ CREATE TABLE server_host (
 ) STRICT, WITHOUT ROWID;
 """
 
+_DIGESTS = """
+-- Of what a source's claims were made; NULL: nobody has said.
+ALTER TABLE layer ADD COLUMN digest BLOB;
+
+CREATE TABLE digest_before (
+    revision INTEGER NOT NULL REFERENCES revision ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    digest BLOB,
+    PRIMARY KEY (revision, kind, source)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _PROPERTIES,
@@ -218,4 +231,5 @@ MIGRATIONS: tuple[str, ...] = (
     _HISTORY,
     _RENDERING,
     _HOSTS,
+    _DIGESTS,
 )

@@ -17,7 +17,7 @@ from cardd.provisioning.progress import ProvisioningResult, Stage
 from cardd.provisioning.records import NewConfirmation, SessionRecord
 from cardd.tree import Source, SourceKind
 
-from .history import ClaimChange, PropertyChange, layer_of
+from .history import ClaimChange, DigestChange, PropertyChange, layer_of
 from .records import Operation
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "sha256",
     "write_claims",
     "write_confirmation",
+    "write_digests",
     "write_nonce",
     "write_properties",
     "write_result",
@@ -75,6 +76,14 @@ def write_claims(db: sqlite3.Connection, changes: Iterable[ClaimChange]) -> None
             "DELETE FROM layer WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM claim WHERE layer = ?1)",
             (number,),
         )
+
+
+def write_digests(db: sqlite3.Connection, changes: Iterable[DigestChange]) -> None:
+    """After the claims: a source that claims nothing has no row."""
+    db.executemany(
+        "UPDATE layer SET digest = ? WHERE kind = ? AND source = ?",
+        ((change.after, *change.source) for change in changes),
+    )
 
 
 def write_properties(db: sqlite3.Connection, changes: Iterable[PropertyChange]) -> None:

@@ -44,6 +44,7 @@ from cardd.store.statements import (
     sha256,
     write_claims,
     write_confirmation,
+    write_digests,
     write_nonce,
     write_properties,
     write_result,
@@ -96,10 +97,9 @@ class Store:
     def _load(self) -> StoredTree:
         with self._database.reading() as db:
             revision = db.execute("SELECT revision FROM tree_state").fetchone()[0]
-            layers = tuple(
-                read_layer(db, number, kind, source)
-                for number, kind, source in db.execute("SELECT id, kind, source FROM layer")
-            )
+            rows = db.execute("SELECT id, kind, source, digest FROM layer").fetchall()
+            layers = tuple(read_layer(db, number, kind, source) for number, kind, source, _ in rows)
+            digests = {Source(kind, source): digest for _, kind, source, digest in rows if digest}
             acls = tuple(
                 AclClaim(path, Source(kind, source), Acl.parse(value), at_ms)
                 for path, kind, source, value, at_ms in db.execute(
@@ -112,7 +112,7 @@ class Store:
                     "SELECT path, kind, source, value, at_ms FROM title ORDER BY 1, 2, 3"
                 )
             )
-            self._written = StoredTree(layers, acls, revision, titles, read_versions(db))
+            self._written = StoredTree(layers, acls, revision, titles, read_versions(db), digests)
         return self._written
 
     def commit(
@@ -140,6 +140,7 @@ class Store:
                 db.execute("UPDATE tree_state SET revision = ?", (new.revision,))
                 write_revision(db, Revision(new.revision, now_ms, origin, changed), changes)
                 write_claims(db, changes.claims)
+                write_digests(db, changes.digests)
                 write_properties(db, changes.properties)
                 write_versions(db, old.versions, new.versions)
                 for confirmation in confirmations:

@@ -39,6 +39,7 @@ class ManagementTree:
         acls: Iterable[AclClaim] = (),
         titles: Iterable[TitleClaim] = (),
         versions: Mapping[str, int] = MappingProxyType({}),
+        digests: Mapping[Source, bytes] = MappingProxyType({}),
         *,
         limits: Limits = LIMITS,
     ) -> None:
@@ -48,6 +49,7 @@ class ManagementTree:
         self._acls = AclTable(acls)
         self._titles = Titles(titles)
         self._versions = Versions(versions)
+        self._digests = dict(digests)
         self._usage: dict[Source, Usage] = {}
         self._snapshot: Snapshot | None = None
         # Up to here changes are counted in the versions; since then only these nodes can have
@@ -70,6 +72,7 @@ class ManagementTree:
         self._acls = other._acls.copy()
         self._titles = other._titles.copy()
         self._versions = other._versions.copy()
+        self._digests = dict(other._digests)
         self._usage = dict(other._usage)
         self._snapshot = other._snapshot
         self._counted = other._counted
@@ -105,13 +108,16 @@ class ManagementTree:
         return [change for change in self.diff(newer) if _is_of_content(change)]
 
     def claims_the_same(self, other: ManagementTree) -> bool:
-        """Whether every source claims what it does there, also where that is not in force.
+        """Whether every source claims what it does there, also where that is not in force, and
+        made of the same.
 
         True only for trees that come from one another; False says that it is not certain.
         """
         mine, theirs = self.layers(), other.layers()
         same = len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
-        return same and self.acls() == other.acls() and self.titles() == other.titles()
+        of_the_same = self._digests == other._digests
+        stated = self.acls() == other.acls() and self.titles() == other.titles()
+        return same and of_the_same and stated
 
     # -- sources
 
@@ -141,11 +147,24 @@ class ManagementTree:
         _ = self.snapshot
         return self._versions.counts
 
-    def adopt(self, kind: SourceKind, id: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
+    def digests(self) -> Mapping[Source, bytes]:
+        """What sources' claims were made of, as ``adopt`` was told."""
+        return MappingProxyType(self._digests)
+
+    def adopt(
+        self,
+        kind: SourceKind,
+        id: str,
+        nodes: Iterable[TreeNode],
+        at_ms: int,
+        *,
+        digest: bytes = b"",
+    ) -> None:
         """Replace all that one source claims, its ACLs too.
 
-        What says the same as before keeps its time. Raises AclError, TreeError; then nothing
-        has changed.
+        What says the same as before keeps its time. ``digest`` is kept as long as the claims are:
+        by it they are known to be made of the same as what is at hand then. Raises AclError,
+        TreeError; then nothing has changed.
         """
         source = Source(kind, id)
         old = self._layers.get(source)
@@ -163,6 +182,7 @@ class ManagementTree:
         self._acls.forget(source)
         for claim in acls:
             self._acls.put(claim)
+        self._keep_digest(source, digest)
         if old != layer:
             self._layers[source] = layer
             self._own.add(source)
@@ -174,6 +194,7 @@ class ManagementTree:
         source = Source(kind, id)
         had_acls = self._acls.forget(source)
         self._titles.forget(source)
+        self._keep_digest(source, b"")
         if self._layers.pop(source, None) is None:
             return had_acls
         self._own.discard(source)
@@ -212,6 +233,7 @@ class ManagementTree:
     def take_over(self, other: ManagementTree, whose: Callable[[Source], bool]) -> None:
         """Let some sources claim here what they claim in ``other``."""
         for source in filter(whose, self._layers.keys() | other._layers.keys()):
+            self._keep_digest(source, other._digests.get(source, b""))
             theirs = other._layers.get(source)
             if self._layers.get(source) is theirs:
                 continue
@@ -366,6 +388,11 @@ class ManagementTree:
         elif self._touched is not None:
             self._touched.add(touched)
         return self._layers[source]
+
+    def _keep_digest(self, source: Source, digest: bytes) -> None:
+        self._digests.pop(source, None)
+        if digest:
+            self._digests[source] = digest
 
     def _is_on_a_card(self, path: str) -> bool:
         layers = (layer for source, layer in self._layers.items() if source.kind == "card")

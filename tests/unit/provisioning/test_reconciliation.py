@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cardd.provisioning.progress import Stage
+from cardd.tree import ManagementTree, Source, Verb, revoke
 from omadm.builder import Credentials, dm_account
 from omadm.clientprov import build_document
+from omadm.nodes import interior, leaf
 from softcard import SoftCard
 from support.documents import account, network
 from support.machine import DEVICE, DirectCard, DmNetwork, Machine, desired
@@ -65,6 +68,62 @@ def test_an_unchanged_card_is_not_adopted_anew(machine: Machine, card: SoftCard)
     assert (result.stage, result.nodes_changed) == (Stage.CONFIRMED, 0)
     assert machine.revision == revision
     assert machine.tree.layer("card", OPERATOR) is before.layer("card", OPERATOR)
+
+
+def test_the_digest_of_the_files_decides_whether_a_card_is_taken_in(
+    machine: Machine, card: SoftCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_in: list[str] = []
+    adopt = ManagementTree.adopt
+
+    def counted(tree: ManagementTree, kind: Any, id: str, *args: Any, **kwargs: Any) -> None:
+        taken_in.append(id)
+        adopt(tree, kind, id, *args, **kwargs)
+
+    monkeypatch.setattr(ManagementTree, "adopt", counted)
+    machine.restart()
+    machine.run(DirectCard(card))
+    machine.run(DirectCard(card), only_server="dm.example.org")
+    assert taken_in == []
+
+    written(card, account(access_point="rewritten.example"))
+    machine.run(DirectCard(card))
+    machine.run(DirectCard(card))
+    assert taken_in == [OPERATOR]
+
+
+def test_a_newer_program_reads_the_same_files_anew(machine: Machine, card: SoftCard) -> None:
+    digest = machine.tree.digests()[Source("card", OPERATOR)]
+    machine.settings = replace(machine.settings, version="next")
+    assert machine.run(DirectCard(card)).nodes_changed == 0
+    assert machine.tree.digests()[Source("card", OPERATOR)] != digest
+
+
+def test_a_right_that_a_card_gave_and_that_was_revoked_is_not_given_by_the_same_files_again(
+    machine: Machine, card: SoftCard
+) -> None:
+    machine.tree = machine.tree.fork()
+    assert revoke(machine.tree, "dm.example.org", path="./NAP/1")
+    machine.store.commit(machine.tree, 1)
+
+    machine.run(DirectCard(card))
+    assert not machine.tree.allows("dm.example.org", Verb.REPLACE, "./NAP/1")
+
+    written(card, account(access_point="rewritten.example"))
+    machine.run(DirectCard(card))
+    assert machine.tree.allows("dm.example.org", Verb.REPLACE, "./NAP/1")
+
+
+def test_an_object_that_has_to_make_way_is_moved_though_the_files_are_the_same(
+    machine: Machine, card: SoftCard
+) -> None:
+    machine.tree = machine.tree.fork()
+    other = [interior("./DMAcc/1"), leaf("./DMAcc/1/ServerID", "other.example")]
+    machine.tree.adopt("device", "local", other, 1)
+    machine.store.commit(machine.tree, 1)
+    machine.run(DirectCard(card))
+    assert said(machine, "./DMAcc/1/ServerID") == (b"other.example", "device", "local")
+    assert said(machine, "./DMAcc/2/ServerID") == (b"dm.example.org", "card", OPERATOR)
 
 
 def test_what_a_card_carries_no_more_goes_and_the_devices_own_is_in_force_again(

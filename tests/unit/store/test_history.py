@@ -169,7 +169,7 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(SOURCES),
         st.sampled_from(PATHS),
-        st.sampled_from(["leaf", "interior", "bury", "withdraw", "acl", "title", "drop"]),
+        st.sampled_from(["leaf", "interior", "bury", "withdraw", "acl", "title", "drop", "adopt"]),
         st.integers(0, 3),
     ),
     max_size=4,
@@ -195,6 +195,7 @@ def test_every_tree_of_any_history_comes_back(
             then = store.tree_at(number).tree()
             assert claims(then) == [each for each in claims(wanted) if each[2]]
             assert (then.acls(), then.titles()) == (wanted.acls(), wanted.titles())
+            assert then.digests() == wanted.digests()
 
 
 def change(tree: ManagementTree, source: Source, path: str, what: str, value: int) -> None:
@@ -211,6 +212,8 @@ def change(tree: ManagementTree, source: Source, path: str, what: str, value: in
             tree.set_acl(path, source, Acl.parse(f"Get=s{value}"), value)
         case "title":
             tree.set_title(path, source, f"title {value}", value)
+        case "adopt":
+            tree.adopt(*source, [leaf(path, "adopted")], value, digest=bytes([value]))
         case "drop":
             tree.drop(*source)
 
