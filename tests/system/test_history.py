@@ -80,6 +80,23 @@ def test_a_rollback_restores_the_nodes_and_watchers_see_it(
     assert site.value(NEWS) == ("https://news.example/1", SERVER)
 
 
+def test_a_right_that_was_revoked_comes_back_neither_with_a_rollback_nor_with_the_same_card(
+    changed: tuple[Site, SoftCard, int],
+) -> None:
+    site, card, before = changed
+    site.client.revoke(SERVER_ID, path="./NAP/1")
+
+    site.client.rollback(before)
+    site.remove()
+    site.inserted(card)
+
+    assert site.value(NEWS) == ("https://news.example/2", SERVER)
+    held = {each.path: list(each.verbs) for each in site.client.delegations(grantee=SERVER_ID)}
+    assert held["./DMAcc/1"] == ["Delete", "Get", "Replace"]
+    # What everybody may, for nobody's ACL was left there.
+    assert held["./NAP/1"] == ["Get"]
+
+
 def test_after_a_rollback_the_next_session_brings_what_the_server_wants(
     changed: tuple[Site, SoftCard, int],
 ) -> None:

@@ -57,9 +57,11 @@ type ProvisioningServiceClient interface {
 	// Who: callers with a row for provisioning.history; nodes that the row does not
 	// cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
 	CompareRevisions(ctx context.Context, in *CompareRevisionsRequest, opts ...grpc.CallOption) (*CompareRevisionsResponse, error)
-	// RollbackTree puts what every source claimed at a revision in force again, values,
-	// ACLs and titles. The device's own stays as its configuration has it. It is a
-	// commit like any other: watchers see it, and it can be rolled back itself.
+	// RollbackTree puts what every source claimed at a revision in force again, values
+	// and titles. The device's own stays as its configuration has it. Nobody gets a right
+	// back that was taken away since: an authority may do what it might do then and may do
+	// now; on nodes that were gone, also what it had granted itself. It is a commit like any
+	// other: watchers see it, and it can be rolled back itself.
 	// The card is not written and no server is told: the next provisioning adopts what the
 	// card then carries, the next session what the server then orders.
 	// Who: callers with a row for provisioning.rollback on every node.
@@ -175,9 +177,11 @@ type ProvisioningServiceServer interface {
 	// Who: callers with a row for provisioning.history; nodes that the row does not
 	// cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
 	CompareRevisions(context.Context, *CompareRevisionsRequest) (*CompareRevisionsResponse, error)
-	// RollbackTree puts what every source claimed at a revision in force again, values,
-	// ACLs and titles. The device's own stays as its configuration has it. It is a
-	// commit like any other: watchers see it, and it can be rolled back itself.
+	// RollbackTree puts what every source claimed at a revision in force again, values
+	// and titles. The device's own stays as its configuration has it. Nobody gets a right
+	// back that was taken away since: an authority may do what it might do then and may do
+	// now; on nodes that were gone, also what it had granted itself. It is a commit like any
+	// other: watchers see it, and it can be rolled back itself.
 	// The card is not written and no server is told: the next provisioning adopts what the
 	// card then carries, the next session what the server then orders.
 	// Who: callers with a row for provisioning.rollback on every node.

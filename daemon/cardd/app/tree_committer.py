@@ -21,13 +21,13 @@ from cardd.rpc.errors import failure_of
 from cardd.rpc.ports import LocalOperation
 from cardd.store import Operation, Origin, Revision, Store, StoreError
 from cardd.tree import (
-    DEVICE,
     Delta,
     ManagementTree,
     Refused,
     TreeHolder,
     is_program,
     purge_servers,
+    restored,
 )
 
 from .serial_executor import SerialExecutor
@@ -142,24 +142,22 @@ class TreeCommitter:
         return await asyncio.to_thread(compared)
 
     async def roll_back(self, revision: int, actor: str) -> Delta:
-        """Restore what every source claimed at a revision, but for the device's own: that is what
-        its configuration says now.
+        """Restore what every source claimed at a revision, as `restored` does.
 
         Raises: RevisionNotFoundError, StoreError; RenderingFailedError after it was done.
         """
 
-        def restored() -> Delta:
+        def rolled_back() -> Delta:
             with self._committing:
-                tree = self._holder.fork()
-                then = self._store.tree_at(revision).tree()
-                tree.take_over(then, lambda source: source != DEVICE)
+                then, now_ms = self._store.tree_at(revision).tree(), _now_ms()
+                tree = restored(self._holder.current, then, now_ms)
                 origin = Origin("rollback", actor, restored=revision)
-                number = self._store.commit(tree, _now_ms(), origin=origin)
+                number = self._store.commit(tree, now_ms, origin=origin)
                 delta = self._holder.replace(tree, number)
             self.render()
             return delta
 
-        return await asyncio.get_running_loop().run_in_executor(self.executor, restored)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, rolled_back)
 
     def operations(self, authority: str, limit: int, before: int) -> tuple[Operation, ...]:
         """What authorities did and were refused, newest first. Raises StoreError."""

@@ -20,6 +20,7 @@ from cardd.tree.management_tree import ManagementTree, Usage
 from cardd.tree.placement import Placement, place
 from cardd.tree.properties import TitleClaim
 from cardd.tree.readings import Reading, serialised
+from cardd.tree.restoring import restored
 from cardd.tree.servers import purge_servers
 from cardd.tree.sources import (
     DEVICE,
@@ -67,6 +68,7 @@ __all__ = [
     "place",
     "precedence",
     "purge_servers",
+    "restored",
     "revoke",
     "serialised",
     "source_of",

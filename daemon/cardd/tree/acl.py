@@ -72,6 +72,21 @@ class Acl:
         """The identifiers that the verb is granted to."""
         return next((names for granted, names in self.grants if granted is verb), ())
 
+    def of(self, server_id: str) -> Acl:
+        """What of it is granted to one identifier by name."""
+        return Acl(tuple((verb, (server_id,)) for verb, names in self.grants if server_id in names))
+
+    def meet(self, other: Acl) -> Acl:
+        """What both grant."""
+        common = ((verb, _common(names, other.holders(verb))) for verb, names in self.grants)
+        return Acl(tuple((verb, names) for verb, names in common if names))
+
+    def join(self, other: Acl) -> Acl:
+        """What either grants."""
+        verbs = {verb for acl in (self, other) for verb, _ in acl.grants}
+        either = ((verb, (*self.holders(verb), *other.holders(verb))) for verb in sorted(verbs))
+        return Acl(tuple((v, (ANY,) if ANY in n else tuple(dict.fromkeys(n))) for v, n in either))
+
     def without(self, server_id: str) -> Acl:
         """The same without one identifier; a verb left without any goes (§7.7.1.2)."""
         kept = ((verb, tuple(n for n in names if n != server_id)) for verb, names in self.grants)
@@ -89,6 +104,12 @@ def root_without(acl: Acl, server_id: str) -> Acl:
         (verb, tuple(n for n in names if n != server_id) or (ANY,)) for verb, names in acl.grants
     )
     return Acl(kept)
+
+
+def _common(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    if ANY in some or ANY in others:
+        return others if ANY in some else some
+    return tuple(name for name in some if name in others)
 
 
 def _identifiers(text: str) -> tuple[str, ...]:

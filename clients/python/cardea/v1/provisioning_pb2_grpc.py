@@ -121,9 +121,11 @@ class ProvisioningServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RollbackTree(self, request, context):
-        """RollbackTree puts what every source claimed at a revision in force again, values,
-        ACLs and titles. The device's own stays as its configuration has it. It is a
-        commit like any other: watchers see it, and it can be rolled back itself.
+        """RollbackTree puts what every source claimed at a revision in force again, values
+        and titles. The device's own stays as its configuration has it. Nobody gets a right
+        back that was taken away since: an authority may do what it might do then and may do
+        now; on nodes that were gone, also what it had granted itself. It is a commit like any
+        other: watchers see it, and it can be rolled back itself.
         The card is not written and no server is told: the next provisioning adopts what the
         card then carries, the next session what the server then orders.
         Who: callers with a row for provisioning.rollback on every node.

@@ -63,9 +63,11 @@ class ProvisioningServiceStub:
     cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
     """
     RollbackTree: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.RollbackTreeRequest, _provisioning_pb2.RollbackTreeResponse]
-    """RollbackTree puts what every source claimed at a revision in force again, values,
-    ACLs and titles. The device's own stays as its configuration has it. It is a
-    commit like any other: watchers see it, and it can be rolled back itself.
+    """RollbackTree puts what every source claimed at a revision in force again, values
+    and titles. The device's own stays as its configuration has it. Nobody gets a right
+    back that was taken away since: an authority may do what it might do then and may do
+    now; on nodes that were gone, also what it had granted itself. It is a commit like any
+    other: watchers see it, and it can be rolled back itself.
     The card is not written and no server is told: the next provisioning adopts what the
     card then carries, the next session what the server then orders.
     Who: callers with a row for provisioning.rollback on every node.
@@ -108,9 +110,11 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
     """
     RollbackTree: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.RollbackTreeRequest, _provisioning_pb2.RollbackTreeResponse]  # type: ignore[assignment]
-    """RollbackTree puts what every source claimed at a revision in force again, values,
-    ACLs and titles. The device's own stays as its configuration has it. It is a
-    commit like any other: watchers see it, and it can be rolled back itself.
+    """RollbackTree puts what every source claimed at a revision in force again, values
+    and titles. The device's own stays as its configuration has it. Nobody gets a right
+    back that was taken away since: an authority may do what it might do then and may do
+    now; on nodes that were gone, also what it had granted itself. It is a commit like any
+    other: watchers see it, and it can be rolled back itself.
     The card is not written and no server is told: the next provisioning adopts what the
     card then carries, the next session what the server then orders.
     Who: callers with a row for provisioning.rollback on every node.
@@ -186,9 +190,11 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _provisioning_pb2.RollbackTreeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_provisioning_pb2.RollbackTreeResponse, _abc.Awaitable[_provisioning_pb2.RollbackTreeResponse]]:
-        """RollbackTree puts what every source claimed at a revision in force again, values,
-        ACLs and titles. The device's own stays as its configuration has it. It is a
-        commit like any other: watchers see it, and it can be rolled back itself.
+        """RollbackTree puts what every source claimed at a revision in force again, values
+        and titles. The device's own stays as its configuration has it. Nobody gets a right
+        back that was taken away since: an authority may do what it might do then and may do
+        now; on nodes that were gone, also what it had granted itself. It is a commit like any
+        other: watchers see it, and it can be rolled back itself.
         The card is not written and no server is told: the next provisioning adopts what the
         card then carries, the next session what the server then orders.
         Who: callers with a row for provisioning.rollback on every node.
