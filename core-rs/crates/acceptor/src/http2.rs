@@ -2,24 +2,30 @@
 //!
 //! grpcio's asyncio server decodes the path of each request in the loop that serves all of them; a
 //! path that is not UTF-8 ends the loop, and with it the server; any other header that is not fills
-//! its log. So none of them gets there: what passes is the ASCII that gRPC's protocol wants. A header
-//! block is held back until it is whole, for gRPC's core acts on the first part of one that is cut off.
+//! its log. So none of them gets there: what passes is the ASCII that gRPC's protocol wants.
+//!
+//! A header block is held back until it is whole, for gRPC's core acts on the first part of one that
+//! is cut off. It goes on in frames of our own making, which hold what was looked at and nothing else:
+//! the core takes the padding of a HEADERS frame (RFC 9113 §6.2) for a part of the block.
 
 use crate::hpack::Headers;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEADER: usize = 9;
-// RFC 9113 §6
+/// What every server takes (RFC 9113 §4.2).
+const FRAME: usize = 1 << 14;
+// §6
 const HEADERS: u8 = 0x1;
 const PUSH_PROMISE: u8 = 0x5;
 const CONTINUATION: u8 = 0x9;
+const END_STREAM: u8 = 0x01;
 const END_HEADERS: u8 = 0x04;
 const PADDED: u8 = 0x08;
 const PRIORITY: u8 = 0x20;
 /// gRPC's core takes headers of a quarter of this.
 const MOST_HEADERS: usize = 1 << 16;
-/// Of a block in frames that are nearly empty.
-const MOST_HELD: usize = 4 * MOST_HEADERS;
+/// Of the frames of one block, which may be nearly empty.
+const MOST_IN_FRAMES: usize = 4 * MOST_HEADERS;
 
 /// A connection that is to be ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +37,12 @@ pub struct Watch {
     /// What has come of that part, and how much there has to be.
     collected: Vec<u8>,
     wanted: usize,
-    /// How much is passed over before it.
+    /// How much passes before it.
     skipped: usize,
     /// The header block that is under way, in one frame or in several.
-    block: Option<Vec<u8>>,
+    block: Option<Block>,
     table: Headers,
-    /// What the server has not got yet, and what it gets now.
-    held: Vec<u8>,
+    /// What the server gets now.
     passed: Vec<u8>,
 }
 
@@ -45,7 +50,17 @@ pub struct Watch {
 enum Part {
     Preface,
     FrameHeader,
-    Headers { kind: u8, flags: u8 },
+    Headers { flags: u8 },
+    Continuation { flags: u8 },
+}
+
+struct Block {
+    stream: [u8; 4],
+    /// The flag that says whether the block ends the stream.
+    end_stream: u8,
+    fragments: Vec<u8>,
+    /// How much its frames have taken so far.
+    in_frames: usize,
 }
 
 impl Default for Watch {
@@ -57,7 +72,6 @@ impl Default for Watch {
             skipped: 0,
             block: None,
             table: Headers::new(),
-            held: Vec::new(),
             passed: Vec::new(),
         }
     }
@@ -68,35 +82,21 @@ impl Watch {
     ///
     /// # Errors
     /// Bytes that no client of HTTP/2 sends, headers that do not decode or are not ASCII.
-    pub fn take<'a>(&'a mut self, bytes: &'a [u8]) -> Result<&'a [u8], Refused> {
-        self.look(bytes)?;
-        if self.block.is_some() {
-            self.held.extend(bytes);
-            return if self.held.len() > MOST_HELD {
-                Err(Refused)
-            } else {
-                Ok(&[])
-            };
-        }
-        if self.held.is_empty() {
-            return Ok(bytes);
-        }
-        self.passed = std::mem::take(&mut self.held);
-        self.passed.extend(bytes);
-        Ok(&self.passed)
-    }
-
-    fn look(&mut self, mut bytes: &[u8]) -> Result<(), Refused> {
+    pub fn take(&mut self, mut bytes: &[u8]) -> Result<&[u8], Refused> {
+        self.passed.clear();
         loop {
-            let passed = self.skipped.min(bytes.len());
-            self.skipped -= passed;
-            bytes = &bytes[passed..];
+            let (passed, rest) = bytes.split_at(self.skipped.min(bytes.len()));
+            self.passed.extend(passed);
+            self.skipped -= passed.len();
             let missing = self.wanted - self.collected.len();
-            let (taken, rest) = bytes.split_at(missing.min(bytes.len()));
+            let (taken, rest) = rest.split_at(missing.min(rest.len()));
             self.collected.extend(taken);
+            if matches!(self.part, Part::Preface) {
+                self.passed.extend(taken);
+            }
             bytes = rest;
             if self.skipped > 0 || self.collected.len() < self.wanted {
-                return Ok(());
+                return Ok(&self.passed);
             }
             let part = std::mem::take(&mut self.collected);
             self.complete(&part).ok_or(Refused)?;
@@ -110,39 +110,77 @@ impl Watch {
         match kind {
             Part::Preface => (part == PREFACE).then_some(()),
             Part::FrameHeader => self.frame(part),
-            Part::Headers { kind, flags } => self.headers(kind, flags, part),
+            Part::Headers { flags } => self.fragment(flags, without_extras(flags, part)?),
+            Part::Continuation { flags } => self.fragment(flags, part),
         }
     }
 
     fn frame(&mut self, header: &[u8]) -> Option<()> {
-        let &[high, mid, low, kind, flags, ..] = header else {
+        let &[high, mid, low, kind, flags, ref stream @ ..] = header else {
             return None;
         };
+        let stream = stream.try_into().ok()?;
         let length = u32::from_be_bytes([0, high, mid, low]) as usize;
-        // §6.10: nothing else comes between the frames of a block. §8.4: only servers push
-        if self.block.is_some() != (kind == CONTINUATION) || kind == PUSH_PROMISE {
-            return None;
+        match (kind, &mut self.block) {
+            (HEADERS, None) => {
+                self.part = Part::Headers { flags };
+                self.block = Some(Block {
+                    stream,
+                    end_stream: flags & END_STREAM,
+                    fragments: Vec::new(),
+                    in_frames: length,
+                });
+            }
+            // §6.10: nothing else comes between the frames of a block
+            (CONTINUATION, Some(block)) if block.stream == stream => {
+                self.part = Part::Continuation { flags };
+                block.in_frames += FRAME_HEADER + length;
+                let fits = block.fragments.len() + length <= MOST_HEADERS;
+                (fits && block.in_frames <= MOST_IN_FRAMES).then_some(())?;
+            }
+            // §8.4: only servers push
+            (CONTINUATION | PUSH_PROMISE, _) | (_, Some(_)) => return None,
+            (_, None) => {
+                self.passed.extend(header);
+                self.skipped = length;
+                return Some(());
+            }
         }
-        if kind != HEADERS && kind != CONTINUATION {
-            self.skipped = length;
-            return Some(());
-        }
-        let block = self.block.get_or_insert_default();
-        (self.part, self.wanted) = (Part::Headers { kind, flags }, length);
-        (block.len() + length <= MOST_HEADERS).then_some(())
+        self.wanted = length;
+        (length <= MOST_HEADERS).then_some(())
     }
 
-    fn headers(&mut self, kind: u8, flags: u8, payload: &[u8]) -> Option<()> {
-        let fragment = match kind {
-            HEADERS => without_extras(flags, payload)?,
-            _ => payload,
-        };
-        let block = self.block.get_or_insert_default();
-        block.extend(fragment);
+    fn fragment(&mut self, flags: u8, fragment: &[u8]) -> Option<()> {
+        let block = self.block.as_mut()?;
+        block.fragments.extend(fragment);
         if flags & END_HEADERS != 0 {
-            self.table.check(&self.block.take()?)?;
+            let block = self.block.take()?;
+            self.table.check(&block.fragments)?;
+            block.write(&mut self.passed);
         }
         Some(())
+    }
+}
+
+impl Block {
+    /// HEADERS, and as many CONTINUATION as it takes (§6.2, §6.10).
+    fn write(&self, out: &mut Vec<u8>) {
+        let (mut kind, mut flags, mut rest) = (HEADERS, self.end_stream, &self.fragments[..]);
+        loop {
+            let (fragment, after) = rest.split_at(rest.len().min(FRAME));
+            if after.is_empty() {
+                flags |= END_HEADERS;
+            }
+            // FRAME fits the two lower bytes of a length
+            let [.., mid, low] = fragment.len().to_be_bytes();
+            out.extend([0, mid, low, kind, flags]);
+            out.extend(self.stream);
+            out.extend(fragment);
+            if after.is_empty() {
+                return;
+            }
+            (kind, flags, rest) = (CONTINUATION, 0, after);
+        }
     }
 }
 
@@ -161,7 +199,7 @@ fn without_extras(flags: u8, mut payload: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test fails by panicking
 mod tests {
-    use super::{MOST_HELD, PREFACE, Refused, Watch};
+    use super::{MOST_IN_FRAMES, PREFACE, Refused, Watch};
 
     fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
@@ -169,55 +207,62 @@ mod tests {
         [&header[..], payload].concat()
     }
 
-    /// A connection's verdict, the same however its bytes are cut; what passes, passes unchanged.
-    fn verdict(frames: &[Vec<u8>]) -> Result<(), Refused> {
+    /// What the server gets of these frames: the same however the bytes are cut.
+    fn passed(frames: &[Vec<u8>]) -> Result<Vec<u8>, Refused> {
         let all = [PREFACE.to_vec(), frames.concat()].concat();
-        let whole = Watch::default()
-            .take(&all)
-            .map(|passed| assert_eq!(passed, all));
+        let whole = Watch::default().take(&all).map(<[u8]>::to_vec);
         for size in [1, 2, 7] {
             let (mut watch, mut passed) = (Watch::default(), Vec::<u8>::new());
             let verdict = all
                 .chunks(size)
                 .try_for_each(|piece| watch.take(piece).map(|part| passed.extend(part)));
-            assert_eq!(verdict, whole);
-            assert!(verdict.is_err() || passed == all);
+            assert_eq!(verdict.map(|()| passed), whole);
         }
-        whole
+        whole.map(|all| all[PREFACE.len()..].to_vec())
     }
 
     #[test]
-    fn a_path_is_looked_at_wherever_its_frame_is_cut_or_padded() {
-        for (path, expected) in [(b'a', Ok(())), (0xFF, Err(Refused))] {
+    fn the_server_gets_what_was_looked_at_and_nothing_else() {
+        let (settings, data) = (frame(4, 0, &[]), frame(0, 1, &[0xFF; 40]));
+        for (path, good) in [(b'a', true), (0xFF, false)] {
             let block = [0x83, 0x04, 0x02, b'/', path];
-            let data = frame(0, 1, &[0xFF; 40]);
+            let padded = [&[2][..], &block, &[0x83, 0x83]].concat();
+            let weighted = [&[0; 5][..], &block].concat();
             for headers in [
                 vec![frame(1, 0x05, &block)],
-                vec![frame(1, 0x0D, &[&[2][..], &block, &[0, 0]].concat())],
-                vec![frame(1, 0x25, &[&[0; 5][..], &block].concat())],
+                vec![frame(1, 0x0D, &padded)],
+                vec![frame(1, 0x25, &weighted)],
+                vec![frame(1, 0x2D, &[&[1][..], &weighted, &[7]].concat())],
                 vec![frame(1, 0x01, &block[..4]), frame(9, 0x04, &block[4..])],
-                vec![frame(1, 0, &[]), frame(9, 0, &block), frame(9, 4, &[])],
+                vec![frame(1, 1, &[]), frame(9, 0, &block), frame(9, 4, &[])],
+                vec![frame(1, 0xD5, &block)], // flags without a meaning
             ] {
-                let settings = frame(4, 0, &[]);
-                assert_eq!(
-                    verdict(&[&[settings], &headers[..], std::slice::from_ref(&data)].concat()),
-                    expected
-                );
+                let around = [&settings, &data].map(std::slice::from_ref);
+                let sent = [around[0], &headers[..], around[1]];
+                let plain = [&settings[..], &frame(1, 0x05, &block), &data].concat();
+                assert_eq!(passed(&sent.concat()), good.then_some(plain).ok_or(Refused));
             }
         }
     }
 
     #[test]
+    fn a_long_block_goes_on_in_frames_that_every_server_takes() {
+        let long = [&[0x04, 0x7F, 0xA1, 0x9B, 0x01][..], &[b'/'; 20_000]].concat();
+        let whole = passed(&[frame(1, 0x04, &long)]);
+        let frames = [frame(1, 0, &long[..16_384]), frame(9, 4, &long[16_384..])];
+        assert!(whole == Ok(frames.concat()) && passed(&frames) == whole);
+    }
+
+    #[test]
     fn a_header_block_is_held_back_until_it_is_whole() {
         let headers = frame(1, 0x04, &[0x83, 0x04, 0x02, b'/', b'a']);
-        let start = [PREFACE, &frame(4, 0, &[]), &headers[..12]].concat();
+        let before = [PREFACE, &frame(4, 0, &[])].concat();
         let mut watch = Watch::default();
-        assert_eq!(watch.take(&start), Ok(&[][..]));
-        let whole = [&start[..], &headers[12..]].concat();
-        assert_eq!(watch.take(&headers[12..]), Ok(&whole[..]));
-        assert_eq!(watch.take(b"\0"), Ok(&[0][..]));
-        let nearly_empty = frame(9, 0, &[]).repeat(MOST_HELD / 9 + 1);
-        assert_eq!(verdict(&[frame(1, 0, &[]), nearly_empty]), Err(Refused));
+        let start = [&before, &headers[..12]].concat();
+        assert_eq!(watch.take(&start), Ok(&before[..]));
+        assert_eq!(watch.take(&headers[12..]), Ok(&headers[..]));
+        let nearly_empty = frame(9, 0, &[]).repeat(MOST_IN_FRAMES / 9 + 1);
+        assert_eq!(passed(&[frame(1, 0, &[]), nearly_empty]), Err(Refused));
     }
 
     #[test]
@@ -225,13 +270,16 @@ mod tests {
         let other = b"GET / HTTP/1.1\r\nHost: cardd\r\n";
         assert_eq!(Watch::default().take(other), Err(Refused));
         let open = frame(1, 0, &[0x83]);
-        assert_eq!(verdict(&[open.clone(), frame(0, 0, &[])]), Err(Refused));
-        assert_eq!(verdict(&[open.clone(), open.clone()]), Err(Refused));
-        assert_eq!(verdict(&[frame(9, 4, &[])]), Err(Refused));
-        assert_eq!(verdict(&[frame(5, 4, &[])]), Err(Refused));
-        assert_eq!(verdict(&[frame(1, 0x0C, &[9])]), Err(Refused));
-        assert_eq!(verdict(&[frame(1, 0x24, &[0; 4])]), Err(Refused));
+        assert_eq!(passed(&[open.clone(), frame(0, 0, &[])]), Err(Refused));
+        assert_eq!(passed(&[open.clone(), open.clone()]), Err(Refused));
+        assert_eq!(passed(&[frame(9, 4, &[])]), Err(Refused));
+        let mut of_another_stream = frame(9, 4, &[]);
+        of_another_stream[8] = 3;
+        assert_eq!(passed(&[open.clone(), of_another_stream]), Err(Refused));
+        assert_eq!(passed(&[frame(5, 4, &[])]), Err(Refused));
+        assert_eq!(passed(&[frame(1, 0x0C, &[9])]), Err(Refused));
+        assert_eq!(passed(&[frame(1, 0x24, &[0; 4])]), Err(Refused));
         let endless = vec![frame(9, 0, &[0x83; 16_384]); 4];
-        assert_eq!(verdict(&[&[open], &endless[..]].concat()), Err(Refused));
+        assert_eq!(passed(&[&[open], &endless[..]].concat()), Err(Refused));
     }
 }
