@@ -355,14 +355,22 @@ class Tuak:
     def f5_star(self, rand: Buffer) -> bytes: ...
 
 def milenage_vectors(
-    subscribers: _Key, rands: Buffer, sqns: Buffer, amf: Buffer, vectors: Buffer, /
+    subscribers: _Key,
+    rands: Buffer,
+    sqns: Buffer,
+    amf: Buffer,
+    vectors: Buffer,
+    /,
+    *,
+    rotations: Sequence[int] | None = None,
+    constants: Buffer | None = None,
 ) -> None:
     """Vectors for many subscribers, on all processors, while the interpreter is free.
 
     Everything lies one after the other: K ‖ OPc (32 bytes) of each subscriber, RAND (16), SQN (6);
-    `amf` is everyone's, the constants are the standard's. AUTN ‖ XRES ‖ CK ‖ IK (56) of each go
+    `amf` is everyone's, as the constants are: see Milenage. AUTN ‖ XRES ‖ CK ‖ IK (56) of each go
     into the writable buffer `vectors`, which the caller can wipe. CryptoError wrong_length names
-    the buffer; BufferError read-only.
+    the buffer, bad_input the rotations; BufferError read-only.
     """
 
 def tuak_vectors(

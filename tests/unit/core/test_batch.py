@@ -33,17 +33,21 @@ Vectors = Callable[[str], dict[str, Any]]
 _hex = bytes.fromhex
 
 
+@pytest.mark.parametrize("chosen", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 3, 1500])
-def test_a_batch_of_vectors_is_each_vector(count: int) -> None:
+def test_a_batch_of_vectors_is_each_vector(count: int, *, chosen: bool) -> None:
     random = Random(count)
+    own: dict[str, Any] = {}
+    if chosen:
+        own = {"rotations": [1, 127, 64, 0, 99], "constants": random.randbytes(80)}
     subscribers, rands = random.randbytes(32 * count), random.randbytes(16 * count)
     sqns = random.randbytes(6 * count)
     vectors = bytearray(56 * count)
-    milenage_vectors(subscribers, rands, memoryview(sqns), _AMF, vectors)
+    milenage_vectors(subscribers, rands, memoryview(sqns), _AMF, vectors, **own)
     for at in range(count):
         key = subscribers[32 * at : 32 * at + 32]
         rand, sqn = rands[16 * at : 16 * at + 16], sqns[6 * at : 6 * at + 6]
-        expected = Milenage(key[:16], key[16:]).vector(rand, sqn, _AMF)
+        expected = Milenage(key[:16], key[16:], **own).vector(rand, sqn, _AMF)
         keys = expected.xres.expose() + expected.ck.expose() + expected.ik.expose()
         assert vectors[56 * at : 56 * at + 56] == expected.autn + keys
 

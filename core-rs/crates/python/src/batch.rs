@@ -12,10 +12,14 @@ use session_crypto::tuak::Parameters;
 
 use crate::buffer::{Data, Key};
 use crate::crypto::failure;
+use crate::milenage;
 use crate::scp80::Scp80Spi;
 
 #[pyfunction]
-#[pyo3(signature = (subscribers, rands, sqns, amf, vectors, /))]
+#[pyo3(signature = (
+    subscribers, rands, sqns, amf, vectors, /, *, rotations = None, constants = None
+))]
+#[allow(clippy::too_many_arguments)] // five buffers, and the operator's choices by keyword
 fn milenage_vectors(
     py: Python<'_>,
     subscribers: Key<'_>,
@@ -23,11 +27,14 @@ fn milenage_vectors(
     sqns: Data<'_>,
     amf: Data<'_>,
     vectors: PyBuffer<u8>,
+    rotations: Option<[u8; 5]>,
+    constants: Option<Data<'_>>,
 ) -> PyResult<()> {
-    let (subscribers, rands) = (subscribers.as_slice(), rands.as_slice());
-    let (sqns, amf) = (sqns.as_slice(), amf.as_slice());
+    let chosen = milenage::chosen(rotations, constants).map_err(|e| failure(py, e))?;
+    let subscribers = subscribers.as_slice();
+    let inputs = [rands.as_slice(), sqns.as_slice(), amf.as_slice()];
     fill(py, "vectors", &vectors, |vectors| {
-        batch::milenage_vectors(subscribers, rands, sqns, amf, vectors)
+        batch::milenage_vectors(subscribers, inputs, chosen, vectors)
     })
 }
 
@@ -36,7 +43,7 @@ fn milenage_vectors(
     subscribers, rands, sqns, amf, vectors, /, *, key_length = 16, mac_length = 8, res_length = 8,
     ck_length = 16, ik_length = 16, iterations = 1
 ))]
-#[allow(clippy::too_many_arguments)] // five buffers, and the operator's choices by keyword
+#[allow(clippy::too_many_arguments)] // as above
 fn tuak_vectors(
     py: Python<'_>,
     subscribers: Key<'_>,

@@ -220,7 +220,8 @@ fn bytes<const N: usize>(
 }
 
 /// The operator's constants, or the standard's for what is not given.
-fn chosen(
+/// The standard's constants, but for those that the operator has chosen.
+pub(crate) fn chosen(
     rotations: Option<[u8; 5]>,
     constants: Option<Data<'_>>,
 ) -> Result<Constants, CryptoError> {

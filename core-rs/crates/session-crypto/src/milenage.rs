@@ -46,6 +46,28 @@ struct Keys {
     constants: Constants,
 }
 
+impl Constants {
+    /// That the rotations are some.
+    ///
+    /// # Errors
+    /// A rotation of 128 bits or more.
+    pub(crate) fn check(&self) -> Result<(), CryptoError> {
+        if self.rotations.iter().all(|bits| *bits < 128) {
+            return Ok(());
+        }
+        Err(CryptoError::BadInput {
+            field: "rotations",
+            reason: "has one of 128 bits or more",
+        })
+    }
+
+    /// A block turned, and the constant added: those of the functions by their places.
+    fn turned(&self, place: usize, block: &[u8; 16]) -> [u8; 16] {
+        let turned = u128::from_be_bytes(*block).rotate_left(u32::from(self.rotations[place]));
+        (turned ^ u128::from_be_bytes(self.added[place])).to_be_bytes()
+    }
+}
+
 impl Default for Constants {
     fn default() -> Self {
         let bits = |bytes: usize| 8 * bytes as u8;
@@ -93,12 +115,7 @@ impl Milenage {
     /// # Errors
     /// A rotation of 128 bits or more.
     pub fn with_constants(mut self, constants: Constants) -> Result<Self, CryptoError> {
-        if constants.rotations.iter().any(|bits| *bits >= 128) {
-            return Err(CryptoError::BadInput {
-                field: "rotations",
-                reason: "has one of 128 bits or more",
-            });
-        }
+        constants.check()?;
         self.keys.constants = constants;
         Ok(self)
     }
@@ -234,7 +251,8 @@ impl Milenage {
             half[..6].copy_from_slice(sqn);
             half[6..].copy_from_slice(amf);
         }
-        let input = self.turned(0, &xor(&in1, &self.keys.opc));
+        let input = self.keys.constants.turned(0, &xor(&in1, &self.keys.opc));
+        let input = Zeroizing::new(input);
         xor(
             &self.encrypt(&xor(&self.temp(rand), &input)),
             &self.keys.opc,
@@ -243,15 +261,9 @@ impl Milenage {
 
     /// OUT2 to OUT5, by the place of their constants.
     fn out(&self, rand: &[u8; 16], place: usize) -> Block {
-        let input = self.turned(place, &xor(&self.temp(rand), &self.keys.opc));
+        let input = xor(&self.temp(rand), &self.keys.opc);
+        let input = Zeroizing::new(self.keys.constants.turned(place, &input));
         xor(&self.encrypt(&input), &self.keys.opc)
-    }
-
-    /// A block turned, and the constant added.
-    fn turned(&self, place: usize, block: &[u8; 16]) -> Block {
-        let Constants { rotations, added } = &self.keys.constants;
-        let turned = u128::from_be_bytes(*block).rotate_left(u32::from(rotations[place]));
-        xor(&turned.to_be_bytes(), &added[place])
     }
 
     fn encrypt(&self, block: &[u8; 16]) -> Block {
@@ -268,6 +280,7 @@ impl Milenage {
 pub(crate) struct Batch {
     cipher: Lanes,
     blocks: Box<Zeroizing<Group>>,
+    constants: Constants,
 }
 
 /// A block of each subscriber in a group.
@@ -282,10 +295,12 @@ struct Group {
 }
 
 impl Batch {
-    pub(crate) fn new() -> Self {
+    /// Of constants that have been checked.
+    pub(crate) fn new(constants: Constants) -> Self {
         Self {
             cipher: Lanes::new(),
             blocks: Box::default(),
+            constants,
         }
     }
 
@@ -298,7 +313,11 @@ impl Batch {
         amf: [u8; 2],
         vectors: &mut [[u8; 56]],
     ) {
-        let Self { cipher, blocks } = self;
+        let Self {
+            cipher,
+            blocks,
+            constants,
+        } = self;
         let Group {
             keys,
             opcs,
@@ -320,10 +339,10 @@ impl Batch {
             let [s0, s1, s2, s3, s4, s5] = *sqn;
             let half = [s0, s1, s2, s3, s4, s5, amf[0], amf[1]];
             let in1 = added(&std::array::from_fn(|at| half[at % 8]), opc);
-            out1[lane] = added(temp, &turned::<R1>(&in1, C1));
-            out2[lane] = turned::<R2>(&base, C2);
-            out3[lane] = turned::<R3>(&base, C3);
-            out4[lane] = turned::<R4>(&base, C4);
+            out1[lane] = added(temp, &constants.turned(0, &in1));
+            out2[lane] = constants.turned(1, &base);
+            out3[lane] = constants.turned(2, &base);
+            out4[lane] = constants.turned(3, &base);
         }
         for output in [&mut *out1, out2, out3, out4] {
             cipher.encrypt(output);
@@ -345,13 +364,6 @@ impl Batch {
 
 fn added(left: &[u8; 16], right: &[u8; 16]) -> [u8; 16] {
     std::array::from_fn(|at| left[at] ^ right[at])
-}
-
-/// Turned left by bytes, and the constant added.
-fn turned<const BYTES: usize>(block: &[u8; 16], constant: u8) -> [u8; 16] {
-    let mut turned: [u8; 16] = std::array::from_fn(|at| block[(at + BYTES) % 16]);
-    turned[15] ^= constant;
-    turned
 }
 
 fn xor(left: &[u8; 16], right: &[u8; 16]) -> Block {

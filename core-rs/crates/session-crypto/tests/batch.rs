@@ -10,9 +10,9 @@ use session_crypto::batch::{
     Cards, Packets, RECEIPT, VECTOR, command_packets, diversified_keys_aes, diversified_keys_des,
     milenage_vectors, receipts, tuak_vector_length, tuak_vectors,
 };
-use session_crypto::chains::Aes;
-use session_crypto::des::Des;
-use session_crypto::milenage::Milenage;
+use session_crypto::chains::{Aes, FOUR};
+use session_crypto::des::{Des, LANES};
+use session_crypto::milenage::{Constants, Milenage};
 use session_crypto::scp80::{Check, KeySet, Spi, Status};
 use session_crypto::tuak::{Parameters, Tuak};
 use support::{bytes, read};
@@ -31,20 +31,28 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 #[test]
 fn a_batch_of_vectors_is_each_vector_whatever_the_number() {
+    let own = Constants {
+        rotations: [1, 127, 64, 0, 99],
+        added: std::array::from_fn(|place| noise(16, place as u64).try_into().unwrap()),
+    };
     for count in [0, 1, 2, 7, 8, 9, 511, 2048, 2500] {
         let (subscribers, rands) = (noise(count * 32, 1), noise(count * 16, 2));
-        let (sqns, amf) = (noise(count * 6, 3), [0x80, 0]);
-        let mut vectors = vec![0; count * VECTOR];
-        milenage_vectors(&subscribers, &rands, &sqns, &amf, &mut vectors).unwrap();
-        for (at, vector) in vectors.chunks(VECTOR).enumerate() {
-            let key = &subscribers[at * 32..][..32];
-            let milenage = Milenage::new(&key[..16], &key[16..]).unwrap();
-            let (rand, sqn) = (&rands[at * 16..][..16], &sqns[at * 6..][..6]);
-            let expected = milenage.vector(rand, sqn, &amf).unwrap();
-            assert_eq!(vector[..16], expected.autn);
-            assert_eq!(&vector[16..24], expected.xres.expose());
-            assert_eq!(&vector[24..40], expected.ck.expose());
-            assert_eq!(&vector[40..], expected.ik.expose());
+        let sqns = noise(count * 6, 3);
+        let inputs: [&[u8]; 3] = [&rands, &sqns, &[0x80, 0]];
+        for constants in [Constants::default(), own] {
+            let mut vectors = vec![0; count * VECTOR];
+            milenage_vectors(&subscribers, inputs, constants, &mut vectors).unwrap();
+            for (at, vector) in vectors.chunks(VECTOR).enumerate() {
+                let (k, opc) = subscribers[at * 32..][..32].split_at(16);
+                let milenage = Milenage::new(k, opc).unwrap();
+                let milenage = milenage.with_constants(constants).unwrap();
+                let (rand, sqn) = (&rands[at * 16..][..16], &sqns[at * 6..][..6]);
+                let expected = milenage.vector(rand, sqn, inputs[2]).unwrap();
+                assert_eq!(vector[..16], expected.autn);
+                assert_eq!(&vector[16..24], expected.xres.expose());
+                assert_eq!(&vector[24..40], expected.ck.expose());
+                assert_eq!(&vector[40..], expected.ik.expose());
+            }
         }
     }
 }
@@ -53,7 +61,9 @@ fn a_batch_of_vectors_is_each_vector_whatever_the_number() {
 fn a_buffer_that_does_not_fit_is_named() {
     let run = |lengths: [usize; 5]| {
         let [subscribers, rands, sqns, amf, vectors] = lengths.map(|length| vec![0; length]);
-        milenage_vectors(&subscribers, &rands, &sqns, &amf, &mut vectors.clone())
+        let inputs: [&[u8]; 3] = [&rands, &sqns, &amf];
+        let constants = Constants::default();
+        milenage_vectors(&subscribers, inputs, constants, &mut vectors.clone())
     };
     let right = [64, 32, 12, 2, 112];
     assert_eq!(run(right), Ok(()));
@@ -68,6 +78,12 @@ fn a_buffer_that_does_not_fit_is_named() {
             assert_eq!((field, actual), (name, wrong));
         }
     }
+    let constants = Constants {
+        rotations: [0, 0, 0, 0, 128],
+        ..Constants::default()
+    };
+    let fault = milenage_vectors(&[], [&[], &[], &[0, 0]], constants, &mut []);
+    assert_eq!(fault.map_err(CryptoError::code), Err("bad_input"));
 }
 
 fn packets(kic: u8, kid: u8, spi: Spi) -> Packets<'static> {
@@ -166,22 +182,26 @@ fn diversified_keys_have_the_published_check_values() {
 
 #[test]
 fn diversified_keys_for_many_are_those_for_each() {
-    let (master, data) = (noise(16, 1), noise(700 * 10, 2));
+    let master = noise(16, 1);
     for diversify in [diversified_keys_des, diversified_keys_aes] {
-        let mut all = vec![0; 700 * 48];
-        diversify(&master, &data, &mut all).unwrap();
-        for (keys, data) in all.chunks(48).zip(data.chunks(10)) {
-            let mut own = [0; 48];
-            diversify(&master, data, &mut own).unwrap();
-            assert_eq!(keys, own);
+        for count in [0, 1, 10, 11, LANES - 1, LANES, LANES + 1, 700] {
+            let data = noise(count * 10, 2);
+            let mut all = vec![0; count * 48];
+            diversify(&master, &data, &mut all).unwrap();
+            for (keys, data) in all.chunks(48).zip(data.chunks(10)) {
+                let mut own = [0; 48];
+                diversify(&master, data, &mut own).unwrap();
+                assert_eq!(keys, own);
+            }
         }
+        let data = noise(10, 2);
         let fault = |master: &[u8], data: &[u8], keys: usize| {
             diversify(master, data, &mut vec![0; keys]).map_err(CryptoError::code)
         };
         assert_eq!(fault(&master, &[], 0), Ok(()));
-        assert_eq!(fault(&master[1..], &data[..10], 48), Err("wrong_length"));
+        assert_eq!(fault(&master[1..], &data, 48), Err("wrong_length"));
         assert_eq!(fault(&master, &data[..9], 48), Err("wrong_length"));
-        assert_eq!(fault(&master, &data[..10], 47), Err("wrong_length"));
+        assert_eq!(fault(&master, &data, 47), Err("wrong_length"));
     }
 }
 
@@ -230,7 +250,7 @@ proptest! {
 
     #[test]
     fn packets_for_many_are_those_for_each(
-        count in 1_usize..200,
+        count in prop_oneof![prop::sample::select(vec![1, LANES - 1, LANES, LANES + 1]), 1_usize..200],
         (kic, cipher) in prop::sample::select(vec![(0x12, 16), (0x15, 16), (0x19, 24), (0x11, 8)]),
         (kid, checksum) in prop::sample::select(vec![(0x12, 32), (0x15, 16), (0x11, 8)]),
         ciphered: bool,
@@ -264,7 +284,7 @@ proptest! {
 
     #[test]
     fn receipts_of_many_are_those_of_each(
-        count in 1_usize..150,
+        count in prop_oneof![prop::sample::select(vec![1, LANES - 1, LANES, LANES + 1]), 1_usize..150],
         (kic, cipher) in prop::sample::select(vec![(0x12, 16), (0x15, 16), (0x19, 24), (0x11, 8)]),
         (kid, checksum) in prop::sample::select(vec![(0x12, 32), (0x15, 16), (0x11, 8)]),
         security in prop::sample::select(vec![0x01_u8, 0x05, 0x09, 0x11, 0x15, 0x19]),
@@ -304,7 +324,7 @@ proptest! {
 
     #[test]
     fn vectors_for_many_are_those_for_each(
-        count in 0_usize..200,
+        count in prop_oneof![0..=2 * FOUR + 1, 0_usize..200],
         key_length in prop::sample::select(vec![16_usize, 32]),
         res_length in prop::sample::select(vec![4_usize, 8, 16]),
         seed: u8,

@@ -3,8 +3,8 @@
 use super::{fits, spread};
 use crate::chains::{self, FOUR};
 use crate::error::{CryptoError, array};
-use crate::milenage;
-use crate::tuak::{Parameters, Tuak};
+use crate::milenage::{self, Constants};
+use crate::tuak::{self, Parameters};
 
 /// K and OPc of one subscriber.
 pub const SUBSCRIBER: usize = 32;
@@ -19,17 +19,17 @@ const TOPC: usize = 32;
 const WORTH_A_THREAD: [usize; 2] = [1024, 128];
 
 /// MILENAGE vectors, one for each subscriber (K ‖ OPc), challenge and sequence number, into `vectors`
-/// (AUTN ‖ XRES ‖ CK ‖ IK each); `amf` is everyone's.
+/// (AUTN ‖ XRES ‖ CK ‖ IK each); `amf` is everyone's, as the constants are.
 ///
 /// # Errors
-/// A buffer whose length does not fit the number of subscribers.
+/// A rotation of 128 bits or more, a buffer whose length does not fit the number of subscribers.
 pub fn milenage_vectors(
     subscribers: &[u8],
-    rands: &[u8],
-    sqns: &[u8],
-    amf: &[u8],
+    [rands, sqns, amf]: [&[u8]; 3],
+    constants: Constants,
     vectors: &mut [u8],
 ) -> Result<(), CryptoError> {
+    constants.check()?;
     let count = subscribers.len() / SUBSCRIBER;
     fits("subscribers", subscribers.len(), count * SUBSCRIBER)?;
     fits("RANDs", rands.len(), count * RAND)?;
@@ -39,7 +39,7 @@ pub fn milenage_vectors(
     let (subscribers, rands) = (subscribers.as_chunks().0, rands.as_chunks().0);
     let sqns = sqns.as_chunks().0;
     spread(vectors, VECTOR, WORTH_A_THREAD[0], |first, vectors| {
-        let mut batch = milenage::Batch::new();
+        let mut batch = milenage::Batch::new(constants);
         let groups = vectors.as_chunks_mut().0.chunks_mut(chains::LANES);
         for (number, vectors) in groups.enumerate() {
             let start = first + number * chains::LANES;
@@ -76,8 +76,7 @@ pub fn tuak_vectors(
     parameters: Parameters,
     vectors: &mut [u8],
 ) -> Result<(), CryptoError> {
-    // Found out before the threads start, where it is told for all
-    Tuak::new(&vec![0; key_length], &[0; TOPC], parameters)?;
+    parameters.check(key_length)?;
     let amf: [u8; 2] = array("AMF", amf)?;
     let each = key_length + TOPC;
     let count = subscribers.len() / each;
@@ -88,16 +87,13 @@ pub fn tuak_vectors(
     fits("vectors", vectors.len(), count * length)?;
     let (rands, sqns) = (rands.as_chunks::<RAND>().0, sqns.as_chunks::<SQN>().0);
     spread(vectors, length, WORTH_A_THREAD[1], |first, vectors| {
+        let mut batch = tuak::Batch::new(parameters);
         for (number, vectors) in vectors.chunks_mut(FOUR * length).enumerate() {
             let start = first + number * FOUR;
             let end = start + vectors.len() / length;
-            let mut four = Vec::with_capacity(FOUR);
-            for subscriber in subscribers[start * each..end * each].chunks_exact(each) {
-                let (k, topc) = subscriber.split_at(key_length);
-                four.push(Tuak::new(k, topc, parameters)?);
-            }
+            let subscribers = subscribers[start * each..end * each].chunks_exact(each);
             let inputs = (&rands[start..end], &sqns[start..end], amf);
-            Tuak::fill_four(&four, inputs, vectors.chunks_exact_mut(length));
+            batch.fill(subscribers, inputs, vectors.chunks_exact_mut(length));
         }
         Ok(())
     })
