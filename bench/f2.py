@@ -37,7 +37,9 @@ def rows() -> Iterator[Row]:
         yield _one_call(unit, campaign.each, others)
     channel = sessions.Scp02()
     others = {_CRYPTOGRAPHY: channel.over_cryptography, _PYCRYPTODOMEX: channel.over_pycryptodomex}
-    yield _one_call("SCP02 level 13, command and answer of 200 bytes", channel.each, others)
+    unit = "SCP02 level 13, command and answer of 200 bytes"
+    yield from _batch(unit, channel.many, others, 8)
+    yield _one_call(unit, channel.each, others)
 
 
 def _batch(

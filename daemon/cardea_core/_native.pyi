@@ -63,6 +63,8 @@ __all__ = [
     "push_mac_verify",
     "push_network_key",
     "res_star",
+    "scp02_unwrap_many",
+    "scp02_wrap_many",
     "scp03_card_challenge",
     "scp80_commands",
     "scp80_receipts",
@@ -678,6 +680,27 @@ class Scp02Session:
         """
 
     def __reduce__(self) -> Never: ...
+
+def scp02_wrap_many(
+    sessions: Sequence[Scp02Session], commands: Buffer, /, *, own_commands: bool = False
+) -> bytearray:
+    """`wrap` for many sessions of one level, on all processors, while the interpreter is free.
+
+    `commands` is everyone's, or with `own_commands` as long a one for each session, one after the
+    other; they have as much data as one another. The protected commands are of one length, one
+    after the other. CryptoError as for `wrap`, all sessions are then as they were; wrong_length
+    names the buffer; bad_input for sessions of different levels; wrong_state for a session that is
+    in use or has been named twice.
+    """
+
+def scp02_unwrap_many(sessions: Sequence[Scp02Session], responses: Buffer, /) -> bytearray:
+    """`unwrap` for many sessions whose last commands were of one length.
+
+    `responses` are of one length, one after the other: a card that has answered with another goes
+    its own way by `unwrap`. Each session has a record: 1, the data and the status word that the
+    card has sent; or zeros for a code that does not fit, which has closed the session. CryptoError
+    as for `scp02_wrap_many`.
+    """
 
 # --- secured packets ---------------------------------------------------------------------------
 

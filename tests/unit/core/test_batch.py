@@ -12,6 +12,8 @@ import pytest
 from cardea_core import (
     CryptoError,
     Milenage,
+    Scp02Host,
+    Scp02Session,
     Scp80Keys,
     Scp80Spi,
     Secret,
@@ -19,11 +21,15 @@ from cardea_core import (
     diversified_keys_aes,
     diversified_keys_des,
     milenage_vectors,
+    scp02_unwrap_many,
+    scp02_wrap_many,
     scp80_commands,
     scp80_receipts,
     tuak_vectors,
 )
 from Cryptodome.Cipher import AES, DES3
+
+from .scp02_card import Scp02Card
 
 _AMF = b"\x80\x00"
 _CARDS = 300
@@ -183,3 +189,70 @@ def test_keys_go_into_a_buffer_that_can_be_wiped() -> None:
         diversified_keys_des(bytes(16), bytes(10), bytes(48))
     with pytest.raises(CryptoError, match=r"^keys has 96 bytes, not 48$"):
         diversified_keys_aes(bytes(16), bytes(10), bytearray(96))
+
+
+def _channels(count: int, level: int) -> tuple[list[Scp02Card], list[Scp02Session]]:
+    """Open sessions, and their cards, which are written over another library."""
+    cards, sessions = [], []
+    for number in range(count):
+        enc, mac = os.urandom(16), os.urandom(16)
+        card = Scp02Card(enc, mac, number, os.urandom(6))
+        host = Scp02Host(enc, mac, challenge=os.urandom(8), level=level)
+        opening = host.receive(card.initialize_update(host.initialize_update()))
+        cards.append(card)
+        sessions.append(opening.confirm(card.external_authenticate(opening.external_authenticate)))
+    return cards, sessions
+
+
+@pytest.mark.parametrize("level", [0x01, 0x03, 0x10, 0x11, 0x13])
+def test_channels_to_many_cards_are_understood_by_each(level: int) -> None:
+    count = 67  # more than are made in one go
+    cards, sessions = _channels(count, level)
+    commands = [bytes.fromhex("80E2000014") + os.urandom(20) for _ in cards]
+    for exchange in (commands, [bytes.fromhex("80CA0066")] * count):
+        own = exchange is commands
+        flat = b"".join(exchange) if own else exchange[0]
+        wrapped = scp02_wrap_many(sessions, memoryview(flat), own_commands=own)
+        length = len(wrapped) // count
+        for number, (card, command) in enumerate(zip(cards, exchange, strict=True)):
+            plain = card.receive(bytes(wrapped[number * length : (number + 1) * length]))
+            assert plain == command.ljust(5, b"\0")
+        said = [os.urandom(30) for _ in cards]
+        answers = [card.answer(data, b"\x90\x00") for card, data in zip(cards, said, strict=True)]
+        records = scp02_unwrap_many(sessions, b"".join(answers))
+        assert records == b"".join(b"\x01" + data + b"\x90\x00" for data in said)
+
+
+def test_a_session_that_is_named_twice_is_refused_and_left_as_it_was() -> None:
+    (card, *_), (session, other) = _channels(2, 0x13)
+    command = bytes.fromhex("80CA0066")
+    with pytest.raises(CryptoError, match="is in use, or has been named twice") as caught:
+        scp02_wrap_many([session, other, session], command)
+    assert caught.value.code == "wrong_state"
+    assert card.receive(bytes(scp02_wrap_many([session], command)))
+    assert scp02_wrap_many([], command) == scp02_unwrap_many([], b"") == bytearray()
+    with pytest.raises(TypeError):
+        scp02_wrap_many([session, None], command)  # type: ignore[list-item]
+
+
+def test_two_batches_over_the_same_sessions_do_not_wait_for_each_other() -> None:
+    _, sessions = _channels(200, 0x13)
+    command = bytes.fromhex("80E20000C8") + bytes(200)
+    outcomes: list[str] = []
+
+    def run(order: list[Scp02Session]) -> None:
+        for _ in range(20):
+            try:
+                scp02_wrap_many(order, command)
+                outcomes.append("done")
+            except CryptoError as refused:
+                outcomes.append(refused.code)
+
+    threads = [threading.Thread(target=run, args=(order,)) for order in (sessions, sessions[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 40
+    assert set(outcomes) <= {"done", "wrong_state"}
+    assert "done" in outcomes

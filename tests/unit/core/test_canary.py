@@ -61,7 +61,7 @@ def scp02() -> tuple[Any, ...]:
     host = core.Scp02Host(Secret(K), Secret(OTHER), challenge=RAND[:8])
     opening = host.receive(SCP02.initialize_update(host.initialize_update()))
     session = opening.confirm(SCP02.external_authenticate(opening.external_authenticate))
-    return host, opening, session
+    return host, opening, session, core.scp02_wrap_many([session], bytes.fromhex("80CA0066"))
 
 
 def milenage() -> Any:

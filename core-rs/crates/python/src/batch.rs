@@ -8,11 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
 use session_crypto::CryptoError;
 use session_crypto::batch::{self, Cards, Packets};
+use session_crypto::scp02::Session;
 use session_crypto::tuak::Parameters;
 
 use crate::buffer::{Data, Key};
 use crate::crypto::failure;
 use crate::milenage;
+use crate::scp02::Scp02Session;
 use crate::scp80::Scp80Spi;
 
 #[pyfunction]
@@ -171,6 +173,59 @@ fn scp80_receipts<'py>(
         .map_err(|e| failure(py, e))
 }
 
+#[pyfunction]
+#[pyo3(signature = (sessions, commands, /, *, own_commands = false))]
+fn scp02_wrap_many<'py>(
+    py: Python<'py>,
+    sessions: Vec<Py<Scp02Session>>,
+    commands: Data<'_>,
+    own_commands: bool,
+) -> PyResult<Bound<'py, PyByteArray>> {
+    let commands = commands.as_slice();
+    with_all(py, "wrap", &sessions, |sessions| {
+        batch::scp02_wrap(sessions, commands, own_commands)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (sessions, responses, /))]
+fn scp02_unwrap_many<'py>(
+    py: Python<'py>,
+    sessions: Vec<Py<Scp02Session>>,
+    responses: Data<'_>,
+) -> PyResult<Bound<'py, PyByteArray>> {
+    let responses = responses.as_slice();
+    with_all(py, "unwrap", &sessions, |sessions| {
+        batch::scp02_unwrap(sessions, responses)
+    })
+}
+
+/// Works on sessions that nobody else uses meanwhile. Their locks are tried and not waited for, or two
+/// batches could wait for each other; and they are given back before the interpreter is waited for.
+fn with_all<'py>(
+    py: Python<'py>,
+    step: &'static str,
+    sessions: &[Py<Scp02Session>],
+    work: impl FnOnce(&mut [&mut Session]) -> Result<Vec<u8>, CryptoError> + Send,
+) -> PyResult<Bound<'py, PyByteArray>> {
+    let results = py.detach(|| {
+        let reason = "a session is in use, or has been named twice";
+        let taken = sessions.iter().map(|session| session.get().try_lock());
+        let mut taken: Vec<_> = taken
+            .collect::<Option<_>>()
+            .ok_or(CryptoError::WrongState { step, reason })?;
+        work(
+            &mut taken
+                .iter_mut()
+                .map(|session| &mut **session)
+                .collect::<Vec<_>>(),
+        )
+    });
+    results
+        .map(|results| PyByteArray::new(py, &results))
+        .map_err(|e| failure(py, e))
+}
+
 /// Fills a writable buffer of the caller's. The work is done beside it: while the interpreter is free
 /// anybody may look into it or shrink it.
 fn fill(
@@ -205,6 +260,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tuak_vectors, module)?)?;
     module.add_function(wrap_pyfunction!(diversified_keys_des, module)?)?;
     module.add_function(wrap_pyfunction!(diversified_keys_aes, module)?)?;
+    module.add_function(wrap_pyfunction!(scp02_wrap_many, module)?)?;
+    module.add_function(wrap_pyfunction!(scp02_unwrap_many, module)?)?;
     module.add_function(wrap_pyfunction!(scp80_commands, module)?)?;
     module.add_function(wrap_pyfunction!(scp80_receipts, module)?)
 }

@@ -1,6 +1,6 @@
 //! SCP02 for Python: the three steps of the host, each a class. Keys go in and never come out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -168,6 +168,17 @@ impl Scp02Session {
             "<Scp02Session level={:#04x}{closed}>",
             session.level() as u8
         )
+    }
+}
+
+impl Scp02Session {
+    /// The session, unless somebody else uses it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Session>> {
+        match self.0.try_lock() {
+            Ok(session) => Some(session),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

@@ -4,16 +4,19 @@
 //! buffers and not a million objects. Each card has its own keys: they are prepared, used once and
 //! wiped. What can be done for several cards in one go is: AES for eight, Keccak for four, DES for 64.
 
+mod channels;
 mod keys;
 mod packets;
 mod vectors;
 
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::des;
 use crate::error::CryptoError;
 
+pub use channels::{scp02_unwrap, scp02_wrap};
 pub use keys::{diversified_keys_aes, diversified_keys_des};
 pub use packets::{Cards, Packets, RECEIPT, command_packets, receipts};
 pub use vectors::{SUBSCRIBER, VECTOR, milenage_vectors, tuak_vector_length, tuak_vectors};
@@ -21,27 +24,50 @@ pub use vectors::{SUBSCRIBER, VECTOR, milenage_vectors, tuak_vector_length, tuak
 /// Outputs that are made together; every kernel's number of lanes divides it.
 const GROUP: usize = des::LANES;
 
-/// Gives each processor a run of outputs of one length, and the number of the run's first. A run is a
-/// number of whole groups, but for the last. With fewer than `least` outputs a processor is not worth a
-/// thread.
+/// How many runs there are for each processor, so that one with other things to do leaves the rest to others.
+const RUNS: usize = 8;
+
+/// Gives processors runs of outputs of one length, one after the other, and the number of the run's first. A
+/// run is a number of whole groups, but for the last. With fewer than `least` outputs a processor is not
+/// worth a thread.
 fn spread(
     outputs: &mut [u8],
     length: usize,
     least: usize,
     work: impl Fn(usize, &mut [u8]) -> Result<(), CryptoError> + Sync,
 ) -> Result<(), CryptoError> {
-    let count = outputs.len() / length;
+    let mut nothing = vec![(); outputs.len() / length];
+    spread_with(&mut nothing, outputs, least, |first, _, outputs| {
+        work(first, outputs)
+    })
+}
+
+/// As [`spread`], with an item for each output that changes as it is made.
+fn spread_with<T: Send>(
+    items: &mut [T],
+    outputs: &mut [u8],
+    least: usize,
+    work: impl Fn(usize, &mut [T], &mut [u8]) -> Result<(), CryptoError> + Sync,
+) -> Result<(), CryptoError> {
+    let count = items.len().max(1);
+    let length = (outputs.len() / count).max(1);
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = processors.min(count / least).max(1);
-    let run = count.div_ceil(workers).next_multiple_of(GROUP).max(GROUP);
-    let mut runs = outputs.chunks_mut(run * length).enumerate();
-    let own = runs.next();
+    let run = count.div_ceil(workers * RUNS).next_multiple_of(GROUP);
+    let outputs = outputs.chunks_mut(run * length);
+    let runs = Mutex::new(items.chunks_mut(run).zip(outputs).enumerate());
+    let worker = || {
+        loop {
+            let next = runs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, (items, outputs))) = next else {
+                return Ok(());
+            };
+            work(number * run, items, outputs)?;
+        }
+    };
     thread::scope(|scope| {
-        let work = &work;
-        let others: Vec<_> = runs
-            .map(|(number, outputs)| scope.spawn(move || work(number * run, outputs)))
-            .collect();
-        let mut result = own.map_or(Ok(()), |(_, outputs)| work(0, outputs));
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(worker)).collect();
+        let mut result = worker();
         for other in others {
             let other = other.join();
             result = result.and(other.unwrap_or(Err(CryptoError::WrongState {

@@ -66,6 +66,23 @@ impl Lanes {
         codes
     }
 
+    /// Retail MACs (ISO/IEC 9797-1 algorithm 3) under keys of 16 bytes, over messages of `stride` bytes
+    /// that are padded to whole blocks: single DES, but triple DES for the last block.
+    #[must_use]
+    pub fn retail_mac(&self, mut chain: Blocks, messages: &[u8], stride: usize) -> [Block; LANES] {
+        for at in (0..stride).step_by(8) {
+            chain.add(&Blocks::gather(blocks(messages, stride, at)));
+            if at + 8 < stride {
+                self.encrypt_singly(&mut chain);
+            } else {
+                self.encrypt(&mut chain);
+            }
+        }
+        let mut codes = [[0; 8]; LANES];
+        chain.scatter(codes.iter_mut());
+        codes
+    }
+
     /// Encrypts blocks that have nothing to do with one another, with the key that all lanes have.
     pub fn encrypt_each(&self, blocks: &mut [Block]) {
         for blocks in blocks.chunks_mut(LANES) {
@@ -76,10 +93,10 @@ impl Lanes {
     }
 
     /// Encrypts in place in CBC mode with a vector of zeros: of messages that lie `stride` bytes apart,
-    /// what begins at `start`, a whole number of blocks.
-    pub fn cbc_encrypt(&self, messages: &mut [u8], stride: usize, start: usize) {
+    /// the same region of each, a whole number of blocks.
+    pub fn cbc_encrypt(&self, messages: &mut [u8], stride: usize, region: Range<usize>) {
         let mut chain = Blocks::gather(std::iter::empty());
-        for at in (start..stride).step_by(8) {
+        for at in region.step_by(8) {
             chain.add(&Blocks::gather(blocks(messages, stride, at)));
             self.encrypt(&mut chain);
             chain.scatter(blocks_mut(messages, stride, at));
@@ -103,6 +120,13 @@ impl Lanes {
     /// Encrypts the block of every lane.
     pub fn encrypt(&self, blocks: &mut Blocks) {
         self.run(blocks, [Direction::Forward, Direction::Backward], [0, 1, 2]);
+    }
+
+    /// Encrypts the block of every lane by single DES under the first eight bytes of its key.
+    pub fn encrypt_singly(&self, blocks: &mut Blocks) {
+        permuted(blocks, |halves| {
+            rounds(&self.stages[0], Direction::Forward, halves);
+        });
     }
 
     /// Decrypts the block of every lane.

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::Level;
 use super::session::{Keys, Session};
 use crate::apdu;
-use crate::des::{Block, Des, RetailMac};
+use crate::des::{Block, Des};
 use crate::error::{CryptoError, array, key_array};
 use crate::secret::check;
 
@@ -110,17 +110,19 @@ impl Host {
         let counter = [data[12], data[13]];
         // Counter and challenge are one field of eight bytes in all that follows
         let card: Block = array("response", &data[12..20])?;
-        let enc = session_key(&self.enc, S_ENC, counter)?;
-        let mac = RetailMac::new("S-MAC", &*session_key(&self.mac, C_MAC, counter)?)?;
-        let rmac = RetailMac::new("S-RMAC", &*session_key(&self.mac, R_MAC, counter)?)?;
-        let enc = Des::new("S-ENC", &*enc)?;
+        let mut plain = Box::new(Zeroizing::new([[0; 16]; 3]));
+        let [enc, mac, rmac] = &mut **plain;
+        derive(&self.enc, S_ENC, counter, enc)?;
+        derive(&self.mac, C_MAC, counter, mac)?;
+        derive(&self.mac, R_MAC, counter, rmac)?;
+        let keys = Keys::new(plain)?;
         if let Some(aid) = &self.parameters.aid {
             // "i" = 55, E.4.2.3: the challenge is a code over the identifier
-            check(&mac.tag(&[0; 8], aid)[..6], &card[2..])?;
+            check(&keys.mac.tag(&[0; 8], aid)[..6], &card[2..])?;
         }
-        check(&cryptogram(&enc, [self.challenge, card]), &data[20..])?;
-        let host = cryptogram(&enc, [card, self.challenge]);
-        let mut session = Session::new(Keys { enc, mac, rmac }, self.parameters.level);
+        check(&cryptogram(&keys.enc, [self.challenge, card]), &data[20..])?;
+        let host = cryptogram(&keys.enc, [card, self.challenge]);
+        let mut session = Session::new(keys, self.parameters.level);
         Ok(Opening {
             command: session.external_authenticate(&host),
             diversification: array("response", &data[..10])?,
@@ -172,17 +174,17 @@ impl Opening {
 }
 
 /// A session key (E.4.1): the constant, the counter and zeros, encrypted under the card's key.
-fn session_key(
+fn derive(
     key: &[u8; 16],
     constant: [u8; 2],
     counter: [u8; 2],
-) -> Result<Zeroizing<[u8; 16]>, CryptoError> {
-    let mut derived = Zeroizing::new([0; 16]);
+    derived: &mut [u8; 16],
+) -> Result<(), CryptoError> {
     derived[..2].copy_from_slice(&constant);
     derived[2..4].copy_from_slice(&counter);
     let cipher = Des::new("key", key)?;
     cipher.cbc_encrypt(&[0; 8], derived.as_chunks_mut().0);
-    Ok(derived)
+    Ok(())
 }
 
 /// A cryptogram (E.4.2): the last block of a CBC over both challenges and padding.

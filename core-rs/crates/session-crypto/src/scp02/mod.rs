@@ -7,12 +7,16 @@
 //! that protects commands and opens responses.
 
 mod handshake;
+mod many;
 mod session;
 
 pub use handshake::{Host, Opening, Parameters};
+pub(crate) use many::{Group, record_length, wrapped_length};
 pub use session::Session;
 
+use crate::apdu;
 use crate::error::CryptoError;
+use session::{CODE, HEADER};
 
 /// What a session protects (table E-4, P1 of EXTERNAL AUTHENTICATE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,35 @@ impl Level {
 
     const fn authenticates_responses(self) -> bool {
         self as u8 & 0x10 != 0
+    }
+
+    /// How much data a command may have that is protected.
+    const fn longest_data(self) -> usize {
+        if self.encrypts_commands() {
+            (255 - CODE) / 8 * 8 - 1
+        } else if self.authenticates_commands() {
+            255 - CODE
+        } else {
+            255
+        }
+    }
+
+    /// How long a protected command is, from its length and those of its data and of Le.
+    const fn sent(self, command: usize, data: usize, expected: usize) -> usize {
+        if !self.authenticates_commands() {
+            return command;
+        }
+        let body = if self.encrypts_commands() && data > 0 {
+            (data / 8 + 1) * 8
+        } else {
+            data
+        };
+        HEADER + body + CODE + expected
+    }
+
+    /// Whether such a response has a code; an error status without data is protected by nothing.
+    const fn protects_response(self, data: &[u8], status: u16) -> bool {
+        self.authenticates_responses() && (!data.is_empty() || apdu::is_protected(status))
     }
 }
 

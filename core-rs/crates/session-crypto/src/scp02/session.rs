@@ -1,6 +1,8 @@
 //! Secure messaging (appendix E.4.4 to E.4.6), with codes over the modified command and their vectors
 //! encrypted: bits 2 and 5 of "i" are 0 and 1.
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 use super::Level;
@@ -12,36 +14,50 @@ use crate::secret::equal;
 /// A command with its header, or a response with its command, as a code covers it.
 const SHORT: usize = 640;
 /// The bytes of a code.
-const CODE: usize = 8;
+pub(super) const CODE: usize = 8;
 /// CLA, INS, P1, P2, Lc.
-const HEADER: usize = 5;
+pub(super) const HEADER: usize = 5;
 
 /// The session keys, with schedules made once.
 pub(super) struct Keys {
     pub(super) enc: Des,
     pub(super) mac: RetailMac,
-    pub(super) rmac: RetailMac,
+    rmac: RetailMac,
+    /// S-ENC, S-MAC and S-RMAC themselves, from which lanes for many sessions are made.
+    pub(super) plain: Box<Zeroizing<[[u8; 16]; 3]>>,
+}
+
+impl Keys {
+    pub(super) fn new(plain: Box<Zeroizing<[[u8; 16]; 3]>>) -> Result<Self, CryptoError> {
+        let [enc, mac, rmac] = &**plain;
+        Ok(Self {
+            enc: Des::new("S-ENC", enc)?,
+            mac: RetailMac::new("S-MAC", mac)?,
+            rmac: RetailMac::new("S-RMAC", rmac)?,
+            plain,
+        })
+    }
 }
 
 /// An open channel. One command, then its response: that is the order the codes are chained in.
 ///
 /// A response whose code does not fit closes it: every later step is refused.
 pub struct Session {
-    keys: Keys,
-    level: Level,
+    pub(super) keys: Keys,
+    pub(super) level: Level,
     /// The last command's code, that of EXTERNAL AUTHENTICATE at first.
-    chain: Block,
+    pub(super) chain: Block,
     /// The last response's code, that of EXTERNAL AUTHENTICATE at first (E.4.5).
-    response_chain: Block,
-    state: State,
+    pub(super) response_chain: Block,
+    pub(super) state: State,
     /// The last command in the clear, which the response's code covers too.
-    command: Zeroizing<Vec<u8>>,
+    pub(super) command: Zeroizing<Vec<u8>>,
     /// Where results are made, so that an APDU costs no allocation.
     buffer: Zeroizing<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Idle,
     Awaiting,
     Closed,
@@ -88,19 +104,8 @@ impl Session {
     /// A command that is malformed, extended, secured already, or too long to be protected; a closed
     /// session. The session is then as it was.
     pub fn wrap(&mut self, command: &[u8]) -> Result<&[u8], CryptoError> {
-        if self.is_closed() {
-            return Err(closed("wrap"));
-        }
-        let parsed = Command::parse(command)?;
-        if parsed.extended {
-            return Err(CryptoError::BadInput {
-                field: "command",
-                reason: "is extended, which SCP02 does not know",
-            });
-        }
-        self.check_length(parsed.data.len())?;
+        let parsed = self.admit(command)?;
         self.remember(&parsed);
-        self.state = State::Awaiting;
         self.buffer.clear();
         if self.level.authenticates_commands() {
             self.protect(&parsed);
@@ -117,20 +122,10 @@ impl Session {
     /// # Errors
     /// A code that does not fit, which closes the session; no command before it.
     pub fn unwrap<'a>(&mut self, response: &'a [u8]) -> Result<Opened<'a>, CryptoError> {
-        match self.state {
-            State::Closed => return Err(closed("unwrap")),
-            State::Idle => {
-                return Err(CryptoError::WrongState {
-                    step: "unwrap",
-                    reason: "no command awaits a response",
-                });
-            }
-            State::Awaiting => {}
-        }
+        self.check_awaiting()?;
         let (data, status) = apdu::response(response)?;
         self.state = State::Idle;
-        let bare_error = data.is_empty() && !apdu::is_protected(status);
-        if !self.level.authenticates_responses() || bare_error {
+        if !self.level.protects_response(data, status) {
             return Ok((data, status.to_be_bytes()));
         }
         match self.verified(data, status.to_be_bytes()) {
@@ -142,49 +137,69 @@ impl Session {
         }
     }
 
+    /// The command, if the session can protect it.
+    pub(super) fn admit<'a>(&self, command: &'a [u8]) -> Result<Command<'a>, CryptoError> {
+        if self.is_closed() {
+            return Err(closed("wrap"));
+        }
+        let parsed = Command::parse(command)?;
+        if parsed.extended {
+            return Err(CryptoError::BadInput {
+                field: "command",
+                reason: "is extended, which SCP02 does not know",
+            });
+        }
+        let (limit, actual) = (self.level.longest_data(), parsed.data.len());
+        if actual > limit {
+            let field = "command data";
+            return Err(CryptoError::TooLong {
+                field,
+                limit,
+                actual,
+            });
+        }
+        Ok(parsed)
+    }
+
     /// The command as it is before protection, on logical channel 0: Lc is there even for no data.
-    fn remember(&mut self, command: &Command<'_>) {
+    /// The session then awaits its response.
+    pub(super) fn remember(&mut self, command: &Command<'_>) {
         let [ins, p1, p2] = command.fixed;
         self.command.clear();
         self.command.extend([command.cla & 0xF8, ins, p1, p2]);
         self.command.extend(u8::try_from(command.data.len()));
         self.command.extend(command.data);
+        self.state = State::Awaiting;
+    }
+
+    pub(super) fn check_awaiting(&self) -> Result<(), CryptoError> {
+        match self.state {
+            State::Awaiting => Ok(()),
+            State::Closed => Err(closed("unwrap")),
+            State::Idle => Err(CryptoError::WrongState {
+                step: "unwrap",
+                reason: "no command awaits a response",
+            }),
+        }
     }
 
     /// C-MAC over the plain command with its new class and length, then C-ENC.
     fn protect(&mut self, command: &Command<'_>) {
-        let data = command.data.len();
-        let [ins, p1, p2] = command.fixed;
         let buffer = &mut *self.buffer;
-        buffer.extend([command.authenticated_class(), ins, p1, p2]);
-        buffer.extend(u8::try_from(data + CODE));
-        buffer.extend(command.data);
+        cover_command(command, buffer);
         let mut vector = self.chain;
         self.keys.mac.single().encrypt(&mut vector);
         self.chain = self.keys.mac.tag(&vector, buffer);
-        if self.level.encrypts_commands() && data > 0 {
-            // Padding is 80 and then 00 up to a block: one byte at least
-            buffer.push(0x80);
-            buffer.resize(HEADER + (data / 8 + 1) * 8, 0);
-            let secret = buffer[HEADER..].as_chunks_mut().0;
-            self.keys.enc.cbc_encrypt(&[0; 8], secret);
-            let length = u8::try_from(buffer.len() - HEADER + CODE);
-            buffer[4] = length.unwrap_or_default();
-        }
-        buffer[0] = command.secured_class();
-        buffer.extend(self.chain);
-        buffer.extend(command.expected);
+        let secret = complete(self.level, command, &self.chain, buffer);
+        let secret = buffer[secret].as_chunks_mut().0;
+        self.keys.enc.cbc_encrypt(&[0; 8], secret);
     }
 
-    /// R-MAC: over the command, the length of the response's data, the data and the status (E.4.5).
     fn verified<'a>(&mut self, data: &'a [u8], status: [u8; 2]) -> Option<&'a [u8]> {
-        let (body, code) = data.split_at_checked(data.len().checked_sub(CODE)?)?;
+        let (body, code) = data.split_last_chunk::<CODE>()?;
         let buffer = &mut *self.buffer;
         buffer.clear();
-        buffer.extend(&*self.command);
-        buffer.extend(u8::try_from(body.len()).ok());
-        buffer.extend(body);
-        buffer.extend(status);
+        cover_response(&self.command, body, status, buffer);
         let expected = self.keys.rmac.tag(&self.response_chain, buffer);
         if !equal(&expected, code) {
             return None;
@@ -192,22 +207,44 @@ impl Session {
         self.response_chain = expected;
         Some(body)
     }
+}
 
-    fn check_length(&self, actual: usize) -> Result<(), CryptoError> {
-        let limit = match self.level {
-            Level::RMac => 255,
-            _ if self.level.encrypts_commands() => (255 - CODE) / 8 * 8 - 1,
-            _ => 255 - CODE,
-        };
-        if actual <= limit {
-            return Ok(());
-        }
-        Err(CryptoError::TooLong {
-            field: "command data",
-            limit,
-            actual,
-        })
+/// What C-MAC covers (E.4.4): the plain command with its new class and length.
+pub(super) fn cover_command(command: &Command<'_>, onto: &mut Vec<u8>) {
+    let [ins, p1, p2] = command.fixed;
+    onto.extend([command.authenticated_class(), ins, p1, p2]);
+    onto.extend(u8::try_from(command.data.len() + CODE));
+    onto.extend(command.data);
+}
+
+/// What R-MAC covers (E.4.5): the command, the length of the response's data, the data, the status.
+pub(super) fn cover_response(command: &[u8], body: &[u8], status: [u8; 2], onto: &mut Vec<u8>) {
+    onto.extend(command);
+    onto.extend(u8::try_from(body.len()).ok());
+    onto.extend(body);
+    onto.extend(status);
+}
+
+/// Makes of what C-MAC covers the protected command, but for encryption: of what is returned.
+pub(super) fn complete(
+    level: Level,
+    command: &Command<'_>,
+    code: &Block,
+    covered: &mut Vec<u8>,
+) -> Range<usize> {
+    let mut secret = HEADER..HEADER;
+    if level.encrypts_commands() && !command.data.is_empty() {
+        // Padding is 80 and then 00 up to a block: one byte at least
+        covered.push(0x80);
+        covered.resize(HEADER + (covered.len() - HEADER).next_multiple_of(8), 0);
+        secret.end = covered.len();
+        let length = u8::try_from(covered.len() - HEADER + CODE);
+        covered[4] = length.unwrap_or_default();
     }
+    covered[0] = command.secured_class();
+    covered.extend(code);
+    covered.extend(command.expected);
+    secret
 }
 
 /// Data and status word.

@@ -72,7 +72,7 @@ impl Group<'_> {
         }
         if let [true, _] = self.like.is_des() {
             self.cipher_lanes()?
-                .cbc_encrypt(packets, length, protection.clear);
+                .cbc_encrypt(packets, length, protection.clear..length);
             return Ok(());
         }
         for (keys, packet) in sets.iter().zip(packets.chunks_mut(length)) {
