@@ -66,6 +66,22 @@ def _session(name: str, command: str) -> Iterator[bytes]:
         yield bytes(steps + _step(_UNWRAP, b"\x6a\x82"))
 
 
+def _channels() -> Iterator[bytes]:
+    """The same with three cards; and responses that are no one's."""
+    for steps in _session("scp02", "plain"):
+        yield steps[:1] + b"\x03" + steps[1:]
+
+
+def _batches() -> Iterator[bytes]:
+    for case in _read("scp80")["responses"]:
+        packet = bytes.fromhex(case["packet"])
+        for name in (0, 1):  # AES and triple DES for both keys
+            yield bytes([1 | name << 2 | name << 4, 1]) + bytes.fromhex(case["spi"]) + packet
+    yield bytes([0, 3]) + bytes.fromhex("1619") + bytes(range(30))
+    yield bytes([2, 0, 0, 0]) + bytes(range(30))
+    yield bytes([3, 5, 0x80, 0]) + bytes(range(110))
+
+
 def _step(kind: int, data: bytes) -> bytes:
     return bytes([kind | len(data) >> 8 << 2, len(data) & 0xFF]) + data
 
@@ -123,10 +139,12 @@ SEEDS = {
     "scp03_session": lambda: _session("scp03", "command"),
     "scp02_handshake": lambda: _handshake("scp02"),
     "scp02_session": lambda: _session("scp02", "plain"),
+    "scp02_batch": _channels,
     "scp80_command": _scp80_commands,
     "scp80_response": _scp80_responses,
     "sms": _sms,
     "aka": _aka,
     "keys": _names,
     "credentials": _credentials,
+    "batch": _batches,
 }

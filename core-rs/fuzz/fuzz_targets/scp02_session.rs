@@ -8,7 +8,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Some((&choice, data)) = data.split_first() else {
         return;
     };
-    let (mut session, mut card) = scp02::opened(choice);
+    let (mut session, mut card) = scp02::opened(choice, 7);
     let mut sent: Option<&[u8]> = None;
     for step in steps(data) {
         let was_closed = session.is_closed();

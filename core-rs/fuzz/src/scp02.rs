@@ -6,8 +6,11 @@ use session_crypto::scp02::{Host, Level, Parameters, Session};
 use crate::{KEY, response};
 
 const HOST_CHALLENGE: Block = [0x11; 8];
+
 /// The sequence counter, and six bytes drawn at random.
-const CARD_CHALLENGE: Block = [0, 7, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22];
+const fn card_challenge(counter: u8) -> Block {
+    [0, counter, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22]
+}
 
 /// A card in an open session.
 pub struct Card {
@@ -15,32 +18,33 @@ pub struct Card {
     chain: Block,
 }
 
-/// A session of the level that the byte chooses, and its card.
-pub fn opened(choice: u8) -> (Session, Card) {
+/// A session of the level that the byte chooses, and its card. By the counter it has keys of its own.
+pub fn opened(choice: u8, counter: u8) -> (Session, Card) {
     let levels = [0x01, 0x03, 0x10, 0x11, 0x13];
     let level = Level::try_from(levels[usize::from(choice) % levels.len()]).unwrap();
     let host = Host::new(&KEY, &KEY, &HOST_CHALLENGE, Parameters::new(level)).unwrap();
-    let opening = host.receive(&answer()).unwrap();
+    let opening = host.receive(&answer(counter)).unwrap();
     let command = opening.external_authenticate();
     let chain = *command.last_chunk().unwrap();
     let session = opening.confirm(&[0x90, 0]).unwrap();
-    let rmac = RetailMac::new("S-RMAC", &session_key([1, 2])).unwrap();
+    let rmac = RetailMac::new("S-RMAC", &session_key([1, 2], counter)).unwrap();
     (session, Card { rmac, chain })
 }
 
-/// A host that awaits [`answer`].
+/// A host that awaits an [`answer`].
 pub fn host() -> Host {
     Host::new(&KEY, &KEY, &HOST_CHALLENGE, Parameters::new(Level::CMac)).unwrap()
 }
 
 /// The right response to INITIALIZE UPDATE.
-pub fn answer() -> Vec<u8> {
-    let enc = Des::new("S-ENC", &session_key([1, 0x82])).unwrap();
+pub fn answer(counter: u8) -> Vec<u8> {
+    let challenge = card_challenge(counter);
+    let enc = Des::new("S-ENC", &session_key([1, 0x82], counter)).unwrap();
     let mut cryptogram = [0; 8];
     let padding = [0x80, 0, 0, 0, 0, 0, 0, 0];
-    enc.mac(&mut cryptogram, &[HOST_CHALLENGE, CARD_CHALLENGE, padding]);
+    enc.mac(&mut cryptogram, &[HOST_CHALLENGE, challenge, padding]);
     let information = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2];
-    [&information[..], &CARD_CHALLENGE, &cryptogram, &[0x90, 0]].concat()
+    [&information[..], &challenge, &cryptogram, &[0x90, 0]].concat()
 }
 
 impl Card {
@@ -63,10 +67,10 @@ impl Card {
     }
 }
 
-fn session_key(constant: [u8; 2]) -> [u8; 16] {
+fn session_key(constant: [u8; 2], counter: u8) -> [u8; 16] {
     let mut key = [0; 16];
     key[..2].copy_from_slice(&constant);
-    key[2..4].copy_from_slice(&CARD_CHALLENGE[..2]);
+    key[2..4].copy_from_slice(&card_challenge(counter)[..2]);
     let cipher = Des::new("key", &KEY).unwrap();
     cipher.cbc_encrypt(&[0; 8], key.as_chunks_mut().0);
     key
