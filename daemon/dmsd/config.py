@@ -128,7 +128,10 @@ def load(path: Path) -> Config:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8") from error
-    return parse(text, base=path.resolve().parent)
+    try:
+        return parse(text, base=path.resolve().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def parse(text: str, *, base: Path) -> Config:

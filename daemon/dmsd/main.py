@@ -1,4 +1,4 @@
-"""The command ``dmsd``: runs the servers, and is the operator's hand on the registry."""
+"""Runs the management servers, and is the operator's hand on their registry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -124,22 +126,39 @@ def _print(answer: Any, columns: Sequence[str], *, as_json: bool) -> None:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     elif isinstance(answer, list):
         names = list(columns) or (list(answer[0]) if answer else [])
-        table = [names, *([_cell(row.get(name)) for name in names] for row in answer)]
+        heads = [name.removesuffix("_ms") for name in names]
+        table = [heads, *([_cell(name, row.get(name)) for name in names] for row in answer)]
         widths = [max(len(row[index]) for row in table) for index in range(len(names))]
         for row in table:
             print("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
     else:
         for name, value in answer.items():
-            shown = (
-                json.dumps(value, ensure_ascii=False)
-                if isinstance(value, dict | list)
-                else _cell(value)
-            )
-            print(f"{name}: {shown}")
+            rows = value if isinstance(value, list) else [value]
+            flat = all(isinstance(row, dict) and _is_flat(row) for row in rows)
+            if isinstance(value, list) and flat:
+                print(f"{name.removesuffix('_ms')}:{'' if rows else ' -'}")
+                for row in rows:
+                    print(f"  {_in_one_line(row)}")
+            else:
+                shown = _in_one_line(value) if flat else _cell(name, value)
+                print(f"{name.removesuffix('_ms')}: {shown}")
 
 
-def _cell(value: Any) -> str:
-    return "-" if value is None or value == "" else str(value)
+def _in_one_line(row: Mapping[str, Any]) -> str:
+    return "  ".join(f"{k.removesuffix('_ms')}={_cell(k, v)}" for k, v in row.items())
+
+
+def _is_flat(row: Mapping[str, Any]) -> bool:
+    return not any(isinstance(value, dict | list) for value in row.values())
+
+
+def _cell(name: str, value: Any) -> str:
+    """As people read it; what is named ``…_ms`` is a time in Unix milliseconds, and has a date."""
+    if value is None or value == "":
+        return "-"
+    if name.endswith("_ms"):
+        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 
 def _write_whole(path: Path, line: str) -> None:
@@ -155,15 +174,18 @@ def _now_ms() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dmsd", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=f"dmsd {metadata.version('cardea-daemon')}"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run the servers that the configuration enables")
     _with_config(run)
-    run.add_argument("--ready-file", type=Path, help="write the ready line there, whole")
-    run.add_argument("--ready-fd", type=int, help="write the ready line to this descriptor")
+    run.add_argument("--ready-file", type=Path, help="where it listens, as JSON, once it does")
+    run.add_argument("--ready-fd", type=int, help="the same, to this descriptor")
     run.set_defaults(act=_run)
 
-    authority = commands.add_parser("ca", help="demo certificate authority").add_subparsers(
+    authority = commands.add_parser("ca", help="a certificate authority for tests").add_subparsers(
         required=True, metavar="COMMAND"
     )
     init = authority.add_parser("init", help="make an authority and server certificates")
@@ -178,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     init.set_defaults(act=_ca_init)
 
     keys = commands.add_parser("config", help="print every configuration key, documented")
-    keys.add_argument("--json", action="store_true")
+    keys.add_argument("--json", action="store_true", help="print JSON")
     keys.set_defaults(act=_config_keys)
 
     _group(

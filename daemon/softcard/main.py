@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from types import FrameType
 
@@ -40,10 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="softcard", description="A UICC in software, for virtual PC/SC readers."
     )
+    parser.add_argument(
+        "--version", action="version", version=f"softcard {metadata.version('cardea-daemon')}"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="put a card into a virtual reader until interrupted")
-    run.add_argument("--profile", required=True, help="name of a profile, or a TOML file")
+    run.add_argument(
+        "--profile", required=True, help="softcard profiles lists them; or a TOML file"
+    )
     run.add_argument("--state", type=Path, help="file that keeps what the card remembers")
     run.add_argument("--host", default="127.0.0.1", help="where vpcd listens [%(default)s]")
     run.add_argument("--port", type=_port, default=_VPCD_PORT, help="its port [%(default)s]")
@@ -78,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
     # The first insertion has to work; later ones wait for a reader that comes back.
     card.insert(options.host, options.port)
     while True:
-        _say(f"{card.profile.name} {card.profile.serial} is in the reader at {place}")
+        _say(f"card {card.profile.serial} is in the reader at {place}")
         while card.inserted and not stop.wait(0.1):
             pass
         if stop.is_set():

@@ -37,7 +37,7 @@ def admin() -> None:
 
 @command(admin)
 def status(output: Output) -> None:
-    """Say what the daemon is, how it fares, and which access policy is in force."""
+    """Say how the daemon fares and which access policy is in force."""
     answer = _ask(output, cardea.Admin.status)
     output.show(plain(answer), _status_view(answer))
 
@@ -59,7 +59,7 @@ def reload(output: Output) -> None:
 @command(admin)
 @click.option("--release", metavar="READER", default="", help="Take this reader out of it.")
 def quarantine(output: Output, release: str) -> None:
-    """List the readers that are set aside because their driver hangs."""
+    """List, or release, readers that are set aside for hanging."""
     if release:
         _ask(output, lambda link: link.release(release))
     found = _ask(output, cardea.Admin.quarantine)

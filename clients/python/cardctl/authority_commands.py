@@ -25,7 +25,7 @@ __all__ = ["acl", "delegations", "delete", "export", "report", "revoke", "set_no
 def set_node(
     output: Output, node: str, value: str | None, content: BinaryIO | None, format: str, mime: str
 ) -> None:
-    """Set NODE to VALUE, or make it; a card or a server may overrule that."""
+    """Set NODE to VALUE, or make it. A card or a server may overrule that."""
     if (value is None) == (content is None) and format != "node":
         raise click.UsageError("give a VALUE or --file")
     data = content.read() if content is not None else (value or "").encode()
@@ -52,7 +52,10 @@ def delete(output: Output, node: str) -> None:
 @click.argument("node")
 @click.argument("value", required=False)
 def acl(output: Output, node: str, value: str | None) -> None:
-    """Show the ACL of NODE, or set it to VALUE; an empty VALUE lets it inherit again."""
+    """Show the ACL of NODE, or set it to VALUE.
+
+    An empty VALUE lets it inherit again. An ACL is written as Get=dm.example.org&Replace=*.
+    """
     with output.connect() as client:
         found = client.acl(node) if value is None else client.set_acl(node, value)
     output.show(plain(found), screen.acl_view(found, node))
@@ -68,7 +71,7 @@ def acl(output: Output, node: str, value: str | None) -> None:
 )
 @click.option("--out", type=click.File("wb"), default="-", help="Where to; standard output.")
 def export(output: Output, path: str, format: str, out: BinaryIO) -> None:
-    """Write the tree below PATH as a document; secret nodes are left out."""
+    """Write the tree below PATH as a document. Secret nodes are left out."""
     with output.connect() as client:
         document = client.export(path, format)
     if output.as_json and format != "json":
@@ -92,7 +95,10 @@ def sources(output: Output) -> None:
 @click.option("--limit", default=100, help="So many of the newest.")
 @click.option("--before", default=0, help="Go on there: next of the answer before.")
 def report(output: Output, authority: str, limit: int, before: int) -> None:
-    """Show what AUTHORITY, a server or local:…, did to the tree and was refused; default: all."""
+    """Show what each authority did to the tree, or was refused.
+
+    AUTHORITY is a ServerID, or local:NAME for a local program; by default all of them.
+    """
     with output.connect() as client:
         answer = client.report(authority, limit=limit, before=before)
     output.show(plain(answer), screen.report_table(answer.operations))
@@ -102,7 +108,7 @@ def report(output: Output, authority: str, limit: int, before: int) -> None:
 @click.option("--by", "grantor", default="", help="Only what this authority granted.")
 @click.option("--to", "grantee", default="", help="Only what this authority was granted.")
 def delegations(output: Output, grantor: str, grantee: str) -> None:
-    """List which authority has granted which other what on which node, and when."""
+    """List who has granted whom which rights on which node."""
     with output.connect() as client:
         found = client.delegations(grantor=grantor, grantee=grantee)
     output.show({"delegations": [plain(d) for d in found]}, screen.delegations_table(found))
@@ -113,7 +119,10 @@ def delegations(output: Output, grantor: str, grantee: str) -> None:
 @click.option("--by", "grantor", default="", help="Only what this authority granted.")
 @click.option("--path", default=".", help="Only at and below this node.")
 def revoke(output: Output, grantee: str, grantor: str, path: str) -> None:
-    """Take back what was granted to GRANTEE."""
+    """Take back what was granted to GRANTEE.
+
+    GRANTEE is a ServerID, or local:NAME for a local program.
+    """
     with output.connect() as client:
         done = client.revoke(grantee, grantor=grantor, path=path)
     output.show(plain(done), screen.delegations_table(done.delegations))

@@ -20,7 +20,7 @@ __all__ = ["card", "read", "readers", "transmit", "write_card"]
 
 _ADM_LENGTHS = range(4, 17)
 
-card_option = click.option("--card", "name", default="", metavar="NAME", help="Which card.")
+card_option = click.option("--card", "name", default="", metavar="CARD", help="Which card.")
 
 
 class HexBytes(click.ParamType[bytes]):
@@ -48,7 +48,7 @@ def readers(output: Output) -> None:
 
 
 @command(cli)
-@click.argument("name", default="")
+@click.argument("name", default="", metavar="[CARD]")
 def card(output: Output, name: str) -> None:
     """Show a card: its name, ATR and applications."""
     with output.connect() as client:
@@ -84,7 +84,7 @@ def read(output: Output, files: tuple[str, ...], name: str, aid: bytes, wait_s: 
 @card_option
 @click.option("--wait", "wait_s", type=float, help="Longest wait for the card, in seconds.")
 def transmit(output: Output, commands: tuple[bytes, ...], name: str, wait_s: float) -> None:
-    """Send command APDUs, several under one lease, and show the responses."""
+    """Send command APDUs under one lease, and show the answers."""
     with output.connect() as client:
         if len(commands) == 1:
             responses = [client.transmit(name, commands[0], max_wait_s=wait_s)]
@@ -102,7 +102,7 @@ def transmit(output: Output, commands: tuple[bytes, ...], name: str, wait_s: flo
 
 
 @command(cli, "write-card")
-@click.argument("name", default="")
+@click.argument("name", default="", metavar="[CARD]")
 @click.option(
     "--file",
     "files",
@@ -117,7 +117,7 @@ def transmit(output: Output, commands: tuple[bytes, ...], name: str, wait_s: flo
     help="File with the administrative key in hexadecimal; without it you are asked.",
 )
 def write_card(output: Output, name: str, files: tuple[str, ...], adm_file: Path | None) -> None:
-    """Write provisioning files onto a card with its administrative key.
+    """Write provisioning files onto a card, with its key (ADM).
 
     The key never stands in the command line, where other users could see it. If the card rejects
     it, it is not tried again.

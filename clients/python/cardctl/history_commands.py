@@ -26,7 +26,10 @@ def history(output: Output, limit: int) -> None:
 @click.argument("before", type=click.IntRange(min=0))
 @click.argument("after", type=click.IntRange(min=0), required=False)
 def diff(output: Output, before: int, after: int | None) -> None:
-    """Show which nodes differ between revision BEFORE and AFTER, or the present one."""
+    """Show which nodes differ between two revisions.
+
+    BEFORE and AFTER as cardctl history has them; without AFTER, the present one.
+    """
     with output.connect() as client:
         answer = client.compare(before, after)
     heads = f"Revision {before}", f"Revision {answer.after}"

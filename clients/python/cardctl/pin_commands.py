@@ -30,7 +30,7 @@ which_option = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Output for programs.")
 @click.pass_obj
 def pin(output: Output, as_json: bool) -> None:
-    """Look at PINs, verify, change and unblock them, or answer for other programs.
+    """Look at PINs, verify, change and unblock them.
 
     A PIN never stands in the command line. When few tries are left, none is spent unless you
     confirm it; a value that the card has refused is not presented again.
@@ -39,7 +39,7 @@ def pin(output: Output, as_json: bool) -> None:
 
 
 @command(pin)
-@click.argument("name", default="")
+@click.argument("name", default="", metavar="[CARD]")
 def status(output: Output, name: str) -> None:
     """Show a card's PINs and how many tries are left. Spends none."""
     with output.connect() as client:
@@ -94,7 +94,7 @@ def unblock(output: Output, name: str, which: str, descriptor: int | None, ask: 
     help="Answer with lines from this file descriptor instead of asking.",
 )
 def agent(output: Output, descriptor: int | None) -> None:
-    """Ask for PINs at this terminal on behalf of other programs, until interrupted."""
+    """Ask for PINs here on behalf of other programs. Ctrl-C ends it."""
     reader = PinReader(descriptor)
 
     def answer(prompt: pins_pb2.PinPrompt) -> tuple[cardea.PinValue, str] | None:

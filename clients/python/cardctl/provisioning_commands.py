@@ -25,7 +25,7 @@ _WORKING_STAGES = (
 
 
 @command(cli)
-@click.argument("name", default="")
+@click.argument("name", default="", metavar="[CARD]")
 def provision(output: Output, name: str) -> None:
     """Provision this machine from a card, and show each stage."""
     with output.connect() as client:
@@ -45,9 +45,9 @@ def provision(output: Output, name: str) -> None:
 
 
 @command(cli)
-@click.argument("name", default="")
+@click.argument("name", default="", metavar="[CARD]")
 def preview(output: Output, name: str) -> None:
-    """Show what a card would change; change nothing and contact nobody."""
+    """Show what a card would change. Changes nothing, contacts nobody."""
     with output.connect() as client:
         answer = client.preview(name)
     output.show(plain(answer), screen.changes_table(answer))
@@ -72,7 +72,7 @@ def accounts(output: Output) -> None:
 @command(cli)
 @click.argument("server")
 def sync(output: Output, server: str) -> None:
-    """Open a management session with SERVER now, and wait for its end."""
+    """Open a management session with SERVER, and wait for its end."""
     with output.connect() as client:
         done = client.sync(server)
     confirmed = "confirmed" if done.confirmed else "not confirmed yet"

@@ -68,7 +68,7 @@ _STATE = {
 
 _OUTCOME = {
     tree_pb2.CLAIM_OUTCOME_WINS: "in force",
-    tree_pb2.CLAIM_OUTCOME_LOWER_PRECEDENCE: "a stronger source claims it (server > card > device)",
+    tree_pb2.CLAIM_OUTCOME_LOWER_PRECEDENCE: "a stronger source claims it",
     tree_pb2.CLAIM_OUTCOME_OLDER: "an equal source claimed it later",
     tree_pb2.CLAIM_OUTCOME_HIDDEN: "a stronger source deleted or closed a node above",
 }
@@ -165,7 +165,7 @@ def legend() -> Text:
     line = Text("From: ", style="dim")
     for word, style in _SOURCE_STYLE.values():
         line.append(f"● {word}  ", style=style)
-    return line.append(f"   {KEPT_BACK}  kept back", style="dim")
+    return line.append(f"   {KEPT_BACK}  secret", style="dim")
 
 
 def explain_view(answer: tree_pb2.ExplainNodeResponse, path: str) -> RenderableType:
@@ -180,8 +180,9 @@ def explain_view(answer: tree_pb2.ExplainNodeResponse, path: str) -> RenderableT
             _time(claim.claimed_at) if claim.HasField("claimed_at") else NOTHING,
             Text(_OUTCOME.get(claim.outcome, "?"), style="bold" if wins else "dim"),
         )
-    acl = Text(f"ACL {answer.acl or '(none)'}  from {answer.acl_from}", style="dim")
-    return Group(Text(path, style="bold"), table, acl)
+    order = Text("Order  server > card > device, then the later claim", style="dim")
+    acl = Text(f"ACL    {answer.acl or '(none)'}  from {answer.acl_from}", style="dim")
+    return Group(Text(path, style="bold"), table, order, acl)
 
 
 def changes_table(preview: provisioning_pb2.PreviewProvisioningResponse) -> RenderableType:
@@ -200,7 +201,12 @@ def differences_table(
         return Text("No node differs.", style="dim")
     table = new_table("Node", before, after)
     for change in changes:
-        table.add_row(change.path, _side(change, "before"), _side(change, "after"))
+        sides = _side(change, "before"), _side(change, "after")
+        both = (change.before, change.after)
+        if sides[0].plain == sides[1].plain and both[0].source != both[1].source:
+            for side, node in zip(sides, both, strict=True):
+                side.append("  ").append_text(source_text(node.source))
+        table.add_row(change.path, *sides)
     return table
 
 

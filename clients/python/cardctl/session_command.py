@@ -27,13 +27,14 @@ help, quit. A lease ends when it is idle for too long; the next command begins a
 
 
 @command(cli)
-@click.argument("name", default="")
+@click.argument("name", default="", metavar="[CARD]")
 @click.option("--wait", "wait_s", type=float, help="Longest wait for the card, in seconds.")
 def session(output: Output, name: str, wait_s: float | None) -> None:
-    """Hold a card and exchange APDUs with it, line by line, from the terminal or from a pipe.
+    """Hold a card and exchange APDUs with it, line by line.
 
-    Each answer is shown with its status word in words and its data decoded. PINs are not shown:
-    but what is typed is on the screen, so verify them with cardctl pin.
+    They come from the terminal or from a pipe, in hexadecimal. Each answer is shown with its
+    status word in words and its data decoded. What is typed is on the screen: verify PINs with
+    cardctl pin.
     """
     with output.connect() as client:
         shell = _Shell(output, client, name, wait_s)

@@ -39,9 +39,9 @@ class _Look:
               help="Seconds between two looks; 1 by default.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Look twice, an interval apart, show that, and end.")
 def top(output: Output, interval_s: float, once: bool) -> None:
-    """Watch who holds each card, who waits, and how many APDUs, leases and cached reads there are.
+    """Watch who holds each card and who waits.
 
-    Rates are per second. Ctrl-C ends it.
+    Beside that APDUs, leases and cached reads a second. Ctrl-C ends it.
     """
     with output.connect() as client:
         look = _look(client, None)

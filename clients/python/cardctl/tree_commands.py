@@ -22,7 +22,7 @@ __all__ = ["explain", "tree", "watch"]
 @command(cli)
 @click.argument("path", default=".")
 def tree(output: Output, path: str) -> None:
-    """Show the tree below PATH, each node coloured by the source that is in force."""
+    """Show the tree below PATH, each value with its source."""
     with output.connect() as client:
         answer = client.nodes(path)
     output.show(plain(answer), screen.tree_view(answer.nodes, answer.revision))
@@ -31,7 +31,7 @@ def tree(output: Output, path: str) -> None:
 @command(cli)
 @click.argument("node")
 def explain(output: Output, node: str) -> None:
-    """Say which source won NODE, what lost, and why."""
+    """Say who claims NODE, whose value is in force, and why."""
     with output.connect() as client:
         answer = client.explain(node)
     output.show(plain(answer), screen.explain_view(answer, answer.node.path or node))

@@ -38,7 +38,7 @@ def device_info(config: DeviceConfig) -> DeviceInfo:
     )
 
 
-def nodes_of_device(config: DeviceConfig, where: str = "configuration.device") -> list[TreeNode]:
+def nodes_of_device(config: DeviceConfig, where: str = "device") -> list[TreeNode]:
     """Everything that the source ("device", "local") claims.
 
     Raises:

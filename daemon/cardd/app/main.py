@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .config import DEFAULT_PATH, Config
+from .device import VERSION
 from .policy import load_checked
 from .settings import ConfigError
 
@@ -36,12 +37,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="cardd", description="Card-access daemon.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(
+        prog="cardd",
+        description="Shares the card among local programs, and provisions this machine from it. "
+        "It is spoken to with cardctl, or over gRPC.",
+    )
+    parser.add_argument("--version", action="version", version=f"cardd {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="serve until SIGTERM or SIGINT")
-    run.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+    run.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_PATH,
+        metavar="FILE",
+        help=f"default: {DEFAULT_PATH}, which may be missing",
+    )
     check = commands.add_parser("check-config", help="check a configuration file, change nothing")
-    check.add_argument("config", type=Path)
+    check.add_argument("config", type=Path, metavar="FILE")
     commands.add_parser("config-reference", help="print every key, as Markdown")
     return parser
 

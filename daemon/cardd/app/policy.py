@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -27,6 +28,7 @@ from .config import (
     Config,
     DeviceAppConfig,
     GrantConfig,
+    NetworkConfig,
     parse_config,
     placed_errors,
     read_config,
@@ -41,8 +43,8 @@ _KINDS_OF_UNITS = (".service", ".scope", ".socket", ".mount", ".swap", "*")
 
 
 def load_checked(path: Path) -> Config:
-    """A configuration file whose users, groups, rights and nodes exist. Only the default file may
-    be missing: then the defaults hold.
+    """A configuration file whose users, groups, rights, nodes and files exist. Only the default
+    file may be missing: then the defaults hold.
 
     Raises:
         ConfigError: as :func:`parse_config` and :func:`check_names`, with the line.
@@ -57,7 +59,7 @@ def load_checked(path: Path) -> Config:
 
 
 def check_names(config: Config) -> None:
-    """What a configuration names outside itself: users, groups, rights, nodes.
+    """What a configuration names outside itself: users, groups, rights, nodes, files, servers.
 
     Raises:
         ConfigError: there is no such thing.
@@ -65,6 +67,7 @@ def check_names(config: Config) -> None:
     policy_of(config.access)
     renderers_of(config.render)
     nodes_of_device(config.device)
+    _check_servers(config.network)
 
 
 def policy_of(config: AccessConfig) -> Policy:
@@ -152,6 +155,25 @@ def _known(
         except KeyError as error:
             raise ConfigError(f"{where}[{at}]", f"no such user or group: {name}") from error
     return found
+
+
+def _check_servers(network: NetworkConfig) -> None:
+    if network.ca_file:
+        try:
+            ssl.create_default_context(cafile=network.ca_file)
+        except ssl.SSLError as error:
+            problem = f"{network.ca_file}: holds no certificate in PEM"
+            raise ConfigError("network.ca_file", problem) from error
+        except OSError as error:
+            raise ConfigError("network.ca_file", f"{network.ca_file}: {error.strerror}") from error
+    for name in ("bsf_url", "dm_url"):
+        url = getattr(network, name)
+        if url and not url.startswith("https://"):
+            raise ConfigError(f"network.{name}", f"must begin with https://, not {url!r}")
+    for host, address in network.hosts.items():
+        _, colon, port = address.rpartition(":")
+        if colon and not port.isdecimal():
+            raise ConfigError(f'network.hosts."{host}"', f"{address!r} has no port after its colon")
 
 
 def _authority(name: str, where: str) -> str:

@@ -85,7 +85,7 @@ def _convert(hint: Any, value: object, where: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list):
-            raise ConfigError(where, f"must be {_article(type_name(hint))}")
+            raise ConfigError(where, f"must be {_article(type_name(hint))}s")
         return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is Mapping:
         if not isinstance(value, Mapping):

@@ -74,7 +74,7 @@ def test_the_default_configuration_names_nothing_that_is_missing() -> None:
         ("[logging]\nlevel = 'loud'", "logging.level", '"debug" or "info"'),
         ("[network]\nhosts = ['a']", "network.hosts", "must be a table"),
         ("[network.hosts]\na = 1", 'network.hosts."a"', "must be a string"),
-        ("[access]\ngrant = 1", "access.grant", "must be a list"),
+        ("[access]\ngrant = 1", "access.grant", "must be a list of tables"),
         ("[[access.grant]]\nuid = [0]", "access.grant[0].uid", "did you mean uids?"),
         ("[[access.grant]]\nuids = ['0']", "access.grant[0].uids[0]", "must be an integer"),
         ("= 1", "configuration", "not TOML"),
@@ -109,6 +109,29 @@ def test_a_mistake_in_a_row_is_named_with_its_line(
     with pytest.raises(ConfigError) as caught:
         load_checked(file)
     assert caught.value.where.startswith(f"{file}:{place}: access.grant[0]")
+    assert said in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ('[network]\nca_file = "/nowhere"', "2: network.ca_file", "/nowhere: No such file"),
+        ('[network]\nca_file = "/etc/passwd"', "2: network.ca_file", "no certificate in PEM"),
+        ('[network]\ndm_url = "http://dm"', "2: network.dm_url", "must begin with https://"),
+        ('[network]\nbsf_url = "bsf"', "2: network.bsf_url", "must begin with https://"),
+        ('[network.hosts]\n"dm:443" = "h:x"', '2: network.hosts."dm:443"', "has no port"),
+        ('[device.acl]\n"./NAP" = "Foo=*"', '2: device.acl."./NAP"', "without a known verb"),
+        ('[device.tree]\n"/NAP" = "x"', '2: device.tree."/NAP"', "is not a node path"),
+    ],
+)
+def test_what_would_fail_only_at_the_start_or_in_a_session_is_found_beforehand(
+    tmp_path: Path, text: str, place: str, said: str
+) -> None:
+    file = tmp_path / "cardd.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_checked(file)
+    assert caught.value.where == f"{file}:{place}"
     assert said in caught.value.problem
 
 

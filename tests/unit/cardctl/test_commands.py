@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from cardctl.cli import LINE, SECTIONS
 from cardctl.context import EXIT_CODES, exit_code
 from cardctl.main import cli
 from cardea.errors import REMEDIES
@@ -26,6 +27,15 @@ def run(socket: Path, *arguments: str, given: str | None = None) -> Result:
 
 def test_the_commands_are_those_that_are_documented() -> None:
     assert set(cli.commands) == COMMANDS
+
+
+def test_the_help_lists_every_command_once() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(COMMANDS)
+
+
+def test_no_line_of_the_help_is_cut_short() -> None:
+    for command in (*cli.commands.values(), *commands(cli).values()):
+        assert not command.get_short_help_str(LINE).endswith("..."), command.name
 
 
 def commands(group: click.Group, *above: str) -> dict[tuple[str, ...], click.Command]:

@@ -73,7 +73,7 @@ def test_explain_says_why_each_lost() -> None:
         acl_from=".",
     )
     text = shown(screen.explain_view(answer, "./NAP/Addr"))
-    for part in ("in force", "stronger source", "(deleted)", "••••", "ACL Get=*"):
+    for part in ("in force", "stronger source", "(deleted)", "••••", "ACL    Get=*"):
         assert part in text
 
 

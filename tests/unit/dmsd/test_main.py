@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -136,6 +137,16 @@ def test_the_operator_fills_the_registry_with_and_without_a_server(
     everything = "".join(run.stdout + run.stderr for run in [added, shown, *listed])
     for secret in (K.hex(), OPC.hex(), "3132333435363738", "client secret", "server secret"):
         assert secret not in everything
+
+
+def test_people_see_dates_and_one_line_an_account(place: Path) -> None:
+    device = {"device": DEVICE, "accounts": [ACCOUNT]}
+    assert dmsd(place, "device", "add", *CONFIG, "-", given=device).returncode == 0
+    shown = dmsd(place, "device", "show", *CONFIG, DEVICE).stdout
+    assert re.search(r"^added: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", shown, re.MULTILINE)
+    assert f"accounts:\n  kind=credentials  user={ACCOUNT['user']}  " in shown
+    assert "seen: -" in shown
+    assert "card_orders: -" in shown
 
 
 @pytest.mark.parametrize("live", [False, True])

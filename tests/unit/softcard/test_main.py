@@ -86,9 +86,7 @@ def test_run_puts_a_card_in_shows_what_happens_and_hides_pins(pcsc: Pcsc, tmp_pa
     with _running(
         "run", "--profile", "operator", "--state", str(state), "--port", port, "--trace"
     ) as process:
-        assert _line(process) == (
-            f"operator 8900101000000000019 is in the reader at 127.0.0.1:{port}"
-        )
+        assert _line(process) == (f"card 8900101000000000019 is in the reader at 127.0.0.1:{port}")
         with Client() as client, client.connection(pcsc.names[0]) as send:
             assert send("0020000A084341524445413031") == "9000"
         assert _line(process) == "> 0020000A08…"
