@@ -14,6 +14,7 @@ _LEFT = 24
 _BAR = 15
 _ROW = 74
 _TOP = 64
+_SIGNS = {"<=": "≤", ">=": "≥"}
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1f2933}.t{font-size:17px;font-weight:600}"
     ".s{fill:#66727f}.a{fill:#0b7285}.b{fill:#b8c2cc}rect.p{fill:#ffffff}"
@@ -35,8 +36,8 @@ def _document(result: Result) -> Iterator[str]:
     )
     yield f"<style>{_STYLE}</style>"
     yield f'<rect class="p" width="{_WIDTH}" height="{height}" rx="8"/>'
-    yield _text(_LEFT, 28, f"{result.promise}  {result.title}", "t")
-    yield _text(_LEFT, 47, f"{result.measured_on}; logarithmic scale", "s")
+    yield text(_LEFT, 28, f"{result.promise} · {result.title}", "t")
+    yield text(_LEFT, 47, f"{result.measured_on}; logarithmic scale", "s")
     values = [value for row in result.rows for value in (row.value, row.against_value)]
     # Half a decade of room, so that the smallest bar can be seen too
     low = math.log10(min(values)) - 0.5
@@ -48,8 +49,8 @@ def _document(result: Result) -> Iterator[str]:
 
 def _pair(row: Row, top: int, low: float, scale: float) -> Iterator[str]:
     verdict = "" if row.holds else ": does not hold"
-    headline = f"{row.name}: {row.ratio:.1f} times, promised {row.goal}{verdict}"
-    yield _text(_LEFT, top + 14, headline)
+    headline = f"{row.name}: {row.ratio:.1f} times, promised {signs(row.goal)}{verdict}"
+    yield text(_LEFT, top + 14, headline)
     bars = (("a", "Cardea", row.value), ("b", row.against, row.against_value))
     for line, (style, name, value) in enumerate(bars):
         y = top + 22 + line * (_BAR + 4)
@@ -58,9 +59,21 @@ def _pair(row: Row, top: int, low: float, scale: float) -> Iterator[str]:
             f'<rect class="{style}" x="{_LEFT}" y="{y}" width="{length:.1f}" '
             f'height="{_BAR}" rx="2"/>'
         )
-        label = f"{value:.3g} {row.unit}  {name}".replace(" us ", " µs ")
-        yield _text(round(_LEFT + length + 8), y + 12, label, "s")
+        yield text(round(_LEFT + length + 8), y + 12, f"{amount(value, row.unit)} · {name}", "s")
 
 
-def _text(x: int, y: int, text: str, style: str = "") -> str:
-    return f'<text x="{x}" y="{y}" class="{style}">{escape(text)}</text>'
+def text(x: int, y: int, words: str, style: str = "") -> str:
+    """A line of a picture."""
+    return f'<text x="{x}" y="{y}" class="{style}">{escape(words)}</text>'
+
+
+def amount(value: float, unit: str) -> str:
+    """As people write it: three digits that tell, no powers of ten."""
+    number = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{number} {unit}".replace(" us", " µs").replace(" 1/s", " a second")
+
+
+def signs(goal: str) -> str:
+    """A bound such as ``<= 2`` with the sign that people write."""
+    sign, _, bound = goal.partition(" ")
+    return f"{_SIGNS[sign]} {bound}"

@@ -25,10 +25,13 @@ from softcard.errors import SoftCardError
 from softcard.stack import VirtualReaders
 
 from .people import ALICE, BOB, CAROL, DAVE
-from .story import APDU_DELAY_MS, APN, NEWS, SCENES, Check, Scene, Stage
+from .story import APDU_DELAY_MS, NEWS, SCENES, Check, Scene, Stage
 from .system import DEVICE, CommandFailedError, System
 
 _WIDTH = 100
+
+# Of the tree the last screen shows what somebody would look for.
+_LEFT_OUT = re.compile(r"\./(Card|DevDetail|Inbox)\b|\./DMAcc/\d+/AppAuth\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ def _register(stage: Stage) -> None:
 def _play(console: Console, stage: Stage, scene: Scene) -> Played:
     console.print()
     console.rule(Text(f"({scene.letter}) {scene.title}", style="bold"), align="left")
+    console.print(Text(scene.tells, style="dim"))
     started = time.monotonic()
     results = len(stage.results)
     try:
@@ -124,19 +128,24 @@ def _play(console: Console, stage: Stage, scene: Scene) -> Played:
 
 def _last_screen(stage: Stage, played: list[Played], elapsed: str) -> RenderableType:
     answer = stage.client.nodes(".")
-    shown = [node for node in answer.nodes if not node.path.startswith(("./DevDetail", "./Inbox"))]
+    shown = [node for node in answer.nodes if not _LEFT_OUT.match(node.path)]
     return Group(
         Text(),
         _summary(played),
+        Text("Card and network: what the run waited for. cardd: the daemon's own time.", "dim"),
         Text(),
+        _command("cardctl tree", "  here without ./Card, ./DevDetail and credentials"),
         screen.tree_view(shown, answer.revision),
         Text(),
-        screen.explain_view(stage.client.explain(APN), APN),
-        Text(),
+        _command(f"cardctl explain {NEWS}"),
         screen.explain_view(stage.client.explain(NEWS), NEWS),
         Text(),
         _verdict(played, elapsed),
     )
+
+
+def _command(line: str, remark: str = "") -> Text:
+    return Text.assemble((f"$ {line}", "bold"), (remark, "dim"))
 
 
 def _summary(played: list[Played]) -> Table:

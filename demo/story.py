@@ -82,9 +82,12 @@ class Stage:
         while True:
             status = self._status(person)
             over = status.last_result.name not in ("", self._seen.get(person.iccid))
-            if status.stage != shown and (over or status.stage < pb.STAGE_INSTALLED):
-                shown = status.stage
-                self.print(screen.stage_line(_step(status, time.monotonic() - began)))
+            # A run that is over may stand among those under way for a moment more.
+            stage = status.last_result.stage if over else status.stage
+            if stage != shown and (over or stage < pb.STAGE_INSTALLED):
+                shown = stage
+                message = status.last_result.message if over else ""
+                self.print(screen.stage_line(_step(stage, message, time.monotonic() - began)))
             if over:
                 self._seen[person.iccid] = status.last_result.name
                 self.results.append(status.last_result)
@@ -167,10 +170,12 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One of the five. ``play`` returns what has to hold afterwards."""
+    """One of the five. ``tells`` says what is about to happen; ``play`` returns what has to hold
+    afterwards."""
 
     letter: str
     title: str
+    tells: str
     play: Callable[[Stage], list[Check]]
 
 
@@ -263,17 +268,40 @@ def _bare_card(stage: Stage) -> list[Check]:
 
 
 SCENES = (
-    Scene("a", "A card with parameters and a key", _parameters_and_key),
-    Scene("b", "A card with only a key", _only_a_key),
-    Scene("c", "Newer parameters: device and card follow", _newer_parameters),
-    Scene("d", "Another card: the old one's data goes", _card_swapped),
-    Scene("e", "An authority writes a bare card", _bare_card),
+    Scene(
+        "a",
+        "A card with parameters and a key",
+        "The card brings access points and an account with the server, which adds a setting.",
+        _parameters_and_key,
+    ),
+    Scene(
+        "b",
+        "A card with only a key",
+        "Nothing is on it but a USIM: its key makes the trust (GBA), the server sends the rest.",
+        _only_a_key,
+    ),
+    Scene(
+        "c",
+        "Newer parameters: device and card follow",
+        "The first card is back. The operator orders newer settings, some of them on the card.",
+        _newer_parameters,
+    ),
+    Scene(
+        "d",
+        "Another card: the old one's data goes",
+        "Another subscriber's card. What only the old card brought goes; what servers set stays.",
+        _card_swapped,
+    ),
+    Scene(
+        "e",
+        "An authority writes a bare card",
+        "A run from an empty card fails. Who holds its key writes a document; the next succeeds.",
+        _bare_card,
+    ),
 )
 
 
-def _step(status: pb.ProvisioningStatus, elapsed_s: float) -> pb.ProvisionResponse:
-    last = status.last_result
-    over = status.stage >= pb.STAGE_INSTALLED
-    step = pb.ProvisionResponse(stage=status.stage, detail=last.message if over else "")
+def _step(stage: pb.Stage.ValueType, message: str, elapsed_s: float) -> pb.ProvisionResponse:
+    step = pb.ProvisionResponse(stage=stage, detail=message)
     step.elapsed.FromMilliseconds(round(elapsed_s * 1000))
     return step

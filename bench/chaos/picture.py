@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from bench.chaos.figure import Figure
+from bench.picture import amount, text
 
 __all__ = ["write"]
 
@@ -17,10 +18,11 @@ _ROW = 78
 _TOP = 66
 _SCALE = 470.0
 _STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#1f2933}.t{font-size:17px;font-weight:600}"
-    ".s{fill:#66727f}.a{fill:#0b7285}.x{fill:#c92a2a}.b{fill:#b8c2cc}.g{stroke:#e67700;"
-    "stroke-width:2}rect.p{fill:#ffffff}@media(prefers-color-scheme:dark){text{fill:#e4e9ee}"
-    ".s{fill:#9aa6b2}.a{fill:#3bc9db}.x{fill:#ff8787}.b{fill:#56616d}rect.p{fill:#161b21}}"
+    "text{font:13px system-ui,sans-serif;fill:#1f2933;paint-order:stroke;stroke:#ffffff;"
+    "stroke-width:4px}.t{font-size:17px;font-weight:600}.s{fill:#66727f}.a{fill:#0b7285}"
+    ".x{fill:#c92a2a}.b{fill:#b8c2cc}.g{stroke:#e67700;stroke-width:2}rect.p{fill:#ffffff}"
+    "@media(prefers-color-scheme:dark){text{fill:#e4e9ee;stroke:#161b21}.s{fill:#9aa6b2}"
+    ".a{fill:#3bc9db}.x{fill:#ff8787}.b{fill:#56616d}rect.p{fill:#161b21}}"
 )
 
 
@@ -42,8 +44,8 @@ def _document(
     )
     yield f"<style>{_STYLE}</style>"
     yield f'<rect class="p" width="{_WIDTH}" height="{height}" rx="8"/>'
-    yield _text(_LEFT, 28, f"{promise}  {title}", "t")
-    yield _text(_LEFT, 47, f"{measured_on}; the upright mark is the promise", "s")
+    yield text(_LEFT, 28, f"{promise} · {title}", "t")
+    yield text(_LEFT, 47, f"{measured_on}; the upright mark is the promise", "s")
     for index, figure in enumerate(figures):
         yield from _pair(figure, _TOP + index * _ROW)
     yield "</svg>"
@@ -51,11 +53,12 @@ def _document(
 
 def _pair(figure: Figure, top: int) -> Iterator[str]:
     verdict = "" if figure.holds else ": does not hold"
-    yield _text(_LEFT, top + 14, f"{figure.name}, promised {figure.goal} {figure.unit}{verdict}")
+    yield text(_LEFT, top + 14, f"{figure.name}; promised: {_promise(figure)}{verdict}")
     bars = [("a" if figure.holds else "x", "Cardea", figure.value)]
     if figure.against_value is not None:
         bars.append(("b", figure.against, figure.against_value))
     largest = max(figure.bound, *(value for _, _, value in bars)) or 1.0
+    labels = []
     for line, (style, name, value) in enumerate(bars):
         y = top + 22 + line * (_BAR + 4)
         length = max(1.0, value / largest * _SCALE)
@@ -63,14 +66,18 @@ def _pair(figure: Figure, top: int) -> Iterator[str]:
             f'<rect class="{style}" x="{_LEFT}" y="{y}" width="{length:.1f}" '
             f'height="{_BAR}" rx="2"/>'
         )
-        label = f"{value:.4g} {figure.unit}  {name}"
-        yield _text(round(_LEFT + length + 8), y + 12, label, "s")
+        label = f"{amount(value, figure.unit)} · {name}"
+        labels.append(text(round(_LEFT + length + 8), y + 12, label, "s"))
     mark = _LEFT + figure.bound / largest * _SCALE
     yield (
         f'<line class="g" x1="{mark:.1f}" y1="{top + 19}" x2="{mark:.1f}" '
         f'y2="{top + 25 + 2 * _BAR + 4}"/>'
     )
+    # Above the mark, which would strike them through.
+    yield from labels
 
 
-def _text(x: int, y: int, text: str, style: str = "") -> str:
-    return f'<text x="{x}" y="{y}" class="{style}">{escape(text)}</text>'
+def _promise(figure: Figure) -> str:
+    if not figure.bound and not figure.is_least:
+        return "none"
+    return f"{'≥' if figure.is_least else '≤'} {amount(figure.bound, figure.unit)}"
