@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import structlog
 from aiohttp import web
+from gba.tls import cipher_suite
 from omadm.auth import HMAC_HEADER
 
 from dmsd.bsf import BootstrappingServer
@@ -168,6 +169,7 @@ class _DmHandler:
                 authorization=authorization,
                 body=body,
                 now_ms=self._now_ms(),
+                cipher_suite=cipher_suite(request.get_extra_info("ssl_object")),
             )
         if asks_for_bootstrapping(request.headers.get("User-Agent", "")):
             return self._naf.challenge("naf.wanted", self._now_ms())

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from cardea_core import Secret
 from gba.digest import Authorization, parse_authorization
 from gba.errors import DigestError, NafError
-from gba.naf import challenge, check_request, ks_naf, naf_password, success_info
+from gba.naf import (
+    challenge,
+    check_request,
+    ks_naf,
+    naf_password,
+    success_info,
+    ua_protocols,
+)
 
 from dmsd.registry import BootstrappedKey, Bootstraps
 
@@ -74,9 +81,17 @@ class NafAuthenticator:
         return NafRefused(reason, made.header())
 
     def check(
-        self, *, method: str, uri: str, authorization: str, body: bytes, now_ms: int
+        self,
+        *,
+        method: str,
+        uri: str,
+        authorization: str,
+        body: bytes,
+        now_ms: int,
+        cipher_suite: int | None = None,
     ) -> NafAccepted | NafRefused:
-        """Who sent the request; ``uri`` is path and query as they were sent."""
+        """Who sent the request; ``uri`` is path and query as they were sent, ``cipher_suite`` that
+        of the TLS connection on which they were."""
         try:
             given = parse_authorization(authorization)
         except DigestError as error:
@@ -88,40 +103,53 @@ class NafAuthenticator:
         if key is None:
             # Not stale: the device sees that its B-TID is of no more use and bootstraps anew.
             return self.challenge("naf.btid_unknown", now_ms)
-        return self._checked(given, key, method, uri, body, made_ms, now_ms)
+        reason = ""
+        for protocol in ua_protocols(cipher_suite):
+            password = self._password(key, protocol)
+            try:
+                count = check_request(
+                    given,
+                    fqdn=self._fqdn,
+                    password=password,
+                    method=method,
+                    uri=uri,
+                    nonce=given.nonce,
+                    minimum_count=0,
+                    body=body,
+                )
+            except NafError as error:
+                reason = error.reason
+            else:
+                return self._counted(given, count, key.impi, password, made_ms, now_ms)
+        return self.challenge(f"naf.{reason}", now_ms)
 
-    def _checked(
+    def _password(self, key: BootstrappedKey, protocol: bytes) -> Secret:
+        return naf_password(
+            ks_naf(
+                ck=key.ck,
+                ik=key.ik,
+                rand=key.rand,
+                impi=key.impi,
+                fqdn=self._fqdn,
+                ua_protocol=protocol,
+            )
+        )
+
+    def _counted(
         self,
         given: Authorization,
-        key: BootstrappedKey,
-        method: str,
-        uri: str,
-        body: bytes,
+        count: int,
+        impi: str,
+        password: Secret,
         made_ms: int,
         now_ms: int,
     ) -> NafAccepted | NafRefused:
-        password = naf_password(
-            ks_naf(ck=key.ck, ik=key.ik, rand=key.rand, impi=key.impi, fqdn=self._fqdn)
-        )
-        try:
-            count = check_request(
-                given,
-                fqdn=self._fqdn,
-                password=password,
-                method=method,
-                uri=uri,
-                nonce=given.nonce,
-                minimum_count=0,
-                body=body,
-            )
-        except NafError as error:
-            return self.challenge(f"naf.{error.reason}", now_ms)
         # Right key, but the nonce has had its time: RFC 2617 §3.2.1, stale.
         too_old = now_ms - made_ms > self._nonce_lifetime_ms or made_ms <= self._forgotten_ms
         if too_old or count <= self._counts.get(given.nonce, 0):
             return self.challenge("naf.nonce_used_up", now_ms, stale=True)
         self._remember(given.nonce, count, now_ms)
-        return NafAccepted(key.impi, given, password)
+        return NafAccepted(impi, given, password)
 
     def _remember(self, nonce: str, count: int, now_ms: int) -> None:
         self._counts[nonce] = count

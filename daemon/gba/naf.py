@@ -1,11 +1,13 @@
 """Ua: HTTP digest with the bootstrapped key (TS 33.220 §4.5.3, TS 33.222 §5.3, TS 24.109 §5.2).
 
 User name is the B-TID, the password is base64(Ks_NAF), the realm names the application server.
+Ks_NAF depends on the protocol too: inside TLS, on the cipher suite of the connection.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cardea_core import Secret, gba_ks_naf, naf_id
@@ -27,7 +29,7 @@ from gba.errors import DigestError, NafError
 
 __all__ = [
     "REALM_PREFIX",
-    "UA_HTTPS_DIGEST",
+    "UA_HTTP_DIGEST",
     "USER_AGENT_TOKEN",
     "NafClient",
     "challenge",
@@ -37,13 +39,24 @@ __all__ = [
     "naf_password",
     "naf_realm",
     "success_info",
+    "ua_protocols",
 ]
 
-# TS 33.220 Annex H: HTTP digest over TLS (organisation 01, then 00 00 00 02).
-UA_HTTPS_DIGEST = bytes.fromhex("0100000002")
+# TS 33.220 Annex H: HTTP digest as in TS 24.109, by itself.
+UA_HTTP_DIGEST = bytes.fromhex("0100000002")
+# The same inside TLS where a certificate proves the server (TS 33.222 §5.3); two bytes follow.
+_UA_TLS = bytes.fromhex("010001")
 REALM_PREFIX = "3GPP-bootstrapping@"
 # TS 33.222 §5.3: with this product token in User-Agent a device says that it can bootstrap.
 USER_AGENT_TOKEN = "3gpp-gba"  # noqa: S105  # a product token, no password
+
+
+def ua_protocols(cipher_suite: int | None) -> tuple[bytes, ...]:
+    """The identifiers that a peer may go by, the standard's first. ``cipher_suite``: that of the
+    TLS connection. Both are in use inside TLS: Android has one setting or the other by network."""
+    if cipher_suite is None:
+        return (UA_HTTP_DIGEST,)
+    return _UA_TLS + cipher_suite.to_bytes(2, "big"), UA_HTTP_DIGEST
 
 
 def naf_realm(fqdn: str) -> str:
@@ -68,7 +81,7 @@ def ks_naf(
     rand: bytes,
     impi: str,
     fqdn: str,
-    ua_protocol: bytes = UA_HTTPS_DIGEST,
+    ua_protocol: bytes,
 ) -> Secret:
     """Ks_NAF of GBA_ME for one application server (TS 33.220 Annex B.3)."""
     return gba_ks_naf(ck, ik, rand, impi, naf_id(fqdn, ua_protocol))
@@ -132,39 +145,48 @@ class NafClient:
     """Device side: makes the Authorization header of each request and checks each answer.
 
     One per server and bootstrapping; ``authorize`` before a request, ``accept`` after its
-    answer, ``challenged`` on 401.
+    answer, ``challenged`` on 401. ``password_for`` gives the password for a Ua security protocol.
     """
 
     btid: str
     fqdn: str
-    password: Secret
+    password_for: Callable[[bytes], Secret]
+    _protocols: tuple[bytes, ...] = ()
+    _tried: int = 0
+    _password: Secret | None = None
     _challenge: Challenge | None = None
     _count: int = 0
     _last: Authorization | None = None
 
-    def challenged(self, headers: list[str]) -> None:
-        """Take the challenge of a 401; NafError when it asks for something else, or when it
-        refuses what we answered just before."""
+    def challenged(self, headers: list[str], *, cipher_suite: int | None = None) -> None:
+        """Take the challenge of a 401 that came on such a connection; NafError when it asks for
+        something else, or when it refuses all that we could answer."""
         try:
             found = digest_challenge(headers, algorithm=MD5)
         except DigestError as error:
             raise NafError("no_challenge", cause=error.reason) from error
         if fqdn_of_realm(found.realm) != self.fqdn:
             raise NafError("realm_of_another_server", realm=found.realm[:80])
-        if self._last is not None and not found.stale:
+        protocols = ua_protocols(cipher_suite)
+        if protocols != self._protocols:
+            self._protocols, self._tried = protocols, 0
+        elif self._last is not None and not found.stale:
+            self._tried += 1
+        if self._tried == len(protocols):
             raise NafError("refused")
+        self._password = self.password_for(protocols[self._tried])
         self._challenge, self._count, self._last = found, 0, None
 
     def authorize(self, *, method: str, uri: str, cnonce: str, body: bytes) -> str | None:
         """Value of Authorization; None as long as there was no challenge."""
-        if self._challenge is None:
+        if self._challenge is None or self._password is None:
             return None
         self._count += 1
         try:
             self._last = respond(
                 self._challenge,
                 username=self.btid,
-                password=self.password,
+                password=self._password,
                 method=method,
                 uri=uri,
                 cnonce=cnonce,
@@ -178,14 +200,14 @@ class NafClient:
     def accept(self, header: str | None, *, body: bytes) -> None:
         """NafError unless Authentication-Info proves that the server holds the key and that
         the body is the one it sent."""
-        request = self._last
-        if request is None:
+        request, password = self._last, self._password
+        if request is None or password is None:
             raise NafError("nothing_sent")
         if header is None:
             raise NafError("server_not_authenticated", cause="no_authentication_info")
         try:
             info: AuthenticationInfo = parse_info(header)
-            verify_info(info, request=request, password=self.password, body=body)
+            verify_info(info, request=request, password=password, body=body)
         except DigestError as error:
             raise NafError("server_not_authenticated", cause=error.reason) from error
         self._last = None

@@ -51,6 +51,8 @@ class Link:
     address: str
     ca: Path
     name: str
+    # OpenSSL's name of the last connection's suite
+    suite: str = ""
 
     def post(
         self, url: str, body: bytes, headers: dict[str, str]
@@ -60,7 +62,8 @@ class Link:
         context = ssl.create_default_context(cafile=str(self.ca))
         connection = http.client.HTTPSConnection(self.name, timeout=10)
         raw = socket.create_connection((host, int(port)), 10)
-        connection.sock = context.wrap_socket(raw, server_hostname=self.name)
+        connection.sock = secured = context.wrap_socket(raw, server_hostname=self.name)
+        self.suite = (secured.cipher() or ("",))[0]
         try:
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, body, headers)

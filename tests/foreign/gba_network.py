@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from foreign.dm_server import DmServer
 from foreign.https import Request, Response
-from foreign.ue import Usim, ks_naf, parameters, response
+from foreign.ue import SUITES, UA_HTTP_DIGEST, UA_TLS, Usim, ks_naf, parameters, response
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Manner:
         'Digest realm="3GPP-bootstrapping@{fqdn}", nonce="{nonce}", algorithm=MD5, '
         'qop="auth-int", opaque="{opaque}"',
     )
+    # Whether the suite of the connection is in the name of the protocol (TS 33.220 annex H).
+    names_suite: bool = True
 
 
 USUAL = Manner("usual")
@@ -54,6 +56,7 @@ MANNERS = [
             'realm="3GPP-bootstrapping@{fqdn};3GPP-bootstrapping-uicc@{fqdn}"',
         ),
     ),
+    replace(USUAL, name="protocol named without TLS", names_suite=False),
     replace(
         USUAL,
         name="qop auth only, capitals, more parameters",
@@ -109,7 +112,7 @@ class HomeNetwork:
     problems: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     _vector: dict[str, tuple[bytes, bytes, bytes, bytes]] = field(default_factory=dict)
-    _keys: dict[str, bytes] = field(default_factory=dict)
+    _keys: dict[str, tuple[bytes, bytes, bytes]] = field(default_factory=dict)
     _naf_nonce: str = ""
     _count: int = 0
 
@@ -147,7 +150,7 @@ class HomeNetwork:
             self.sqn = int.from_bytes(own, "big") + 0x20
             return self._challenge()
         btid = f"{base64.b64encode(rand).decode()}@{self.bsf}"
-        self._keys[btid] = ks_naf(ck, ik, rand, self.impi, self.fqdn)
+        self._keys[btid] = ck, ik, rand
         body = self.manner.body.format(btid=btid, lifetime=self.manner.lifetime).encode()
         headers = [
             ("Content-Type", "application/vnd.3gpp.bsf+xml; charset=UTF-8"),
@@ -179,9 +182,13 @@ class HomeNetwork:
         given = parameters(request.headers["authorization"])
         if given["nonce"] != self._naf_nonce:
             return self._naf_challenge()
-        password = base64.b64encode(self._keys[given["username"]])
+        protocol = UA_TLS + SUITES[request.suite] if self.manner.names_suite else UA_HTTP_DIGEST
+        keys = self._keys[given["username"]]
+        password = base64.b64encode(ks_naf(*keys, self.impi, self.fqdn, protocol))
         assert given["uri"] == request.path
-        assert given["response"] == response(given, password, request.method, request.body)
+        if given["response"] != response(given, password, request.method, request.body):
+            assert not self.manner.names_suite
+            return self._naf_challenge()
         assert int(given["nc"], 16) > self._count
         self._count = int(given["nc"], 16)
         answer = self.dm.handle(request)

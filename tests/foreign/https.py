@@ -17,6 +17,8 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    # OpenSSL's name of the connection's suite
+    suite: str = ""
 
 
 @dataclass
@@ -38,7 +40,8 @@ def https_server(
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = handle(Request(self.command, self.path, headers, body))
+            suite = self.connection.cipher()[0]
+            answer = handle(Request(self.command, self.path, headers, body, suite))
             self.send_response(answer.status)
             for name, value in answer.headers:
                 self.send_header(name, value)

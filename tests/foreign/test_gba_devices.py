@@ -13,7 +13,17 @@ import pytest
 
 from foreign.dm_client import DmClient, Link
 from foreign.servers import BSF, DM, Dmsd
-from foreign.ue import STYLES, Style, Ue, Usim, parameters, response
+from foreign.ue import (
+    STYLES,
+    SUITES,
+    UA_HTTP_DIGEST,
+    UA_TLS,
+    Style,
+    Ue,
+    Usim,
+    parameters,
+    response,
+)
 
 NUMBERS = itertools.count(101)
 K, OPC = bytes(range(16)), bytes(range(16, 32))
@@ -82,6 +92,8 @@ class NafLink(Link):
     count: int = 0
     upper_count: bool = False
     rounds: int = 0
+    # Whether the suite is in the name of the protocol (TS 33.220 annex H).
+    names_suite: bool = True
 
     def post(
         self, url: str, body: bytes, headers: dict[str, str]
@@ -92,8 +104,9 @@ class NafLink(Link):
         for _ in range(2):
             given: dict[str, str] = {}
             extra = {}
-            password = self.ue.naf_password(self.name)
             if self.challenge is not None:
+                protocol = UA_TLS + SUITES[self.suite] if self.names_suite else UA_HTTP_DIGEST
+                password = self.ue.naf_password(self.name, protocol)
                 self.count += 1
                 count = f"{self.count:08x}"
                 given = {
@@ -126,7 +139,16 @@ def test_a_device_bootstraps_and_is_managed_however_it_writes_its_headers(
 ) -> None:
     ue.style = style
     bootstrap(dmsd, ue)
-    link = NafLink(dmsd.dm, dmsd.ca, DM, ue, upper_count=style.capitals)
+    link = NafLink(dmsd.dm, dmsd.ca, DM, ue=ue, upper_count=style.capitals)
+    is_managed(dmsd, ue, link)
+
+
+def test_a_device_that_names_the_protocol_without_tls_is_managed(dmsd: Dmsd, ue: Ue) -> None:
+    bootstrap(dmsd, ue)
+    is_managed(dmsd, ue, NafLink(dmsd.dm, dmsd.ca, DM, ue=ue, names_suite=False))
+
+
+def is_managed(dmsd: Dmsd, ue: Ue, link: NafLink) -> None:
     device = f"urn:gsma:{ue.impi.partition('@')[0]}"
     client = DmClient(link, f"https://{DM}/dm", device, "", "", show_at_first=False)
     client.run()

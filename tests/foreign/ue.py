@@ -14,6 +14,13 @@ from xml.etree import ElementTree
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 UA_HTTP_DIGEST = bytes.fromhex("0100000002")
+UA_TLS = bytes.fromhex("010001")
+# RFC 8446 annex B.4
+SUITES = {
+    "TLS_AES_128_GCM_SHA256": b"\x13\x01",
+    "TLS_AES_256_GCM_SHA384": b"\x13\x02",
+    "TLS_CHACHA20_POLY1305_SHA256": b"\x13\x03",
+}
 
 
 def _xor(a: bytes, b: bytes) -> bytes:
@@ -80,9 +87,11 @@ class Usim:
         return autn, res, ck, ik
 
 
-def ks_naf(ck: bytes, ik: bytes, rand: bytes, impi: str, fqdn: str) -> bytes:
+def ks_naf(
+    ck: bytes, ik: bytes, rand: bytes, impi: str, fqdn: str, protocol: bytes = UA_HTTP_DIGEST
+) -> bytes:
     """TS 33.220 Annex B.3."""
-    naf = fqdn.encode() + UA_HTTP_DIGEST
+    naf = fqdn.encode() + protocol
     text = b"\x01"
     for part in (b"gba-me", rand, impi.encode(), naf):
         text += part + len(part).to_bytes(2, "big")
@@ -229,7 +238,7 @@ class Ue:
         self.btid = root.findtext(f"{space}btid") or ""
         return root.findtext(f"{space}lifetime") or ""
 
-    def naf_password(self, fqdn: str) -> bytes:
+    def naf_password(self, fqdn: str, protocol: bytes = UA_HTTP_DIGEST) -> bytes:
         assert self.keys is not None
         rand, ck, ik = self.keys
-        return base64.b64encode(ks_naf(ck, ik, rand, self.impi, fqdn))
+        return base64.b64encode(ks_naf(ck, ik, rand, self.impi, fqdn, protocol))

@@ -103,6 +103,7 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cipher_suite: int | None = None
 
     @property
     def content_type(self) -> str:

@@ -10,6 +10,7 @@ import os
 import cardea
 import pytest
 from softcard.milenage import Milenage
+from support.client import eventually
 from support.system import IMPI, SUBSCRIBER, MakeSite, failure
 
 from demo.system import BSF
@@ -56,7 +57,8 @@ def test_right_is_for_one_server(make_site: MakeSite) -> None:
     site.know()
     site.know_subscriber()
     site.insert(site.card("key-only"))
-    site.client.card()
+    # It may not watch the readers.
+    eventually(lambda: failure(site.client.card) is None)
     assert site.client.derive_key(SERVER).key
     denied = failure(lambda: site.client.derive_key("bank.example.org"))
     assert denied is not None

@@ -1137,8 +1137,8 @@ type DeriveKeyRequest struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Name of the application server (NAF).
 	Server string `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
-	// Ua security protocol identifier, 5 bytes (TS 33.220 annex H); empty: HTTP digest
-	// over TLS, 0100000002.
+	// Ua security protocol identifier, 5 bytes (TS 33.220 annex H): of HTTP digest and PSK
+	// inside TLS, 010001 and the code of the cipher suite; empty: HTTP digest, 0100000002.
 	UaProtocol    []byte `protobuf:"bytes,3,opt,name=ua_protocol,json=uaProtocol,proto3" json:"ua_protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

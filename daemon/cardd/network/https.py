@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpcore
+from gba.tls import cipher_suite
 
 from .errors import (
     CertificateInvalidError,
@@ -28,12 +29,13 @@ __all__ = ["HttpsClient", "Response", "trust_context"]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, headers by lower-case name, body."""
+    """Status, headers by lower-case name, body, and the code of the connection's cipher suite."""
 
     status: int
     headers: Mapping[str, str]
     # An account's secrets and a card's key come in it.
     body: bytes = field(repr=False)
+    cipher_suite: int | None = None
 
     @property
     def content_type(self) -> str:
@@ -133,7 +135,13 @@ class HttpsClient:
                 received += chunk
                 if len(received) > self._max_body_bytes:
                     raise ResponseTooLargeError(url, f"more than {self._max_body_bytes} bytes")
-            return Response(answer.status, _header_table(answer.headers), bytes(received))
+            connection = answer.extensions["network_stream"].get_extra_info("ssl_object")
+            return Response(
+                answer.status,
+                _header_table(answer.headers),
+                bytes(received),
+                cipher_suite(connection),
+            )
 
 
 def _checked(url: str) -> httpcore.URL:

@@ -186,8 +186,9 @@ def _post_with_digest(
 ) -> Answer:
     parts = urlsplit(outgoing.url)
     uri = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    # At most twice: without (or with a stale) challenge, then with the one just received.
-    for _ in range(2):
+    # At most three times: without (or with a stale) challenge, then with the one just received,
+    # by either name of the protocol.
+    for _ in range(3):
         cnonce = environment.random_bytes(_NONCE_BYTES).hex()
         try:
             proof = naf.authorize(method="POST", uri=uri, cnonce=cnonce, body=outgoing.body)
@@ -201,7 +202,8 @@ def _post_with_digest(
                 raise ServerNotAuthentic("no_http_digest", url=outgoing.url)
             break
         try:
-            naf.challenged([answer.headers.get("www-authenticate", "")])
+            told = [answer.headers.get("www-authenticate", "")]
+            naf.challenged(told, cipher_suite=answer.cipher_suite)
         except NafError as error:
             raise CredentialsRefused("http_digest", url=outgoing.url, cause=str(error)) from None
     else:

@@ -65,6 +65,9 @@ class Answer(Protocol):
     def body(self) -> bytes: ...
     @property
     def content_type(self) -> str: ...
+    @property
+    def cipher_suite(self) -> int | None:
+        """Code of the suite of the TLS connection; None without TLS."""
 
 
 class ServerPort(Protocol):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cardea_core import Secret
 from gba import realm
 from gba.client import Ask, BootstrapClient, Bootstrapped, Response
 from gba.errors import GbaError
@@ -116,8 +117,20 @@ def naf_client(keys: Bootstrapped, url: str) -> NafClient:
         fqdn = ""
     if not fqdn:
         raise BootstrappingError(url[:80], "not an address")
-    key = ks_naf(ck=keys.ck, ik=keys.ik, rand=keys.rand, impi=keys.impi, fqdn=fqdn)
-    return NafClient(keys.btid, fqdn, naf_password(key))
+
+    def password_for(ua_protocol: bytes) -> Secret:
+        return naf_password(
+            ks_naf(
+                ck=keys.ck,
+                ik=keys.ik,
+                rand=keys.rand,
+                impi=keys.impi,
+                fqdn=fqdn,
+                ua_protocol=ua_protocol,
+            )
+        )
+
+    return NafClient(keys.btid, fqdn, password_for)
 
 
 def needs_key(account: Account) -> bool:

@@ -35,7 +35,7 @@ __all__ = ["DerivedKey", "DeriverPort", "KeyService"]
 _KEYS = "keys/"
 _SUBSCRIBER = "usim"
 _PKCS15, _USIM = ApplicationKind.PKCS15.value, ApplicationKind.USIM.value
-_UA_HTTPS_DIGEST = bytes.fromhex("0100000002")  # TS 33.220 annex H, TS 24.109
+_UA_HTTP_DIGEST = bytes.fromhex("0100000002")  # TS 33.220 annex H, TS 24.109
 _MAX_DATA = 1 << 20
 _AKA_LENGTH = 16
 
@@ -208,8 +208,8 @@ class KeyService(pb_grpc.KeyServiceServicer):
         call = current_call()
         if not request.server or len(request.server) > 253:
             raise ArgumentInvalidError("server", "must be the name of an application server")
-        ua_protocol = request.ua_protocol or _UA_HTTPS_DIGEST
-        if len(ua_protocol) != len(_UA_HTTPS_DIGEST):
+        ua_protocol = request.ua_protocol or _UA_HTTP_DIGEST
+        if len(ua_protocol) != len(_UA_HTTP_DIGEST):
             raise ArgumentInvalidError("ua_protocol", "must be 5 bytes")
         card, name = _split(request.name)
         if name != _SUBSCRIBER:

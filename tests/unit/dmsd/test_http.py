@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cardea_core import Secret
 from dmsd import ca, config
 from dmsd.server import Ready, Server
 from gba.client import Ask, BootstrapClient, Bootstrapped, Response
@@ -146,8 +147,14 @@ async def test_a_card_with_only_a_key_gets_its_settings(site: Site) -> None:
     await site.operate("POST", "/v1/devices", {"device": DEVICE, "accounts": [{"impi": IMPI}]})
     await site.operate("PUT", f"/v1/devices/{DEVICE}/desired", {"tree": {"./A/B": "value"}})
     done = await bootstrap(site, Usim())
-    key = ks_naf(ck=done.ck, ik=done.ik, rand=done.rand, impi=IMPI, fqdn=DM_HOST)
-    client = NafClient(done.btid, DM_HOST, naf_password(key))
+
+    def password_for(protocol: bytes) -> Secret:
+        agreed = {"ck": done.ck, "ik": done.ik}
+        return naf_password(
+            ks_naf(**agreed, rand=done.rand, impi=IMPI, fqdn=DM_HOST, ua_protocol=protocol)
+        )
+
+    client = NafClient(done.btid, DM_HOST, password_for)
     assert site.ready.dm is not None
     refused = await site.http.post(
         site.dm_url(site.ready.dm.url), headers={"User-Agent": "device 3gpp-gba"}, content=b""

@@ -40,10 +40,16 @@ def authenticator(registry: Registry) -> NafAuthenticator:
 
 @pytest.fixture
 def client(authenticator: NafAuthenticator) -> NafClient:
-    key = ks_naf(ck=KEY.ck, ik=KEY.ik, rand=KEY.rand, impi=IMPI, fqdn=FQDN)
-    made = NafClient(KEY.btid, FQDN, naf_password(key))
+    made = NafClient(KEY.btid, FQDN, password_for)
     made.challenged([challenge_of(authenticator.challenge("naf.wanted", START_MS))])
     return made
+
+
+def password_for(protocol: bytes) -> Secret:
+    fqdn = FQDN
+    return naf_password(
+        ks_naf(ck=KEY.ck, ik=KEY.ik, rand=KEY.rand, impi=IMPI, fqdn=fqdn, ua_protocol=protocol)
+    )
 
 
 def challenge_of(refused: NafAccepted | NafRefused) -> str:
@@ -144,7 +150,8 @@ def test_a_nonce_that_is_not_ours_is_refused(
 
 
 def test_a_wrong_key_is_refused(authenticator: NafAuthenticator, client: NafClient) -> None:
-    client.password = Secret(b"wrong")
+    client.password_for = lambda _: Secret(b"wrong")
+    client.challenged([challenge_of(authenticator.challenge("naf.wanted", START_MS))])
     assert reason(check(authenticator, authorize(client))) == "naf.response"
 
 

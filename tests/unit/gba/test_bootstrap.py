@@ -19,7 +19,7 @@ from gba.digest import (
     verify_response,
 )
 from gba.errors import BootstrapError
-from gba.naf import ks_naf
+from gba.naf import UA_HTTP_DIGEST, ks_naf
 from gba.realm import bsf_fqdn, btid, impi_from_imsi
 
 IMSI = "001010123456789"
@@ -101,7 +101,12 @@ def test_key_of_an_application_server_is_the_computed_vector() -> None:
     client, _ = start(server)
     result = finish(client, server)
     key = ks_naf(
-        ck=result.ck, ik=result.ik, rand=result.rand, impi=result.impi, fqdn="dm.example.org"
+        ck=result.ck,
+        ik=result.ik,
+        rand=result.rand,
+        impi=result.impi,
+        fqdn="dm.example.org",
+        ua_protocol=UA_HTTP_DIGEST,
     )
     assert key == Secret(
         bytes.fromhex("8b3cfeca813d32872b1d84261eb5d02f58441d619a8deeced6f407b30714c376")

@@ -9,7 +9,7 @@ from cardea_core import Secret
 from gba.digest import Authorization, parse_authorization
 from gba.errors import NafError
 from gba.naf import (
-    UA_HTTPS_DIGEST,
+    UA_HTTP_DIGEST,
     NafClient,
     challenge,
     check_request,
@@ -17,6 +17,7 @@ from gba.naf import (
     naf_password,
     naf_realm,
     success_info,
+    ua_protocols,
 )
 
 FQDN = "dm.mnc001.mcc001.pub.3gppnetwork.org"
@@ -27,7 +28,7 @@ BODY = b"\x02\x00\x00request"
 
 
 def challenged(nonce: str = "n1") -> NafClient:
-    client = NafClient(BTID, FQDN, PASSWORD)
+    client = NafClient(BTID, FQDN, lambda _: PASSWORD)
     client.challenged([challenge(FQDN, nonce=nonce, opaque="o").header()])
     return client
 
@@ -54,7 +55,32 @@ def check(given: Authorization, **change: object) -> int:
 def test_realm_and_password_are_those_of_the_standard() -> None:
     assert naf_realm(FQDN) == f"3GPP-bootstrapping@{FQDN}"
     assert Secret(base64.b64encode(bytes(range(32)))) == PASSWORD
-    assert bytes.fromhex("0100000002") == UA_HTTPS_DIGEST
+    assert bytes.fromhex("0100000002") == UA_HTTP_DIGEST
+
+
+def test_inside_tls_the_protocol_is_named_after_the_cipher_suite() -> None:
+    # TS 33.220 annex H: 01, 00 01, and the code, here TLS_AES_256_GCM_SHA384
+    assert ua_protocols(0x1302) == (bytes.fromhex("0100011302"), UA_HTTP_DIGEST)
+    assert ua_protocols(None) == (UA_HTTP_DIGEST,)
+
+
+def test_a_server_that_refuses_one_name_of_the_protocol_gets_the_other_and_no_third() -> None:
+    client = NafClient(BTID, FQDN, lambda protocol: Secret(protocol))
+    for nonce, protocol in (("n1", "0100011302"), ("n2", "0100000002")):
+        client.challenged([challenge(FQDN, nonce=nonce).header()], cipher_suite=0x1302)
+        password = Secret(bytes.fromhex(protocol))
+        assert check(authorize(client), nonce=nonce, password=password) == 1
+    with pytest.raises(NafError, match="refused"):
+        client.challenged([challenge(FQDN, nonce="n3").header()], cipher_suite=0x1302)
+
+
+def test_a_new_connection_with_another_suite_is_another_key() -> None:
+    client = NafClient(BTID, FQDN, lambda protocol: Secret(protocol))
+    client.challenged([challenge(FQDN, nonce="n1").header()], cipher_suite=0x1302)
+    authorize(client)
+    client.challenged([challenge(FQDN, nonce="n2").header()], cipher_suite=0x1301)
+    password = Secret(bytes.fromhex("0100011301"))
+    assert check(authorize(client), nonce="n2", password=password) == 1
 
 
 def test_realm_that_also_offers_gba_u_is_read() -> None:
@@ -68,7 +94,7 @@ def test_other_realms_ask_for_no_bootstrapping(realm: str) -> None:
 
 
 def test_without_a_challenge_nothing_is_shown() -> None:
-    client = NafClient(BTID, FQDN, PASSWORD)
+    client = NafClient(BTID, FQDN, lambda _: PASSWORD)
     assert client.authorize(method="POST", uri="/", cnonce="c", body=b"") is None
 
 
@@ -150,7 +176,7 @@ def test_a_second_challenge_means_refusal_unless_stale() -> None:
 
 
 def test_another_server_gets_no_proof() -> None:
-    client = NafClient(BTID, FQDN, PASSWORD)
+    client = NafClient(BTID, FQDN, lambda _: PASSWORD)
     with pytest.raises(NafError, match="realm_of_another_server"):
         client.challenged([challenge("evil.example.org", nonce="n").header()])
     with pytest.raises(NafError, match="no_challenge"):

@@ -502,8 +502,8 @@ class DeriveKeyRequest(_message.Message):
     server: _builtins.str
     """Name of the application server (NAF)."""
     ua_protocol: _builtins.bytes
-    """Ua security protocol identifier, 5 bytes (TS 33.220 annex H); empty: HTTP digest
-    over TLS, 0100000002.
+    """Ua security protocol identifier, 5 bytes (TS 33.220 annex H): of HTTP digest and PSK
+    inside TLS, 010001 and the code of the cipher suite; empty: HTTP digest, 0100000002.
     """
     def __init__(
         self,
