@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cell::{Cell, Key, Shape};
+use crate::cell::{Cell, Key, Name, Shape};
 use crate::error::{TreeError, index};
 use crate::layer::Entry;
 use crate::pages::{Pages, Range, Run};
@@ -48,8 +48,12 @@ impl Arena {
         self.cells.extends(&older.cells)
     }
 
-    pub fn name(&self, cell: &Cell) -> &[u8] {
-        Texts::text(&self.bytes, cell.name)
+    #[inline]
+    pub fn name<'a>(&'a self, cell: &'a Cell) -> &'a [u8] {
+        match cell.name() {
+            Name::Short(name) => name,
+            Name::Long(address) => Texts::text(&self.bytes, address),
+        }
     }
 
     /// The name as text. Only texts are interned, so nothing is ever replaced.
@@ -125,7 +129,7 @@ impl Arena {
         while from < to {
             let middle = from + (to - from) / 2;
             let cell = self.cells.get(middle);
-            match cell.key.order(key, || self.name(cell), || name) {
+            match cell.key().order(key, || self.name(cell), || name) {
                 std::cmp::Ordering::Less => from = middle + 1,
                 std::cmp::Ordering::Equal => return Some(middle),
                 std::cmp::Ordering::Greater => to = middle,
@@ -152,10 +156,12 @@ impl Arena {
     }
 
     /// A cell for a node of that name.
-    pub fn new_cell(&mut self, name: &str) -> Result<Cell, TreeError> {
-        let name = name.as_bytes();
-        let address = self.texts.intern(&mut self.bytes, name)?;
-        Ok(Cell::silent(Key::of(name), address))
+    pub fn new_cell(&mut self, name: &[u8]) -> Result<Cell, TreeError> {
+        let address = match name.len() {
+            0..=Cell::SHORT => 0,
+            _ => self.texts.intern(&mut self.bytes, name)?,
+        };
+        Ok(Cell::silent(name, address))
     }
 
     /// Let a cell below which nothing stands claim a leaf.
@@ -185,10 +191,7 @@ impl Arena {
 
     /// Write siblings down. They are in the order of their names.
     pub fn write(&mut self, siblings: &[Cell]) -> Result<Range, TreeError> {
-        let first = self.cells.begin_run(siblings.len())?;
-        for &cell in siblings {
-            self.cells.push(cell)?;
-        }
+        let first = self.cells.append_run(siblings)?;
         // As many addresses have just been given out.
         let count = siblings.len() as u32;
         Ok(if count == 0 {

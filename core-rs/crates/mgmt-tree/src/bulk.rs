@@ -1,9 +1,7 @@
 //! Many claims at once, in the order of the tree: directories are written as they are left.
 
-use std::cmp::Ordering;
-
 use crate::arena::Arena;
-use crate::cell::{Cell, Key, Shape};
+use crate::cell::{Cell, Shape};
 use crate::edit::Saying;
 use crate::error::TreeError;
 use crate::texts::Labels;
@@ -14,6 +12,10 @@ pub(crate) struct Builder {
     /// The siblings so far in each directory that is open, from the root downwards; the last cell
     /// of one is the parent of the next.
     open: Vec<Vec<Cell>>,
+    /// Directories that were open, for the next ones to be.
+    spare: Vec<Vec<Cell>>,
+    /// The last cell of so many open directories is known to claim an interior node.
+    interior: usize,
     way: u32,
 }
 
@@ -26,6 +28,8 @@ impl Builder {
         Self {
             arena,
             open: vec![Vec::new()],
+            spare: Vec::new(),
+            interior: 0,
             way,
         }
     }
@@ -34,32 +38,49 @@ impl Builder {
         &mut self.arena
     }
 
-    /// Make the next claim. `shared` names in front are those of the claim before.
+    /// Make the next claim. It is on the node of that many names of the claim before, and the
+    /// names that follow.
+    ///
+    /// A claim that is out of order may have brought its parents; whoever goes on from there
+    /// makes it again and needs them, too.
     pub fn say<'n>(
         &mut self,
-        names: impl Iterator<Item = &'n str>,
+        names: impl Iterator<Item = &'n [u8]>,
         shared: usize,
         saying: Saying<'_>,
         at_ms: i64,
     ) -> Result<Result<(), OutOfOrder>, TreeError> {
-        let mut names = names.enumerate().peekable();
-        while let Some((depth, name)) = names.next() {
-            let is_new = match self.place(depth, name, shared)? {
-                Ok(is_new) => is_new,
-                Err(out_of_order) => return Ok(Err(out_of_order)),
-            };
-            let is_last = names.peek().is_none();
-            if !is_last && matches!(saying, Saying::Absent) && self.is_leaf(depth) {
-                // A tombstone below a leaf leaves it what it is.
-                return Ok(Err(OutOfOrder));
-            }
-            if is_last && matches!(saying, Saying::Leaf(..) | Saying::Absent) && !is_new {
+        let mut names = names.peekable();
+        let mut depth = shared;
+        if names.peek().is_none() {
+            if shared == 0 || !matches!(saying, Saying::Interior(_)) {
                 // It would forget what stands below: no matter for a builder.
                 return Ok(Err(OutOfOrder));
             }
-            self.state(depth, is_last, saying, at_ms)?;
+            depth -= 1;
         }
-        Ok(Ok(()))
+        let interior = self.interior.min(depth);
+        for depth in interior..depth {
+            if !self.pass(depth, saying, at_ms) {
+                return Ok(Err(OutOfOrder));
+            }
+        }
+        while let Some(name) = names.next() {
+            if depth == shared && !self.is_next(depth, name) {
+                return Ok(Err(OutOfOrder));
+            }
+            self.add(depth, name)?;
+            if names.peek().is_some() {
+                self.pass(depth, saying, at_ms);
+                depth += 1;
+            }
+        }
+        self.interior = match saying {
+            Saying::Absent => interior,
+            Saying::Leaf(..) => depth,
+            Saying::Interior(_) => depth + 1,
+        };
+        self.claim(depth, saying, at_ms).map(Ok)
     }
 
     /// The arena with all claims written.
@@ -70,57 +91,46 @@ impl Builder {
         Ok(self.arena)
     }
 
-    /// Make a name the last one at its depth; says whether it was not.
-    fn place(
-        &mut self,
-        depth: usize,
-        name: &str,
-        shared: usize,
-    ) -> Result<Result<bool, OutOfOrder>, TreeError> {
-        if self.open.len() <= depth {
-            self.open.push(Vec::new());
-        } else if let Some(last) = self.open[depth].last() {
-            let order = if depth < shared {
-                Ordering::Equal
-            } else {
-                let key = Key::of(name.as_bytes());
-                let arena = &self.arena;
-                last.key.order(key, || arena.name(last), || name.as_bytes())
-            };
-            match order {
-                Ordering::Equal => return Ok(Ok(false)),
-                Ordering::Greater => return Ok(Err(OutOfOrder)),
-                Ordering::Less => self.close(depth + 1)?,
-            }
+    /// Whether a name comes after all that are open at its depth.
+    fn is_next(&self, depth: usize, name: &[u8]) -> bool {
+        let last = self.open.get(depth).and_then(|siblings| siblings.last());
+        last.is_none_or(|last| self.arena.name(last) < name)
+    }
+
+    /// Open a node after all others at its depth.
+    fn add(&mut self, depth: usize, name: &[u8]) -> Result<(), TreeError> {
+        self.close(depth + 1)?;
+        if self.open.len() == depth {
+            self.open.push(self.spare.pop().unwrap_or_default());
         }
         let cell = self.arena.new_cell(name)?;
         self.open[depth].push(cell);
-        Ok(Ok(true))
+        Ok(())
     }
 
-    fn is_leaf(&self, depth: usize) -> bool {
-        let last = self.open[depth].last();
-        last.is_some_and(|cell| cell.shape() == Shape::Leaf)
+    /// Go through the last node at a depth to a claim below it; false: the claim changes nothing,
+    /// for the node is a leaf that has no children to bury.
+    fn pass(&mut self, depth: usize, saying: Saying<'_>, at_ms: i64) -> bool {
+        let Some(cell) = self.open[depth].last_mut() else {
+            return true;
+        };
+        match (saying, cell.shape()) {
+            (Saying::Absent, Shape::Leaf) => return false,
+            (Saying::Absent, _) | (_, Shape::Interior) => (),
+            _ => self.arena.say(cell, Shape::Interior, self.way, at_ms),
+        }
+        true
     }
 
-    fn state(
-        &mut self,
-        depth: usize,
-        is_last: bool,
-        saying: Saying<'_>,
-        at_ms: i64,
-    ) -> Result<(), TreeError> {
-        let Self { arena, open, way } = self;
-        let Some(cell) = open[depth].last_mut() else {
+    /// Let the last node at a depth claim something.
+    fn claim(&mut self, depth: usize, saying: Saying<'_>, at_ms: i64) -> Result<(), TreeError> {
+        let Some(cell) = self.open[depth].last_mut() else {
             return Ok(());
         };
         match saying {
-            Saying::Leaf(label, value) if is_last => arena.say_leaf(cell, value, label, at_ms)?,
-            Saying::Interior(label) if is_last => arena.say(cell, Shape::Interior, label, at_ms),
-            Saying::Absent if is_last => arena.say(cell, Shape::Absent, 0, at_ms),
-            Saying::Absent => (),
-            _ if cell.shape() == Shape::Interior => (),
-            _ => arena.say(cell, Shape::Interior, *way, at_ms),
+            Saying::Leaf(label, value) => self.arena.say_leaf(cell, value, label, at_ms)?,
+            Saying::Interior(label) => self.arena.say(cell, Shape::Interior, label, at_ms),
+            Saying::Absent => self.arena.say(cell, Shape::Absent, 0, at_ms),
         }
         Ok(())
     }
@@ -128,11 +138,13 @@ impl Builder {
     /// Write the directories from a depth downwards.
     fn close(&mut self, depth: usize) -> Result<(), TreeError> {
         while self.open.len() > depth {
-            let siblings = self.open.pop().unwrap_or_default();
+            let mut siblings = self.open.pop().unwrap_or_default();
             let range = self.arena.write(&siblings)?;
             if let Some(parent) = self.open.last_mut().and_then(|open| open.last_mut()) {
                 self.arena.set_below(parent, range)?;
             }
+            siblings.clear();
+            self.spare.push(siblings);
         }
         Ok(())
     }
@@ -156,26 +168,20 @@ pub(crate) fn compacted(arena: &Arena) -> Result<Arena, TreeError> {
 impl Builder {
     /// Take a cell over from another arena.
     fn copy(&mut self, from: &Arena, cell: &Cell, depth: usize) -> Result<(), TreeError> {
-        self.close(depth + 1)?;
-        if self.open.len() <= depth {
-            self.open.push(Vec::new());
-        }
-        let arena = &mut self.arena;
-        let mut copy = arena.new_cell(&from.name_text(cell))?;
         let label = match cell.shape() {
             Shape::Silent | Shape::Absent => 0,
             Shape::Interior | Shape::Leaf => {
                 let (format, mime) = from.labels.get(cell.label());
-                Labels::intern(&mut arena.labels, format, mime)?
+                Labels::intern(&mut self.arena.labels, format, mime)?
             }
         };
-        match cell.shape() {
-            Shape::Leaf => {
-                arena.say_leaf(&mut copy, from.value(cell), label, cell.at_ms)?;
-            }
-            shape => arena.say(&mut copy, shape, label, cell.at_ms),
-        }
-        self.open[depth].push(copy);
-        Ok(())
+        self.add(depth, from.name(cell))?;
+        let saying = match cell.shape() {
+            Shape::Silent => return Ok(()),
+            Shape::Absent => Saying::Absent,
+            Shape::Interior => Saying::Interior(label),
+            Shape::Leaf => Saying::Leaf(label, from.value(cell)),
+        };
+        self.claim(depth, saying, cell.at_ms)
     }
 }

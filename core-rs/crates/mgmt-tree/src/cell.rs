@@ -17,17 +17,24 @@ pub(crate) enum Shape {
 /// A claim on a node. Equal cells of two versions of an arena claim the same, at and below them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
-    /// The first eight bytes of the name.
-    pub key: Key,
     pub at_ms: i64,
-    /// Where the whole name stands among the texts.
-    pub name: u32,
-    /// The shape in the lowest two bits, then whether it is a split leaf, then the number of the
-    /// label.
-    bits: u32,
     /// The value of a leaf; the children of others, side by side in the order of names. Of a
     /// split leaf, one that has tombstones below it: both, as the arena writes them.
     pub range: Range,
+    /// The name if it is short; of a longer one the first bytes, and where it stands among the
+    /// texts.
+    name: [u8; Self::SHORT],
+    /// From the lowest bit: two of the shape, one whether it is a split leaf, seven of the length
+    /// of the name, the others of the label's number.
+    bits: u32,
+}
+
+/// How a cell keeps its name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Name<'a> {
+    Short(&'a [u8]),
+    /// The address of a text.
+    Long(u32),
 }
 
 /// The first eight bytes of a name: nearly always enough to put two names in order.
@@ -37,16 +44,19 @@ pub(crate) struct Cell {
 pub(crate) struct Key(u64);
 
 impl Key {
+    /// After the keys of all names: no UTF-8 begins so.
+    pub const END: Self = Self(u64::MAX);
+
     pub fn of(name: &[u8]) -> Self {
-        let mut bytes = [0; 8];
-        let length = name.len().min(8);
+        let mut bytes = [0; size_of::<Self>()];
+        let length = name.len().min(bytes.len());
         bytes[..length].copy_from_slice(&name[..length]);
         Self(u64::from_be_bytes(bytes))
     }
 
     /// Whether it holds the whole name.
     pub fn is_whole(self) -> bool {
-        self.0.to_be_bytes()[7] == 0
+        self.0 & 0xFF == 0
     }
 
     /// The order of two names by their keys, and by their texts where those do not tell.
@@ -68,22 +78,66 @@ impl Key {
 }
 
 impl Cell {
-    /// A node of that name of which nothing is claimed yet.
-    pub fn silent(key: Key, name: u32) -> Self {
+    /// A name of that many bytes stands in the cell.
+    pub const SHORT: usize = 12;
+    /// How many labels can be told apart.
+    pub const LABELS: usize = 1 << 22;
+    const SPLIT: u32 = 1 << 2;
+    const LENGTH_BIT: u32 = 3;
+    const LABEL_BIT: u32 = 10;
+
+    /// A node of which nothing is claimed yet, with the address of its name's text if that is
+    /// longer than [`Cell::SHORT`].
+    pub fn silent(text: &[u8], address: u32) -> Self {
+        let mut name = [0; Self::SHORT];
+        if text.len() <= Self::SHORT {
+            name[..text.len()].copy_from_slice(text);
+        } else {
+            name[..8].copy_from_slice(&text[..8]);
+            name[8..].copy_from_slice(&address.to_le_bytes());
+        }
         Self {
-            key,
             at_ms: 0,
-            name,
-            bits: 0,
             range: Range::default(),
+            name,
+            // A path has no longer names than fit.
+            bits: (text.len() as u32 & 0x7F) << Self::LENGTH_BIT,
         }
     }
 
+    #[inline]
+    pub fn key(&self) -> Key {
+        let [a, b, c, d, e, f, g, h, ..] = self.name;
+        Key(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+
+    #[inline]
+    pub fn name(&self) -> Name<'_> {
+        let length = (self.bits >> Self::LENGTH_BIT) as usize & 0x7F;
+        match self.name.get(..length) {
+            Some(name) => Name::Short(name),
+            None => {
+                let [.., a, b, c, d] = self.name;
+                Name::Long(u32::from_le_bytes([a, b, c, d]))
+            }
+        }
+    }
+
+    /// Whether the names of both are the same short one.
+    pub fn has_short_name_of(&self, other: &Self) -> bool {
+        const LENGTH: u32 = 0x7F << Cell::LENGTH_BIT;
+        self.name == other.name
+            && (self.bits ^ other.bits) & LENGTH == 0
+            && self.bits & LENGTH <= (Self::SHORT as u32) << Self::LENGTH_BIT
+    }
+
     pub fn say(&mut self, shape: Shape, label: u32, at_ms: i64) {
-        self.bits = (label << 3) | shape as u32;
+        let length = self.bits & (0x7F << Self::LENGTH_BIT);
+        self.bits = (label << Self::LABEL_BIT) | length | shape as u32;
         self.at_ms = at_ms;
     }
 
+    #[inline]
     pub fn shape(&self) -> Shape {
         match self.bits & 3 {
             0 => Shape::Silent,
@@ -94,7 +148,7 @@ impl Cell {
     }
 
     pub fn label(&self) -> u32 {
-        self.bits >> 3
+        self.bits >> Self::LABEL_BIT
     }
 
     /// Whether it is a claim at all.
@@ -104,10 +158,13 @@ impl Cell {
 
     /// Whether the range is that of a value and of children.
     pub fn is_split(&self) -> bool {
-        self.bits & 4 != 0
+        self.bits & Self::SPLIT != 0
     }
 
     pub fn split(&mut self, is_split: bool) {
-        self.bits = (self.bits & !4) | (u32::from(is_split) << 2);
+        self.bits &= !Self::SPLIT;
+        if is_split {
+            self.bits |= Self::SPLIT;
+        }
     }
 }

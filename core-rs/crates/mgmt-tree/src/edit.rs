@@ -156,7 +156,7 @@ impl Open {
 
     fn child(&mut self, arena: &mut Arena, name: &str) -> Result<&mut Child, TreeError> {
         if !self.children.contains_key(name) {
-            let cell = arena.new_cell(name)?;
+            let cell = arena.new_cell(name.as_bytes())?;
             let child = Child { cell, below: None };
             self.children.insert(name.into(), child);
         }

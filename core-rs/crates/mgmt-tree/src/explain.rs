@@ -83,13 +83,15 @@ impl Snapshot {
             let claimants = self.claimants(&behind, name.as_bytes());
             behind = claimants
                 .iter()
-                .map(|claimant| (claimant.own.tag, claimant.below()))
+                .map(|claimant| (claimant.own.tag(), claimant.below()))
                 .collect();
-            let inherited = blocker.as_ref().map(|(strength, _)| *strength);
+            let inherited = blocker
+                .as_ref()
+                .map_or(Strength::NONE, |(strength, _)| *strength);
             let verdict = resolve(&claimants, inherited);
             claims = self.judge(&here, &claimants, verdict.winner, blocker.as_ref());
-            if let Some(strength) = verdict.blocker.filter(|&new| Some(new) != inherited) {
-                blocker = Some((strength, here.clone()));
+            if verdict.blocker != inherited {
+                blocker = Some((verdict.blocker, here.clone()));
             }
         }
         claims
@@ -110,7 +112,7 @@ impl Snapshot {
         &self,
         path: &TreePath,
         claimants: &[Claimant<'_>],
-        winner: Option<(Claimant<'_>, Strength)>,
+        winner: Option<(&Claimant<'_>, Strength)>,
         above: Option<&(Strength, TreePath)>,
     ) -> Vec<Explanation> {
         let is_blocked = |strength| above.is_some_and(|&(blocker, _)| strength < blocker);
@@ -125,13 +127,13 @@ impl Snapshot {
             .first()
             .filter(|&&(strength, _)| !is_blocked(strength));
         let decider = winner
-            .map(|(claimant, strength)| (strength, claimant))
+            .map(|(claimant, strength)| (strength, *claimant))
             .or(denier.copied());
         let mut explanations = Vec::with_capacity(claims.len() + 1);
         match (decider, above) {
             (Some(decider), _) => {
                 explanations.push(self.explanation(path, decider, Outcome::Wins));
-                claims.retain(|(_, claimant)| claimant.own.tag != decider.1.own.tag);
+                claims.retain(|(_, claimant)| claimant.own.tag() != decider.1.own.tag());
             }
             (None, Some((blocker, place))) if !claims.is_empty() => {
                 explanations.push(self.denial(*blocker, place));
@@ -141,7 +143,7 @@ impl Snapshot {
         for loser in claims {
             let outcome = match decider {
                 _ if is_blocked(loser.0) => Outcome::Hidden,
-                Some((winner, _)) if winner.kind == loser.0.kind => Outcome::Older,
+                Some((winner, _)) if loser.0.can_beat(winner) => Outcome::Older,
                 _ => Outcome::LowerPrecedence,
             };
             explanations.push(self.explanation(path, loser, outcome));
@@ -155,7 +157,7 @@ impl Snapshot {
         (strength, claimant): (Strength, Claimant<'_>),
         outcome: Outcome,
     ) -> Explanation {
-        let stance = claimant.arena.stance(claimant.cell);
+        let stance = claimant.arena().stance(claimant.cell);
         Explanation {
             stance: stance.unwrap_or(Stance::Absent),
             outcome,
@@ -164,12 +166,12 @@ impl Snapshot {
     }
 
     fn denial(&self, strength: Strength, path: &TreePath) -> Explanation {
-        let stratum = self.strata.get(strength.tag);
+        let stratum = self.strata.get(strength.tag());
         Explanation {
             path: path.clone(),
             // A claim has a layer.
             source: stratum.map_or_else(|| root().source, |stratum| stratum.source.clone()),
-            at_ms: strength.at_ms,
+            at_ms: strength.at_ms(),
             stance: Stance::Absent,
             outcome: Outcome::Wins,
         }

@@ -6,7 +6,7 @@ use crate::bulk::Builder;
 use crate::edit::Saying;
 use crate::error::TreeError;
 use crate::layer::Layer;
-use crate::path::{TreePath, checked};
+use crate::path::{Known, TreePath, checked, names, split};
 use crate::source::Content;
 use crate::texts::{Label, Labels};
 
@@ -39,8 +39,7 @@ pub enum Claimed<'a> {
 pub struct Load {
     layer: Layer,
     builder: Option<Builder>,
-    /// The names of the claim before.
-    before: String,
+    before: Before,
     no_label: Label,
     /// The label of the claim before, and its number.
     label: Option<(Label, u32)>,
@@ -60,7 +59,7 @@ impl Load {
         Ok(Self {
             layer: layer.clone(),
             builder,
-            before: String::new(),
+            before: Before::default(),
             no_label,
             label: None,
         })
@@ -110,22 +109,15 @@ impl Load {
 
     /// Make a claim that follows the one before; false: it does not.
     fn build(&mut self, path: &str, claim: Claimed<'_>, at_ms: i64) -> Result<bool, TreeError> {
-        let shared = shared_names(path.strip_prefix("./").unwrap_or(path), &self.before);
-        let names = checked(path, shared)?;
+        let known = self.before.shared(names(path));
+        let names = checked(path, known)?;
         let saying = self.saying(claim)?;
         let Some(builder) = &mut self.builder else {
             return Ok(false);
         };
-        let count = names[..shared].matches('/').count();
-        if builder
-            .say(names.split('/'), count, saying, at_ms)?
-            .is_err()
-        {
-            return Ok(false);
-        }
-        self.before.clear();
-        self.before.push_str(names);
-        Ok(true)
+        let said = builder.say(split(names, known), known.depth, saying, at_ms)?;
+        self.before.follow(names, known);
+        Ok(said.is_ok())
     }
 
     fn saying<'a>(&mut self, claim: Claimed<'a>) -> Result<Saying<'a>, TreeError> {
@@ -178,12 +170,43 @@ fn empty_builder(no_label: &Label) -> Result<Builder, TreeError> {
     Ok(Builder::new(arena, way))
 }
 
-/// How many bytes in front of two paths are the same whole names, each with its slash.
-fn shared_names(left: &str, right: &str) -> usize {
-    let pairs = left.bytes().zip(right.bytes());
-    let same = pairs.take_while(|(left, right)| left == right).count();
-    left.as_bytes()[..same]
-        .iter()
-        .rposition(|&byte| byte == b'/')
-        .map_or(0, |slash| slash + 1)
+/// The names of the claim before.
+#[derive(Default)]
+struct Before {
+    names: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Before {
+    /// Those in front that another path begins with.
+    fn shared(&self, names: &str) -> Known {
+        let same = same_bytes(self.names.as_bytes(), names.as_bytes());
+        let mut depth = self.ends.partition_point(|&end| end < same);
+        // All that is the same may end with a name, too.
+        let is_end = matches!(names.as_bytes().get(same), None | Some(b'/'));
+        depth += usize::from(is_end && self.ends.get(depth) == Some(&same));
+        let bytes = self.ends[..depth].last().map_or(0, |end| end + 1);
+        Known { bytes, depth }
+    }
+
+    /// From here on it is another path, of which some names are those that were.
+    fn follow(&mut self, names: &str, known: Known) {
+        self.names.truncate(known.bytes.min(names.len()));
+        self.names.push_str(&names[self.names.len()..]);
+        self.ends.truncate(known.depth);
+        let mut begin = known.bytes;
+        for name in split(names, known) {
+            self.ends.push(begin + name.len());
+            begin += name.len() + 1;
+        }
+    }
+}
+
+/// How many bytes in front are the same.
+fn same_bytes(left: &[u8], right: &[u8]) -> usize {
+    let words = left.as_chunks::<8>().0.iter().zip(right.as_chunks::<8>().0);
+    let words = words.take_while(|(left, right)| left == right).count() * 8;
+    let bytes = left[words..].iter().zip(&right[words..]);
+    words + bytes.take_while(|(left, right)| left == right).count()
 }

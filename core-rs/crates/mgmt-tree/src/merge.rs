@@ -1,7 +1,7 @@
 //! Laying layers over one another: whole trees, and the parts of them that have changed.
 
 use crate::acls::Acls;
-use crate::cell::{Cell, Shape};
+use crate::cell::{Cell, Key, Shape};
 use crate::error::{TreeError, index};
 use crate::layer::Layer;
 use crate::pages::{Range, Run};
@@ -76,19 +76,18 @@ pub(crate) struct Merge<'a> {
     pub places: Places,
     pub count: usize,
     root: Range,
-    tasks: Vec<Task>,
-    /// For each directory to be laid: its cells by tag.
-    sides: Vec<(u16, Range)>,
+    lays: Vec<Lay>,
+    patches: Vec<Patch>,
+    /// For each directory to be laid: its cells in each layer that has some.
+    sides: Vec<Cursor<'a>>,
     /// For each directory to be patched: its cells by tag, before and after.
     pub pairs: Vec<Pair>,
     cursors: Vec<Cursor<'a>>,
     claimants: Vec<Claimant<'a>>,
 }
 
-enum Task {
-    Lay(Lay),
-    Patch(Patch),
-}
+/// A layer's cells in a directory.
+type Side<'a> = (&'a Stratum, Range);
 
 /// A directory to be made from nothing.
 struct Lay {
@@ -104,15 +103,16 @@ struct Lay {
 #[derive(Clone, Copy)]
 pub(crate) struct Above {
     /// The strongest claim at or above that rules out children.
-    pub blocker: Option<Strength>,
+    pub blocker: Strength,
     pub acl: AclNumber,
 }
 
 /// One layer's cells in a directory.
 struct Cursor<'a> {
-    tag: u16,
     stratum: &'a Stratum,
     cells: Run<'a, Cell, 11>,
+    /// That of the cell that comes next.
+    key: Key,
 }
 
 impl<'a> Merge<'a> {
@@ -122,7 +122,8 @@ impl<'a> Merge<'a> {
             places,
             count: 0,
             root: Range::default(),
-            tasks: Vec::new(),
+            lays: Vec::new(),
+            patches: Vec::new(),
             sides: Vec::new(),
             pairs: Vec::new(),
             cursors: Vec::new(),
@@ -132,28 +133,29 @@ impl<'a> Merge<'a> {
 
     fn run(mut self) -> Result<Merged, TreeError> {
         let above = Above {
-            blocker: None,
+            blocker: Strength::NONE,
             acl: NO_ACL,
         };
-        let roots = (0..self.strata.tags()).map(|tag| (tag, self.strata.root(tag)));
-        let sides: Vec<_> = roots.collect();
-        self.lay_later(None, above, self.strata.acls.root, sides.into_iter());
+        let roots = self.strata.layers().map(|layer| (layer, layer.arena.root));
+        self.lay_later(None, above, self.strata.acls.root, roots);
         self.work(None)
     }
 
     fn run_after(mut self, before: &'a Snapshot) -> Result<Merged, TreeError> {
         self.count = before.count;
         let roots = Patch::root(self.strata, before, &mut self.pairs);
-        self.tasks.push(Task::Patch(roots));
+        self.patches.push(roots);
         self.work(Some(before))
     }
 
     fn work(mut self, before: Option<&'a Snapshot>) -> Result<Merged, TreeError> {
-        while let Some(task) = self.tasks.pop() {
-            match (task, before) {
-                (Task::Lay(lay), _) => self.lay(&lay)?,
-                (Task::Patch(patch), Some(before)) => self.patch(&patch, before)?,
-                (Task::Patch(_), None) => (),
+        loop {
+            if let Some(lay) = self.lays.pop() {
+                self.lay(&lay)?;
+            } else if let (Some(patch), Some(before)) = (self.patches.pop(), before) {
+                self.patch(&patch, before)?;
+            } else {
+                break;
             }
         }
         self.places.seal();
@@ -163,16 +165,7 @@ impl<'a> Merge<'a> {
     /// Make a directory from nothing: walk its layers side by side.
     fn lay(&mut self, lay: &Lay) -> Result<(), TreeError> {
         let mut cursors = std::mem::take(&mut self.cursors);
-        for (tag, cells) in self.sides.drain(lay.sides..) {
-            if let Some(stratum) = self.strata.get(tag) {
-                let cells = stratum.arena.children(cells);
-                cursors.push(Cursor {
-                    tag,
-                    stratum,
-                    cells,
-                });
-            }
-        }
+        cursors.extend(self.sides.drain(lay.sides..));
         let mut acls = self.strata.acls.children(lay.acls);
         let most = cursors.iter().map(|cursor| cursor.cells.len()).sum();
         let first = self.places.begin_run(most)?;
@@ -185,17 +178,17 @@ impl<'a> Merge<'a> {
             };
             let (acl, acls_below) = match acls.len() {
                 0 => (lay.above.acl, Range::default()),
-                _ => self.acl_of(&mut acls, &winner, lay.above.acl)?,
+                _ => self.acl_of(&mut acls, winner, lay.above.acl)?,
             };
             let above = Above {
                 blocker: verdict.blocker,
                 acl,
             };
-            self.places.push(new_place(&winner, strength, acl))?;
+            self.places.push(new_place(winner, strength, acl))?;
             if winner.cell.shape() == Shape::Interior {
                 let sides = claimants
                     .iter()
-                    .map(|claimant| (claimant.own.tag, claimant.below()));
+                    .map(|claimant| (claimant.stratum, claimant.below()));
                 self.lay_later(Some(range.first + range.count), above, acls_below, sides);
             }
             range.count += 1;
@@ -230,23 +223,26 @@ impl<'a> Merge<'a> {
         place: Option<u32>,
         above: Above,
         acls: Range,
-        sides: impl Iterator<Item = (u16, Range)>,
+        sides: impl Iterator<Item = Side<'a>>,
     ) {
         let from = self.sides.len();
-        self.sides
-            .extend(sides.filter(|(_, cells)| cells.count > 0));
+        for (stratum, cells) in sides {
+            if cells.count > 0 {
+                self.sides.push(Cursor::new(stratum, cells));
+            }
+        }
         if self.sides.len() > from {
-            self.tasks.push(Task::Lay(Lay {
+            self.lays.push(Lay {
                 place,
                 above,
                 acls,
                 sides: from,
-            }));
+            });
         }
     }
 
     pub fn patch_later(&mut self, patch: Patch) {
-        self.tasks.push(Task::Patch(patch));
+        self.patches.push(patch);
     }
 
     /// The ACL in force at a node and those below it; `acls` are at no later name.
@@ -258,8 +254,8 @@ impl<'a> Merge<'a> {
     ) -> Result<(AclNumber, Range), TreeError> {
         let arena = &self.strata.acls;
         while let Some(cell) = acls.head() {
-            let name = || node.arena.name(node.cell);
-            match cell.key.order(node.cell.key, || arena.name(cell), name) {
+            let name = || node.arena().name(node.cell);
+            match cell.key().order(node.cell.key(), || arena.name(cell), name) {
                 std::cmp::Ordering::Less => acls.next(),
                 std::cmp::Ordering::Equal => return self.acl_at(Some(cell), inherited),
                 std::cmp::Ordering::Greater => break,
@@ -288,12 +284,34 @@ impl<'a> Merge<'a> {
 
 pub(crate) fn new_place(winner: &Claimant<'_>, strength: Strength, acl: AclNumber) -> Place {
     Place {
-        key: winner.cell.key,
-        at_ms: strength.at_ms,
+        key: winner.cell.key(),
+        at_ms: strength.at_ms(),
         cell: winner.address,
         children: Range::default(),
-        tag: strength.tag,
+        tag: strength.tag(),
         acl,
+    }
+}
+
+impl<'a> Cursor<'a> {
+    fn new(stratum: &'a Stratum, cells: Range) -> Self {
+        let cells = stratum.arena.children(cells);
+        let key = cells.head().map_or(Key::END, Cell::key);
+        Self {
+            stratum,
+            cells,
+            key,
+        }
+    }
+
+    fn claimant(&self) -> Option<Claimant<'a>> {
+        let cell = self.cells.head()?;
+        Some(self.stratum.claimant(cell, self.cells.address()))
+    }
+
+    fn advance(&mut self) {
+        self.cells.next();
+        self.key = self.cells.head().map_or(Key::END, Cell::key);
     }
 }
 
@@ -301,54 +319,51 @@ pub(crate) fn new_place(winner: &Claimant<'_>, strength: Strength, acl: AclNumbe
 #[inline]
 fn take_next<'a>(cursors: &mut [Cursor<'a>], claimants: &mut Vec<Claimant<'a>>) -> bool {
     claimants.clear();
-    let mut least: Option<(&'a Stratum, &'a Cell)> = None;
-    let mut takers = 0_usize;
-    // The cursors that stand at the least name are moved to the front.
-    for number in 0..cursors.len() {
-        let cursor = &cursors[number];
-        let Some(cell) = cursor.cells.head() else {
-            continue;
-        };
-        let order = match least {
-            None => std::cmp::Ordering::Less,
-            Some((stratum, other)) => cell.key.order(
-                other.key,
-                || cursor.stratum.arena.name(cell),
-                || stratum.arena.name(other),
-            ),
-        };
-        match order {
-            std::cmp::Ordering::Less => {
-                least = Some((cursor.stratum, cell));
-                takers = 0;
-            }
-            std::cmp::Ordering::Equal => (),
-            std::cmp::Ordering::Greater => continue,
-        }
-        cursors.swap(takers, number);
-        takers += 1;
-    }
-    for cursor in &mut cursors[..takers] {
-        let address = cursor.cells.address();
-        if let Some(cell) = cursor.cells.next() {
-            claimants.push(Claimant {
-                arena: &cursor.stratum.arena,
-                cell,
-                address,
-                own: cursor.stratum.strength(cursor.tag, cell.at_ms),
-            });
+    let least = cursors.iter().map(|cursor| cursor.key).min();
+    let Some(least) = least.filter(|&key| key != Key::END) else {
+        return false;
+    };
+    let at_least = |cursor: &&Cursor<'a>| cursor.key == least;
+    for cursor in cursors.iter().filter(at_least) {
+        if let Some(claimant) = cursor.claimant() {
+            claimants.push(claimant);
         }
     }
-    takers > 0
+    if claimants.len() > 1 && !least.is_whole() {
+        keep_least(claimants);
+    }
+    let mut taken = claimants.iter().map(|claimant| claimant.cell).peekable();
+    for cursor in cursors {
+        let head = cursor.cells.head();
+        if taken
+            .next_if(|&cell| head.is_some_and(|head| std::ptr::eq(head, cell)))
+            .is_some()
+        {
+            cursor.advance();
+        }
+    }
+    true
+}
+
+/// Of claims with the same key keep those on the least name.
+fn keep_least(claimants: &mut Vec<Claimant<'_>>) {
+    let is_same = |pair: &[Claimant<'_>]| pair[0].cell.has_short_name_of(pair[1].cell);
+    if claimants.windows(2).all(is_same) {
+        return;
+    }
+    let name = |claimant: &Claimant<'_>| claimant.arena().name(claimant.cell).to_vec();
+    if let Some(least) = claimants.iter().map(name).min() {
+        claimants.retain(|claimant| claimant.arena().name(claimant.cell) == least);
+    }
 }
 
 /// The verdict on one node from the cells that layers have for it.
-pub(crate) fn judge<'a>(
+pub(crate) fn judge<'c, 'a>(
     strata: &'a Strata,
     cells: impl Iterator<Item = (u16, Option<u32>)>,
-    blocker: Option<Strength>,
-    claimants: &mut Vec<Claimant<'a>>,
-) -> Verdict<'a> {
+    blocker: Strength,
+    claimants: &'c mut Vec<Claimant<'a>>,
+) -> Verdict<'c, 'a> {
     claimants.clear();
     claimants.extend(cells.filter_map(|(tag, address)| strata.claimant(tag, address?)));
     resolve(claimants, blocker)

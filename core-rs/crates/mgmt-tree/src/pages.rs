@@ -116,6 +116,18 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         Ok(())
     }
 
+    /// Write items as one run.
+    pub fn append_run(&mut self, items: &[T]) -> Result<u32, TreeError> {
+        if items.len() <= Self::PAGE {
+            return self.append(items);
+        }
+        let first = self.begin_run(items.len())?;
+        for &item in items {
+            self.push(item)?;
+        }
+        Ok(first)
+    }
+
     /// From now on clones share all that was written.
     pub fn seal(&mut self) {
         for mut page in self.fresh.drain(..) {

@@ -52,7 +52,7 @@ impl Patch {
         Self {
             place: None,
             above: Above {
-                blocker: None,
+                blocker: Strength::NONE,
                 acl: NO_ACL,
             },
             kept: before.root,
@@ -134,7 +134,7 @@ impl<'a> Merge<'a> {
         };
         let acl = acl_cell(strata, patch.acls.after);
         let (acl, acls_after) = self.acl_at(acl, patch.above.acl)?;
-        let mut place = new_place(&winner, strength, acl);
+        let mut place = new_place(winner, strength, acl);
         self.count += usize::from(was.is_none());
         let mut old = Vec::with_capacity(pairs.len());
         let goes_on = was.filter(|was| {
@@ -146,7 +146,7 @@ impl<'a> Merge<'a> {
             was_interior
                 && winner.cell.shape() == Shape::Interior
                 && was.acl == acl
-                && Strength::is_same(then.blocker, verdict.blocker)
+                && then.blocker.is_same(verdict.blocker)
         });
         let below = Above {
             blocker: verdict.blocker,
@@ -156,7 +156,9 @@ impl<'a> Merge<'a> {
             self.count -= was.map_or(0, |place| before.count_below(place.children));
             self.places.push(place)?;
             if winner.cell.shape() == Shape::Interior {
-                let sides = now.iter().map(|c| (c.own.tag, c.below()));
+                let sides = now
+                    .iter()
+                    .map(|claimant| (claimant.stratum, claimant.below()));
                 self.lay_later(Some(address), below, acls_after, sides);
             }
             return Ok(true);
@@ -192,7 +194,7 @@ impl<'a> Merge<'a> {
     /// Put the children of a node in each layer on the stack, before beside after.
     fn pair_up(&mut self, pairs: &[Pair], old: &[Claimant<'_>], now: &[Claimant<'_>]) {
         let children = |claimants: &[Claimant<'_>], tag| {
-            let claimant = claimants.iter().find(|claimant| claimant.own.tag == tag);
+            let claimant = claimants.iter().find(|claimant| claimant.own.tag() == tag);
             claimant
                 .map(|claimant| claimant.below())
                 .unwrap_or_default()
@@ -267,8 +269,8 @@ fn compare_cells<'a>(
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((old, left)), Some((new, right))) => {
-                left.key
-                    .order(right.key, || old.name(left), || new.name(right))
+                left.key()
+                    .order(right.key(), || old.name(left), || new.name(right))
             }
         };
         if order.is_le() {
@@ -277,7 +279,7 @@ fn compare_cells<'a>(
         if order.is_ge() {
             come.as_mut().and_then(|(_, run)| run.next());
         }
-        let named = |(arena, cell): (&'a Arena, &'a Cell)| (cell.key, arena.name(cell));
+        let named = |(arena, cell): (&'a Arena, &'a Cell)| (cell.key(), arena.name(cell));
         match (order, before, after) {
             (Ordering::Equal, Some((_, old)), Some((_, new))) if old == new => (),
             (Ordering::Less, Some(old), _) => names.push(named(old)),

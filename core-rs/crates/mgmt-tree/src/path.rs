@@ -32,7 +32,7 @@ impl TreePath {
         if text == "." {
             return Ok(Self::root());
         }
-        let names = checked(text, 0)?;
+        let names = checked(text, Known::default())?;
         Ok(Self(format!("./{names}").into()))
     }
 
@@ -71,10 +71,23 @@ impl fmt::Display for TreePath {
     }
 }
 
-/// The names of a path that is not the root's, as they stand in the canonical spelling. The first
-/// `known` bytes of them are known to be whole good names with their slashes.
-pub(crate) fn checked(text: &str, known: usize) -> Result<&str, TreeError> {
-    let names = text.strip_prefix("./").unwrap_or(text);
+/// Names in front of a path that are known to be good.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// How many bytes they take, with the slash after each.
+    pub bytes: usize,
+    /// How many they are.
+    pub depth: usize,
+}
+
+/// What follows `./` in the canonical spelling.
+pub(crate) fn names(text: &str) -> &str {
+    text.strip_prefix("./").unwrap_or(text)
+}
+
+/// The names of a path that is not the root's, as they stand in the canonical spelling.
+pub(crate) fn checked(text: &str, known: Known) -> Result<&str, TreeError> {
+    let names = names(text);
     if text.is_empty() {
         return Err(TreeError::PathEmpty);
     }
@@ -89,9 +102,8 @@ pub(crate) fn checked(text: &str, known: usize) -> Result<&str, TreeError> {
     if text.ends_with('/') {
         return Err(TreeError::PathTrailingSlash);
     }
-    let (good, rest) = names.split_at(known);
-    let mut depth = good.matches('/').count();
-    for segment in rest.split('/') {
+    let mut depth = known.depth;
+    for segment in split(names, known) {
         depth += 1;
         check_segment(segment, depth)?;
     }
@@ -104,11 +116,18 @@ pub(crate) fn checked(text: &str, known: usize) -> Result<&str, TreeError> {
     Ok(names)
 }
 
-fn check_segment(segment: &str, index: usize) -> Result<(), TreeError> {
+/// The names after those that are known.
+pub(crate) fn split(names: &str, known: Known) -> impl Iterator<Item = &[u8]> {
+    // One split of nothing would be an empty name.
+    let rest = names.as_bytes().get(known.bytes..).into_iter();
+    rest.flat_map(|rest| rest.split(|&byte| byte == b'/'))
+}
+
+fn check_segment(segment: &[u8], index: usize) -> Result<(), TreeError> {
     match segment {
-        "" => return Err(TreeError::PathSegmentEmpty { index }),
-        "." => return Err(TreeError::PathSegmentDots { index, dots: "." }),
-        ".." => return Err(TreeError::PathSegmentDots { index, dots: ".." }),
+        b"" => return Err(TreeError::PathSegmentEmpty { index }),
+        b"." => return Err(TreeError::PathSegmentDots { index, dots: "." }),
+        b".." => return Err(TreeError::PathSegmentDots { index, dots: ".." }),
         _ => (),
     }
     if segment.len() > MAX_SEGMENT_BYTES {
@@ -118,7 +137,12 @@ fn check_segment(segment: &str, index: usize) -> Result<(), TreeError> {
             limit: MAX_SEGMENT_BYTES,
         });
     }
-    match segment.chars().find(|character| character.is_control()) {
+    if segment.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        return Ok(());
+    }
+    // A slash is no part of a longer character, so this is what the path says.
+    let text = String::from_utf8_lossy(segment);
+    match text.chars().find(|character| character.is_control()) {
         Some(character) => Err(TreeError::PathSegmentControl {
             index,
             character: character.into(),

@@ -136,23 +136,84 @@ pub enum Stance {
     Absent,
 }
 
-/// How strong a claim is. The order of the fields is the rule of precedence.
+/// How strong a claim is, as one number, so that the stronger of two is found without a branch:
+/// from the highest bit down its kind, its time, the rank and the tag of its layer.
 ///
-/// `rank` is the place of the source among the layers of one merge sorted by kind and id, so
-/// that it stands for the id.
+/// The rank is the place of the source among the layers of one merge sorted by kind and id, so
+/// that it stands for the id. The tag is the number of the layer, which it keeps from one merge to
+/// the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Strength {
-    pub kind: SourceKind,
-    pub at_ms: i64,
-    pub rank: u16,
-    /// Number of the layer, which it keeps from one merge to the next.
-    pub tag: u16,
-}
+pub(crate) struct Strength(u128);
 
 impl Strength {
-    /// Whether two merges mean the same claim.
-    pub fn is_same(before: Option<Self>, after: Option<Self>) -> bool {
-        let claim = |strength: Option<Self>| strength.map(|this| (this.tag, this.at_ms));
-        claim(before) == claim(after)
+    /// Of no claim: weaker than any.
+    pub const NONE: Self = Self(0);
+    const RANK_BIT: u32 = 16;
+    const TIME_BIT: u32 = 32;
+    const KIND_BIT: u32 = 96;
+
+    #[inline]
+    pub fn new(kind: SourceKind, at_ms: i64, rank: u16, tag: u16) -> Self {
+        let kind = u128::from(kind as u8 + 1) << Self::KIND_BIT;
+        Self(kind | u128::from(rank) << Self::RANK_BIT | u128::from(tag)).at(at_ms)
+    }
+
+    /// That of a claim of the same layer at another time.
+    #[inline]
+    pub fn at(self, at_ms: i64) -> Self {
+        // Without its sign, so that the order of times is that of the numbers.
+        let time = u128::from(at_ms.cast_unsigned() ^ (1 << 63));
+        let others = self.0 & !(u128::from(u64::MAX) << Self::TIME_BIT);
+        Self(others | time << Self::TIME_BIT)
+    }
+
+    #[inline]
+    pub fn at_ms(self) -> i64 {
+        ((self.0 >> Self::TIME_BIT) as u64 ^ (1 << 63)).cast_signed()
+    }
+
+    #[inline]
+    pub fn tag(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// Whether it could be stronger than the other if only it was late enough.
+    #[inline]
+    pub fn can_beat(self, other: Self) -> bool {
+        self.0 >> Self::KIND_BIT >= other.0 >> Self::KIND_BIT
+    }
+
+    /// Whether two merges mean the same claim: other layers may have come between.
+    pub fn is_same(self, other: Self) -> bool {
+        let without_rank = !(u128::from(u16::MAX) << Self::RANK_BIT);
+        (self.0 ^ other.0) & without_rank == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strength_orders_by_kind_then_time_then_rank_and_gives_back_what_it_is_made_of() {
+        let parts = |kind, at_ms, rank| (kind, at_ms, rank);
+        let kinds = [SourceKind::Device, SourceKind::Card, SourceKind::Server];
+        let times = [i64::MIN, -1, 0, 1, i64::MAX];
+        let mut before = (Strength::NONE, parts(SourceKind::Device, i64::MIN, 0));
+        for kind in kinds {
+            for at_ms in times {
+                for rank in [0, 1, u16::MAX] {
+                    let tag = u16::MAX - rank;
+                    let strength = Strength::new(kind, at_ms, rank, tag);
+                    assert!(strength > before.0);
+                    assert_eq!((strength.at_ms(), strength.tag()), (at_ms, tag));
+                    assert_eq!(strength.can_beat(before.0), kind >= before.1.0);
+                    before = (strength, parts(kind, at_ms, rank));
+                }
+            }
+        }
+        let device = Strength::new(SourceKind::Device, 5, 1, 7);
+        assert!(device.is_same(Strength::new(SourceKind::Device, 5, 2, 7)));
+        assert!(!device.is_same(device.at(6)));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::acls::Acls;
 use crate::arena::Arena;
+use crate::cell::Cell;
 use crate::error::{TreeError, index};
 use crate::layer::Layer;
 use crate::pages::Range;
@@ -22,7 +23,8 @@ pub(crate) struct Strata {
 pub(crate) struct Stratum {
     pub source: Source,
     pub arena: Arc<Arena>,
-    rank: u16,
+    /// That of a claim of no particular time.
+    strength: Strength,
 }
 
 impl Strata {
@@ -48,18 +50,15 @@ impl Strata {
                     .as_ref()
                     .is_some_and(|old| old.source == source && arena.extends(&old.arena))
             };
-            let tag = known.iter().position(is_successor);
-            let stratum = Some(Stratum {
+            let tag = known.iter().position(is_successor).unwrap_or(tagged.len());
+            let strength = Strength::new(source.kind, 0, rank, index(tag, Self::LIMIT)? as u16);
+            tagged.resize(tagged.len().max(tag + 1), None);
+            tagged[tag] = Some(Stratum {
                 source,
                 arena,
-                rank,
+                strength,
             });
-            match tag {
-                Some(tag) => tagged[tag] = stratum,
-                None => tagged.push(stratum),
-            }
         }
-        index(tagged.len(), Self::LIMIT)?;
         Ok(Self {
             layers: tagged,
             acls: acls.arena()?,
@@ -70,6 +69,11 @@ impl Strata {
     pub fn tags(&self) -> u16 {
         // Checked by `new`.
         self.layers.len() as u16
+    }
+
+    /// All that are there.
+    pub fn layers(&self) -> impl Iterator<Item = &Stratum> {
+        self.layers.iter().flatten()
     }
 
     pub fn get(&self, tag: u16) -> Option<&Stratum> {
@@ -85,23 +89,19 @@ impl Strata {
 
     pub fn claimant(&self, tag: u16, address: u32) -> Option<Claimant<'_>> {
         let stratum = self.get(tag)?;
-        let cell = stratum.arena.cells.get(address);
-        Some(Claimant {
-            arena: &stratum.arena,
-            cell,
-            address,
-            own: stratum.strength(tag, cell.at_ms),
-        })
+        Some(stratum.claimant(stratum.arena.cells.get(address), address))
     }
 }
 
 impl Stratum {
-    pub fn strength(&self, tag: u16, at_ms: i64) -> Strength {
-        Strength {
-            kind: self.source.kind,
-            at_ms,
-            rank: self.rank,
-            tag,
+    /// A cell of its arena as a claim on a node.
+    #[inline]
+    pub fn claimant<'a>(&'a self, cell: &'a Cell, address: u32) -> Claimant<'a> {
+        Claimant {
+            stratum: self,
+            cell,
+            address,
+            own: self.strength.at(cell.at_ms),
         }
     }
 }

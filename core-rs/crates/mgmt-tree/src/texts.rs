@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
+use crate::cell::Cell;
 use crate::error::{TreeError, index};
 use crate::pages::{Pages, Range};
 
-/// The bytes of an arena: names, each once and with its length in front, and values.
+/// The bytes of an arena: long names, each once and with its length in front, and values.
 pub(crate) type Bytes = Pages<u8, 16>;
 
 /// No slot of the table.
@@ -15,7 +16,7 @@ const FREE: u32 = u32::MAX;
 /// A name has fewer bytes than this says.
 const LENGTH_BYTES: u32 = 1;
 
-/// The names of an arena, by what they say. Clones share the table until one adds a name.
+/// The long names of an arena, by what they say. Clones share the table until one adds a name.
 #[derive(Clone)]
 pub(crate) struct Texts {
     /// Addresses of names, at the hash of the name or the next free place after it.
@@ -95,9 +96,6 @@ pub(crate) struct Labels {
 pub(crate) type Label = (Arc<str>, Arc<str>);
 
 impl Labels {
-    /// Numbers take 29 bits in a cell.
-    const LIMIT: usize = 1 << 29;
-
     /// The number of a label, which is added if it is new.
     pub fn intern(
         this: &mut Arc<Self>,
@@ -108,7 +106,7 @@ impl Labels {
         if let Some(&number) = this.numbers.get(&label) {
             return Ok(number);
         }
-        let number = index(this.pairs.len(), Self::LIMIT)?;
+        let number = index(this.pairs.len(), Cell::LABELS)?;
         let this = Arc::make_mut(this);
         this.pairs.push(label.clone());
         this.numbers.insert(label, number);

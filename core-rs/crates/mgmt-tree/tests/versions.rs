@@ -290,3 +290,29 @@ fn what_is_written_and_forgotten_for_ever_takes_no_more_room() {
     // 30 MB were written; twice what is in use and the threshold stay.
     assert!(most < 6 << 20, "{most} bytes");
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_path_among_many_is_read_as_it_is_alone(
+        first in "(\\./)?[AB](/[AB]){0,3}",
+        texts in proptest::collection::vec("(\\./)?([AB/.\u{85}\n]|A/B|/AddrList12345){0,5}", 1..4)
+    ) {
+        let (format, mime) = words();
+        let leaf = Claimed::Leaf { value: b"v", format: &format, mime: &mime };
+        let mut load = Load::new(&Layer::new(Source::new(SourceKind::Card, "x"))).expect("room");
+        load.claim(&first, leaf, 1).expect("a good path");
+        for text in texts.iter().filter(|text| *text != ".") {
+            let alone = TreePath::parse(text);
+            prop_assert_eq!(load.claim(text, leaf, 1).err(), alone.clone().err());
+            if let Ok(path) = alone {
+                let layer = Layer::new(Source::new(SourceKind::Card, "x"));
+                let mut anew = Load::new(&layer).expect("room");
+                anew.claim(&first, leaf, 1).expect("a good path");
+                anew.claim(path.as_str(), leaf, 1).expect("a good path");
+                prop_assert!(anew.finish().expect("room").get(&path).is_some());
+            }
+        }
+    }
+}

@@ -52,10 +52,14 @@ pub fn apply(layer: &mut Layer, steps: &[Step]) {
     }
 }
 
-/// Few names and times, so that layers meet, contradict each other and tie.
+/// Few names and times, so that layers meet, contradict each other and tie. Longer names agree
+/// in their first bytes, and are of the lengths at which a cell begins to keep them otherwise.
 pub fn any_path() -> impl Strategy<Value = TreePath> {
-    proptest::collection::vec(prop_oneof!["A", "B", "Ä"], 1..5)
-        .prop_map(|names| path(&names.join("/")))
+    let name = prop_oneof![
+        12 => prop_oneof!["A", "B", "Ä"],
+        1 => prop_oneof!["AddrLst", "AddrList", "AddrList1", "AddrList1234", "AddrList12345", "AddrList12346"],
+    ];
+    proptest::collection::vec(name, 1..5).prop_map(|names| path(&names.join("/")))
 }
 
 pub fn any_step() -> impl Strategy<Value = Step> {
