@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bench.report import Row
 TITLE = "three sources merged, with winner, losers and ACL of each node"
 
 _SIZES = (100_000, 1_000_000)
+_ROUNDS = 5
 _PEERS = Path(__file__).parent / "peers"
 _PROGRAM = Path(__file__).parents[1] / ".build" / "bench" / "over_libyang"
 _LIMIT_US = 0.4
@@ -26,45 +28,100 @@ _LIMIT_BYTES = 64
 
 def rows() -> Iterator[Row]:
     """The values in force are compared before any figure is given."""
+    compile_ = ["cc", "-O2", "-o", str(_PROGRAM), str(_PEERS / "over_libyang.c"), "-lyang"]
+    subprocess.run(compile_, check=True)
+    for leaves in _SIZES:
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            trees.write(Path(folder), trees.claims(leaves))
+            yield from _rows(leaves, Path(folder), stack)
+
+
+def _rows(leaves: int, folder: Path, stack: ExitStack) -> Iterator[Row]:
+    size = f"{leaves // 1000}k leaves"
     names = {
         "libyang": (f"libyang {_libyang_version()} (C), records none", 40),
         "dicts": ("Python dicts with provenance and ACL", 100),
         "deepmerge": (f"deepmerge {version('deepmerge')}, records none", 1),
         "mergedeep": (f"mergedeep {version('mergedeep')}, records none", 1),
     }
-    for leaves in _SIZES:
-        size = f"{leaves // 1000}k leaves"
-        ours = _in_python("cardea", leaves)
-        others = {name: _contender(name, leaves) for name in names}
-        for name, other in others.items():
-            if other["digest"] != ours["digest"]:
-                raise AssertionError(f"{name} disagrees on the values in force")
-        for name, (against, least) in names.items():
-            theirs = others[name]["merge_us"]
-            yield Row(f"merge a node, {size}", ours["merge_us"], "us", against, theirs, least)
+    # All of them stay, so that they can take turns.
+    ours = stack.enter_context(_Contender("cardea", folder))
+    others = {name: stack.enter_context(_Contender(name, folder)) for name in names}
+    for name, other in others.items():
+        if other.facts["digest"] != ours.facts["digest"]:
+            raise AssertionError(f"{name} disagrees on the values in force")
+    for _ in range(_ROUNDS):
+        for contender in (ours, *others.values()):
+            contender.does("merge")
+        ours.does("scattered")
+        ours.does("together")
+    full_ms = ours.median_ms("merge")
+    for name, (against, least) in names.items():
+        yield Row(f"merge {size}", full_ms, "ms", against, others[name].median_ms("merge"), least)
+    least = 200 if leaves == max(_SIZES) else 1
+    for task, where in ("together", "together"), ("scattered", "all over the tree"):
         yield Row(
-            f"1,000 changed of {size}", ours["again_us"], "us",
-            "merging all", ours["full_us"], 200 if leaves == max(_SIZES) else 1,
+            f"1,000 changed of {size}, {where}",
+            ours.median_ms(task), "ms", "merging all", full_ms, least,
         )  # fmt: skip
-        yield Row(f"take in a leaf, {size}", ours["ingest_us"], "us", "the limit", _LIMIT_US, 1)
-        yield Row(
-            f"memory a node beside values, {size}",
-            ours["bytes_a_node"], "B", "the limit", _LIMIT_BYTES, 1,
-        )  # fmt: skip
-        for name, (against, _) in names.items():
-            mine, theirs = ours["peak_bytes"] / 1e6, others[name]["peak_bytes"] / 1e6
-            yield Row(f"peak of memory, {size}", mine, "MB", against, theirs, 1)
+    ingest_us = ours.facts["ingest_us"]
+    yield Row(f"take in a leaf, {size}", ingest_us, "us", "the limit", _LIMIT_US, 1)
+    for name, (against, _) in names.items():
+        theirs = others[name].facts["ingest_us"]
+        yield Row(f"take in a leaf, {size}", ingest_us, "us", against, theirs, 1)
+    yield Row(
+        f"memory a node beside values, {size}",
+        ours.facts["bytes_a_node"], "B", "the limit", _LIMIT_BYTES, 1,
+    )  # fmt: skip
+    for name, (against, _) in names.items():
+        mine, theirs = ours.facts["peak_bytes"] / 1e6, others[name].facts["peak_bytes"] / 1e6
+        yield Row(f"peak of memory, {size}", mine, "MB", against, theirs, 1)
 
 
-def _contender(name: str, leaves: int) -> dict[str, Any]:
-    return _over_libyang(leaves) if name == "libyang" else _in_python(name, leaves)
+class _Contender:
+    """A process that has taken in the claims and does what it is told."""
 
+    def __init__(self, name: str, folder: Path) -> None:
+        command = [sys.executable, "-m", "bench.peers.merging", name, str(folder)]
+        if name == "libyang":
+            command = [str(_PROGRAM), str(_PEERS), *(str(folder / kind) for kind in trees.KINDS)]
+        self._samples: dict[str, list[float]] = {}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.facts = self._facts()
 
-def _in_python(name: str, leaves: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.peers.merging", name, str(leaves)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    def __enter__(self) -> _Contender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._process:
+            self._process.kill()
+
+    def does(self, task: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(task + "\n")
+        self._process.stdin.flush()
+        self._samples.setdefault(task, []).append(float(self._line()))
+
+    def median_ms(self, task: str) -> float:
+        return statistics.median(self._samples[task]) / 1000
+
+    def _facts(self) -> dict[str, Any]:
+        """A Python contender tells a digest, the C program the values themselves, a line each."""
+        values = []
+        while not (line := self._line()).startswith("{"):
+            path, _, value = line.partition(" ")
+            values.append((path, value.encode()))
+        facts: dict[str, Any] = json.loads(line)
+        return {"digest": merging.digest(values), **facts}
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError(f"{self._process.args!r} ended with {self._process.wait()}")
+        return line.rstrip("\n")
 
 
 def _libyang_version() -> str:
@@ -72,31 +129,3 @@ def _libyang_version() -> str:
         ["pkg-config", "--modversion", "libyang"], check=True, stdout=subprocess.PIPE, text=True
     )
     return asked.stdout.strip()
-
-
-def _over_libyang(leaves: int) -> dict[str, Any]:
-    """The C program, compiled here, on the same claims."""
-    compile_ = ["cc", "-O2", "-o", str(_PROGRAM), str(_PEERS / "over_libyang.c"), "-lyang"]
-    subprocess.run(compile_, check=True)
-    with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for source in trees.claims(leaves):
-            files.append(f"{folder}/{source.kind}")
-            with open(files[-1], "wb") as file:
-                for path, value in zip(source.paths, source.values, strict=True):
-                    file.write(path.encode() + b" " + value + b"\n")
-        with open(f"{folder}/values", "wb") as output:
-            child = subprocess.Popen([_PROGRAM, _PEERS, *files], stdout=output)
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = status
-        if status:
-            raise AssertionError(f"over_libyang ended with {status}")
-        *lines, last = Path(f"{folder}/values").read_bytes().splitlines()
-    taken_us, merge_us, nodes = (float(number) for number in last.split())
-    pairs = (line.partition(b" ") for line in lines)
-    return {
-        "ingest_us": taken_us / len(lines),
-        "merge_us": merge_us / nodes,
-        "peak_bytes": usage.ru_maxrss * 1024,
-        "digest": merging.digest((path.decode(), value) for path, _, value in pairs),
-    }

@@ -1,7 +1,9 @@
-"""One contender of F3 in a process of its own: ``python -m bench.peers.merging NAME LEAVES``.
+"""One contender of F3 in a process of its own: ``python -m bench.peers.merging NAME FOLDER``.
 
-Prints one line of JSON: microseconds a leaf to take the claims in, a node to merge them, to merge
-1,000 changed leaves again, the peak of memory, and a digest of the values in force.
+Takes in the claims in the folder (see ``trees``), merges them, and says on a line of JSON what
+that took: microseconds a leaf to take in, the peak of memory above what the claims took as they
+were read, and a digest of the values in force. Then each line that it reads is the name of a task,
+"merge" or another that the contender has, and it answers with the microseconds that the task took.
 """
 
 from __future__ import annotations
@@ -9,29 +11,49 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-import resource
-import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.measure import Stopwatch
 from bench.peers import trees
 
 _CHANGED = 1000
-_ROUNDS = 5
 
 Tree = dict[str, Any]
+Task = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A contender that has taken in the claims."""
+
+    ingest_us: float
+    tasks: dict[str, Task]
+    """Each does its work once over and says how many microseconds it took; "merge" is one."""
+    in_force: Callable[[], Iterable[tuple[str, bytes]]]
+    """Paths and values of the last merge."""
+    others: dict[str, float]
 
 
 def main() -> None:
-    name, leaves = sys.argv[1], int(sys.argv[2])
-    sources = trees.claims(leaves)
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    sources = trees.read(folder)
     gc.disable()
-    result = _CONTENDERS[name](sources)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({**result, "peak_bytes": peak}))
+    before = _memory("VmRSS")
+    entrant = _CONTENDERS[name](sources)
+    entrant.tasks["merge"]()
+    facts = {
+        "ingest_us": entrant.ingest_us / sum(len(source.paths) for source in sources),
+        "peak_bytes": _memory("VmHWM") - before,
+        "digest": digest(entrant.in_force()),
+    }
+    print(json.dumps(facts | entrant.others), flush=True)
+    for line in sys.stdin:
+        print(entrant.tasks[line.strip()](), flush=True)
 
 
 def digest(values: Iterable[tuple[str, bytes]]) -> str:
@@ -40,72 +62,66 @@ def digest(values: Iterable[tuple[str, bytes]]) -> str:
     return hashlib.sha256(b"\n".join(lines)).hexdigest()
 
 
-def nodes_of(sources: list[trees.Claims]) -> int:
-    """How many nodes the sources claim: leaves, and their parents in each source."""
-    return sum(_nodes_of(source.paths) for source in sources)
-
-
-def _nodes_of(paths: list[str]) -> int:
-    count, before = 0, [""]
-    for path in paths:
-        names = path.split("/")
-        same = next(i for i, name in enumerate(names) if i >= len(before) or name != before[i])
-        count += len(names) - max(same, 1)
-        before = names
-    return count
-
-
-def _rss() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+def _memory(what: str) -> int:
+    """Bytes that this process has (VmRSS), or had at its peak (VmHWM)."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        line = next(line for line in file if line.startswith(what))
+    return int(line.split()[1]) * 1024
 
 
 # -- Cardea
 
 
-def _cardea(sources: list[trees.Claims]) -> dict[str, Any]:
+def _cardea(sources: list[trees.Claims]) -> Entrant:
     from cardea_core import Acls, Layer, Snapshot, merge
 
     acls = Acls()
     for path, value in trees.acls(sources).items():
         acls.set(path, value)
-    leaves = sum(len(source.paths) for source in sources)
     value_bytes = sum(len(value) for source in sources for value in source.values)
-    before = _rss()
+    before = _memory("VmRSS")
     layers = [Layer(source.kind, source.kind) for source in sources]  # type: ignore[arg-type]
     with Stopwatch() as ingest:
         for layer, source in zip(layers, sources, strict=True):
             layer.load(source.paths, source.values, at_ms=trees.AT_MS)
     tree = merge(layers, acls=acls)
-    nodes = sum(len(layer) for layer in layers)
-    held = (_rss() - before - value_bytes) / (nodes + len(tree))
-    full = []
-    for _ in range(_ROUNDS):
+    nodes = sum(len(layer) for layer in layers) + len(tree)
+    held = (_memory("VmRSS") - before - value_bytes) / nodes
+    at_ms = trees.AT_MS
+
+    def merge_all() -> float:
         with Stopwatch() as watch:
-            tree = merge(layers, acls=acls)
-        full.append(watch.elapsed_us)
-    in_force = digest((n.path, n.value) for n in tree.nodes() if n.value is not None)
-    again, since = [], tree
-    for number in range(_ROUNDS):
+            merged: Snapshot = merge(layers, acls=acls)
+        nonlocal tree
+        tree = merged
+        return watch.elapsed_us
+
+    def merge_again(paths: list[str]) -> float:
+        nonlocal at_ms, tree
+        at_ms += 1
+        since = merge(layers, acls=acls)
         layers[2] = layers[2].copy()
-        for path in trees.changed(sources[2], _CHANGED):
-            layers[2].put(path, b"changed %d" % number, at_ms=trees.AT_MS + number + 1)
+        for path in paths:
+            layers[2].put(path, b"changed %d" % at_ms, at_ms=at_ms)
         layers[2] = layers[2].copy()
         with Stopwatch() as watch:
-            newer = merge(layers, acls=acls, since=since)
-        again.append(watch.elapsed_us)
-        _expect(len(since.diff(newer)) >= _CHANGED, "changes are missing")
-        since = newer
-    anew: Snapshot = merge(layers, acls=acls)
-    _expect(anew.diff(since) == [], "going on and merging anew disagree")
-    return {
-        "ingest_us": ingest.elapsed_us / leaves,
-        "merge_us": statistics.median(full) / nodes,
-        "again_us": statistics.median(again),
-        "full_us": statistics.median(full),
-        "bytes_a_node": held,
-        "digest": in_force,
-    }
+            tree = merge(layers, acls=acls, since=since)
+        _expect(len(since.diff(tree)) >= len(paths), "changes are missing")
+        _expect(merge(layers, acls=acls).diff(tree) == [], "going on and merging anew disagree")
+        return watch.elapsed_us
+
+    scattered = trees.scattered(sources[2], _CHANGED)
+    together = trees.together(sources[2], _CHANGED)
+    return Entrant(
+        ingest.elapsed_us,
+        {
+            "merge": merge_all,
+            "scattered": lambda: merge_again(scattered),
+            "together": lambda: merge_again(together),
+        },
+        lambda: ((n.path, n.value) for n in tree.nodes() if n.value is not None),
+        {"bytes_a_node": held},
+    )
 
 
 # -- nested dictionaries
@@ -130,21 +146,23 @@ def _leaves(tree: Tree, path: str = ".") -> Iterator[tuple[str, bytes]]:
             yield f"{path}/{name}", below
 
 
-def _over_dicts(merge: Callable[[Tree, list[Tree]], Tree]) -> Callable[..., dict[str, Any]]:
-    def run(sources: list[trees.Claims]) -> dict[str, Any]:
+def _over_dicts(merge: Callable[[Tree, list[Tree]], Tree]) -> Callable[..., Entrant]:
+    def entrant(sources: list[trees.Claims]) -> Entrant:
         with Stopwatch() as ingest:
             nested = [_nested(source, bytes) for source in sources]
-        leaves = sum(len(source.paths) for source in sources)
-        # The first is merged into: it is copied, as a snapshot must leave its sources alone.
-        with Stopwatch() as watch:
-            merged = merge(deepcopy(nested[0]), nested[1:])
-        return {
-            "ingest_us": ingest.elapsed_us / leaves,
-            "merge_us": watch.elapsed_us / nodes_of(sources),
-            "digest": digest(_leaves(merged)),
-        }
+        merged: Tree = {}
 
-    return run
+        # The first is merged into: it is copied, as a snapshot must leave its sources alone.
+        def merge_all() -> float:
+            with Stopwatch() as watch:
+                new = merge(deepcopy(nested[0]), nested[1:])
+            nonlocal merged
+            merged = new
+            return watch.elapsed_us
+
+        return Entrant(ingest.elapsed_us, {"merge": merge_all}, lambda: _leaves(merged), {})
+
+    return entrant
 
 
 def _with_deepmerge(base: Tree, others: list[Tree]) -> Tree:
@@ -165,20 +183,22 @@ def _with_mergedeep(base: Tree, others: list[Tree]) -> Tree:
 # -- dictionaries that say who won, who lost and which ACL is in force
 
 
-def _with_provenance(sources: list[trees.Claims]) -> dict[str, Any]:
+def _with_provenance(sources: list[trees.Claims]) -> Entrant:
     acls = trees.acls(sources)
     with Stopwatch() as ingest:
         nested = [_nested(source, lambda value: (value, trees.AT_MS)) for source in sources]
-    leaves = sum(len(source.paths) for source in sources)
     strongest_first = [(source.kind, tree) for source, tree in zip(sources, nested, strict=True)]
     strongest_first.reverse()
-    with Stopwatch() as watch:
-        merged = _lay(strongest_first, ".", "", acls)
-    return {
-        "ingest_us": ingest.elapsed_us / leaves,
-        "merge_us": watch.elapsed_us / nodes_of(sources),
-        "digest": digest(_values(merged, ".")),
-    }
+    merged: Tree = {}
+
+    def merge_all() -> float:
+        with Stopwatch() as watch:
+            new = _lay(strongest_first, ".", "", acls)
+        nonlocal merged
+        merged = new
+        return watch.elapsed_us
+
+    return Entrant(ingest.elapsed_us, {"merge": merge_all}, lambda: _values(merged, "."), {})
 
 
 def _lay(claims: list[tuple[str, Tree]], path: str, acl: str, acls: dict[str, str]) -> Tree:
@@ -208,7 +228,7 @@ def _expect(holds: bool, what: str) -> None:
         raise AssertionError(what)
 
 
-_CONTENDERS: dict[str, Callable[[list[trees.Claims]], dict[str, Any]]] = {
+_CONTENDERS: dict[str, Callable[[list[trees.Claims]], Entrant]] = {
     "cardea": _cardea,
     "deepmerge": _over_dicts(_with_deepmerge),
     "mergedeep": _over_dicts(_with_mergedeep),

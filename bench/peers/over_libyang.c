@@ -1,10 +1,12 @@
 /* One contender of F3: three sources merged by libyang, the weakest first.
  *
- *     over_libyang FOLDER SOURCE... > VALUES
+ *     over_libyang FOLDER SOURCE...
  *
  * A source is a file of lines "./A/B/Leaf value" in the order of the tree; FOLDER holds f3.yang,
- * in which a node above a leaf is an entry of a list. VALUES are lines of the same form; the last
- * line says microseconds to take all in, microseconds to merge, and how many nodes were merged.
+ * in which a node above a leaf is an entry of a list. Prints the values in force as lines of the
+ * same form, then a line of JSON: microseconds a leaf to take all in, and the peak of memory above
+ * what the schema took. Then each line that it reads asks for one more merge, and it answers with
+ * the microseconds that it took.
  */
 #include <libyang/libyang.h>
 #include <stdio.h>
@@ -39,7 +41,7 @@ struct way {
     int length;
 };
 
-static void take(struct way *way, struct lyd_node **tree, char *line, unsigned long *nodes)
+static void take(struct way *way, struct lyd_node **tree, char *line)
 {
     char *value = strchr(line, ' ');
     char *segments[DEPTH + 1];
@@ -64,14 +66,12 @@ static void take(struct way *way, struct lyd_node **tree, char *line, unsigned l
         }
         strcpy(way->names[same], segments[same]);
         way->entries[same] = entry;
-        *nodes += 2; /* the entry and its key */
     }
     way->length = count - 1;
     check(lyd_new_term(way->entries[count - 2], module, segments[count - 1], value, 0, NULL), "leaf");
-    *nodes += 1;
 }
 
-static struct lyd_node *source(const char *path, double *taken_us, unsigned long *nodes)
+static struct lyd_node *source(const char *path, double *taken_us, unsigned long *leaves)
 {
     static char line[LINE];
     struct lyd_node *tree = NULL;
@@ -84,7 +84,8 @@ static struct lyd_node *source(const char *path, double *taken_us, unsigned long
     }
     double start = now_us();
     while (fgets(line, sizeof line, file)) {
-        take(&way, &tree, line, nodes);
+        take(&way, &tree, line);
+        (*leaves)++;
     }
     *taken_us += now_us() - start;
     fclose(file);
@@ -108,30 +109,67 @@ static void print(const struct lyd_node *siblings, char *path, size_t length)
     }
 }
 
+/* Not from getrusage: there the peak is that of whoever started this program, too. */
+static long peak_kb(void)
+{
+    char line[LINE];
+    long kb = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+
+    while (file && fgets(line, sizeof line, file)) {
+        sscanf(line, "VmHWM: %ld", &kb);
+    }
+    if (file) {
+        fclose(file);
+    }
+    return kb;
+}
+
+/* The sources stay as they are: the first is copied, the others are merged into the copy. */
+static struct lyd_node *merge(struct lyd_node **trees, int count, double *taken_us)
+{
+    struct lyd_node *merged = NULL;
+    double start = now_us();
+
+    check(lyd_dup_siblings(trees[0], NULL, LYD_DUP_RECURSIVE, &merged), "copy");
+    for (int i = 1; i < count; i++) {
+        check(lyd_merge_siblings(&merged, trees[i], 0), "merge");
+    }
+    *taken_us = now_us() - start;
+    return merged;
+}
+
 int main(int argc, char **argv)
 {
-    struct ly_ctx *context;
-    struct lyd_node *trees[8], *merged = NULL;
-    double taken_us = 0, start;
-    unsigned long nodes = 0;
+    enum { MOST = 8 };
     static char path[LINE] = ".";
+    struct ly_ctx *context;
+    struct lyd_node *trees[MOST], *merged;
+    int count = argc - 2 < MOST ? argc - 2 : MOST;
+    unsigned long leaves = 0;
+    double taken_us = 0, merge_us;
 
     check(ly_ctx_new(argv[1], 0, &context), "context");
     module = ly_ctx_load_module(context, "f3", NULL, NULL);
-    if (!module) {
+    if (!module || count < 1) {
         return 1;
     }
-    for (int i = 2; i < argc; i++) {
-        trees[i - 2] = source(argv[i], &taken_us, &nodes);
+    long before_kb = peak_kb();
+    for (int i = 0; i < count; i++) {
+        trees[i] = source(argv[i + 2], &taken_us, &leaves);
     }
-    /* The sources stay as they are: the first is copied, the others are merged into the copy. */
-    start = now_us();
-    check(lyd_dup_siblings(trees[0], NULL, LYD_DUP_RECURSIVE, &merged), "copy");
-    for (int i = 3; i < argc; i++) {
-        check(lyd_merge_siblings(&merged, trees[i - 2], 0), "merge");
-    }
-    start = now_us() - start;
+    merged = merge(trees, count, &merge_us);
+    long taken_kb = peak_kb() - before_kb;
     print(lyd_first_sibling(merged), path, 1);
-    printf("%f %f %lu\n", taken_us, start, nodes);
+    printf("{\"ingest_us\": %f, \"peak_bytes\": %ld}\n", taken_us / leaves, taken_kb * 1024);
+    fflush(stdout);
+    for (int c; (c = getchar()) != EOF;) {
+        if (c == '\n') {
+            lyd_free_all(merged);
+            merged = merge(trees, count, &merge_us);
+            printf("%f\n", merge_us);
+            fflush(stdout);
+        }
+    }
     return 0;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 KINDS = ("device", "card", "server")
@@ -37,9 +38,35 @@ def claims(leaves: int) -> list[Claims]:
     return sources
 
 
-def changed(server: Claims, count: int) -> list[str]:
+def scattered(server: Claims, count: int) -> list[str]:
     """Leaves of the server, from all over the tree."""
     return Random(4).sample(server.paths, count)  # noqa: S311 (figures, not keys)
+
+
+def together(server: Claims, count: int) -> list[str]:
+    """Leaves of the server that follow one another, as the objects of one authority do."""
+    first = (len(server.paths) - count) // 2
+    return server.paths[first : first + count]
+
+
+def write(folder: Path, sources: list[Claims]) -> None:
+    """A file a source, of lines ``./A/B/Leaf value``, in the order of the tree."""
+    for source in sources:
+        lines = (path.encode() + b" " + value + b"\n"
+                 for path, value in zip(source.paths, source.values, strict=True))  # fmt: skip
+        (folder / source.kind).write_bytes(b"".join(lines))
+
+
+def read(folder: Path) -> list[Claims]:
+    """What write() wrote."""
+    sources = [Claims(kind, [], []) for kind in KINDS]
+    for source in sources:
+        with open(folder / source.kind, "rb") as file:
+            for line in file:
+                path, _, value = line.rstrip().partition(b" ")
+                source.paths.append(path.decode())
+                source.values.append(value)
+    return sources
 
 
 def acls(sources: list[Claims]) -> dict[str, str]:
