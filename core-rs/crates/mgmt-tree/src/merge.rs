@@ -309,6 +309,12 @@ impl<'a> Cursor<'a> {
         Some(self.stratum.claimant(cell, self.cells.address()))
     }
 
+    fn take(&mut self) -> Option<Claimant<'a>> {
+        let claimant = self.claimant();
+        self.advance();
+        claimant
+    }
+
     fn advance(&mut self) {
         self.cells.next();
         self.key = self.cells.head().map_or(Key::END, Cell::key);
@@ -319,26 +325,32 @@ impl<'a> Cursor<'a> {
 #[inline]
 fn take_next<'a>(cursors: &mut [Cursor<'a>], claimants: &mut Vec<Claimant<'a>>) -> bool {
     claimants.clear();
-    let least = cursors.iter().map(|cursor| cursor.key).min();
-    let Some(least) = least.filter(|&key| key != Key::END) else {
-        return false;
-    };
-    let at_least = |cursor: &&Cursor<'a>| cursor.key == least;
-    for cursor in cursors.iter().filter(at_least) {
-        if let Some(claimant) = cursor.claimant() {
-            claimants.push(claimant);
-        }
+    let (mut least, mut first, mut takers) = (Key::END, 0, 0_usize);
+    for (number, cursor) in cursors.iter().enumerate() {
+        let is_less = cursor.key < least;
+        takers = if is_less { 0 } else { takers } + usize::from(cursor.key <= least);
+        first = if is_less { number } else { first };
+        least = least.min(cursor.key);
     }
-    if claimants.len() > 1 && !least.is_whole() {
+    if least == Key::END {
+        return false;
+    }
+    if takers == 1 {
+        // Most names are one layer's.
+        claimants.extend(cursors[first].take());
+        return true;
+    }
+    let at_least = |cursor: &&Cursor<'a>| cursor.key == least;
+    let heads = cursors.iter().filter(at_least).filter_map(Cursor::claimant);
+    claimants.extend(heads);
+    if !least.is_whole() {
         keep_least(claimants);
     }
     let mut taken = claimants.iter().map(|claimant| claimant.cell).peekable();
     for cursor in cursors {
         let head = cursor.cells.head();
-        if taken
-            .next_if(|&cell| head.is_some_and(|head| std::ptr::eq(head, cell)))
-            .is_some()
-        {
+        let is_head = |&cell: &&Cell| head.is_some_and(|head| std::ptr::eq(head, cell));
+        if taken.next_if(is_head).is_some() {
             cursor.advance();
         }
     }

@@ -50,6 +50,10 @@ pub(crate) fn resolve<'c, 'a>(
     claimants: &'c [Claimant<'a>],
     inherited: Strength,
 ) -> Verdict<'c, 'a> {
+    if let ([only], Strength::NONE) = (claimants, inherited) {
+        // Nearly every node, so worth a way of its own.
+        return alone(only);
+    }
     // The strongest claim of each shape.
     let mut best = [Strength::NONE; 4];
     for claimant in claimants {
@@ -72,6 +76,23 @@ pub(crate) fn resolve<'c, 'a>(
         None
     };
     Verdict { winner, blocker }
+}
+
+fn alone<'c, 'a>(claimant: &'c Claimant<'a>) -> Verdict<'c, 'a> {
+    let (exists, rules_out) = match claimant.cell.shape() {
+        Shape::Silent => (false, false),
+        Shape::Absent => (false, true),
+        Shape::Interior => (true, false),
+        Shape::Leaf => (true, true),
+    };
+    Verdict {
+        winner: exists.then_some((claimant, claimant.own)),
+        blocker: if rules_out {
+            claimant.own
+        } else {
+            Strength::NONE
+        },
+    }
 }
 
 /// The interior claimant with the strongest claim below it that `blocker` cannot rule out.
