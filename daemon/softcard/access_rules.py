@@ -54,8 +54,8 @@ def access_rules(section: Section) -> tuple[Df, AccessRules]:
 def get_data(card: "CardSession", channel: int, command: Command) -> Reply:
     """GET DATA of the application that the channel has selected (§4.1)."""
     current = card.selection(channel)
-    application, rules = current.application, card.access_rules
-    if rules is None or application is None or application.aid != ARA_M_AID:
+    rules = card.access_rules
+    if rules is None or current.df.aid != ARA_M_AID:
         raise Refusal(Word.UNKNOWN_CLASS)
     asked = command.p1 << 8 | command.p2
     if asked == _REFRESH_TAG:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from softcard.access_rules import AccessRules
 from softcard.errors import LinkError
 from softcard.faults import FaultKind, Faults
 from softcard.files import FileSystem
@@ -163,6 +164,11 @@ class SoftCard:
             raise ValueError(f"{len(content)} bytes, but {ef.name} has room for {ef.size}")
         with self._lock, self._memory.change() as draft:
             draft.files[self._files.key(ef)] = content.ljust(ef.size, b"\xff")
+
+    def replace_access_rules(self, rules: AccessRules) -> None:
+        """As an issuer does it over the air, while the card is in use."""
+        with self._lock:
+            self._uicc.session.access_rules = rules
 
     def tries(self, reference: int) -> int:
         """Tries left of a PIN or key (01 PIN1, 81 PIN2, 0A ADM1)."""

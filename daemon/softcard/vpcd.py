@@ -75,8 +75,9 @@ class VpcdLink:
         if not self._powered.wait(timeout_s) or self._gone.is_set():
             self.close()
             raise LinkError(f"the reader at {self._place()} did not ask for the card")
-        # pcscd publishes the new state between this answer and its next poll.
-        self._settled.wait(_SETTLE_S)
+        # pcscd publishes the new state between this answer and its next poll, which is not worth
+        # waiting for where it comes after nearly half a second.
+        self._settled.wait(timeout_s if self._poll_s < STOCK_POLL_S else _SETTLE_S)
 
     def close(self) -> None:
         """Take the card out. Idempotent."""

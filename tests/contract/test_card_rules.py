@@ -9,13 +9,17 @@ from functools import partial
 import cardea
 import pytest
 from cardea.v1 import cards_pb2
+from softcard.access_rules import AccessRules
+from support.client import Client
 from support.daemon import RunningDaemon
+from support.inserted import inserted
 from support.stack import Pcsc
 
 QUIET = "[provisioning]\non_insert = false\n"
 PKCS15 = bytes.fromhex("A000000063504B43532D3135")
 SELECT_PKCS15 = bytes.fromhex("00A404000C") + PKCS15
 SELECT_ODF = bytes.fromhex("00A4000C025031")
+SELECT_MF = bytes.fromhex("00A4000C023F00")
 READ, WRITE = bytes.fromhex("00B0000001"), bytes.fromhex("00D600000100")
 
 
@@ -137,3 +141,127 @@ def test_a_batch_with_a_file_that_the_rules_keep_back_is_refused_whole(pcsc: Pcs
         assert not any(isinstance(each, cards_pb2.FileError) for each in results)
         whole = reason(lambda: client.read_many("", ["EF.ICCID", "PKCS15/EF.ODF"]))
         assert whole == "CARD_RULE_DENIED"
+
+
+def key_rules(*filters: str) -> dict[str, list[object]]:
+    """Rules of a card with keys: for the device application A1, these commands."""
+    own = {"aid": PKCS15.hex(), "device_application": "A1" * 20, "filters": list(filters)}
+    return {"rule": [own]}
+
+
+SIGNING = tuple(f"00{ins}0000FFFF0000" for ins in ("A4", "B0", "B2", "22", "2A"))
+VERIFYING = "00200000FFFF0000"
+EXCLUSIVE = '[pcsc]\nforeign = "exclusive"\n'
+
+
+@pytest.mark.parametrize("left", [SELECT_PKCS15, bytes.fromhex("00A4000C027F50")])
+def test_a_session_begins_with_nothing_selected_whatever_another_program_has_left(
+    pcsc: Pcsc, left: bytes
+) -> None:
+    with (
+        RunningDaemon(pcsc.readers.socket, QUIET) as daemon,
+        daemon.client() as client,
+        Client() as other,
+    ):
+        inserted(pcsc, daemon, "ruled")
+        with other.connection(pcsc.names[0]) as send:
+            assert send(left.hex())[:2] in ("90", "61")
+            assert send(SELECT_ODF.hex()) == "9000"
+            with client.session() as session:
+                assert session.transmit(READ) != b"\x90\x00"
+                assert session.transmit(SELECT_ODF) == b"\x6a\x82"
+
+
+def test_what_a_call_selects_within_a_session_is_known_when_the_program_goes_on(
+    pcsc: Pcsc,
+) -> None:
+    """A card with one channel: the call works where the program's own APDUs go."""
+    rules = key_rules(*SIGNING, VERIFYING)
+    card = pcsc.insert("keys", card={"channels": 1}, access_rules=rules)
+    settings = QUIET + device_app("A1")
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+
+        def write_after_signing() -> None:
+            with client.session() as session:
+                assert session.transmit(SELECT_MF) == b"\x90\x00"
+                assert client.sign("keys/02", "ECDSA_SHA256", b"x", pin="1234", session=session)
+                assert session.transmit(READ)[-2:] != b"\x69\x82"
+                session.transmit(WRITE)
+
+        before = sent(pcsc, 0xD6)
+        assert reason(write_after_signing) == "CARD_RULE_DENIED"
+        assert sent(pcsc, 0xD6) == before
+    assert card.counts[0x2A]
+
+
+def test_the_sessions_own_channel_is_not_open_to_the_program(pcsc: Pcsc) -> None:
+    pcsc.insert("keys")
+    with (
+        RunningDaemon(pcsc.readers.socket, QUIET) as daemon,
+        daemon.client() as client,
+        client.session() as session,
+    ):
+        client.verify_pin("1234", session=session)
+        for command in ("01A4000C023F00", "01B0000001", "00708001", "01708000"):
+            assert session.transmit(bytes.fromhex(command)) == b"\x68\x81"
+        assert session.transmit(bytes.fromhex("0070000001")) == b"\x02\x90\x00"
+        assert session.transmit(bytes.fromhex("02A4000C023F00")) == b"\x90\x00"
+        assert client.sign("keys/02", "ECDSA_SHA256", b"x", session=session)
+
+
+@pytest.mark.parametrize("may_verify", [False, True])
+def test_a_pin_is_presented_only_where_the_rules_pass_verify(pcsc: Pcsc, may_verify: bool) -> None:
+    rules = key_rules(*SIGNING)
+    if may_verify:  # the PIN is the whole card's: a rule about what is selected at reset
+        rules["rule"] += [{"default": True, "filters": [VERIFYING]}]
+    card = pcsc.insert("keys", access_rules=rules)
+    settings = QUIET + "[access]\ncard_rules_exempt = []\n" + device_app("A1")
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        assert [key.label for key in client.card_keys()] == ["RSA key", "EC key"]
+        sign = partial(client.sign, "keys/02", "ECDSA_SHA256", b"x", pin="1234")
+        if may_verify:
+            assert sign()
+            return
+        assert reason(sign) == "CARD_RULE_DENIED"
+        assert not [e for e in card.trace if e.command[1] == 0x20 and len(e.command) > 5]
+
+
+def test_the_subscribers_key_is_under_the_rules_like_any_other(pcsc: Pcsc) -> None:
+    aid = "A0000000871002FFFFFFFF8900000100"
+    ours = {"aid": aid, "device_application": "A1" * 20, "filters": ["00880081FFFFFFFF"]}
+    card = pcsc.insert("ruled", access_rules={"rule": [ours]})
+    settings = QUIET + '[access]\ncard_rules_exempt = ["mf"]\n'
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        assert not list(client.card_keys())
+        for call in (
+            lambda: client.authenticate(bytes(16), bytes(16)),
+            lambda: client.derive_key("as.example"),
+        ):
+            assert reason(call) == "CARD_RULE_DENIED"
+        assert not card.counts[0x88]
+    mine = settings + device_app("A1")
+    with RunningDaemon(pcsc.readers.socket, mine) as daemon, daemon.client() as client:
+        assert [key.label for key in client.card_keys()] == ["USIM"]
+        told = reason(lambda: client.authenticate(bytes(16), bytes(16)))
+        assert told == "SERVER_NOT_AUTHENTIC"  # by the card, that is
+        assert card.counts[0x88]
+
+
+def test_documents_are_written_only_where_the_rules_pass_writing(pcsc: Pcsc) -> None:
+    adm = bytes.fromhex("4341524445413031")
+    writes = [("2.23.43.5.1", b"one")]
+    pcsc.insert("operator", access_rules=key_rules(*SIGNING))
+    settings = QUIET + device_app("A1")
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        assert client.read("", "PKCS15/EF.ODF").data
+        assert reason(lambda: client.write_card("", adm, writes)) == "CARD_RULE_DENIED"
+        assert not sent(pcsc, 0xD6)
+
+
+def test_files_are_read_by_the_rules_of_now_and_not_of_the_insertion(pcsc: Pcsc) -> None:
+    card = pcsc.insert("ruled")
+    settings = QUIET + "[sharing]\nbelieve_s = 0.0\n" + device_app("A1")
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        assert client.read("", "PKCS15/EF.ODF").data
+        card.replace_access_rules(AccessRules(bytes.fromhex("FF4000"), bytes(8)))
+        assert reason(lambda: client.read("", "PKCS15/EF.ODF")) == "CARD_RULE_DENIED"

@@ -190,9 +190,11 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
     )
     cleanup.callback(leases.close)
     policy = PolicyInForce(policy_of(config.access), str(path))
-    rules = CardRules(leases, policy)
+    rules = CardRules(leases, policy, believe_s=config.sharing.believe_s)
     reads = FileReads(leases, supervisor, believe_s=config.sharing.believe_s)
-    writer = CardWriter(leases, store, rejections, retry_floor=config.provisioning.retry_floor)
+    writer = CardWriter(
+        leases, store, rejections, rules, retry_floor=config.provisioning.retry_floor
+    )
     sessions, agents = OpenSessions(), PinAgents()
     jobs = CardJobs(leases, sessions, rejections, rules, floor=config.provisioning.retry_floor)
     pins = PinOperations(jobs, agents)

@@ -8,14 +8,19 @@ from dataclasses import dataclass, replace
 from cardea_core import Secret
 
 __all__ = [
+    "CHANGE_PIN",
     "MAX_READ",
     "MAX_WRITE",
+    "UNBLOCK_PIN",
+    "VERIFY",
     "Command",
     "Response",
     "authenticate",
     "change_pin",
+    "channel_of",
     "close_channel",
     "compute_signature",
+    "data_of",
     "decipher",
     "get_response",
     "manage_environment",
@@ -35,6 +40,8 @@ __all__ = [
 
 MAX_READ = 256  # Le of a short APDU; extended lengths do not exist under T=0
 MAX_WRITE = 255  # Lc of a short APDU
+
+VERIFY, CHANGE_PIN, UNBLOCK_PIN = 0x20, 0x24, 0x2C  # INS, TS 102 221 §10.1.2
 
 _CHAINING = 0x10  # ISO/IEC 7816-4 §5.4.1
 _FCP, _NO_DATA = 0x04, 0x0C  # P2 of SELECT, TS 102 221 §11.1.1.2
@@ -98,6 +105,19 @@ class Response:
         return f"<Response {len(self.data)} bytes {self.sw:04X}>"
 
 
+def channel_of(cla: int) -> int:
+    """The logical channel of a class byte (ISO/IEC 7816-4 §5.4.1, TS 102 221 §10.1.1)."""
+    return cla & 0x03 if not cla & 0x40 else 4 + (cla & 0x0F)
+
+
+def data_of(command: bytes) -> bytes:
+    """The data field of a short or extended command (ISO/IEC 7816-4 §5.1); b"" for none."""
+    if len(command) > 7 and command[4] == 0:
+        length = int.from_bytes(command[5:7], "big")
+        return command[7 : 7 + length]
+    return command[5 : 5 + command[4]] if len(command) > 5 else b""
+
+
 def select_application(aid: bytes) -> Command:
     """SELECT by DF name, first or only occurrence, no data wanted (TS 102 221 §11.1.1)."""
     return Command(f"SELECT {aid.hex().upper()}", 0xA4, 0x04, _NO_DATA, aid)
@@ -135,29 +155,29 @@ def update_record(number: int, data: bytes) -> Command:
 
 def tries_query(reference: int) -> Command:
     """VERIFY without data: answers 63Cx and spends nothing (TS 102 221 §11.1.9.1.4)."""
-    return Command(f"VERIFY {reference:02X} (query)", 0x20, 0x00, reference)
+    return Command(f"VERIFY {reference:02X} (query)", VERIFY, 0x00, reference)
 
 
 def verify(reference: int, value: Secret) -> Command:
     """VERIFY with a value of the length that the card takes (TS 102 221 §11.1.9)."""
-    return Command(f"VERIFY {reference:02X}", 0x20, 0x00, reference, value)
+    return Command(f"VERIFY {reference:02X}", VERIFY, 0x00, reference, value)
 
 
 def change_pin(reference: int, old: Secret, new: Secret) -> Command:
     """CHANGE PIN: the old value and the new one (TS 102 221 §11.1.10)."""
     both = Secret(old.expose() + new.expose())
-    return Command(f"CHANGE PIN {reference:02X}", 0x24, 0x00, reference, both)
+    return Command(f"CHANGE PIN {reference:02X}", CHANGE_PIN, 0x00, reference, both)
 
 
 def unblock_tries_query(reference: int) -> Command:
     """UNBLOCK PIN without data: answers 63Cx and spends nothing (TS 102 221 §11.1.13.1.2)."""
-    return Command(f"UNBLOCK PIN {reference:02X} (query)", 0x2C, 0x00, reference)
+    return Command(f"UNBLOCK PIN {reference:02X} (query)", UNBLOCK_PIN, 0x00, reference)
 
 
 def unblock_pin(reference: int, code: Secret, new: Secret) -> Command:
     """UNBLOCK PIN: the unblocking code and the new value (TS 102 221 §11.1.13)."""
     both = Secret(code.expose() + new.expose())
-    return Command(f"UNBLOCK PIN {reference:02X}", 0x2C, 0x00, reference, both)
+    return Command(f"UNBLOCK PIN {reference:02X}", UNBLOCK_PIN, 0x00, reference, both)
 
 
 def authenticate(context: int, data: bytes) -> Command:

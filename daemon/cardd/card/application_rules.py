@@ -69,13 +69,18 @@ class ApplicationRules:
 
     rules: tuple[Rule, ...] = ()
 
-    def named(self, name: bytes) -> frozenset[bytes]:
-        """The applications that a SELECT by this name, which may be a part of one, may find."""
-        longer = (rule.aid for rule in self.rules if rule.aid and rule.aid.startswith(name))
-        return frozenset({name, *longer}) if name else frozenset({name})
+    def named(self, name: bytes, *, first: bool = True) -> frozenset[bytes | None]:
+        """The applications that a SELECT by this name, which may be a part of one, may find; None
+        for one that no rule is about. ``first``: the first of that name is asked for."""
+        if not name:
+            return frozenset({name})
+        found: set[bytes | None] = {name}
+        found.update(rule.aid for rule in self.rules if rule.aid and rule.aid.startswith(name))
+        return frozenset(found if first else {*found, None})
 
-    def rule_for(self, aid: bytes, device_apps: Iterable[bytes]) -> Rule | None:
-        """The rule that decides (§4.2.3), None if there is none, which means never.
+    def rule_for(self, aid: bytes | None, device_apps: Iterable[bytes]) -> Rule | None:
+        """The rule that decides (§4.2.3), None if there is none, which means never. ``aid`` None:
+        of an application that no rule is about.
 
         The more specific goes first; and where an application has a rule for one device
         application, those for all of them do not count for others.
@@ -92,14 +97,14 @@ class ApplicationRules:
                 return _joined(for_all)
         return None
 
-    def allows(self, aid: bytes, device_apps: Iterable[bytes], command: bytes) -> bool:
+    def allows(self, aid: bytes | None, device_apps: Iterable[bytes], command: bytes) -> bool:
         """Whether the command may go to the application."""
         rule = self.rule_for(aid, device_apps)
         if rule is None or rule.filters is None:
             return False
         return not rule.filters or any(each.passes(command) for each in rule.filters)
 
-    def reachable(self, aid: bytes, device_apps: Iterable[bytes]) -> bool:
+    def reachable(self, aid: bytes | None, device_apps: Iterable[bytes]) -> bool:
         """Whether the application may be selected at all."""
         rule = self.rule_for(aid, device_apps)
         return rule is not None and rule.filters is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,8 +14,11 @@ from cardd.card.uicc import FilePath, FileSystem
 __all__ = [
     "EF_DIR",
     "PKCS15_AID",
+    "PKCS15_FOLDER",
     "Application",
     "ApplicationKind",
+    "application_at",
+    "folders",
     "parse_record",
     "read_directory",
     "split_path",
@@ -22,6 +26,10 @@ __all__ = [
 
 EF_DIR = FilePath((0x2F00,))
 PKCS15_AID = bytes.fromhex("A000000063504B43532D3135")
+
+PKCS15_FOLDER = (0x7F50,)
+"""Where OMA has it on a card that cannot select by identifier (OMA Smart Card Provisioning 1.1
+§6.2)."""
 
 _TEMPLATE, _AID, _LABEL, _PATH = 0x61, 0x4F, 0x50, 0x51
 
@@ -57,6 +65,18 @@ class Application:
             if self.aid.startswith(prefix):
                 return kind
         return ApplicationKind.OTHER
+
+
+def folders(applications: Iterable[Application]) -> tuple[tuple[tuple[int, ...], bytes], ...]:
+    """Paths below the MF that lead into applications, each with the application's name."""
+    listed = tuple((each.path, each.aid) for each in applications if each.path)
+    return (*listed, (PKCS15_FOLDER, PKCS15_AID))
+
+
+def application_at(ids: Sequence[int], applications: Iterable[Application]) -> bytes:
+    """The name of the application that a path below the MF leads into; b"" for none."""
+    inside = [(path, aid) for path, aid in folders(applications) if tuple(ids[: len(path)]) == path]
+    return max(inside, key=lambda each: len(each[0]))[1] if inside else b""
 
 
 def read_directory(files: FileSystem) -> tuple[Application, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cardd.card import apdu, padding
-from cardd.card.errors import KeyUseUnsupported, MalformedCardData, NoSuchKey
+from cardd.card.errors import KeyUseUnsupported, MalformedCardData, NoSuchKey, NoSuchPin
 from cardd.card.padding import Hash
 from cardd.card.token import KeyKind, KeyUsage, Operation, PinObject, PrivateKey, Token
 from cardd.card.uicc import FileSystem
@@ -38,7 +38,7 @@ class Scheme(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CardKey:
-    """A private key, the application it lies in, and the PIN that it needs."""
+    """A private key, the application it lies in, and the PIN that it is under, if it is listed."""
 
     token: Token
     private: PrivateKey
@@ -61,6 +61,14 @@ class CardKey:
         if bits is None or not 0 < bits <= 16384:
             raise MalformedCardData(f"size of key {self.name}", str(self.token.root))
         return bits
+
+    @property
+    def needed_pin(self) -> PinObject | None:
+        """The PIN to be shown before the key is used. NoSuchPin if the key is under one that the
+        card does not list: no other opens it here, whatever the card would say."""
+        if self.private.auth_id and self.pin is None:
+            raise NoSuchPin(self.private.auth_id.hex())
+        return self.pin
 
     def can_sign(self, scheme: Scheme) -> bool:
         """Whether the card signs by this scheme with the key."""
@@ -145,7 +153,7 @@ def decrypt(files: FileSystem, key: CardKey, cryptogram: bytes) -> bytes:
 
 
 def _pin_of(token: Token, private: PrivateKey) -> PinObject | None:
-    """None also where the PIN is not listed: then the card will say what it wants."""
+    """None also where the PIN is not listed."""
     found = (pin for pin in token.pins if pin.auth_id == private.auth_id)
     return next(found, None) if private.auth_id else None
 

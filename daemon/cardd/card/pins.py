@@ -7,7 +7,7 @@ application in its AODF. A reference that both name is one PIN.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cardea_core import Secret
 
@@ -26,10 +26,12 @@ __all__ = [
     "pin_id",
     "pin_state",
     "select_scope",
+    "unblocking_credential",
 ]
 
 _NAMES = {PIN1: "pin1", PIN2: "pin2", ADM1: "adm1", 0x11: "upin"}
 _LOCAL = 0x80
+_PUK_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,24 @@ def credential(pin: PinObject, value: Secret) -> Credential:
     if pin.digits_only and not text.isdigit():
         raise PinMalformed("consists of digits")
     return Credential(pin.reference, value, pin.stored_length, pin.pad)
+
+
+def unblocking_credential(pin: PinObject, tokens: Iterable[Token], value: Secret) -> Credential:
+    """The value that unblocks a PIN, as the card wants it: by the limits of the unblocking object
+    that the card names, else of a UICC's eight digits (TS 102 221 §11.1.13). PinMalformed."""
+    named = (
+        each
+        for token in tokens
+        if pin in token.pins
+        for each in token.pins
+        if each.unblocking and each.auth_id == pin.unblocked_by
+    )
+    default = replace(pin, min_length=_PUK_LENGTH, max_length=_PUK_LENGTH, digits_only=True)
+    if pin.auth_id:  # a PIN of PKCS #15 whose unblocking code nobody describes
+        longest = max(pin.max_length, pin.stored_length)
+        default = replace(pin, max_length=longest, digits_only=False)
+    puk = next(named, default)
+    return credential(replace(puk, reference=pin.reference), value)
 
 
 def select_scope(files: FileSystem, pin: PinObject) -> None:

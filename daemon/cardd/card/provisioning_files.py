@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from cardd.card import apdu, pkcs15, status
 from cardd.card.channel import CountedTransmit, Transmit, working_channel
 from cardd.card.credentials import DEFAULT_FLOOR, Credential, Presenter, Rejections
-from cardd.card.directory import PKCS15_AID, Application, ApplicationKind, read_directory
+from cardd.card.directory import (
+    PKCS15_AID,
+    PKCS15_FOLDER,
+    Application,
+    ApplicationKind,
+    read_directory,
+)
 from cardd.card.errors import ContentTooLong, MalformedCardData, ReadBackDiffers
 from cardd.card.uicc import FilePath, FileSystem
 
@@ -37,9 +43,8 @@ DOCUMENT_OIDS = {
 }
 
 # Where EF(DIR) names no PKCS #15 application: the identifier itself is tried, then the directory
-# that OMA gives the application on a card that cannot select by identifier (Smart Card
-# Provisioning 1.1 §6.2): two commands on a card that has neither.
-_UNLISTED = Application(PKCS15_AID, path=(0x7F50,))
+# of a card that cannot select by it: two commands on a card that has neither.
+_UNLISTED = Application(PKCS15_AID, path=PKCS15_FOLDER)
 
 _MAX_DIRECTORIES = 32
 _MAX_OBJECTS = 256

@@ -58,7 +58,7 @@ class Residue:
         if cla & 0x80 and ins not in (0xF2, 0xCA):
             self._unknown = True
         elif ins == _SELECT:
-            self._selected |= _channel_of(cla) == 0
+            self._selected |= apdu.channel_of(cla) == 0
         elif ins == _MANAGE_CHANNEL:
             self._manage(command, response, sw)
         elif ins == _VERIFY:
@@ -66,7 +66,7 @@ class Residue:
             self._unknown |= len(command) > 5 and (sw is None or status.succeeded(sw))
         elif ins not in _HARMLESS:
             self._unknown = True
-        elif _channel_of(cla) == 0:
+        elif apdu.channel_of(cla) == 0:
             self._selected |= _by_short_id(command)
 
     def distrust(self) -> None:
@@ -95,17 +95,13 @@ class Residue:
             self._open.add(opened)
         elif status.succeeded(sw) and command[2] == 0x80:
             # P2 = 0 closes the channel that carries the command (TS 102 221 §11.1.17).
-            self._open.discard(command[3] or _channel_of(command[0]))
+            self._open.discard(command[3] or apdu.channel_of(command[0]))
 
 
 def may_change_content(command: bytes) -> bool:
     """Whether files may read differently after this command."""
     cla, ins = command[0], command[1]
     return ins not in _READS_ONLY or bool(cla & 0x80 and ins != 0xF2)
-
-
-def _channel_of(cla: int) -> int:
-    return cla & 0x03 if not cla & 0x40 else 4 + (cla & 0x0F)
 
 
 def _by_short_id(command: bytes) -> bool:

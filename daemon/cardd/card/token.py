@@ -138,6 +138,8 @@ class PinObject:
     digits_only: bool = True
     unblocking: bool = False
     """Its value unblocks another PIN."""
+    unblocked_by: bytes = b""
+    """`auth_id` of the object whose value unblocks this one; empty if the card does not say."""
     application: bytes = b""
     """Application that has to be selected first; empty for a PIN of the whole card."""
 
@@ -276,6 +278,7 @@ def _pin(entry: tlv.Tlv, root: FilePath, file: str) -> PinObject | None:
     pad = value.find(_OCTETS)
     padded = PinFlag.NEEDS_PADDING in flags
     auth_id = attributes.find(_OCTETS)
+    protected_by = common.find(_OCTETS)
     return PinObject(
         reference=0 if reference is None else _integer(reference, file) & 0xFF,
         label=pkcs15.utf8_text(common.find(_UTF8)),
@@ -287,6 +290,7 @@ def _pin(entry: tlv.Tlv, root: FilePath, file: str) -> PinObject | None:
         # bcd, ascii-numeric, utf8, half-nibble-bcd, iso9564-1
         digits_only=kind is None or kind.value == b"\x01",
         unblocking=PinFlag.UNBLOCKING in flags,
+        unblocked_by=b"" if protected_by is None else protected_by.value,
         application=root.aid if PinFlag.LOCAL in flags else b"",
     )
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Protocol
 
 from cardd.card.identify import CardIdentity
-from cardd.card.residue import Residue
-from cardd.reader.errors import ReaderUnavailable
+from cardd.card.residue import Cleaning, Residue, may_change_content
+from cardd.card.selections import Selections
+from cardd.reader.errors import InvalidApdu, ReaderUnavailable
+from cardd.reader.link import CardLink
+from cardd.reader.pcsc import MAX_APDU, MIN_APDU
 from cardd.sharing.cache import Mark
 from cardd.sharing.ticket import EndReason, Ticket
 
@@ -20,7 +24,9 @@ _GRACE_S = 2.0  # on top of the call limit, should even the watchdog be late
 class LeaseOwner(Protocol):
     """The worker that granted it."""
 
-    def transmit_for(self, lease: Lease, command: bytes) -> Future[bytes]: ...
+    def work_for(
+        self, lease: Lease, work: Callable[[CardLink], bytes], *, changes: bool
+    ) -> Future[bytes]: ...
     def end_lease(self, lease: Lease, reason: EndReason) -> None: ...
     def mark(self) -> Mark: ...
 
@@ -52,6 +58,7 @@ class Lease:
         self.idle_limit_s = idle_limit_s
         self.max_hold_s = max_hold_s
         self.residue = Residue()
+        self.selections = Selections()
         self.pending: list[Future[bytes]] = []
         self.error: Exception | None = None
         self.apdus = 0
@@ -82,7 +89,34 @@ class Lease:
 
     def submit(self, command: bytes) -> Future[bytes]:
         """One APDU; a future for `asyncio.wrap_future`. Cancelling it does not recall it."""
-        return self._owner.transmit_for(self, bytes(command))
+        command = bytes(command)
+        if not MIN_APDU <= len(command) <= MAX_APDU:
+            invalid: Future[bytes] = Future()
+            invalid.set_exception(InvalidApdu(len(command)))
+            return invalid
+
+        def exchange(link: CardLink) -> bytes:
+            response = b""
+            try:
+                response = link.transmit(command)
+            finally:
+                self.residue.note(command, response)
+                self.selections.note(command, response)
+            link.keeps_rights = self.residue.cleaning is Cleaning.RESET
+            return response
+
+        return self._owner.work_for(self, exchange, changes=may_change_content(command))
+
+    def reset(self) -> Future[bytes]:
+        """Reset the card: what anybody has selected or verified is gone. As `submit`; b""."""
+
+        def reset(link: CardLink) -> bytes:
+            link.reset()
+            self.residue = Residue()
+            self.selections.reset()
+            return b""
+
+        return self._owner.work_for(self, reset, changes=True)
 
     def mark(self) -> Mark:
         """What is read from now on is of this state of the card's content."""

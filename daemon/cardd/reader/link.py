@@ -106,6 +106,14 @@ class CardLink:
             raise CardLost("removed in mid-command")
         return response
 
+    def reset(self) -> None:
+        """Reset the card within a lease, which keeps it. CardLost if somebody else just did."""
+        if not self._in_transaction:
+            self._begin()
+        self._call(self._connected().reset)
+        self.keeps_rights = False
+        self._used_at = time.monotonic()
+
     def clean(self, cleaning: Cleaning, commands: tuple[bytes, ...]) -> None:
         """Take away what a lease left behind, then let others in."""
         self.leave()

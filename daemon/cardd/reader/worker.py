@@ -14,11 +14,10 @@ from typing import Protocol
 
 from cardd.card.errors import CardError, CardLost, CardMute
 from cardd.card.identify import identify
-from cardd.card.residue import Cleaning, may_change_content
+from cardd.card.residue import Cleaning
 from cardd.reader.errors import (
     CardAbsent,
     CardBusy,
-    InvalidApdu,
     LeaseEnded,
     PcscUnavailable,
     ReaderError,
@@ -30,7 +29,7 @@ from cardd.reader.executor import Executor, monotonic
 from cardd.reader.lease import Lease
 from cardd.reader.lease_queue import LeaseQueue, as_loss
 from cardd.reader.link import CardLink, ForeignReset
-from cardd.reader.pcsc import MAX_APDU, MIN_APDU, Observation
+from cardd.reader.pcsc import Observation
 from cardd.reader.presence import Presence
 from cardd.reader.settings import Foreign, ReaderSettings
 from cardd.sharing.cache import Mark
@@ -141,19 +140,19 @@ class Worker:
         with self._locked():
             return Mark(self._content, lasting=self._settings.foreign is Foreign.EXCLUSIVE)
 
-    def transmit_for(self, lease: Lease, command: bytes) -> Future[bytes]:
+    def work_for(
+        self, lease: Lease, work: Callable[[CardLink], bytes], *, changes: bool
+    ) -> Future[bytes]:
+        """What a lease does on the card; ``changes``: files may read differently after it."""
         future: Future[bytes] = Future()
         future.set_running_or_notify_cancel()  # a command cannot be recalled
         with self._locked():
-            if not MIN_APDU <= len(command) <= MAX_APDU:
-                future.set_exception(InvalidApdu(len(command)))
-            elif not self._queue.working(lease):
+            if not self._queue.working(lease):
                 future.set_exception(lease.error or LeaseEnded(self.name, EndReason.RELEASED))
             else:
-                if may_change_content(command):
-                    self._content += 1
+                self._content += changes
                 self._queue.promise(lease, future)
-                self._submit(lambda link: self._transmit(link, lease, command, future))
+                self._submit(lambda link: self._work(link, lease, work, future))
         return future
 
     def end_lease(self, lease: Lease, reason: EndReason) -> None:
@@ -223,8 +222,12 @@ class Worker:
                 cancelled = LeaseEnded(self.name, EndReason.CANCELLED)
                 self._end_lease(lease, EndReason.CANCELLED, cancelled)
 
-    def _transmit(
-        self, link: CardLink, lease: Lease, command: bytes, future: Future[bytes]
+    def _work(
+        self,
+        link: CardLink,
+        lease: Lease,
+        work: Callable[[CardLink], bytes],
+        future: Future[bytes],
     ) -> None:
         with self._locked():
             epoch = self._epoch
@@ -233,19 +236,17 @@ class Worker:
                 return
         before = link.card_time_s
         try:
-            response = link.transmit(command)
+            response = work(link)
         except (CardError, ReaderError) as error:
-            lease.residue.note(command, b"")
             with self._locked():
                 self._queue.answer(lease, future, as_loss(error))
                 self._failed(lease, epoch, error)
             return
-        lease.residue.note(command, response)
-        link.keeps_rights = lease.residue.cleaning is Cleaning.RESET
         with self._locked():
-            self._apdus += 1
-            lease.apdus += 1
-            lease.card_time_s += link.card_time_s - before
+            if response:
+                self._apdus += 1
+                lease.apdus += 1
+                lease.card_time_s += link.card_time_s - before
             self._queue.answer(lease, future, response)
             if not lease.pending:
                 now = monotonic()

@@ -10,7 +10,7 @@ from typing import TypeVar
 from cardea_core import Secret
 from google.protobuf.duration_pb2 import Duration
 
-from cardd.card import pins, provisioning_files
+from cardd.card import apdu, pins, provisioning_files
 from cardd.card.channel import Channel, working_channel
 from cardd.card.credentials import Presenter
 from cardd.card.directory import PKCS15_AID, Application
@@ -26,7 +26,7 @@ from cardd.sharing.ticket import Priority
 
 from .call import Call
 from .card_leases import CardLeases
-from .card_rules import CardRules
+from .card_rules import USING_KEYS, CallerRules, CardRules
 from .open_sessions import OpenSession, OpenSessions
 from .refusals import ArgumentInvalidError
 
@@ -52,8 +52,8 @@ class OpenCard:
     verified: dict[int, int]
     floor: int
     rejections: Rejections
-    usable: Callable[[bytes], bool]
-    """Whether the card's own rules let the caller use keys of an application."""
+    rules: CallerRules
+    """The card's own, for the caller."""
     _tokens: tuple[Token, ...] | None = field(default=None)
 
     @property
@@ -71,14 +71,21 @@ class OpenCard:
         """The card's PKCS #15 applications that the caller may use."""
         if self._tokens is None:
             roots = provisioning_files.pkcs15_roots(self.files, self.applications)
-            usable = (root for root in roots if self.usable(root.aid or PKCS15_AID))
+            usable = (
+                root for root in roots if self.rules.allow(root.aid or PKCS15_AID, USING_KEYS)
+            )
             self._tokens = tuple([read_token(self.files, root) for root in usable])
         return self._tokens
 
     @property
     def pins(self) -> tuple[tuple[PinObject, bool], ...]:
-        """The card's PINs, each with whether it is in use."""
-        return pins.list_pins(self.files, self.applications, self.tokens)
+        """The card's PINs that the caller may present, each with whether it is in use."""
+        listed = pins.list_pins(self.files, self.applications, self.tokens)
+        return tuple(
+            (pin, enabled)
+            for pin, enabled in listed
+            if self.rules.allow(pin.application, [_header(apdu.VERIFY, pin)])
+        )
 
     def presenter(self, confirmed_tries: int | None = None) -> Presenter:
         """What presents PINs on this card, with its memory and the caller's own verifications."""
@@ -90,12 +97,23 @@ class OpenCard:
             verified=self.verified,
         )
 
+    @contextmanager
+    def presenting(self, pin: PinObject, ins: int, given: PinValue) -> Iterator[Presenter]:
+        """What presents this PIN, by one of the commands of `apdu`. CardRuleDenied."""
+        self.rules.require(pin.application, [_header(ins, pin)])
+        pins.select_scope(self.files, pin)
+        try:
+            yield self.presenter(given.confirmed_tries)
+        except VerifiedElsewhere:
+            # What another program has verified goes with this lease.
+            self.lease.residue.distrust()
+            raise
+
     def prove(self, pin: PinObject, given: PinValue) -> None:
         """Verify what was given. What presenting raises; PinMalformed."""
-        with self.trusting_nobody():
-            pins.select_scope(self.files, pin)
-            credential = pins.credential(pin, given.value)
-            self.presenter(given.confirmed_tries).prove(credential)
+        credential = pins.credential(pin, given.value)
+        with self.presenting(pin, apdu.VERIFY, given) as presenter:
+            presenter.prove(credential)
 
     def unlock(self, pin: PinObject | None, given: PinValue | None) -> None:
         """See to it that the caller has shown the PIN, if one is needed. PinRequired."""
@@ -114,15 +132,6 @@ class OpenCard:
 
     def _in_use(self, pin: PinObject) -> bool:
         return dict(self.pins).get(pin, True)
-
-    @contextmanager
-    def trusting_nobody(self) -> Iterator[None]:
-        """What another program has verified goes with this lease."""
-        try:
-            yield
-        except VerifiedElsewhere:
-            self.lease.residue.distrust()
-            raise
 
 
 class CardJobs:
@@ -153,6 +162,10 @@ class CardJobs:
             raise ArgumentInvalidError("session", "holds another card than the one that is named")
         return held
 
+    async def require_authentication(self, status: ReaderStatus, call: Call) -> None:
+        """Insist that the card lets the caller use its subscriber's key. CardRuleDenied."""
+        await self._rules.require_authentication(call, status)
+
     async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
         """The same reader once its card is identified."""
         return await self._leases.ready(status, call)
@@ -173,29 +186,27 @@ class CardJobs:
         program's verification was in its way.
         """
         if session:
-            return await self._run_in(self._sessions.find(session, call), call, job)
+            return await self._run_in(self._sessions.find(session, call), job)
 
         def on_card(lease: Lease) -> T:
-            usable = self._rules.judge(call, lease)
+            rules = self._rules.judge(call, lease)
             with working_channel(lease.transmit) as channel:
-                return job(self._open(lease, FileSystem(channel), {}, usable))
+                return job(self._open(lease, FileSystem(channel), {}, rules))
 
         try:
             return await self._leases.work(status, call, purpose, max_wait, on_card, priority)
         except VerifiedElsewhere:
             return await self._leases.work(status, call, purpose, max_wait, on_card, priority)
 
-    async def _run_in(self, session: OpenSession, call: Call, job: Callable[[OpenCard], T]) -> T:
+    async def _run_in(self, session: OpenSession, job: Callable[[OpenCard], T]) -> T:
         def on_card() -> T:
             if session.files is None:
-                # Before the channel is chosen: on a card that has one only, it is used for both.
-                session.usable = self._rules.judge(call, session.lease)
                 basic = Channel(session.lease.transmit)
                 session.files = FileSystem(basic.open_logical() or basic)
             elif not session.files.channel.number:
                 # What is selected there may be the session's own doing since.
                 session.files = FileSystem(session.files.channel)
-            return job(self._open(session.lease, session.files, session.verified, session.usable))
+            return job(self._open(session.lease, session.files, session.verified, session.rules))
 
         async with session.turn:
             return await self._leases.run(on_card)
@@ -205,9 +216,13 @@ class CardJobs:
         lease: Lease,
         files: FileSystem,
         verified: dict[int, int],
-        usable: Callable[[bytes], bool],
+        rules: CallerRules,
     ) -> OpenCard:
         if lease.identity is None:
             raise CardAbsent(lease.reader)
         rejections = self._rejections.of(lease.identity, lease.reader, lease.insertion)
-        return OpenCard(lease, files, verified, self.floor, rejections, usable)
+        return OpenCard(lease, files, verified, self.floor, rejections, rules)
+
+
+def _header(ins: int, pin: PinObject) -> bytes:
+    return bytes((0x00, ins, 0x00, pin.reference))

@@ -110,6 +110,10 @@ class CardLeases:
         """Who has a reader's card and who waits. Raises ReaderNotFound."""
         return self._readers.queue(reader)
 
+    def mark(self, reader: str) -> Mark:
+        """The state of the content of a reader's card. Raises ReaderNotFound."""
+        return self._readers.mark(reader)
+
     def find_reader(self, reader: str, call: Call) -> ReaderStatus:
         """A reader by its PC/SC name. AccessDeniedError, ReaderNotFound."""
         call.require(reader=reader)

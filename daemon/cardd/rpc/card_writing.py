@@ -9,6 +9,7 @@ from cardea.v1 import cards_pb2 as pb
 from cardea_core import Secret
 
 from cardd.card.credentials import ADM1, Credential
+from cardd.card.directory import PKCS15_AID
 from cardd.card.errors import ContentTooLong
 from cardd.card.provisioning_files import ProvisioningFile, survey
 from cardd.provisioning.ports import JournalPort
@@ -19,6 +20,7 @@ from cardd.reader.rejections import RejectionsByCard
 
 from .call import Call
 from .card_leases import CardLeases
+from .card_rules import WRITING, CallerRules, CardRules
 from .idempotency import IdempotentCalls
 from .refusals import ArgumentInvalidError, DocumentNotOnCardError
 
@@ -36,12 +38,14 @@ class CardWriter:
         leases: CardLeases,
         journal: JournalPort,
         rejections: RejectionsByCard,
+        rules: CardRules,
         *,
         retry_floor: int,
     ) -> None:
         self._leases = leases
         self._journal = journal
         self._rejections = rejections
+        self._rules = rules
         self._retry_floor = retry_floor
         self._idempotent: IdempotentCalls[pb.WriteCardResponse] = IdempotentCalls()
 
@@ -65,7 +69,7 @@ class CardWriter:
         writes = [(write.oid, write.data) for write in request.writes]
 
         def job(lease: Lease) -> pb.WriteCardResponse:
-            return self._write_all(lease, writes, credential)
+            return self._write_all(lease, writes, credential, self._rules.judge(call, lease))
 
         return await self._leases.work(status, call, "WriteCard", None, job)
 
@@ -74,6 +78,7 @@ class CardWriter:
         lease: Lease,
         writes: list[tuple[str, bytes]],
         credential: Credential,
+        rules: CallerRules,
     ) -> pb.WriteCardResponse:
         # Loads whatever reads documents: not before somebody writes one.
         from cardd.provisioning import card_update
@@ -84,7 +89,8 @@ class CardWriter:
         found = survey(lease.transmit, lease.identity.applications)
         by_oid = {file.oid: file for file in reversed(found.files)}
         for oid, data in writes:
-            _check_fits(by_oid, oid, data)
+            file = _fitting(by_oid, oid, data)
+            rules.require(file.path.aid or PKCS15_AID, WRITING)
         response = pb.WriteCardResponse(apdus=found.apdus)
         for oid, data in writes:
             done = card_update.write(
@@ -105,12 +111,13 @@ class CardWriter:
         return response
 
 
-def _check_fits(files: dict[str, ProvisioningFile], oid: str, data: bytes) -> None:
+def _fitting(files: dict[str, ProvisioningFile], oid: str, data: bytes) -> ProvisioningFile:
     file = files.get(oid)
     if file is None:
         raise DocumentNotOnCardError(oid)
     if len(data) > file.size:
         raise ContentTooLong(str(file.path), file.size, len(data))
+    return file
 
 
 def _fingerprint(request: pb.WriteCardRequest) -> bytes:

@@ -36,6 +36,7 @@ from .refusals import AccessDeniedError, ArgumentInvalidError
 __all__ = ["CardService"]
 
 _MAX_FILES = 64
+_CHANNEL_NOT_OPEN = bytes.fromhex("6881")  # as the card itself would say
 _KINDS = {
     ApplicationKind.OTHER: pb.APPLICATION_KIND_OTHER,
     ApplicationKind.USIM: pb.APPLICATION_KIND_USIM,
@@ -109,7 +110,7 @@ class CardService(pb_grpc.CardServiceServicer):
         if not MIN_APDU <= len(request.command) <= MAX_APDU:
             raise InvalidApdu(len(request.command))
         async with self._leases.lease(status, call, "Transmit", _wait(request)) as lease:
-            guard = await self._rules.guard(call, lease)
+            guard = await self._rules.guard(await self._rules.of_lease(call, lease), lease)
             response = await _exchange(lease, guard, request.command)
         return pb.TransmitResponse(response=response)
 
@@ -126,12 +127,13 @@ class CardService(pb_grpc.CardServiceServicer):
         purpose = opening.open.purpose or "Session"
         async with (
             self._leases.lease(status, call, purpose, _wait(opening.open)) as lease,
-            self._sessions.opened(call, lease) as name,
+            self._sessions.opened(call, lease, await self._rules.of_lease(call, lease)) as opened,
         ):
+            name, session = opened
             notices = _Notices(lease, context) if opening.open.notices else None
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
             status = self._leases.find(reader_name(lease.reader), call)
-            guard = await self._rules.guard(call, lease)
+            guard = await self._rules.guard(session.rules, lease)
             yield pb.SessionResponse(granted=_granted_message(name, status, lease))
             messages = _Messages(requests, lease)
             while True:
@@ -140,7 +142,11 @@ class CardService(pb_grpc.CardServiceServicer):
                     break
                 if not request.HasField("command"):
                     raise ArgumentInvalidError("message", "is neither command nor end")
-                response = await _exchange(lease, guard, request.command)
+                async with session.turn:
+                    if session.keeps(request.command):
+                        response = _CHANNEL_NOT_OPEN
+                    else:
+                        response = await _exchange(lease, guard, request.command)
                 yield pb.SessionResponse(response=response)
         yield pb.SessionResponse(ended=pb.SessionEnded())
 
@@ -248,14 +254,11 @@ class _Notices:
 
 async def _exchange(lease: Lease, guard: ApplicationGuard | None, command: bytes) -> bytes:
     """One APDU, if the card's own rules let this caller send it."""
-    if guard is None:
-        return await asyncio.wrap_future(lease.submit(command))
-    if len(command) < MIN_APDU:
-        raise InvalidApdu(len(command))
-    guard.check(command)
-    response = await asyncio.wrap_future(lease.submit(command))
-    guard.note(command, response)
-    return response
+    if guard is not None:
+        if len(command) < MIN_APDU:
+            raise InvalidApdu(len(command))
+        guard.check(command)
+    return await asyncio.wrap_future(lease.submit(command))
 
 
 def _result(file: pb.FileRef, found: Found | Exception) -> pb.BatchReadResult:

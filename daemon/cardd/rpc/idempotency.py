@@ -9,24 +9,25 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from .feed import Signal
-from .refusals import ArgumentInvalidError
+from .refusals import ArgumentInvalidError, LimitReachedError
 
 __all__ = ["IdempotentCalls", "IdempotentStreams"]
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 # uid and request_id; an empty request_id asks for no idempotency.
 Key = tuple[int, str]
 
 _LONGEST_ID = 256
+_MOST_USERS = 256
 
 
 class IdempotentCalls(Generic[T]):
     """The last results by (uid, request_id). What failed is forgotten and can be tried again."""
 
-    def __init__(self, kept: int = 256) -> None:
-        self._kept = kept
-        self._done: OrderedDict[Key, tuple[bytes, asyncio.Task[T]]] = OrderedDict()
+    def __init__(self, kept: int = 64) -> None:
+        self._known: _Known[asyncio.Task[T]] = _Known(kept, lambda task: task.done())
 
     async def once(
         self,
@@ -38,61 +39,86 @@ class IdempotentCalls(Generic[T]):
 
         Raises:
             ArgumentInvalidError: the id was used for another request before, or is too long.
+            LimitReachedError: too many of the user's are under way.
         """
         if not key[1]:
             return await start()
-        fingerprint = _kept_of(key, fingerprint)
-        known = self._done.get(key)
-        if known is None:
+
+        def begin() -> asyncio.Task[T]:
             task = asyncio.create_task(start())
-            self._done[key] = (fingerprint, task)
-            task.add_done_callback(lambda t: self._forget_failure(key, t))
-            while len(self._done) > self._kept:
-                self._done.popitem(last=False)
-            return await asyncio.shield(task)
-        if known[0] != fingerprint:
-            raise ArgumentInvalidError("request_id", "was used for a different request")
-        return await asyncio.shield(known[1])
+            task.add_done_callback(lambda ended: self._forget_failure(key, ended))
+            return task
+
+        return await asyncio.shield(self._known.begun(key, fingerprint, begin))
 
     def _forget_failure(self, key: Key, task: asyncio.Task[T]) -> None:
         if task.cancelled() or task.exception() is not None:
-            self._done.pop(key, None)
+            self._known.forget(key, task)
 
 
 class IdempotentStreams(Generic[T]):
     """Streams that are idempotent by request_id: a repetition is played what was and what comes."""
 
-    def __init__(self, kept: int = 64) -> None:
-        self._kept = kept
-        self._known: OrderedDict[Key, tuple[bytes, _Recording[T]]] = OrderedDict()
+    def __init__(self, kept: int = 16) -> None:
+        self._known: _Known[_Recording[T]] = _Known(kept, lambda recording: recording.ended)
 
     def play(
         self, key: Key, fingerprint: bytes, start: Callable[[], AsyncIterator[T]]
     ) -> AsyncIterator[T]:
-        """The items of the stream, from its first, whoever began it.
-
-        Raises:
-            ArgumentInvalidError: the id was used for another request before, or is too long.
-        """
+        """The items of the stream, from its first, whoever began it. Raises as ``once``."""
         if not key[1]:
             return start()
-        fingerprint = _kept_of(key, fingerprint)
-        known = self._known.get(key)
+        return self._known.begun(key, fingerprint, lambda: _Recording(start())).play()
+
+
+class _Known(Generic[V]):
+    """What each user has begun. At most so many a user, and no user makes another's forgotten.
+
+    The oldest that has ended goes first; what is under way stays, for to forget it would be to do
+    it twice. Of more users than a machine has, those are forgotten that asked longest ago.
+    """
+
+    def __init__(self, kept: int, ended: Callable[[V], bool]) -> None:
+        self._kept = kept
+        self._ended = ended
+        self._of: OrderedDict[int, OrderedDict[str, tuple[bytes, V]]] = OrderedDict()
+
+    def begun(self, key: Key, fingerprint: bytes, begin: Callable[[], V]) -> V:
+        """What was begun under this key, now or before."""
+        uid, name = key
+        if len(name) > _LONGEST_ID:
+            raise ArgumentInvalidError("request_id", f"is longer than {_LONGEST_ID} characters")
+        fingerprint = hashlib.sha256(fingerprint).digest()  # as much of a large one as of a small
+        own = self._of.setdefault(uid, OrderedDict())
+        self._of.move_to_end(uid)
+        known = own.get(name)
         if known is None:
-            known = (fingerprint, _Recording(start()))
-            self._known[key] = known
-            while len(self._known) > self._kept:
-                self._known.popitem(last=False)
-        if known[0] != fingerprint:
+            self._make_room(own)
+            known = own[name] = (fingerprint, begin())
+        elif known[0] != fingerprint:
             raise ArgumentInvalidError("request_id", "was used for a different request")
-        return known[1].play()
+        return known[1]
 
+    def forget(self, key: Key, value: V) -> None:
+        """Let it be begun anew."""
+        own = self._of.get(key[0])
+        known = None if own is None else own.get(key[1])
+        if own is not None and known is not None and known[1] is value:
+            del own[key[1]]
 
-def _kept_of(key: Key, fingerprint: bytes) -> bytes:
-    """What is kept of a request: as much of a large one as of a small one."""
-    if len(key[1]) > _LONGEST_ID:
-        raise ArgumentInvalidError("request_id", f"is longer than {_LONGEST_ID} characters")
-    return hashlib.sha256(fingerprint).digest()
+    def _make_room(self, own: OrderedDict[str, tuple[bytes, V]]) -> None:
+        if len(self._of) > _MOST_USERS:
+            users = ((uid, each) for uid, each in self._of.items() if each is not own)
+            idle = (uid for uid, each in users if all(self._ended(v) for _, v in each.values()))
+            forgotten = next(idle, None)
+            if forgotten is not None:
+                del self._of[forgotten]
+        if len(own) < self._kept:
+            return
+        oldest = next((name for name, (_, value) in own.items() if self._ended(value)), None)
+        if oldest is None:
+            raise LimitReachedError("calls with a request_id under way", self._kept)
+        del own[oldest]
 
 
 class _Recording(Generic[T]):
@@ -100,7 +126,7 @@ class _Recording(Generic[T]):
 
     def __init__(self, source: AsyncIterator[T]) -> None:
         self._items: list[T] = []
-        self._ended = False
+        self.ended = False
         self._error: Exception | None = None
         self._signal = Signal()
         self._task = asyncio.create_task(self._record(source))
@@ -116,7 +142,7 @@ class _Recording(Generic[T]):
                 continue
             if self._error is not None:
                 raise self._error
-            if self._ended:
+            if self.ended:
                 return
             await asyncio.shield(wake)
 
@@ -128,5 +154,5 @@ class _Recording(Generic[T]):
         except Exception as error:  # noqa: BLE001 - whatever it is, the listeners get it
             self._error = error
         finally:
-            self._ended = True
+            self.ended = True
             self._signal.raise_()

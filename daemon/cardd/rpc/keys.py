@@ -27,6 +27,7 @@ from . import convert
 from .call import Call, current_call
 from .card_jobs import CardJobs, OpenCard, PinValue
 from .card_leases import card_name
+from .card_rules import AUTHENTICATING
 from .pins import PinOperations
 from .refusals import ArgumentInvalidError
 
@@ -82,7 +83,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
 
         def look(open_card: OpenCard) -> list[pb.Key]:
             found = [_key_message(open_card.name, key) for key in keys.keys_of(open_card.tokens)]
-            if any(a.kind is ApplicationKind.USIM for a in open_card.applications):
+            if any(open_card.rules.allow(aid, AUTHENTICATING) for aid in _usims(open_card)):
                 name = f"{card_name(open_card.name)}/{_KEYS}{_SUBSCRIBER}"
                 found.append(pb.Key(name=name, label="USIM", kind=pb.KEY_KIND_SUBSCRIBER))
             return found
@@ -122,7 +123,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
 
             key = find(open_card)
             public = publickeys.read_public_key(open_card.files, key)
-            open_card.unlock(key.pin, given)
+            open_card.unlock(key.needed_pin, given)
             salt = secrets.token_bytes(hash.size)
             signature = keys.sign(open_card.files, key, scheme, hash, digest, salt)
             if public:
@@ -156,7 +157,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
 
         def decrypt(open_card: OpenCard, given: PinValue | None) -> bytes:
             key = find(open_card)
-            open_card.unlock(key.pin, given)
+            open_card.unlock(key.needed_pin, given)
             return keys.decrypt(open_card.files, key, request.ciphertext)
 
         given = await self._given(request, status, find, call)
@@ -184,6 +185,8 @@ class KeyService(pb_grpc.KeyServiceServicer):
             )
 
         def authenticate(open_card: OpenCard, given: PinValue | None) -> pb.AuthenticateResponse:
+            for aid in _usims(open_card):
+                open_card.rules.require(aid, AUTHENTICATING)
             open_card.unlock(_usim_pin(open_card), given)
             usim = Usim.open(open_card.files, open_card.applications)
             answer = usim.authenticate(request.rand, request.autn)
@@ -218,6 +221,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         server = request.server.lower()
         call.require(reader=status.name, application=_USIM, key=f"naf/{server}")
         status = await self._jobs.ready(status, call)
+        await self._jobs.require_authentication(status, call)
         derived = await self._deriver.derive(status, server, ua_protocol)
         return pb.DeriveKeyResponse(
             btid=derived.btid,
@@ -270,7 +274,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
             request.session,
             call,
             request.pin,
-            lambda open_card: find(open_card).pin,
+            lambda open_card: find(open_card).needed_pin,
         )
 
 
@@ -295,6 +299,10 @@ def _to_sign(request: pb.SignRequest) -> tuple[Scheme, Hash, bytes]:
     if len(request.data) > _MAX_DATA:
         raise ArgumentInvalidError("data", f"is longer than {_MAX_DATA} bytes; send its digest")
     return scheme, hash, hash.of(request.data)
+
+
+def _usims(open_card: OpenCard) -> list[bytes]:
+    return [a.aid for a in open_card.applications if a.kind is ApplicationKind.USIM]
 
 
 def _usim_pin(open_card: OpenCard) -> PinObject | None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from cardd.card import apdu
 from cardd.card.uicc import FileSystem
 from cardd.reader.lease import Lease
 
 from .call import Call
+from .card_rules import CallerRules
 from .peer import Caller
 from .refusals import SessionNotFoundError
 
 __all__ = ["OpenSession", "OpenSessions"]
+
+_HEADER = 4
+_MANAGE_CHANNEL = 0x70
 
 
 @dataclass(slots=True)
@@ -24,15 +29,25 @@ class OpenSession:
     `files` is on a channel of the session's own, apart from its APDUs on the basic channel: a card
     may keep a verified PIN for each channel. A card without logical channels has the basic one
     for both. `verified` are the PINs that this caller has given.
-    `usable` says which applications the card's rules let it use the keys of, once `files` are.
+    `rules` are the card's own for this caller. `turn` is taken for each APDU of the program's and
+    for each call within the session as a whole.
     """
 
     lease: Lease
     caller: Caller
+    rules: CallerRules
     verified: dict[int, int] = field(default_factory=dict)
     files: FileSystem | None = None
-    usable: Callable[[bytes], bool] = lambda _: False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def keeps(self, command: bytes) -> bool:
+        """Whether a command of the program's is for the session's own channel, or would close it:
+        to the program that channel is not open."""
+        own = 0 if self.files is None else self.files.channel.number
+        if not own or len(command) < _HEADER:
+            return False
+        closed = command[3] if command[1] == _MANAGE_CHANNEL else 0
+        return own in (apdu.channel_of(command[0]), closed)
 
 
 class OpenSessions:
@@ -42,12 +57,14 @@ class OpenSessions:
         self._open: dict[str, OpenSession] = {}
 
     @asynccontextmanager
-    async def opened(self, call: Call, lease: Lease) -> AsyncIterator[str]:
-        """A session as long as the block lasts; its name."""
+    async def opened(
+        self, call: Call, lease: Lease, rules: CallerRules
+    ) -> AsyncIterator[tuple[str, OpenSession]]:
+        """A session as long as the block lasts, and its name."""
         name = f"sessions/{call.id}"
-        self._open[name] = OpenSession(lease, call.caller)
+        self._open[name] = session = OpenSession(lease, call.caller, rules)
         try:
-            yield name
+            yield name, session
         finally:
             del self._open[name]
 

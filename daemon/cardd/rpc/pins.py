@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeVar
 
 from cardea.v1 import cards_pb2 as pb
 from cardea.v1 import pins_pb2
 from cardea_core import Secret
 
-from cardd.card import pins
-from cardd.card.credentials import ADM1, Credential, Presenter
+from cardd.card import apdu, pins
+from cardd.card.credentials import ADM1
 from cardd.card.errors import NoSuchPin, PinBlocked
 from cardd.card.pins import PinState
 from cardd.card.token import PinObject
@@ -25,7 +25,7 @@ from .refusals import ArgumentInvalidError
 
 __all__ = ["PinOperations"]
 
-_PinRequest: TypeAlias = pb.VerifyPinRequest | pb.ChangePinRequest | pb.UnblockPinRequest
+_PinRequest = TypeVar("_PinRequest", pb.VerifyPinRequest, pb.ChangePinRequest, pb.UnblockPinRequest)
 
 _PROMPT_S, _LONGEST_PROMPT_S = 60.0, 300.0
 _LONGEST_PURPOSE = 200
@@ -53,24 +53,15 @@ class PinOperations:
         return pb.PinStatusResponse(pins=found)
 
     async def verify(self, request: pb.VerifyPinRequest, call: Call) -> pb.VerifyPinResponse:
-        def verify(open_card: OpenCard, given: Given) -> None:
-            open_card.prove(_pin(open_card, request.pin), given.pin)
-
-        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_VERIFY, verify)
+        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_VERIFY, _verify)
         return pb.VerifyPinResponse()
 
     async def change(self, request: pb.ChangePinRequest, call: Call) -> pb.ChangePinResponse:
-        def change(open_card: OpenCard, given: Given) -> None:
-            _replace(open_card, request, given, Presenter.change)
-
-        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_CHANGE, change)
+        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_CHANGE, _change)
         return pb.ChangePinResponse()
 
     async def unblock(self, request: pb.UnblockPinRequest, call: Call) -> pb.UnblockPinResponse:
-        def unblock(open_card: OpenCard, given: Given) -> None:
-            _replace(open_card, request, given, Presenter.unblock)
-
-        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_UNBLOCK, unblock)
+        await self._present(request, call, pins_pb2.PIN_PROMPT_KIND_UNBLOCK, _unblock)
         return pb.UnblockPinResponse()
 
     async def value_for(
@@ -101,7 +92,7 @@ class PinOperations:
         request: _PinRequest,
         call: Call,
         kind: pins_pb2.PinPromptKind.ValueType,
-        use: Callable[[OpenCard, Given], None],
+        use: Callable[[OpenCard, _PinRequest, Given], None],
     ) -> None:
         status = self._jobs.find(request.name, request.session, call)
         # A PIN opens what it opens: that takes a right to the whole card.
@@ -128,7 +119,7 @@ class PinOperations:
             call,
             purpose,
             max_wait,
-            lambda open_card: use(open_card, given),
+            lambda open_card: use(open_card, request, given),
             Priority.INTERACTIVE if typed else Priority.NORMAL,
         )
 
@@ -198,18 +189,32 @@ def _given(source: pins_pb2.PinSource) -> Given:
     return Given(PinValue(Secret(source.value), confirmed), Secret(b""))
 
 
-def _replace(
-    open_card: OpenCard,
-    request: pb.ChangePinRequest | pb.UnblockPinRequest,
-    given: Given,
-    by: Callable[[Presenter, Credential, Credential], None],
-) -> None:
-    """Give a PIN another value, by what was given."""
-    pin = _pin(open_card, request.pin)
+def _verify(open_card: OpenCard, request: pb.VerifyPinRequest, given: Given) -> None:
+    open_card.prove(_pin(open_card, request.pin), given.pin)
+
+
+def _change(open_card: OpenCard, request: pb.ChangePinRequest, given: Given) -> None:
+    pin = _replaceable(open_card, request.pin)
+    old = pins.credential(pin, given.pin.value)
+    new = pins.credential(pin, _new_value(request, given))
+    with open_card.presenting(pin, apdu.CHANGE_PIN, given.pin) as presenter:
+        presenter.change(old, new)
+
+
+def _unblock(open_card: OpenCard, request: pb.UnblockPinRequest, given: Given) -> None:
+    pin = _replaceable(open_card, request.pin)
+    code = pins.unblocking_credential(pin, open_card.tokens, given.pin.value)
+    new = pins.credential(pin, _new_value(request, given))
+    with open_card.presenting(pin, apdu.UNBLOCK_PIN, given.pin) as presenter:
+        presenter.unblock(code, new)
+
+
+def _replaceable(open_card: OpenCard, name: str) -> PinObject:
+    pin = _pin(open_card, name)
     if pin.reference == ADM1:
         raise ArgumentInvalidError("pin", "an administrative key is not changed by this")
-    new_value = given.new_value if len(given.new_value) else Secret(request.new_value)
-    old, new = pins.credential(pin, given.pin.value), pins.credential(pin, new_value)
-    with open_card.trusting_nobody():
-        pins.select_scope(open_card.files, pin)
-        by(open_card.presenter(given.pin.confirmed_tries), old, new)
+    return pin
+
+
+def _new_value(request: pb.ChangePinRequest | pb.UnblockPinRequest, given: Given) -> Secret:
+    return given.new_value if len(given.new_value) else Secret(request.new_value)

@@ -1,9 +1,8 @@
-"""What a card's own access rules mean (GlobalPlatform SEAC), and that a program is held to them."""
+"""What a card's own access rules mean (GlobalPlatform SEAC)."""
 
 from __future__ import annotations
 
 import pytest
-from cardd.card.application_guard import ApplicationGuard
 from cardd.card.application_rules import (
     ApduFilter,
     ApplicationRules,
@@ -13,7 +12,7 @@ from cardd.card.application_rules import (
     read_rules,
 )
 from cardd.card.channel import Channel
-from cardd.card.errors import CardRuleDenied, MalformedCardData
+from cardd.card.errors import MalformedCardData
 from cardd.card.status import StatusError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,97 +147,3 @@ def test_any_bytes_are_rules_or_malformed(data: bytes) -> None:
 def test_a_rule_about_no_application_is_not_for_us() -> None:
     """Carrier privileges are rules about a device application alone."""
     assert parse_rules(bytes.fromhex("E208E102C100E302D000")) == ApplicationRules()
-
-
-# -- a program and its commands
-
-FILTERED = ApplicationRules((rule(AID, ME, READING), rule(OTHER, YOU, ALWAYS)))
-BY_NAME = bytes.fromhex("00A404000C") + AID
-
-
-def guard(rules: ApplicationRules = FILTERED, *apps: bytes) -> ApplicationGuard:
-    return ApplicationGuard(
-        rules, apps or (ME,), exempt=lambda aid: not aid, folders={0x7F50: AID, 0x5015: OTHER}
-    )
-
-
-def run(holds: ApplicationGuard, *commands: bytes | tuple[bytes, bytes]) -> None:
-    for command in commands:
-        sent, answer = command if isinstance(command, tuple) else (command, OK)
-        holds.check(sent)
-        holds.note(sent, answer)
-
-
-def refused(holds: ApplicationGuard, command: bytes) -> bool:
-    try:
-        holds.check(command)
-    except CardRuleDenied:
-        return True
-    return False
-
-
-def test_what_is_selected_at_reset_is_exempt_until_an_application_is_selected() -> None:
-    one = guard()
-    run(one, READ, WRITE, SELECT)
-    run(one, BY_NAME, READ)
-    assert refused(one, WRITE)
-    assert refused(one, SELECT)
-
-
-def test_an_application_of_others_cannot_be_selected_by_any_part_of_its_name() -> None:
-    for length in range(1, len(OTHER) + 1):
-        name = OTHER[:length]
-        for p2 in (0x00, 0x02, 0x0C):
-            assert refused(guard(), bytes([0x00, 0xA4, 0x04, p2, len(name), *name]))
-    extended = bytes([0x00, 0xA4, 0x04, 0x00, 0x00, 0x00, len(OTHER), *OTHER, 0x00, 0x00])
-    assert refused(guard(), extended)
-
-
-def test_after_a_select_by_part_of_a_name_every_rule_of_what_it_may_be_holds() -> None:
-    rules = ApplicationRules((rule(AID, ME, READING), rule(None, ME, ALWAYS)))
-    one = guard(rules)
-    run(one, bytes.fromhex("00A4040005") + AID[:5], READ)
-    assert refused(one, WRITE)
-
-
-def test_a_select_that_fails_changes_nothing() -> None:
-    one = guard()
-    run(one, (BY_NAME, b"\x6a\x82"), WRITE)
-
-
-@pytest.mark.parametrize("answer", ["9000", "611A", "6283"])
-def test_a_select_with_data_to_fetch_or_a_warning_has_selected(answer: str) -> None:
-    one = guard()
-    run(one, (BY_NAME, bytes.fromhex(answer)))
-    assert refused(one, WRITE)
-
-
-def test_each_channel_has_its_application_and_a_new_one_takes_over_its_origins() -> None:
-    one = guard()
-    run(one, (bytes.fromhex("0070000001"), b"\x01" + OK), b"\x01" + BY_NAME[1:])
-    assert refused(one, b"\x01" + WRITE[1:])
-    run(one, WRITE)  # the basic channel is where it was
-    run(one, bytes.fromhex("01700002"))  # from channel 1
-    assert refused(one, b"\x02" + WRITE[1:])
-    run(one, bytes.fromhex("00700003"))
-    run(one, b"\x03" + WRITE[1:])
-    run(one, bytes.fromhex("00708001"))
-    run(one, (bytes.fromhex("0070000001"), b"\x01" + OK), b"\x01" + WRITE[1:])
-
-
-def test_an_application_with_a_filter_cannot_be_entered_as_a_file() -> None:
-    for select in ("00A40004027F50", "00A40804047F506430", "00A40904027F50", "00A4000C025015"):
-        assert refused(guard(), bytes.fromhex(select))
-    always = ApplicationRules((rule(AID, ME, ALWAYS),))
-    run(guard(always), bytes.fromhex("00A40004027F50"), WRITE)
-
-
-def test_nothing_goes_to_a_channel_that_the_program_has_not_opened() -> None:
-    """The daemon's own, within a session: what is selected there is not the program's doing."""
-    assert refused(guard(), b"\x01" + WRITE[1:])
-
-
-def test_a_channel_whose_number_is_not_told_changes_nothing_of_the_basic_one() -> None:
-    one = guard()
-    run(one, BY_NAME, (bytes.fromhex("00700000"), bytes.fromhex("6101")))
-    assert refused(one, WRITE)

@@ -17,6 +17,7 @@ from cardd.rpc.call import Call
 from cardd.rpc.card_leases import CardLeases
 from cardd.rpc.card_rules import CardRules
 from cardd.rpc.peer import Caller
+from cardd.sharing.cache import Mark
 from softcard import SoftCard
 
 INSERTED = ReaderStatus(
@@ -51,12 +52,16 @@ class Leases:
         max_wait: None,
         job: Callable[..., Any],
     ) -> Any:
-        return job(SimpleNamespace(transmit=self._card.transmit, reader="A", insertion=1))
+        return job(
+            SimpleNamespace(
+                transmit=self._card.transmit, reader="A", insertion=1, mark=lambda: Mark(0)
+            )
+        )
 
 
 async def test_a_path_into_an_application_is_judged_once_the_card_is_identified() -> None:
     policy = Policy(())
-    rules = CardRules(cast(CardLeases, Leases()), PolicyInForce(policy))
+    rules = CardRules(cast(CardLeases, Leases()), PolicyInForce(policy), believe_s=1.0)
     call = Call(
         "0", "/cardea.v1.CardService/ReadFile", "cards.read", Caller(1, frozenset(), 1), policy
     )

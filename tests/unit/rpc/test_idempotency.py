@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from cardd.rpc.idempotency import IdempotentCalls, IdempotentStreams
-from cardd.rpc.refusals import ArgumentInvalidError
+from cardd.rpc.refusals import ArgumentInvalidError, LimitReachedError
 
 KEY = (1000, "request")
 
@@ -125,3 +125,47 @@ async def test_an_id_that_would_only_fill_the_memory_is_refused() -> None:
     with pytest.raises(ArgumentInvalidError):
         IdempotentStreams[int]().play((1000, "x" * 257), b"", work.stream)
     assert work.begun == 1
+
+
+async def test_nobody_makes_the_result_of_another_user_forgotten() -> None:
+    idempotent, work = IdempotentCalls[int](kept=2), Work()
+    work.go.set()
+    assert await idempotent.once(KEY, b"", work.run) == 1
+    for n in range(10):
+        await idempotent.once((1001, str(n)), b"", work.run)
+    assert await idempotent.once(KEY, b"", work.run) == 1
+    assert await idempotent.once((1001, "9"), b"", work.run) == 11
+
+
+async def test_what_is_under_way_is_not_forgotten_however_much_follows() -> None:
+    idempotent, long, short = IdempotentCalls[int](kept=2), Work(), Work()
+    under_way = asyncio.create_task(idempotent.once(KEY, b"", long.run))
+    await asyncio.sleep(0)
+    short.go.set()
+    for n in range(10):
+        await idempotent.once((KEY[0], str(n)), b"", short.run)
+    again = asyncio.create_task(idempotent.once(KEY, b"", long.run))
+    await asyncio.sleep(0)
+    long.go.set()
+    assert (await under_way, await again) == (1, 1)
+
+
+async def test_a_user_has_only_so_many_under_way_and_others_theirs() -> None:
+    idempotent, work = IdempotentCalls[int](kept=2), Work()
+    begun = [asyncio.create_task(idempotent.once((1000, str(n)), b"", work.run)) for n in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(LimitReachedError):
+        await idempotent.once((1000, "2"), b"", work.run)
+    begun.append(asyncio.create_task(idempotent.once((1001, "2"), b"", work.run)))
+    await asyncio.sleep(0)
+    work.go.set()
+    assert await asyncio.gather(*begun) == [3, 3, 3]
+
+
+async def test_of_very_many_users_those_are_forgotten_that_asked_longest_ago() -> None:
+    idempotent, work = IdempotentCalls[int](), Work()
+    work.go.set()
+    for uid in range(300):
+        await idempotent.once((uid, "id"), b"", work.run)
+    assert await idempotent.once((299, "id"), b"", work.run) == 300
+    assert await idempotent.once((0, "id"), b"", work.run) == 301
