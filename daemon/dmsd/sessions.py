@@ -77,7 +77,8 @@ class DmServer:
         message = _decode(arrival, self._settings.limits.message)
         digest = hashlib.sha256(arrival.body).digest()
         self.expire(now_ms)
-        token, slot = self._find(arrival, message)
+        evidence = Evidence(arrival.body, arrival.mac_header, arrival.impi)
+        token, slot = self._find(arrival.token, message, evidence, digest)
         if slot is None:
             token, slot = self._open(message, digest, now_ms)
         elif slot.msg_id == message.header.msg_id and slot.digest == digest and slot.reply:
@@ -89,7 +90,6 @@ class DmServer:
             raise MessageRefusedError(400, "msg_id_not_increasing")
         slot.touched_ms, slot.msg_id, slot.digest = now_ms, message.header.msg_id, digest
         self._slots.move_to_end(token)
-        evidence = Evidence(arrival.body, arrival.mac_header, arrival.impi)
         try:
             # One transaction a message: the reply goes out only when all it says is stored.
             with self._settings.registry.database.transaction():
@@ -127,26 +127,33 @@ class DmServer:
             limit = max(limit, self._limits.idle_ms)
         return now_ms - slot.touched_ms > limit
 
-    def _find(self, arrival: Arrival, message: Message) -> tuple[str, _Slot | None]:
+    def _find(
+        self, named: str | None, message: Message, evidence: Evidence, digest: bytes
+    ) -> tuple[str, _Slot | None]:
         header = message.header
-        if arrival.token is not None:
-            slot = self._slots.get(arrival.token)
+        if named is not None:
+            slot = self._slots.get(named)
             if slot is None:
                 raise MessageRefusedError(410, "session_unknown")
             if (slot.session.device, slot.session.dm_session) != (header.source, header.session_id):
                 raise MessageRefusedError(400, "session_mismatch")
-            return arrival.token, slot
+            return named, slot
         if header.msg_id > 1:
-            # A client that ignores RespURI. Only where each message proves itself, or nothing
-            # has been proved yet, can this be allowed.
-            for token, slot in reversed(self._slots.items()):
-                session = slot.session
-                if (
-                    session.device == header.source
-                    and session.dm_session == header.session_id
-                    and not session.over
-                    and (session.trust.per_message or not session.trust.established)
-                ):
+            # A client that ignores RespURI. Whoever knows the device's name must not reach its
+            # session: only a message that proves itself is for it, or the last one again. Else it
+            # is for one that has proved nothing yet.
+            own = [
+                (token, slot)
+                for token, slot in reversed(self._slots.items())
+                if (slot.session.device, slot.session.dm_session)
+                == (header.source, header.session_id)
+                and not slot.session.over
+            ]
+            for token, slot in own:
+                if slot.digest == digest or slot.session.trust.proves(evidence):
+                    return token, slot
+            for token, slot in own:
+                if not slot.session.trust.established and slot.msg_id < header.msg_id:
                     return token, slot
         return "", None
 

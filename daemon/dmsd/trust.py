@@ -67,13 +67,6 @@ class ClientTrust:
         return self.account is not None
 
     @property
-    def per_message(self) -> bool:
-        """Whether each message proves itself, so that the session's token need not."""
-        if isinstance(self.account, CredentialAccount):
-            return self.account.auth == "hmac"
-        return self.account is not None
-
-    @property
     def kind(self) -> str:
         """``basic``, ``md5``, ``hmac`` or ``gba``; empty before."""
         if isinstance(self.account, CredentialAccount):
@@ -96,6 +89,19 @@ class ClientTrust:
         if evidence.impi is not None:
             return self._by_transport(message, evidence.impi)
         return self._by_credentials(message, evidence)
+
+    def proves(self, evidence: Evidence) -> bool:
+        """Whether a message shows by itself, without the session's token, that it comes from whom
+        was recognised."""
+        if isinstance(self.account, NetworkAccount):
+            return evidence.impi == self.account.impi
+        if self.account is None or self.account.auth != "hmac" or self._session_nonce is None:
+            return False
+        try:
+            _verify_mac(self.account, evidence, self._session_nonce)
+        except AuthError:
+            return False
+        return True
 
     def _by_transport(self, message: Message, impi: str) -> Verdict:
         account = self._devices.account_of_impi(impi, message.header.source)

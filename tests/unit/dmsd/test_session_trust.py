@@ -225,6 +225,40 @@ def test_a_bootstrapped_device_needs_no_credentials_in_the_message(bench: Bench)
     assert (bench.last_session().trust, bench.last_session().account) == ("gba", impi)
 
 
+@pytest.mark.parametrize("follows_resp_uri", [True, False])
+@pytest.mark.parametrize("kind", ["hmac", "transport"])
+def test_whoever_knows_a_devices_name_and_session_cannot_end_or_stop_it(
+    bench: Bench, kind: str, follows_resp_uri: bool
+) -> None:
+    account = {"auth": "hmac"} if kind == "hmac" else {"impi": "1@example.org"}
+    if kind == "hmac":
+        bench.add_account(**account)
+    else:
+        bench.call("POST", "devices", body={"device": DEVICE, "accounts": [account]})
+    bench.desire(tree={"./A": "1", "./B": "2"})
+    device = bench.device(
+        kind=kind, checks_server=kind == "hmac", follows_resp_uri=follows_resp_uri
+    )
+    sent = 0
+
+    def disturbed(message: Sent) -> Got:
+        nonlocal sent
+        bench.impi = account.get("impi")
+        got = bench.carry(message)
+        sent, bench.impi = sent + 1, None
+        header = Header(f"{device.session:X}", 60_000 + sent, URL, DEVICE)
+        body = codec.encode(Message(header, (Alert(1, AlertCode.NEXT_MESSAGE),)), encoding="xml")
+        mac = auth.mac_header(device.user, b"a guess", b"", body)
+        stranger = Sent(URL, codec.XML_TYPE, {auth.HMAC_HEADER: mac}, body)
+        assert header_status(bench.carry(stranger)).code in (401, 407)
+        return got
+
+    device.transport = disturbed
+    device.run()
+    assert (device.nodes["./A"].value, device.nodes["./B"].value) == (b"1", b"2")
+    assert [each.outcome for each in bench.registry.journal.sessions()] == ["converged"]
+
+
 def test_a_subscription_without_account_is_forbidden(bench: Bench) -> None:
     bench.add_account()
     bench.impi = "stranger@example.org"
