@@ -5,7 +5,7 @@ PY := .venv/bin/python
 .PHONY: help demo play test check bench fuzz chaos gen clean setup
 
 help:
-	@echo "make demo    the main job, end to end, in half a minute"
+	@echo "make demo    the main job, end to end, in 15 seconds"
 	@echo "make play    a machine with a provisioned card in its reader, to try things on"
 	@echo "make test    all tests, against a real pcscd"
 	@echo "make check   everything else that has to hold: format, lint, types, contracts, stubs, …"
@@ -49,6 +49,6 @@ gen: setup
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PY) -m tools.gen
 
 clean:
-	rm -rf .venv .build core-rs/target core-rs/fuzz/target daemon/cardea_core/*.so dist
+	rm -rf .venv .build build-env wheels clients/python/build core-rs/target core-rs/fuzz/target daemon/cardea_core/*.so dist
 	rm -rf clients/typescript/node_modules clients/typescript/dist
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -83,8 +83,8 @@ def main() -> int:
                 signal.signal(number, signal.default_int_handler)
             port = here.readers.port(1)
             print(f"A card is in the reader. In another terminal: . {ENVIRONMENT}; cardctl readers")
-            print("Another card for the second reader:")
-            print(f"  softcard run --profile token --state .build/card.json --port {port}")
+            print("There, a card with only a key, which the server knows, for the second reader:")
+            print(f"  softcard run --profile key-only --state .build/card.json --port {port}")
             print("Ctrl-C ends it.", flush=True)
             try:
                 signal.pause()

@@ -73,7 +73,7 @@ REMEDIES: Mapping[str, str] = {
     "NODE_FORBIDDEN": "See who may, with: cardctl acl NODE; its owner, or [device] acl in the "
     "daemon's configuration, can grant your authority the right.",
     "NODE_READ_ONLY": "The standard, or the device, keeps this node as it is.",
-    "VALUE_INVALID": "Give a value of the node's format, and not too large a one.",
+    "VALUE_INVALID": "Give a value of the node's format and size; an ACL reads Get=NAME&Replace=*.",
     "TREE_FULL": "Delete nodes of yours that are not needed: cardctl sources",
     "NODE_OVERRULED": "See which card or server says otherwise, with: cardctl explain NODE",
     "DELEGATION_NOT_FOUND": "List what is granted with: cardctl delegations",
