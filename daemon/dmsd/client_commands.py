@@ -41,7 +41,9 @@ class ClientCommands:
         """A status for one command, with an alert before it if it broke into a large object."""
         self._cards.now_ms = now_ms
         replies: list[Command] = []
-        if chunks.interrupts((command.name,)) and not isinstance(command, Alert):
+        # An alert that only steers the session is no other object.
+        steers = isinstance(command, Alert) and command.code != AlertCode.GENERIC
+        if not steers and chunks.interrupts((command.name,)):
             replies.append(Alert(0, AlertCode.NO_END_OF_DATA))
         try:
             code = self._code(command, chunks, now_ms)

@@ -21,7 +21,7 @@ from omadm.messages import (
     Replace,
     Status,
 )
-from omadm.status import StatusCode
+from omadm.status import StatusCode, is_success
 
 from dmsd.chunks import base64_size, cut
 from dmsd.orders import UNANSWERED, Batch, Order, Outcome
@@ -234,7 +234,8 @@ class Exchange:
 
     def _piece_status(self, index: int, code: int) -> None:
         sent = self._sent.pop(index)
-        if code == StatusCode.CHUNK_ACCEPTED:
+        # 213; a client that says 200 has not got the whole either.
+        if is_success(code):
             return
         self._offset = None
         self._next += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from omadm.messages import Alert, Message, Status
 from omadm.status import AlertCode, StatusCode
@@ -33,13 +34,14 @@ class Reports:
 
     def sent(self, message: Message) -> None:
         """Note under which MsgID and CmdID the alerts went out."""
-        generic = (
-            command
-            for command in message.commands
-            if isinstance(command, Alert) and command.code == AlertCode.GENERIC
-        )
-        for index, alert in zip(self._open(), generic, strict=False):
-            self._sent[message.header.msg_id, alert.cmd_id] = index
+        left = [(index, self._reports[index].alert()) for index in self._open()]
+        for command in message.commands:
+            if isinstance(command, Alert) and command.code == AlertCode.GENERIC:
+                # A package may take several messages: its place says nothing.
+                bare = replace(command, cmd_id=0)
+                found = next(each for each in left if each[1] == bare)
+                left.remove(found)
+                self._sent[message.header.msg_id, command.cmd_id] = found[0]
 
     def answered(self, statuses: Iterable[Status]) -> list[ReportAnswered]:
         """Take the statuses of an authentic server."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from cardd.dm.errors import DmProtocolError, SessionAborted
 from cardd.dm.events import CommandDone, Report, ReportAnswered, ServerAuthenticated, SessionEnded
+from omadm import auth
 from omadm.messages import (
     Add,
     Alert,
+    Chal,
     Copy,
     Delete,
     Exec,
@@ -225,6 +227,31 @@ def test_reports_travel_in_package_1_and_are_acknowledged() -> None:
         SessionEnded(0),
     )
     assert client.reports_acknowledged == (report, failed)
+
+
+def test_reports_in_several_messages_are_told_apart() -> None:
+    reports = tuple(Report((".",), str(number) * 400) for number in range(3))
+    client = session(device_tree(), reports=reports)
+    peer = Peer(client, max_msg_size=1200)
+    peer.hear()
+    # The server states its limit with the challenge: package 1, said again, takes several.
+    challenge = Chal(auth.MD5, next_nonce=b"c1")
+    peer.say(header_status=401, chal=challenge, cred=False)
+    peer.asking = lambda _: []  # type: ignore[method-assign,assignment]
+    while not client.finished:
+        message = peer.hear()
+        alerts = [c for c in message.commands if isinstance(c, Alert) and c.code == 1226]
+        codes = [415 if alert.items[0].data == reports[0].data else 200 for alert in alerts]
+        peer.say(
+            *(
+                Status(9, message.header.msg_id, alert.cmd_id, "Alert", code)
+                for alert, code in zip(alerts, codes, strict=True)
+            ),
+            header_status=200,
+            chal=challenge,
+        )
+    assert len(peer.got) > 3
+    assert client.reports_acknowledged == reports[1:]
 
 
 def test_a_refused_report_is_not_acknowledged() -> None:

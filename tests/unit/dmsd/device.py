@@ -68,6 +68,7 @@ class Device:
     send_size: int | None = None
     lacks: frozenset[str] = frozenset()
     follows_resp_uri: bool = True
+    piece_status: StatusCode = StatusCode.CHUNK_ACCEPTED
     makes_parents: bool = True
     nodes: dict[str, Node] = field(default_factory=dict)
     refusals: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -348,7 +349,7 @@ class Device:
         path = item.target or ""
         whole = self._assemble((command.name, path), item)
         if whole is None:
-            return StatusCode.CHUNK_ACCEPTED
+            return self.piece_status
         if (command.name, path) in self.refusals:
             return self.refusals[command.name, path]
         there = path in self.nodes or bool(self._children(path))

@@ -333,6 +333,15 @@ def test_no_message_exceeds_what_the_client_takes(
     assert bench.last_session().outcome == "converged"
 
 
+def test_a_client_that_says_200_to_a_piece_gets_the_rest(bench: Bench) -> None:
+    bench.add_account()
+    bench.desire(tree={"./Large": "x" * 5000})
+    device = bench.device(max_msg_size=2000, piece_status=StatusCode.OK)
+    device.run()
+    assert device.nodes["./Large"].value == b"x" * 5000
+    assert bench.last_session().outcome == "converged"
+
+
 def test_an_object_above_what_the_client_takes_is_not_sent(bench: Bench) -> None:
     bench.add_account()
     bench.desire(tree={"./Large": "x" * 5000, "./Small": "y"})

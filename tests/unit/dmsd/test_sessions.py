@@ -230,6 +230,23 @@ def test_a_result_in_pieces_is_put_together(bench: Bench) -> None:
     assert bench.last_session().outcome == "converged"
 
 
+def test_an_alert_that_steers_the_session_does_not_end_an_object(bench: Bench) -> None:
+    bench.desire(tree={"./A": "12"})
+    message = begin(bench)
+    url = message.header.resp_uri or ""
+    [get] = [c for c in message.commands if isinstance(c, Get)]
+    first = Item(source="./A", meta=Meta(format="chr", size=2), data="1", more_data=True)
+    last = replace(first, meta=Meta(format="chr"), data="2", more_data=False)
+    header = Status(0, 1, 0, "SyncHdr", 212)
+    status = Status(0, 1, get.cmd_id, "Get", 200)
+    pieces = [Results(0, 1, get.cmd_id, (item,)) for item in (first, last)]
+    send(bench, header, status, pieces[0], msg_id=2, url=url, final=False)
+    steering = Alert(0, AlertCode.NEXT_MESSAGE)
+    send(bench, Status(0, 2, 0, "SyncHdr", 200), steering, pieces[1], msg_id=3, url=url)
+    # What is wanted is there already.
+    assert bench.last_session().outcome == "converged"
+
+
 BROKEN = Item(source="./A", meta=Meta(type="org.example", format="b64"), data="*****")
 
 
