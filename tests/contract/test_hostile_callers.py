@@ -111,6 +111,36 @@ def test_a_limit_says_which_it_is_and_when_to_try_again(pcsc: Pcsc) -> None:
         first.cancel()
 
 
+def test_bytes_beyond_a_users_share_are_refused_until_the_time_that_is_told(pcsc: Pcsc) -> None:
+    settings = QUIET + "[limits]\nbytes_per_second_per_user = 65536\nmax_message_bytes = 65536\n"
+    large = cards_pb2.ReadFileRequest(name="x" * 60_000)
+    with (
+        RunningDaemon(pcsc.readers.socket, settings) as daemon,
+        grpc.insecure_channel(f"unix:{daemon.socket}") as channel,
+    ):
+        cards = cards_pb2_grpc.CardServiceStub(channel)
+        codes = []
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError) as caught:
+                cards.ReadFile(large)
+            codes.append(caught.value.code().name)
+        assert codes == ["INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"]
+        reason, facts, retry = reason_of(caught.value)
+        assert (reason, facts["what"], retry) == ("LIMIT_REACHED", "bytes a second", True)
+        readers = readers_pb2_grpc.ReaderServiceStub(channel)
+        told = {reason}
+
+        def served_again() -> bool:
+            try:
+                return bool(readers.ListReaders(readers_pb2.ListReadersRequest()).readers)
+            except grpc.RpcError as error:
+                told.add(reason_of(error)[0])
+                return False
+
+        eventually(served_again, timeout_s=30)
+        assert told == {"LIMIT_REACHED"}
+
+
 @pytest.mark.parametrize("command", [b"", b"\x00", b"\x00\xa4\x00", b"\x00" * 70_000])
 def test_a_malformed_or_over_long_apdu_reaches_no_card(
     daemon: RunningDaemon, pcsc: Pcsc, command: bytes

@@ -359,5 +359,7 @@ def _server_options(config: Config) -> ServerOptions:
             watches_per_uid=config.limits.watches_per_user,
             unpaced_per_uid=config.limits.unpaced_per_user,
             calls_per_second_per_uid=config.limits.calls_per_second_per_user,
+            bytes_per_second_per_uid=config.limits.bytes_per_second_per_user,
+            largest_message=config.limits.max_message_bytes,
         ),
     )

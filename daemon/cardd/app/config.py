@@ -181,6 +181,12 @@ class LimitsConfig:
     calls_per_second_per_user: int = key(
         200, "Calls a second that begin for a user with more than that at once.", minimum=1
     )
+    bytes_per_second_per_user: int = key(
+        32 << 20,
+        "Bytes a second of one user's messages, those to it among them. Beyond that its calls are "
+        "refused, and told when to try again.",
+        minimum=1 << 16,
+    )
     waiting_per_user: int = key(64, "Calls that wait for a card at once.", minimum=1)
     events_kept: int = key(
         1024, "Reader events kept for watchers that resume.", minimum=16, maximum=1_000_000

@@ -35,6 +35,8 @@ class Monitor:
         self._watcher = watcher
         self._context: Context | None = None
         self._stopping = threading.Event()
+        self._passes = threading.Condition()
+        self._asked = self._answered = 0
         self._thread = threading.Thread(target=self._run, name="reader monitor", daemon=True)
 
     def start(self) -> None:
@@ -49,6 +51,21 @@ class Monitor:
             if context is not None:
                 context.cancel()
             self._thread.join(_CANCEL_S)
+
+    def look(self, timeout_s: float) -> None:
+        """Wait, at most so long, until everything was reported that pcscd knows by now."""
+        with self._passes:
+            self._asked += 1
+            asked = self._asked
+        give_up_at = time.monotonic() + timeout_s
+        while not self._stopping.is_set() and time.monotonic() < give_up_at:
+            context = self._context
+            if context is None:
+                return  # no pcscd
+            context.cancel()  # lost between two waits, so it is repeated
+            with self._passes:
+                if self._passes.wait_for(lambda: self._answered >= asked, _CANCEL_S):
+                    return
 
     def _run(self) -> None:
         lost = False
@@ -79,20 +96,27 @@ class Monitor:
         while not self._stopping.is_set():
             self._watcher.readers_are(names)
             known = {name: known.get(name, _UNAWARE) for name in names}
-            plug = len(names)
-            waited = self._wait(context, known, plug)
+            asked, plug = self._asked, len(names)
+            limit_s = _WAIT_S if asked == self._answered else 0.0
+            waited = self._wait(context, known, plug, limit_s)
             for seen in waited:
                 if seen.reader in known:
                     known[seen.reader] = seen.known
                     self._watcher.observed(seen)
             self._watcher.scanned()
+            if not limit_s:
+                with self._passes:
+                    self._answered = asked
+                    self._passes.notify_all()
             if not waited or any(s.reader == PNP_READER or s.unavailable for s in waited):
                 names = context.readers()
 
-    def _wait(self, context: Context, known: dict[str, int], plug: int) -> list[Observation]:
+    def _wait(
+        self, context: Context, known: dict[str, int], plug: int, limit_s: float
+    ) -> list[Observation]:
         states = [*known.items(), (PNP_READER, plug << 16)]
         try:
-            return context.wait(states, _WAIT_S)
+            return context.wait(states, limit_s)
         except PcscError as error:
             # A reader went away between the list and the wait: list anew.
             if error.code in Trouble.REMOVED:

@@ -31,6 +31,7 @@ __all__ = ["ReaderSupervisor"]
 
 _GRACE_S = 2.0  # on top of what the watchdog allows
 _JOIN_S = 1.0
+_LOOK_S = 1.0
 
 
 class ReaderSupervisor:
@@ -75,6 +76,10 @@ class ReaderSupervisor:
     def wait_scanned(self, timeout_s: float) -> bool:
         """Wait until the readers were looked at once, or pcscd was found to be absent."""
         return self._scanned.wait(timeout_s)
+
+    def look_again(self) -> None:
+        """Wait until all that pcscd knows by now is known here: it tells a little later."""
+        self._monitor.look(_LOOK_S)
 
     @property
     def pcsc_available(self) -> bool:

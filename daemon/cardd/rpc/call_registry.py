@@ -14,16 +14,21 @@ from .throttle import Throttle
 __all__ = ["CallRegistry", "Limits", "Share", "UnderWay"]
 
 
+_MOST_DEBT_S = 8.0  # bytes beyond the rate that a user is made to wait for
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one user may have open at once; and how many calls a second begin for one that has
-    more than ``unpaced_per_uid`` of a kind."""
+    """What one user may have open at once; how many calls a second begin for one that has more than
+    ``unpaced_per_uid`` of a kind; and how many bytes a second it may send and have sent."""
 
     streams_per_uid: int = 64
     calls_per_uid: int = 256
     watches_per_uid: int = 64
     unpaced_per_uid: int = 16
     calls_per_second_per_uid: int = 200
+    bytes_per_second_per_uid: int = 32 << 20
+    largest_message: int = 4 << 20
 
 
 class Share:
@@ -72,6 +77,10 @@ class CallRegistry:
         self._pace = Throttle(
             burst=limits.unpaced_per_uid, per_second=limits.calls_per_second_per_uid
         )
+        # What comes at once may be a second's; one message alone, however large, is no flood.
+        rate = limits.bytes_per_second_per_uid
+        burst = max(rate, limits.largest_message)
+        self._bytes = Throttle(burst=burst, per_second=rate, most_s=_MOST_DEBT_S)
         self._share = Share()
         self._open: Counter[tuple[str, int]] = Counter()
         self._under_way: dict[str, UnderWay] = {}
@@ -88,6 +97,17 @@ class CallRegistry:
             self.limited += 1
         else:
             self.denied += 1
+
+    def received(self, uid: int, size: int) -> None:
+        """A message of a user. LimitReachedError if that is more than its share of bytes."""
+        delay_s = self._bytes.delay_s(uid, time.monotonic(), size)
+        if delay_s:
+            limit = self._limits.bytes_per_second_per_uid
+            raise LimitReachedError("bytes a second", limit, retry_after_s=delay_s)
+
+    def sent(self, uid: int, size: int) -> None:
+        """An answer for a user, which is not held back: what it asks for next may be."""
+        self._bytes.delay_s(uid, time.monotonic(), size)
 
     @contextmanager
     def entry(self, call_id: str, peer: str, method: str, uid: int, kind: str) -> Iterator[float]:

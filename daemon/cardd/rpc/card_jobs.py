@@ -152,13 +152,13 @@ class CardJobs:
         self._rejections = rejections
         self.floor = floor
 
-    def find(self, name: str, session: str, call: Call) -> ReaderStatus:
+    async def find(self, name: str, session: str, call: Call) -> ReaderStatus:
         """The reader that is meant, by a session of the caller or by name; if by both, then both
         have to mean the same. ArgumentInvalidError."""
         if not session:
-            return self._leases.find(name, call)
+            return await self._leases.find(name, call)
         held = self._leases.find_reader(self._sessions.find(session, call).lease.reader, call)
-        if name and self._leases.find(name, call).name != held.name:
+        if name and (await self._leases.find(name, call)).name != held.name:
             raise ArgumentInvalidError("session", "holds another card than the one that is named")
         return held
 

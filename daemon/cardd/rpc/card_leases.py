@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from google.protobuf.duration_pb2 import Duration
 
-from cardd.reader.errors import CardAbsent, PcscUnavailable
+from cardd.reader.errors import CardAbsent, CardNotFound, PcscUnavailable, ReaderNotFound
 from cardd.reader.events import Queue, ReaderState, ReaderStatus
 from cardd.reader.lease import Lease
 from cardd.sharing.cache import Mark
@@ -29,7 +29,8 @@ READERS, CARDS = "readers/", "cards/"
 
 
 class ReaderPort(Protocol):
-    """The part of the supervisor that is needed here; thread-safe, returns at once."""
+    """The part of the supervisor that is needed here; thread-safe. All but `look_again` return at
+    once."""
 
     @property
     def pcsc_available(self) -> bool: ...
@@ -58,6 +59,8 @@ class ReaderPort(Protocol):
     def mark(self, reader: str) -> Mark:
         """Raises ReaderNotFound."""
 
+    def look_again(self) -> None: ...
+
 
 class CardLeases:
     """Finds cards by name and leases them."""
@@ -69,6 +72,8 @@ class CardLeases:
         self._max_wait_s = max_wait_s
         self._waiting_per_uid = waiting_per_uid
         self._waiting: Counter[int] = Counter()
+        self._look: asyncio.Task[None] | None = None
+        self._next_look: asyncio.Task[None] | None = None
         # One lease a reader at a time, and work only under a lease: few threads ever run.
         self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="card-work")
 
@@ -89,13 +94,26 @@ class CardLeases:
         """As :meth:`visible`, and while there is no pcscd the readers that there were."""
         return [s for s in self._readers.readers() if call.may(reader=s.name)]
 
-    def find(self, name: str, call: Call) -> ReaderStatus:
+    async def find(self, name: str, call: Call) -> ReaderStatus:
         """The reader that is meant by cards/…, readers/…, or nothing for the only card.
+
+        That something is not there is said only of what pcscd does not know either: a card that
+        was put in before the call is found.
 
         Raises:
             AccessDeniedError, ArgumentInvalidError, CardNotFound, CardNotFoundError,
             ReaderNotFound, PcscUnavailable.
         """
+        try:
+            status = self._find(name, call)
+            if status.state is not ReaderState.EMPTY:
+                return status
+        except (CardNotFound, CardNotFoundError, ReaderNotFound):
+            pass
+        await self._look_again()
+        return self._find(name, call)
+
+    def _find(self, name: str, call: Call) -> ReaderStatus:
         if name.startswith(READERS):
             return self.find_reader(unquote(name.removeprefix(READERS)), call)
         if name.startswith(CARDS):
@@ -105,6 +123,18 @@ class CardLeases:
         if name:
             raise ArgumentInvalidError("name", "is neither cards/{card} nor readers/{reader}")
         return self._only_card(call)
+
+    async def _look_again(self) -> None:
+        """Who asks while a look is under way needs the one after it, which is for all of them."""
+        if self._next_look is None:
+            self._next_look = asyncio.create_task(self._look_after(self._look))
+        await asyncio.shield(self._next_look)
+
+    async def _look_after(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        self._look, self._next_look = self._next_look, None
+        await self.run(self._readers.look_again)
 
     def queue(self, reader: str) -> Queue:
         """Who has a reader's card and who waits. Raises ReaderNotFound."""

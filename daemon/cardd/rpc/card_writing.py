@@ -54,7 +54,7 @@ class CardWriter:
             raise ArgumentInvalidError("adm", "must be 4 to 16 bytes")
         if not 1 <= len(request.writes) <= _MAX_WRITES:
             raise ArgumentInvalidError("writes", f"must be 1 to {_MAX_WRITES}")
-        status = self._leases.find(request.name, call)
+        status = await self._leases.find(request.name, call)
         call.require(reader=status.name, application="pkcs15")
         # Also without an id it runs to its end: who hangs up would else leave half a document.
         key = (call.caller.uid, request.request_id or f"call {call.id}")

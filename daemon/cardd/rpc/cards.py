@@ -66,12 +66,12 @@ class CardService(pb_grpc.CardServiceServicer):
 
     async def GetCard(self, request: pb.GetCardRequest, context: Any) -> pb.GetCardResponse:
         call = current_call()
-        status = await self._leases.ready(self._leases.find(request.name, call), call)
+        status = await self._leases.ready(await self._leases.find(request.name, call), call)
         return pb.GetCardResponse(card=_card_message(status))
 
     async def ReadFile(self, request: pb.ReadFileRequest, context: Any) -> pb.ReadFileResponse:
         call = current_call()
-        status = self._leases.find(request.name, call)
+        status = await self._leases.find(request.name, call)
         key = _required_file(request.file, status, call)
         await self._rules.require_reading(call, status, [key], _wait(request))
         found = await self._reads.read(status, call, "ReadFile", _wait(request), [key])
@@ -83,7 +83,7 @@ class CardService(pb_grpc.CardServiceServicer):
         call = current_call()
         if not 1 <= len(request.files) <= _MAX_FILES:
             raise ArgumentInvalidError("files", f"must be 1 to {_MAX_FILES}")
-        status = self._leases.find(request.name, call)
+        status = await self._leases.find(request.name, call)
 
         keys: dict[int, FileKey] = {}
         refused: dict[int, Exception] = {}
@@ -105,7 +105,7 @@ class CardService(pb_grpc.CardServiceServicer):
 
     async def Transmit(self, request: pb.TransmitRequest, context: Any) -> pb.TransmitResponse:
         call = current_call()
-        status = self._leases.find(request.name, call)
+        status = await self._leases.find(request.name, call)
         _require_whole_card(status, call)
         if not MIN_APDU <= len(request.command) <= MAX_APDU:
             raise InvalidApdu(len(request.command))
@@ -122,7 +122,7 @@ class CardService(pb_grpc.CardServiceServicer):
         opening = await anext(requests, None)
         if opening is None or not opening.HasField("open"):
             raise ArgumentInvalidError("message", "a session begins with open")
-        status = self._leases.find(opening.open.name, call)
+        status = await self._leases.find(opening.open.name, call)
         _require_whole_card(status, call)
         purpose = opening.open.purpose or "Session"
         async with (
@@ -132,7 +132,7 @@ class CardService(pb_grpc.CardServiceServicer):
             name, session = opened
             notices = _Notices(lease, context) if opening.open.notices else None
             # Identified by now, or as much as is known: to wait for more is to wait for ourselves.
-            status = self._leases.find(reader_name(lease.reader), call)
+            status = self._leases.find_reader(lease.reader, call)
             guard = await self._rules.guard(session.rules, lease)
             yield pb.SessionResponse(granted=_granted_message(name, status, lease))
             messages = _Messages(requests, lease)
@@ -155,7 +155,9 @@ class CardService(pb_grpc.CardServiceServicer):
     ) -> pb.ListHoldersResponse:
         call = current_call()
         known = (
-            [self._leases.find(request.name, call)] if request.name else self._leases.visible(call)
+            [await self._leases.find(request.name, call)]
+            if request.name
+            else self._leases.visible(call)
         )
         return pb.ListHoldersResponse(
             queues=(

@@ -10,6 +10,7 @@ import secrets
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from .error_table import CODES, RETRY_AFTER_S, ROWS, Reason, Row
+from .refusals import RefusalError
 
 __all__ = ["DOMAIN", "Failure", "failure_of", "where_raised"]
 
@@ -40,6 +42,7 @@ class Failure:
     message: str
     facts: Mapping[str, str] = field(default_factory=dict)
     error_id: str = ""
+    retry_after_s: float | None = None
 
     @property
     def reason_name(self) -> str:
@@ -59,9 +62,10 @@ class Failure:
             reason=self.reason_name, domain=DOMAIN, metadata=dict(self.facts)
         )
         details = [_packed(info)]
-        if self.reason in RETRY_AFTER_S:
+        retry_after_s = self.retry_after_s or RETRY_AFTER_S.get(self.reason)
+        if retry_after_s is not None:
             delay = Duration()
-            delay.FromMilliseconds(round(RETRY_AFTER_S[self.reason] * 1000))
+            delay.FromMilliseconds(ceil(retry_after_s * 1000))
             details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
         return rpc_status.to_status(
             status_pb2.Status(code=self.code.value[0], message=self.message, details=details)
@@ -74,7 +78,9 @@ def failure_of(error: Exception) -> Failure:
         row = _BY_CLASS.get(ancestor)
         if row is not None:
             facts = {k: str(v)[:_MAX_FACT] for k, v in row.facts(error).items()}
-            return Failure(row.reason_of(error), str(error)[:_MAX_MESSAGE], facts)
+            message = str(error)[:_MAX_MESSAGE]
+            retry_after_s = error.retry_after_s if isinstance(error, RefusalError) else None
+            return Failure(row.reason_of(error), message, facts, retry_after_s=retry_after_s)
     error_id = secrets.token_hex(8)
     return Failure(
         pb.ERROR_REASON_INTERNAL,

@@ -73,7 +73,12 @@ class CallGuard(grpc.aio.ServerInterceptor):
         kind = "watches" if endless else "streams" if streaming else "calls"
         # Parsed in here: to grpc, bytes that are no message are a defect of the server.
         parse = handler.request_deserializer
-        take = _parsed_stream if handler.request_streaming else _parsed
+        take = self._taken_stream if handler.request_streaming else self._taken
+
+        def give(answer: Any) -> bytes:
+            data: bytes = handler.response_serializer(answer)
+            self.registry.sent(current_call().caller.uid, len(data))
+            return data
 
         async def answer_one(request: Any, context: Any) -> Any:
             async with self._served(method, context, kind):
@@ -103,7 +108,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         return rebuild(
             answer_many if handler.response_streaming else answer_one,
             request_deserializer=None,
-            response_serializer=handler.response_serializer,
+            response_serializer=give,
         )
 
     @asynccontextmanager
@@ -146,6 +151,19 @@ class CallGuard(grpc.aio.ServerInterceptor):
             report = _log.debug if RIGHTS.get(method) in _QUIET else _log.info
             elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
             report("rpc.done", outcome=outcome, ms=elapsed_ms, **facts)
+
+    def _taken(self, parse: _Parse, data: bytes) -> Any:
+        self.registry.received(current_call().caller.uid, len(data))
+        try:
+            return parse(data)
+        except DecodeError as error:
+            raise ArgumentInvalidError("message", "is not one of this method") from error
+
+    async def _taken_stream(
+        self, parse: _Parse, requests: AsyncIterator[bytes]
+    ) -> AsyncIterator[Any]:
+        async for data in requests:
+            yield self._taken(parse, data)
 
     async def _next(self, answers: AsyncIterator[Any]) -> Any:
         """A watch's next answer, None at its end; AccessDeniedError once its right is gone."""
@@ -204,18 +222,6 @@ class CallGuard(grpc.aio.ServerInterceptor):
             told.take(None, {})
             raise AdminOnlyError(caller, right)
         return Call(call_id, method, right, caller, self._policy, told.take), told
-
-
-def _parsed(parse: _Parse, data: bytes) -> Any:
-    try:
-        return parse(data)
-    except DecodeError as error:
-        raise ArgumentInvalidError("message", "is not one of this method") from error
-
-
-async def _parsed_stream(parse: _Parse, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    async for data in requests:
-        yield _parsed(parse, data)
 
 
 class _StoppingError(Exception):

@@ -79,7 +79,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
 
     async def ListKeys(self, request: pb.ListKeysRequest, context: Any) -> pb.ListKeysResponse:
         call = current_call()
-        status = self._jobs.find(request.card, "", call)
+        status = await self._jobs.find(request.card, "", call)
 
         def look(open_card: OpenCard) -> list[pb.Key]:
             found = [_key_message(open_card.name, key) for key in keys.keys_of(open_card.tokens)]
@@ -110,7 +110,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
     async def Sign(self, request: pb.SignRequest, context: Any) -> pb.SignResponse:
         call = current_call()
         scheme, hash, digest = _to_sign(request)
-        status, name = self._find(request.name, request.session, call)
+        status, name = await self._find(request.name, request.session, call)
 
         def find(open_card: OpenCard) -> CardKey:
             key = keys.find_key(open_card.tokens, name)
@@ -145,7 +145,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         call = current_call()
         if request.algorithm != pb.DECRYPTION_ALGORITHM_RSA_PKCS1:
             raise ArgumentInvalidError("algorithm", "is none that is known")
-        status, name = self._find(request.name, request.session, call)
+        status, name = await self._find(request.name, request.session, call)
 
         def find(open_card: OpenCard) -> CardKey:
             key = keys.find_key(open_card.tokens, name)
@@ -178,7 +178,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         for field_name in ("rand", "autn"):
             if len(getattr(request, field_name)) != _AKA_LENGTH:
                 raise ArgumentInvalidError(field_name, f"must be {_AKA_LENGTH} bytes")
-        status, _ = self._find(request.name, request.session, call, subscriber=True)
+        status, _ = await self._find(request.name, request.session, call, subscriber=True)
         if request.with_session_keys:
             call.with_right("keys.derive").require(
                 reader=status.name, application=_USIM, key=_SUBSCRIBER
@@ -217,7 +217,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         card, name = _split(request.name)
         if name != _SUBSCRIBER:
             raise NoSuchKey(name)
-        status = self._jobs.find(card, "", call)
+        status = await self._jobs.find(card, "", call)
         server = request.server.lower()
         call.require(reader=status.name, application=_USIM, key=f"naf/{server}")
         status = await self._jobs.ready(status, call)
@@ -237,7 +237,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
     ) -> bytes:
         """What is public of a key; NoSuchKey if the card does not have it."""
         call = current_call()
-        status, name = self._find(request.name, "", call)
+        status, name = await self._find(request.name, "", call)
         value = await self._jobs.run(
             status,
             "",
@@ -250,14 +250,14 @@ class KeyService(pb_grpc.KeyServiceServicer):
             raise NoSuchKey(name)
         return value
 
-    def _find(
+    async def _find(
         self, name: str, session: str, call: Call, *, subscriber: bool = False
     ) -> tuple[ReaderStatus, str]:
         """The reader and the key that are meant, if the caller may use the key."""
         card, key = _split(name)
         if (key == _SUBSCRIBER) is not subscriber:
             raise NoSuchKey(key)
-        status = self._jobs.find(card, session, call)
+        status = await self._jobs.find(card, session, call)
         application = _USIM if subscriber else _PKCS15
         call.require(reader=status.name, application=application, key=key)
         return status, key

@@ -39,7 +39,7 @@ class PinOperations:
         self._agents = agents
 
     async def status(self, request: pb.PinStatusRequest, call: Call) -> pb.PinStatusResponse:
-        status = self._jobs.find(request.name, request.session, call)
+        status = await self._jobs.find(request.name, request.session, call)
         max_wait = request.max_wait if request.HasField("max_wait") else None
 
         def look(open_card: OpenCard) -> list[pins_pb2.Pin]:
@@ -94,7 +94,7 @@ class PinOperations:
         kind: pins_pb2.PinPromptKind.ValueType,
         use: Callable[[OpenCard, _PinRequest, Given], None],
     ) -> None:
-        status = self._jobs.find(request.name, request.session, call)
+        status = await self._jobs.find(request.name, request.session, call)
         # A PIN opens what it opens: that takes a right to the whole card.
         call.require(reader=status.name, application="*", file="*", key="*")
         if request.source.HasField("agent"):

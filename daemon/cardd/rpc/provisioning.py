@@ -65,4 +65,4 @@ class ProvisioningService(HistoryCalls):
 
     async def _card(self, name: str) -> ReaderStatus:
         call = current_call()
-        return await self._leases.ready(self._leases.find(name, call), call)
+        return await self._leases.ready(await self._leases.find(name, call), call)

@@ -32,6 +32,8 @@ class RefusalError(Exception):
     """Base of this layer: a message for people, and facts by name."""
 
     reason: ClassVar[pb.ErrorReason.ValueType]
+    retry_after_s: float | None = None
+    """When to try again, if that is known better than by the reason."""
 
     def __init__(self, message: str, /, **facts: object) -> None:
         super().__init__(message)
@@ -88,8 +90,9 @@ class LimitReachedError(RefusalError):
 
     reason = pb.ERROR_REASON_LIMIT_REACHED
 
-    def __init__(self, what: str, limit: int) -> None:
+    def __init__(self, what: str, limit: int, *, retry_after_s: float | None = None) -> None:
         super().__init__(f"this user already has {limit} {what}", what=what, limit=limit)
+        self.retry_after_s = retry_after_s
 
 
 class CardNotFoundError(RefusalError):

@@ -1,4 +1,4 @@
-"""How long a refusal, or a call among too many, is held back, so that more gain nothing."""
+"""How long what a user has too much of (refusals, calls, bytes) is held back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_USERS = 4096
 
 @dataclass(slots=True)
 class _Account:
-    """`debt` is how many refusals were given beyond the rate, as of `at`."""
+    """`debt` is how much was had beyond the rate, as of `at`."""
 
     debt: float
     at: float
@@ -32,8 +32,8 @@ class Throttle:
         self._most_s = most_s
         self._accounts: dict[int, _Account] = {}
 
-    def delay_s(self, uid: int, now: float) -> float:
-        """Another refusal for the user: how long to hold it back."""
+    def delay_s(self, uid: int, now: float, amount: float = 1) -> float:
+        """Another refusal for the user, or so much more: how long to hold it back."""
         account = self._accounts.get(uid)
         if account is None:
             if len(self._accounts) >= _MOST_USERS:
@@ -41,7 +41,7 @@ class Throttle:
             account = self._accounts[uid] = _Account(0.0, now)
         # Debt beyond what the longest delay works off would only punish the future.
         most = self._burst + self._most_s * self._per_second
-        account.debt = min(most, self._left(account, now) + 1)
+        account.debt = min(most, self._left(account, now) + amount)
         account.at = now
         return max(0.0, account.debt - self._burst) / self._per_second
 

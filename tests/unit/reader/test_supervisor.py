@@ -17,7 +17,14 @@ from cardd.reader.errors import (
     LeaseEnded,
     ReaderNotFound,
 )
-from cardd.reader.events import CardReady, CardRemoved, ReaderAdded, ReaderEvent, ReaderState
+from cardd.reader.events import (
+    CardReady,
+    CardRemoved,
+    PcscLost,
+    ReaderAdded,
+    ReaderEvent,
+    ReaderState,
+)
 from cardd.reader.lease import Lease
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.sharing.ticket import EndReason
@@ -46,6 +53,24 @@ def test_every_reader_is_reported_and_empty(watched: Watched, pcsc: Pcsc) -> Non
     added = [event.reader for event in watched.events if isinstance(event, ReaderAdded)]
     assert added == [status.name for status in watched.supervisor.readers()] == list(pcsc.names)
     assert {status.state for status in watched.supervisor.readers()} == {ReaderState.EMPTY}
+
+
+def test_after_a_second_look_all_is_known_that_pcscd_knew(watched: Watched, pcsc: Pcsc) -> None:
+    watched.supervisor.wait_scanned(10)
+    for _ in range(5):
+        pcsc.insert()  # returns when pcscd tells of it
+        watched.supervisor.look_again()
+        assert watched.supervisor.reader(pcsc.names[0]).state is not ReaderState.EMPTY
+        pcsc.remove()
+        watched.wait_state(pcsc.names[0], ReaderState.EMPTY)
+
+
+def test_a_second_look_waits_for_no_pcscd(watched: Watched, pcsc: Pcsc) -> None:
+    watched.supervisor.wait_scanned(10)
+    pcsc.readers.kill_pcscd()
+    watched.wait_for(PcscLost)
+    watched.supervisor.look_again()
+    assert not watched.supervisor.pcsc_available
 
 
 def test_insertion_is_identified_and_removal_is_told(watched: Watched, pcsc: Pcsc) -> None:

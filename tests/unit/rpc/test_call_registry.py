@@ -73,3 +73,24 @@ def test_the_judgement_lasts_for_one_window() -> None:
     share = Share()
     assert window(share, 100.0, 5.0, mine=60, yours=5)
     assert not share.hogs(ME, 100.5, 5.2)
+
+
+def test_bytes_beyond_a_users_share_are_refused_until_time_has_worked_them_off() -> None:
+    registry = CallRegistry(Limits(bytes_per_second_per_uid=1 << 20, largest_message=3 << 20))
+    registry.received(ME, 3 << 20)  # as large as one message may be
+    with pytest.raises(LimitReachedError) as caught:
+        registry.received(ME, 1 << 20)
+    assert caught.value.facts == {"what": "bytes a second", "limit": str(1 << 20)}
+    assert caught.value.retry_after_s is not None
+    assert 0 < caught.value.retry_after_s <= 1
+    registry.received(YOU, 3 << 20)
+
+
+def test_answers_count_too_and_are_never_held_back() -> None:
+    registry = CallRegistry(Limits(bytes_per_second_per_uid=1 << 20, largest_message=1))
+    for _ in range(100):
+        registry.sent(ME, 1 << 20)
+    with pytest.raises(LimitReachedError) as caught:
+        registry.received(ME, 1)
+    # No more than a few seconds' worth is held against anybody.
+    assert 5 < (caught.value.retry_after_s or 0) <= 10

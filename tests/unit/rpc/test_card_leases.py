@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import Future
+import os
+import threading
+from dataclasses import replace
 
 import pytest
-from cardd.reader.events import Queue, ReaderState, ReaderStatus
-from cardd.reader.lease import Lease
-from cardd.rpc.access import Policy
+from cardd.reader.events import ReaderState
+from cardd.rpc.access import Grant, Policy
 from cardd.rpc.call import Call
 from cardd.rpc.card_leases import CardLeases
 from cardd.rpc.peer import Caller
-from cardd.rpc.refusals import LimitReachedError
-from cardd.sharing.cache import Mark
-from cardd.sharing.ticket import Priority
+from cardd.rpc.refusals import CardNotFoundError, LimitReachedError
+from support.readers import ONE_CARD, OneReader
 
-READER = ReaderStatus(
-    name="A",
-    state=ReaderState.CARD_READY,
-    atr=b"",
-    card="1",
-    insertion=1,
-    holder="",
-    holder_purpose="",
-    waiting=0,
-    waiters=(),
-    identity=None,
-)
-
-
-class BusyReaders:
-    """A card that nobody ever gets."""
-
-    pcsc_available = True
-
-    def readers(self) -> Sequence[ReaderStatus]:
-        return (READER,)
-
-    def reader(self, name: str) -> ReaderStatus:
-        return READER
-
-    def find_card(self, card: str) -> ReaderStatus:
-        return READER
-
-    def submit_lease(
-        self,
-        reader: str,
-        caller: str,
-        purpose: str,
-        max_wait_s: float,
-        insertion: int | None = None,
-        priority: Priority = Priority.NORMAL,
-    ) -> Future[Lease]:
-        return Future()
-
-    def queue(self, reader: str) -> Queue:
-        raise NotImplementedError
-
-    def mark(self, reader: str) -> Mark:
-        return Mark(0)
+EVERYTHING = Policy((Grant(uids=frozenset({os.geteuid()}), rights=("*",)),))
+EMPTY = replace(ONE_CARD, state=ReaderState.EMPTY, card="", identity=None)
 
 
 def call_of(uid: int) -> Call:
@@ -69,13 +26,13 @@ def call_of(uid: int) -> Call:
 
 
 async def wait(leases: CardLeases, uid: int) -> None:
-    async with leases.lease(READER, call_of(uid), "test", None):
+    async with leases.lease(ONE_CARD, call_of(uid), "test", None):
         pass
 
 
 @pytest.fixture
 def leases() -> CardLeases:
-    return CardLeases(BusyReaders(), max_wait_s=1.0, waiting_per_uid=2)
+    return CardLeases(OneReader(), max_wait_s=1.0, waiting_per_uid=2)
 
 
 async def test_only_so_many_calls_of_one_user_wait_and_those_who_leave_make_room(
@@ -102,3 +59,52 @@ async def test_one_users_waiting_calls_keep_no_other_user_out(leases: CardLeases
     assert not other.done()
     for task in (*waiting, other):
         task.cancel()
+
+
+class SlowReaders(OneReader):
+    """pcscd knows of a card that the daemon has yet to hear of."""
+
+    def __init__(self) -> None:
+        super().__init__(EMPTY)
+        self.began, self.go = threading.Event(), threading.Event()
+
+    def look_again(self) -> None:
+        super().look_again()
+        self.began.set()
+        assert self.go.wait(30)
+        self.status = ONE_CARD
+
+
+def call_of_mine() -> Call:
+    caller = Caller(os.geteuid(), frozenset(), 1)
+    return Call("id", "/cardea.v1.CardService/GetCard", "cards.get", caller, EVERYTHING)
+
+
+@pytest.mark.parametrize("name", ["", "readers/A"])
+async def test_a_card_that_pcscd_knows_of_when_the_call_begins_is_found(name: str) -> None:
+    readers = SlowReaders()
+    readers.go.set()
+    leases = CardLeases(readers, max_wait_s=1.0)
+    assert await leases.find(name, call_of_mine()) is ONE_CARD
+    assert await leases.find(name, call_of_mine()) is ONE_CARD
+    assert readers.looked_again == 1
+
+
+async def test_many_who_find_nothing_share_a_look_that_begins_after_they_asked() -> None:
+    readers = SlowReaders()
+    leases = CardLeases(readers, max_wait_s=1.0)
+    first = asyncio.ensure_future(leases.find("", call_of_mine()))
+    assert await asyncio.to_thread(readers.began.wait, 30)
+    others = [asyncio.ensure_future(leases.find("", call_of_mine())) for _ in range(50)]
+    await asyncio.sleep(0)
+    readers.go.set()
+    for found in (first, *others):
+        assert await found is ONE_CARD
+    assert readers.looked_again == 2
+
+
+async def test_no_card_is_no_card_after_a_second_look() -> None:
+    readers = OneReader(EMPTY)
+    with pytest.raises(CardNotFoundError):
+        await CardLeases(readers, max_wait_s=1.0).find("", call_of_mine())
+    assert readers.looked_again == 1

@@ -19,19 +19,9 @@ from cardd.rpc.card_rules import CardRules
 from cardd.rpc.peer import Caller
 from cardd.sharing.cache import Mark
 from softcard import SoftCard
+from support.readers import ONE_CARD
 
-INSERTED = ReaderStatus(
-    name="A",
-    state=ReaderState.CARD_PRESENT,
-    atr=b"",
-    card="",
-    insertion=1,
-    holder="",
-    holder_purpose="",
-    waiting=0,
-    waiters=(),
-    identity=None,
-)
+INSERTED = replace(ONE_CARD, state=ReaderState.CARD_PRESENT, card="", identity=None)
 
 
 class Leases:

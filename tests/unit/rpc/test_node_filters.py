@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import pytest
-from cardd.card.identify import CardIdentity
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
-from cardd.reader.events import Queue, ReaderState, ReaderStatus
-from cardd.reader.lease import Lease
+from cardd.reader.events import ReaderStatus
 from cardd.rpc.access import Grant, Policy
 from cardd.rpc.card_leases import CardLeases
 from cardd.rpc.management import ManagementService
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.server import Service
-from cardd.sharing.cache import Mark
-from cardd.sharing.ticket import Priority
 from cardd.store import Revision
 from cardd.tree import Delta, ManagementTree, TreeHolder
 from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
 from omadm.nodes import leaf
+from support.readers import ONE_CARD, OneReader
 from unit.rpc.tree_scene import NothingChanges
 
 Serve = Callable[..., Awaitable[Any]]
@@ -77,59 +73,15 @@ class History:
         return ()
 
     async def compare(self, before: int, after: int | None) -> Delta:
-        return Delta(2, tuple((await Provisioner().preview(Readers().reader("R"))).changes))
+        return Delta(2, tuple((await Provisioner().preview(ONE_CARD)).changes))
 
     async def roll_back(self, revision: int, actor: str) -> Delta:
         self.rolled_back.append(revision)
         return Delta(3, ())
 
 
-class Readers:
-    """One reader with one card."""
-
-    pcsc_available = True
-    _status = ReaderStatus(
-        name="R",
-        state=ReaderState.CARD_READY,
-        atr=b"",
-        card="8949",
-        insertion=1,
-        holder="",
-        holder_purpose="",
-        waiting=0,
-        waiters=(),
-        identity=CardIdentity("8949", "8949", "", b"", ()),
-    )
-
-    def readers(self) -> Sequence[ReaderStatus]:
-        return (self._status,)
-
-    def reader(self, name: str) -> ReaderStatus:
-        return self._status
-
-    def find_card(self, card: str) -> ReaderStatus:
-        return self._status
-
-    def submit_lease(
-        self,
-        reader: str,
-        caller: str,
-        purpose: str,
-        max_wait_s: float,
-        insertion: int | None = None,
-        priority: Priority = Priority.NORMAL,
-    ) -> Future[Lease]:
-        raise AssertionError("not asked for")
-
-    def queue(self, reader: str) -> Queue:
-        raise AssertionError("not asked for")
-
-    def mark(self, reader: str) -> Mark:
-        raise AssertionError("not asked for")
-
-
 def provisioning_service(history: History) -> ProvisioningService:
-    return ProvisioningService(CardLeases(Readers(), max_wait_s=1.0), Provisioner(), history)
+    return ProvisioningService(CardLeases(OneReader(), max_wait_s=1.0), Provisioner(), history)
 
 
 async def test_a_preview_shows_the_changes_of_nodes_that_the_caller_may_see(serve: Serve) -> None:
