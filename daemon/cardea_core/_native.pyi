@@ -424,11 +424,15 @@ def k_ausf(ck: _Key, ik: _Key, network: str, concealed_sqn: Buffer) -> Secret:
 def k_seaf(k_ausf: _Key, network: str) -> Secret:
     """K_SEAF, 32 bytes (TS 33.501 A.6)."""
 
-def sqn_next(last: Buffer, *, clock: int | None = None) -> bytes:
+def sqn_next(
+    last: Buffer, *, clock: int | None = None, clock_bits: int = 24, most_ahead: int = 65536
+) -> bytes:
     """The network's next sequence number, of the next index (TS 33.102 C.1). 5 bits are the index.
 
-    With a `clock` in tenths of a second the numbers follow it, without they are counted.
-    CryptoError counter_blocked at the end of all numbers.
+    With a `clock` in tenths of a second the numbers follow it (C.1.1.2), without they are counted.
+    `clock_bits` of them do (n), and are ahead of it by less than `most_ahead` (D); those of profile
+    1 (C.3.1), unless the operator has others. CryptoError counter_blocked at the end of all
+    numbers, bad_input for a clock that cannot be followed.
     """
 
 def sqn_after_resynchronisation(network: Buffer, card: Buffer) -> bytes:

@@ -3,7 +3,7 @@
 
 use fuzz::KEY;
 use session_crypto::milenage::Milenage;
-use session_crypto::sqn::{Sqn, Window};
+use session_crypto::sqn::{Clock, Sqn, Window};
 use session_crypto::tuak::{Parameters, Tuak};
 
 const RAND: [u8; 16] = [0x23; 16];
@@ -32,7 +32,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             window = next;
         }
         network = network.after_resynchronisation(number);
-        if let Ok(next) = network.next(Some(number.seq)) {
+        if let Ok(next) = network.next(Some(Clock::new(number.seq))) {
             assert!(next.seq > network.seq);
             network = next;
         }

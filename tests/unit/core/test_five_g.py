@@ -86,6 +86,11 @@ def test_a_card_takes_each_number_once() -> None:
 def test_numbers_follow_a_clock_and_a_resynchronisation() -> None:
     assert sqn_next(_sqn(5, 1), clock=100) == _sqn(100, 2)
     assert sqn_next(_sqn(105, 1), clock=100) == _sqn(106, 2)
+    assert sqn_next(_sqn(0x29), clock=0x5, clock_bits=4, most_ahead=4) == _sqn(0x35, 1)
+    assert sqn_next(_sqn(0x29), clock=0x5, most_ahead=1) == _sqn((1 << 24) + 0x5, 1)
+    with pytest.raises(CryptoError) as caught:
+        sqn_next(_sqn(5), clock=0, most_ahead=0)
+    assert caught.value.code == "bad_input"
     assert sqn_after_resynchronisation(_sqn(5), _sqn(9, 3)) == _sqn(9, 3)
     assert sqn_after_resynchronisation(_sqn(9, 3), _sqn(5)) == _sqn(9, 3)
     with pytest.raises(CryptoError) as caught:

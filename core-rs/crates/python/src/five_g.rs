@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use session_crypto::CryptoError;
 use session_crypto::five_g;
-use session_crypto::sqn::{INDICES, MOST_SEQ, Sqn, Window};
+use session_crypto::sqn::{Clock, INDICES, MOST_SEQ, Sqn, Window};
 
 use crate::buffer::{Data, Key};
 use crate::crypto::failure;
@@ -65,12 +65,25 @@ fn k_seaf(py: Python<'_>, k_ausf: Key<'_>, network: &str) -> PyResult<Secret> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (last, *, clock = None))]
+#[pyo3(
+    signature = (last, *, clock = None, clock_bits = None, most_ahead = None),
+    text_signature = "(last, *, clock=None, clock_bits=24, most_ahead=65536)"
+)]
 fn sqn_next<'py>(
     py: Python<'py>,
     last: Data<'_>,
     clock: Option<u64>,
+    clock_bits: Option<u32>,
+    most_ahead: Option<u64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let clock = clock.map(|now| {
+        let usual = Clock::new(now);
+        Clock {
+            bits: clock_bits.unwrap_or(usual.bits),
+            most_ahead: most_ahead.unwrap_or(usual.most_ahead),
+            ..usual
+        }
+    });
     match sqn(py, &last)?.next(clock) {
         Ok(next) => Ok(PyBytes::new(py, &next.to_bytes())),
         Err(fault) => Err(failure(py, fault)),

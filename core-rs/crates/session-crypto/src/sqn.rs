@@ -4,18 +4,14 @@
 
 use crate::error::CryptoError;
 
-/// How many bits of a number are its index (C.3).
+/// How many bits of a number are its index (C.3.2).
 const INDEX_BITS: u32 = 5;
 /// How many indices there are: a card keeps one number for each.
 pub const INDICES: usize = 1 << INDEX_BITS;
 /// The highest SEQ: 43 bits.
 pub const MOST_SEQ: u64 = (1 << (48 - INDEX_BITS)) - 1;
-/// How far a number may be ahead: against numbers that bring the counter to its end (C.2.1, C.3).
+/// How far a number may be ahead, Δ: against numbers that bring the counter to its end (C.2.1, C.3.2).
 const MOST_AHEAD: u64 = 1 << 28;
-/// Of a number that follows a clock, the part that does: n in C.1.1.2 and C.3.1.
-const CLOCK_BITS: u32 = 24;
-/// How far a number may be ahead of the clock, D in C.1.1.2 and C.3.1.
-const AHEAD_OF_CLOCK: u64 = 1 << 16;
 
 /// A sequence number: SEQ ‖ IND (C.1.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +26,45 @@ pub struct Sqn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window([u64; INDICES]);
 
+/// A clock that numbers follow, and how (C.1.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// What it shows, GLC: tenths of a second.
+    pub now: u64,
+    /// How many bits of SEQ follow it, n: less than SEQ has.
+    pub bits: u32,
+    /// How far a number may be ahead of it, D: before it counts as one from before the clock began anew.
+    pub most_ahead: u64,
+}
+
+impl Clock {
+    /// With the values that profile 1 (C.3.1) has for reference: 24 bits, which begin anew every 19 days, and
+    /// as far ahead as the clock takes two hours for.
+    #[must_use]
+    pub const fn new(now: u64) -> Self {
+        Self {
+            now,
+            bits: 24,
+            most_ahead: 1 << 16,
+        }
+    }
+
+    /// # Errors
+    /// Bits or a distance that leave the formula without meaning.
+    fn check(self) -> Result<Self, CryptoError> {
+        let field = "clock";
+        if !(1..48 - INDEX_BITS).contains(&self.bits) {
+            let reason = "has no bits, or as many as the whole number";
+            return Err(CryptoError::BadInput { field, reason });
+        }
+        if !(1..1 << self.bits).contains(&self.most_ahead) {
+            let reason = "is as far away as it counts, or not at all";
+            return Err(CryptoError::BadInput { field, reason });
+        }
+        Ok(self)
+    }
+}
+
 impl Sqn {
     /// The six bytes of a token.
     #[must_use]
@@ -39,16 +74,15 @@ impl Sqn {
         bytes
     }
 
-    /// The number after this one, of the next index (C.1.2). With a `clock` that counts tenths of a
-    /// second the numbers follow it as C.1.1.2 says, so that a lost counter does no harm for long;
-    /// without, they are counted (C.1.1.1).
+    /// The number after this one, of the next index (C.1.2). With a clock the numbers follow it as
+    /// C.1.1.2 says, so that a lost counter does no harm for long; without, they are counted (C.1.1.1).
     ///
     /// # Errors
-    /// A counter that has come to its end.
-    pub fn next(self, clock: Option<u64>) -> Result<Self, CryptoError> {
+    /// A counter that has come to its end, a clock that cannot be followed.
+    pub fn next(self, clock: Option<Clock>) -> Result<Self, CryptoError> {
         let seq = match clock {
             None => self.seq + 1,
-            Some(clock) => self.after_clock(clock & ((1 << CLOCK_BITS) - 1)),
+            Some(clock) => self.after_clock(clock.check()?),
         };
         if seq > MOST_SEQ {
             return Err(CryptoError::CounterBlocked);
@@ -68,14 +102,15 @@ impl Sqn {
         }
     }
 
-    const fn after_clock(self, clock: u64) -> u64 {
-        let period = 1 << CLOCK_BITS;
+    const fn after_clock(self, clock: Clock) -> u64 {
+        let period = 1 << clock.bits;
+        let (now, most_ahead) = (clock.now & (period - 1), clock.most_ahead);
         let (high, low) = (self.seq & !(period - 1), self.seq & (period - 1));
-        if low < clock && clock < low + period - AHEAD_OF_CLOCK + 1 {
-            high | clock
-        } else if clock + AHEAD_OF_CLOCK - 1 < low {
+        if low < now && now < low + period - most_ahead + 1 {
+            high | now
+        } else if now + most_ahead - 1 < low {
             // The clock has begun anew
-            (high + period) | clock
+            (high + period) | now
         } else {
             self.seq + 1
         }

@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use serde::Deserialize;
 use session_crypto::CryptoError;
-use session_crypto::sqn::{MOST_SEQ, Sqn, Window};
+use session_crypto::sqn::{Clock, MOST_SEQ, Sqn, Window};
 use support::{bytes, read};
 
 fn sqn() -> impl Strategy<Value = Sqn> {
@@ -19,7 +19,7 @@ fn at(seq: u64) -> Sqn {
 
 #[test]
 fn a_clock_is_followed_and_outlived() {
-    let next = |seq, clock| at(seq).next(Some(clock)).unwrap().seq;
+    let next = |seq, clock| at(seq).next(Some(Clock::new(clock))).unwrap().seq;
     let period = 1 << 24;
     // Behind the clock: to the clock. Ahead of it by little: count. Ahead by much: it began anew
     assert_eq!(next(3 * period + 100, 500), 3 * period + 500);
@@ -33,6 +33,28 @@ fn a_clock_is_followed_and_outlived() {
     // So far behind that it is rather ahead, of a clock that is about to begin anew
     assert_eq!(next(3 * period, period - 1), 3 * period + 1);
     assert_eq!(next(3 * period, (1 << 32) + 7), 3 * period + 7);
+}
+
+#[test]
+fn an_operator_chooses_how_numbers_follow_the_clock() {
+    let next = |seq, now, bits, most_ahead| {
+        let clock = Clock {
+            now,
+            bits,
+            most_ahead,
+        };
+        at(seq).next(Some(clock)).map(|next| next.seq)
+    };
+    // A clock of 16 values: a number is at it, ahead by less than four, ahead by four
+    assert_eq!(next(0x23, 0x5, 4, 4), Ok(0x25));
+    assert_eq!(next(0x23, 0x75, 4, 4), Ok(0x25));
+    assert_eq!(next(0x28, 0x5, 4, 4), Ok(0x29));
+    assert_eq!(next(0x29, 0x5, 4, 4), Ok(0x35));
+    for (bits, most_ahead) in [(0, 1), (43, 1), (64, 1), (4, 0), (4, 16), (42, u64::MAX)] {
+        let refused = next(0, 0, bits, most_ahead).map_err(CryptoError::code);
+        assert_eq!(refused, Err("bad_input"), "{bits} {most_ahead}");
+    }
+    assert!(next(0, 0, 42, (1 << 42) - 1).is_ok());
 }
 
 #[test]
@@ -82,7 +104,7 @@ proptest! {
     fn a_card_takes_every_number_once(start in sqn(), clocks: Vec<Option<u32>>) {
         let (mut network, mut card) = (start, Window::new(start));
         for clock in clocks {
-            let Ok(next) = network.next(clock.map(u64::from)) else {
+            let Ok(next) = network.next(clock.map(|now| Clock::new(u64::from(now)))) else {
                 break;
             };
             prop_assert!(next.seq > network.seq);
