@@ -97,6 +97,18 @@ proptest! {
     }
 
     #[test]
+    fn a_code_beside_a_cipher_is_each_by_itself(
+        key: [u8; 16], other in key(), iv: Block, message: Vec<u8>, blocks: Vec<Block>,
+    ) {
+        let (mac, cipher) = (RetailMac::new("K", &key).unwrap(), Des::new("K", &other).unwrap());
+        let (mut made, mut expected) = (blocks.clone(), blocks);
+        let code = mac.tag_beside((&iv, &message), (&cipher, &mut made));
+        cipher.cbc_encrypt(&[0; 8], &mut expected);
+        prop_assert_eq!(code, mac.tag(&iv, &message));
+        prop_assert_eq!(made, expected);
+    }
+
+    #[test]
     fn lanes_are_as_many_ciphers(
         length in prop::sample::select(vec![8_usize, 16, 24]),
         key: [[u8; 24]; LANES],

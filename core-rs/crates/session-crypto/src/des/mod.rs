@@ -132,12 +132,40 @@ impl RetailMac {
     #[must_use]
     pub fn tag(&self, iv: &Block, message: &[u8]) -> Block {
         let (blocks, rest) = message.as_chunks();
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        last[rest.len()] = 0x80;
         let mut state = *iv;
         self.single.mac(&mut state, blocks);
-        self.triple.mac(&mut state, &[last]);
+        self.triple.mac(&mut state, &[padded(rest)]);
+        state
+    }
+
+    /// As [`RetailMac::tag`], while other blocks are encrypted in place in CBC mode with a vector of zeros. The
+    /// chains do not wait for each other: three blocks of the code, which are single DES, go with one block
+    /// of the cipher, which is triple.
+    #[must_use]
+    pub fn tag_beside(
+        &self,
+        (iv, message): (&Block, &[u8]),
+        (cipher, blocks): (&Des, &mut [Block]),
+    ) -> Block {
+        let (whole, rest) = message.as_chunks();
+        let count = match cipher.triple {
+            true => blocks.len().min(whole.len() / 3),
+            false => 0,
+        };
+        let (beside, whole) = whole.split_at(3 * count);
+        let (mut code, mut chain) = (load(iv), load(&[0; 8]));
+        for (block, three) in blocks.iter_mut().zip(beside.as_chunks::<3>().0) {
+            chain = xor(chain, load(block));
+            for (keys, covered) in cipher.stages.iter().zip(three) {
+                code = xor(code, load(covered));
+                (code, chain) = pair_of_rounds((&self.single.stages[0], code), (keys, chain));
+            }
+            *block = store(chain);
+        }
+        cipher.cbc_encrypt(&store(chain), &mut blocks[count..]);
+        let mut state = store(code);
+        self.single.mac(&mut state, whole);
+        self.triple.mac(&mut state, &[padded(rest)]);
         state
     }
 
@@ -154,6 +182,14 @@ const fn wrong_retail_key(field: &'static str, key: &[u8]) -> CryptoError {
         expected: 16,
         actual: key.len(),
     }
+}
+
+/// The last block of a message: what is left of it, 80, and zeros.
+fn padded(rest: &[u8]) -> Block {
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    last[rest.len()] = 0x80;
+    last
 }
 
 /// L and R after the initial permutation and the expansion E: a byte for each S-box, its six bits of
@@ -173,6 +209,26 @@ fn rounds<'a>(mut keys: impl Iterator<Item = &'a RoundKey>, halves: Halves) -> H
         right ^= function(left ^ second);
     }
     (right, left)
+}
+
+/// As [`rounds`], of two chains.
+fn pair_of_rounds(
+    (one_keys, one): (&RoundKeys, Halves),
+    (other_keys, other): (&RoundKeys, Halves),
+) -> (Halves, Halves) {
+    let ((mut left, mut right), (mut other_left, mut other_right)) = (one, other);
+    let keys = one_keys
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .zip(other_keys.as_chunks::<2>().0);
+    for ([first, second], [other_first, other_second]) in keys {
+        left ^= function(right ^ first);
+        other_left ^= function(other_right ^ other_first);
+        right ^= function(left ^ second);
+        other_right ^= function(other_left ^ other_second);
+    }
+    ((right, left), (other_right, other_left))
 }
 
 #[inline(always)]

@@ -4,7 +4,9 @@
 use zeroize::Zeroizing;
 
 use super::Level;
-use super::session::{CODE, HEADER, Session, State, complete, cover_command, cover_response};
+use super::session::{
+    CODE, HEADER, Session, State, complete, cover_command, cover_response, pad_secret,
+};
 use crate::des::{Blocks, Lanes};
 use crate::error::CryptoError;
 use crate::secret::equal;
@@ -115,7 +117,8 @@ impl Group<'_, '_> {
             let command = session.admit(command(card))?;
             whole.clear();
             whole.extend(&covered[card * stride..][..HEADER + command.data.len()]);
-            secret = complete(session.level, &command, &code, &mut whole);
+            secret = pad_secret(session.level, &command, &mut whole);
+            complete(&command, &code, &mut whole);
             if let Some(place) = places.next() {
                 place.copy_from_slice(&whole);
             }

@@ -52,7 +52,8 @@ pub struct Session {
     pub(super) state: State,
     /// The last command in the clear, which the response's code covers too.
     pub(super) command: Zeroizing<Vec<u8>>,
-    /// Where results are made, so that an APDU costs no allocation.
+    /// What a code covers, and where results are made, so that an APDU costs no allocation.
+    covered: Zeroizing<Vec<u8>>,
     buffer: Zeroizing<Vec<u8>>,
 }
 
@@ -72,6 +73,7 @@ impl Session {
             response_chain: [0; CODE],
             state: State::Idle,
             command: Zeroizing::new(Vec::with_capacity(SHORT)),
+            covered: Zeroizing::new(Vec::with_capacity(SHORT)),
             buffer: Zeroizing::new(Vec::with_capacity(SHORT)),
         }
     }
@@ -183,24 +185,30 @@ impl Session {
         }
     }
 
-    /// C-MAC over the plain command with its new class and length, then C-ENC.
+    /// C-MAC over the plain command with its new class and length, and C-ENC beside it.
     fn protect(&mut self, command: &Command<'_>) {
-        let buffer = &mut *self.buffer;
-        cover_command(command, buffer);
+        let Self {
+            keys,
+            buffer,
+            covered,
+            ..
+        } = self;
+        covered.clear();
+        cover_command(command, covered);
+        buffer.extend(&**covered);
+        let secret = pad_secret(self.level, command, buffer);
         let mut vector = self.chain;
-        self.keys.mac.single().encrypt(&mut vector);
-        self.chain = self.keys.mac.tag(&vector, buffer);
-        let secret = complete(self.level, command, &self.chain, buffer);
+        keys.mac.single().encrypt(&mut vector);
         let secret = buffer[secret].as_chunks_mut().0;
-        self.keys.enc.cbc_encrypt(&[0; 8], secret);
+        self.chain = keys.mac.tag_beside((&vector, covered), (&keys.enc, secret));
+        complete(command, &self.chain, buffer);
     }
 
     fn verified<'a>(&mut self, data: &'a [u8], status: [u8; 2]) -> Option<&'a [u8]> {
         let (body, code) = data.split_last_chunk::<CODE>()?;
-        let buffer = &mut *self.buffer;
-        buffer.clear();
-        cover_response(&self.command, body, status, buffer);
-        let expected = self.keys.rmac.tag(&self.response_chain, buffer);
+        self.covered.clear();
+        cover_response(&self.command, body, status, &mut self.covered);
+        let expected = self.keys.rmac.tag(&self.response_chain, &self.covered);
         if !equal(&expected, code) {
             return None;
         }
@@ -225,26 +233,24 @@ pub(super) fn cover_response(command: &[u8], body: &[u8], status: [u8; 2], onto:
     onto.extend(status);
 }
 
-/// Makes of what C-MAC covers the protected command, but for encryption: of what is returned.
-pub(super) fn complete(
-    level: Level,
-    command: &Command<'_>,
-    code: &Block,
-    covered: &mut Vec<u8>,
-) -> Range<usize> {
-    let mut secret = HEADER..HEADER;
-    if level.encrypts_commands() && !command.data.is_empty() {
-        // Padding is 80 and then 00 up to a block: one byte at least
-        covered.push(0x80);
-        covered.resize(HEADER + (covered.len() - HEADER).next_multiple_of(8), 0);
-        secret.end = covered.len();
-        let length = u8::try_from(covered.len() - HEADER + CODE);
-        covered[4] = length.unwrap_or_default();
+/// Pads what follows the header of a command for C-ENC, if there is to be any, and says where it stands.
+pub(super) fn pad_secret(level: Level, command: &Command<'_>, onto: &mut Vec<u8>) -> Range<usize> {
+    if !level.encrypts_commands() || command.data.is_empty() {
+        return HEADER..HEADER;
     }
-    covered[0] = command.secured_class();
-    covered.extend(code);
-    covered.extend(command.expected);
-    secret
+    // Padding is 80 and then 00 up to a block: one byte at least
+    onto.push(0x80);
+    onto.resize(HEADER + (onto.len() - HEADER).next_multiple_of(8), 0);
+    HEADER..onto.len()
+}
+
+/// Makes of a header and data the protected command: with the code and Le, and the class and length of both.
+pub(super) fn complete(command: &Command<'_>, code: &Block, onto: &mut Vec<u8>) {
+    onto.extend(code);
+    let length = u8::try_from(onto.len() - HEADER);
+    onto[4] = length.unwrap_or_default();
+    onto[0] = command.secured_class();
+    onto.extend(command.expected);
 }
 
 /// Data and status word.
