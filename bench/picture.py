@@ -48,8 +48,7 @@ def _document(result: Result) -> Iterator[str]:
 
 
 def _pair(row: Row, top: int, low: float, scale: float) -> Iterator[str]:
-    verdict = "" if row.holds else ": does not hold"
-    headline = f"{row.name}: {row.ratio:.1f} times, promised {signs(row.goal)}{verdict}"
+    headline = f"{row.name}: {row.ratio:.3g} times, {_verdict(row)}"
     yield text(_LEFT, top + 14, headline)
     bars = (("a", "Cardea", row.value), ("b", row.against, row.against_value))
     for line, (style, name, value) in enumerate(bars):
@@ -60,6 +59,12 @@ def _pair(row: Row, top: int, low: float, scale: float) -> Iterator[str]:
             f'height="{_BAR}" rx="2"/>'
         )
         yield text(round(_LEFT + length + 8), y + 12, f"{amount(value, row.unit)} · {name}", "s")
+
+
+def _verdict(row: Row) -> str:
+    if row.least is None:
+        return "a limit"
+    return f"promised {signs(row.goal)}" + ("" if row.holds else ": does not hold")
 
 
 def text(x: int, y: int, words: str, style: str = "") -> str:

@@ -12,14 +12,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """A figure beside the one it is held against; `least` is the ratio that was promised."""
+    """A figure beside the one it is held against.
+
+    `least` is the ratio that was promised; None for a limit, which is shown to tell how much there
+    is to be had at all.
+    """
 
     name: str
     value: float
     unit: str
     against: str
     against_value: float
-    least: float
+    least: float | None
     ratio: float = field(init=False)
     goal: str = field(init=False)
     holds: bool = field(init=False)
@@ -27,8 +31,9 @@ class Row:
     def __post_init__(self) -> None:
         ratio = self.against_value / self.value
         object.__setattr__(self, "ratio", ratio)
-        object.__setattr__(self, "goal", f">= {self.least:g}")
-        object.__setattr__(self, "holds", ratio >= self.least)
+        goal = "none, a limit" if self.least is None else f">= {self.least:g}"
+        object.__setattr__(self, "goal", goal)
+        object.__setattr__(self, "holds", self.least is None or ratio >= self.least)
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,16 @@ def as_text(result: Result) -> str:
 
 def _lines(result: Result) -> Iterator[str]:
     for row in result.rows:
-        verdict = "holds" if row.holds else "DOES NOT HOLD"
         yield (
             f"    {row.name}: {row.value:.3g} {row.unit}, {row.against} "
-            f"{row.against_value:.3g} {row.unit}: {row.ratio:.1f} x, promised {row.goal}: {verdict}"
+            f"{row.against_value:.3g} {row.unit}: {row.ratio:.3g} x, {_verdict(row)}"
         )
+
+
+def _verdict(row: Row) -> str:
+    if row.least is None:
+        return "a limit"
+    return f"promised {row.goal}: {'holds' if row.holds else 'DOES NOT HOLD'}"
 
 
 def _rounded(row: Row) -> dict[str, object]:

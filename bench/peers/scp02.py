@@ -107,9 +107,10 @@ class Card:
 
     def __init__(self, enc: bytes, mac: bytes, host_challenge: bytes) -> None:
         counter, challenge = b"\x00\x07", b"random"
-        self.keys = tuple(
-            _triple(key, (constant + counter).ljust(16, b"\0"))
-            for key, constant in ((enc, b"\x01\x82"), (mac, b"\x01\x01"), (mac, b"\x01\x02"))
+        self.keys = (
+            _triple(enc, (b"\x01\x82" + counter).ljust(16, b"\0")),
+            _triple(mac, (b"\x01\x01" + counter).ljust(16, b"\0")),
+            _triple(mac, (b"\x01\x02" + counter).ljust(16, b"\0")),
         )
         own = counter + challenge
         proof = _triple(self.keys[0], _pad(host_challenge + own))[-8:]
