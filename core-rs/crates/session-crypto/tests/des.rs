@@ -1,9 +1,13 @@
 //! DES against RustCrypto's, which is another implementation, and against numbers of the standards.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
+mod support;
+
 use des::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use proptest::prelude::*;
+use serde::Deserialize;
 use session_crypto::des::{Block, Blocks, Des, LANES, Lanes, RetailMac};
+use support::{bytes, read};
 
 fn other(key: &[u8], mut block: Block, encrypts: bool) -> Block {
     let wide = match *key.as_chunks::<8>().0 {
@@ -26,13 +30,40 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
         .prop_flat_map(|length| prop::collection::vec(any::<u8>(), length))
 }
 
+#[derive(Deserialize)]
+struct File {
+    blocks: Vec<Published>,
+}
+
+#[derive(Deserialize)]
+struct Published {
+    clause: String,
+    key: String,
+    plain: String,
+    sealed: String,
+}
+
 #[test]
-fn the_example_of_the_standard_comes_out() {
-    // SP 800-17, table A.1, first line: the key of parity bits alone
-    let cipher = Des::new("key", &[1; 8]).unwrap();
-    let mut block = [0x80, 0, 0, 0, 0, 0, 0, 0];
-    cipher.encrypt(&mut block);
-    assert_eq!(block, [0x95, 0xF8, 0xA5, 0xE5, 0xDD, 0x31, 0xD9, 0x00]);
+fn the_published_blocks_come_out() {
+    for Published {
+        clause,
+        key,
+        plain,
+        sealed,
+    } in read::<File>("des").blocks
+    {
+        let key = bytes(&key);
+        let plain: Block = bytes(&plain).try_into().unwrap();
+        let mut block = plain;
+        let cipher = Des::new("key", &key).unwrap();
+        cipher.encrypt(&mut block);
+        assert_eq!(block[..], bytes(&sealed), "{clause}");
+        cipher.decrypt(&mut block);
+        assert_eq!(block, plain);
+        let lanes = Lanes::new("key", std::iter::once(key.as_slice())).unwrap();
+        lanes.encrypt_each(std::slice::from_mut(&mut block));
+        assert_eq!(block[..], bytes(&sealed), "{clause}, in a lane");
+    }
 }
 
 #[test]

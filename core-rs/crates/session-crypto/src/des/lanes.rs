@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::circuits::{s1, s2, s3, s4, s5, s6, s7, s8};
 use super::tables::{IP, KEY_BITS, P_INVERSE};
-use super::{Block, choose, in_order};
+use super::{Block, in_order};
 use crate::error::CryptoError;
 
 /// How many lanes there are.
@@ -42,8 +42,7 @@ impl Lanes {
         for (lane, key) in keys.take(LANES).enumerate() {
             triple = key.len() > 8;
             for (stage, key) in stages.iter_mut().zip(in_order(field, key)?) {
-                // The first of 56 bits on top
-                stage[lane] = *choose(key) << 8;
+                stage[lane] = u64::from_be_bytes(*key);
             }
         }
         for stage in stages.iter_mut() {

@@ -77,7 +77,7 @@ pub(super) static IP: [u8; 64] = initial();
 /// Where P puts its bits, numbered from 0.
 pub(super) static P_INVERSE: [u8; 32] = p_inverse();
 
-/// Of the bits of a key after PC-1, numbered from 0, those of each round key.
+/// Of the bits of a key, numbered from 0, those of each round key.
 pub(super) static KEY_BITS: [[u8; 48]; 16] = key_bits();
 
 /// Of the seven key bits in each byte of a key, their places in C and D.
@@ -172,7 +172,8 @@ const fn key_bits() -> [[u8; 48]; 16] {
         let mut bit = 0;
         while bit < 48 {
             let place = PC2[bit] - 1;
-            tables[round][bit] = place / 28 * 28 + (place % 28 + turned) % 28;
+            let at = place / 28 * 28 + (place % 28 + turned) % 28;
+            tables[round][bit] = PC1[at as usize] - 1;
             bit += 1;
         }
         round += 1;
