@@ -48,8 +48,7 @@ def _document(result: Result) -> Iterator[str]:
 
 
 def _pair(row: Row, top: int, low: float, scale: float) -> Iterator[str]:
-    headline = f"{row.name}: {row.ratio:.3g} times, {_verdict(row)}"
-    yield text(_LEFT, top + 14, headline)
+    yield text(_LEFT, top + 14, _headline(row))
     bars = (("a", "Cardea", row.value), ("b", row.against, row.against_value))
     for line, (style, name, value) in enumerate(bars):
         y = top + 22 + line * (_BAR + 4)
@@ -59,12 +58,6 @@ def _pair(row: Row, top: int, low: float, scale: float) -> Iterator[str]:
             f'height="{_BAR}" rx="2"/>'
         )
         yield text(round(_LEFT + length + 8), y + 12, f"{amount(value, row.unit)} · {name}", "s")
-
-
-def _verdict(row: Row) -> str:
-    if row.least is None:
-        return "a limit"
-    return f"promised {signs(row.goal)}" + ("" if row.holds else ": does not hold")
 
 
 def text(x: int, y: int, words: str, style: str = "") -> str:
@@ -82,3 +75,10 @@ def signs(goal: str) -> str:
     """A bound such as ``<= 2`` with the sign that people write."""
     sign, _, bound = goal.partition(" ")
     return f"{_SIGNS[sign]} {bound}"
+
+
+def _headline(row: Row) -> str:
+    if row.least is None:
+        return f"{row.name}: {row.ratio:.2f} of a limit"
+    verdict = "" if row.holds else ": does not hold"
+    return f"{row.name}: {row.ratio:.1f} times, promised {signs(row.goal)}{verdict}"

@@ -73,14 +73,15 @@ def _lines(result: Result) -> Iterator[str]:
     for row in result.rows:
         yield (
             f"    {row.name}: {row.value:.3g} {row.unit}, {row.against} "
-            f"{row.against_value:.3g} {row.unit}: {row.ratio:.3g} x, {_verdict(row)}"
+            f"{row.against_value:.3g} {row.unit}: {_verdict(row)}"
         )
 
 
 def _verdict(row: Row) -> str:
     if row.least is None:
-        return "a limit"
-    return f"promised {row.goal}: {'holds' if row.holds else 'DOES NOT HOLD'}"
+        return f"{row.ratio:.2f} of a limit"
+    verdict = "holds" if row.holds else "DOES NOT HOLD"
+    return f"{row.ratio:.1f} x, promised {row.goal}: {verdict}"
 
 
 def _rounded(row: Row) -> dict[str, object]:
