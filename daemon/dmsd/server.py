@@ -221,7 +221,7 @@ class Server:
             await asyncio.sleep(_HOUSEKEEPING_S)
 
     def _live(self) -> dict[str, Any]:
-        return {"running": True, "sessions_open": 0 if self._dm is None else len(self._dm)}
+        return {"running": True, "sessions_open": 0 if self._dm is None else self._dm.under_way}
 
 
 async def serve(config: Config, *, ready: Callable[[str], None]) -> None:

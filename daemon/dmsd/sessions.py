@@ -70,7 +70,13 @@ class DmServer:
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
 
     def __len__(self) -> int:
+        """Sessions that are kept, those too that are over, for what is asked again."""
         return len(self._slots)
+
+    @property
+    def under_way(self) -> int:
+        """Sessions that have not ended. May be asked from any thread."""
+        return sum(not slot.session.over for slot in list(self._slots.values()))
 
     def receive(self, arrival: Arrival, now_ms: int) -> tuple[Reply, ServerSession]:
         """Answer one message, or raise MessageRefusedError."""

@@ -1,4 +1,4 @@
-"""The Python examples and the configurations in README.md and docs/ are tried, each as it stands.
+"""The Python examples and the configurations of the documents are tried, each as it stands.
 
 A block marked ``python`` that begins with an import is a program and is run on the playground.
 Blocks marked ``toml`` and ``json`` are read by the program that they are for.
@@ -27,7 +27,11 @@ from demo.playground import CARD_WITH_KEYS, card_with_keys, playground
 from demo.system import System
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "clients").glob("*/README.md")),
+]
 DMSD_SECTIONS = {"server", "registry", "operator"}
 
 

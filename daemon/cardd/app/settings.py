@@ -67,7 +67,7 @@ def type_name(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(f'"{choice}"' for choice in arguments)
     if origin is tuple:
-        return f"list of {type_name(arguments[0])}"
+        return f"list of {type_name(arguments[0])}s"
     if origin is Mapping:
         return "table of strings"
     return {str: "string", Path: "path", int: "integer", float: "number", bool: "boolean"}.get(
@@ -85,7 +85,7 @@ def _convert(hint: Any, value: object, where: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list):
-            raise ConfigError(where, f"must be {_article(type_name(hint))}s")
+            raise ConfigError(where, f"must be {_article(type_name(hint))}")
         return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is Mapping:
         if not isinstance(value, Mapping):

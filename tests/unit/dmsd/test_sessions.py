@@ -79,6 +79,14 @@ def test_a_message_sent_twice_is_answered_alike_and_done_once(bench: Bench) -> N
     assert bench.statuses() == [("Get", "./A", 404), ("Add", "./A", 200)]
 
 
+def test_a_session_that_has_ended_is_not_under_way_though_its_answer_is_kept(bench: Bench) -> None:
+    send(bench, Alert(0, AlertCode.CLIENT_INITIATED), session="9")
+    assert bench.server.under_way == 1
+    bench.device().run()
+    assert bench.server.under_way == 1
+    assert len(bench.server) == 2
+
+
 def test_an_older_message_is_refused(bench: Bench) -> None:
     message = begin(bench)
     url = message.header.resp_uri or ""
