@@ -973,8 +973,12 @@ class Layer:
     def get(self, path: str) -> Entry | None:
         """The claim on exactly this node."""
 
-    def entries(self) -> list[Entry]:
-        """All claims: parents before children, siblings by name."""
+    def entries(self, path: str | None = None) -> list[Entry]:
+        """The claims at and below a node, or all: parents before children, siblings by name."""
+
+    def diff(self, newer: Layer) -> list[tuple[str, Entry | None, Entry | None]]:
+        """The claims that differ in another version of the layer: path, and the claim before and
+        after, None where there is none. What is shared with a copy is not looked at."""
 
     def load(
         self,

@@ -98,17 +98,14 @@ def _claim_changes(old: StoredTree, new: StoredTree) -> Iterator[ClaimChange]:
     for source in sorted(before.keys() | after.keys()):
         if before.get(source) is after.get(source):
             continue
-        was, now = _entries(before.get(source)), _entries(after.get(source))
-        for path in sorted(was.keys() | now.keys()):
-            if was.get(path) != now.get(path):
-                yield ClaimChange(source, path, was.get(path), now.get(path))
-
-
-def _entries(layer: Layer | None) -> dict[str, Entry]:
-    return {} if layer is None else {entry.path: entry for entry in layer.entries()}
+        none = Layer(*source)
+        for path, was, now in before.get(source, none).diff(after.get(source, none)):
+            yield ClaimChange(source, path, was, now)
 
 
 def _property_changes(old: StoredTree, new: StoredTree) -> Iterator[PropertyChange]:
+    if old.acls is new.acls and old.titles is new.titles:
+        return
     was, now = _properties(old), _properties(new)
     for key in sorted(was.keys() | now.keys()):
         if was.get(key) != now.get(key):
@@ -217,7 +214,8 @@ def _layers_at(db: sqlite3.Connection, revision: int, present: StoredTree) -> tu
     )
     layers = dict(present.by_source())
     for source, found in groupby(rows, key=lambda row: Source(row[0], row[1])):
-        claims = {path: _columns(entry) for path, entry in _entries(layers.get(source)).items()}
+        known = layers.get(source)
+        claims = {each.path: _columns(each) for each in (known.entries() if known else ())}
         claims |= {path: tuple(columns) for _, _, path, *columns, _ in found}
         layers[source] = layer_of(source, ((path, *claims[path]) for path in sorted(claims)))
     return tuple(layer for _, layer in sorted(layers.items()) if len(layer))

@@ -16,7 +16,8 @@ from cardd.tree.device import (
 from cardd.tree.errors import AclError, ManagementTreeError, Refused
 from cardd.tree.export import ExportFormat, export
 from cardd.tree.holder import Delta, TreeHolder
-from cardd.tree.management_tree import ManagementTree, Usage
+from cardd.tree.holdings import Usage
+from cardd.tree.management_tree import ManagementTree
 from cardd.tree.placement import Placement, place
 from cardd.tree.properties import TitleClaim
 from cardd.tree.readings import Reading, serialised

@@ -8,7 +8,7 @@ from itertools import chain
 
 from cardd.tree.acl import INHERIT, ROOT_DEFAULT, Acl, Verb, root_without
 from cardd.tree.claims import ClaimTable, strength
-from cardd.tree.sources import ROOT, Source, is_program
+from cardd.tree.sources import ROOT, Source, is_program, is_program_name
 
 __all__ = ["AclClaim", "AclTable"]
 
@@ -25,6 +25,10 @@ class AclClaim:
 
 class AclTable(ClaimTable[AclClaim]):
     """ACL claims by path."""
+
+    # Of which claims it was last asked whether they name programs, and the answer.
+    _asked: tuple[AclClaim, ...] | None = None
+    _programs = False
 
     def value(self, path: str, is_on_a_card: Callable[[str], bool]) -> Acl:
         """The node's own ACL value; falsy when it inherits."""
@@ -59,6 +63,15 @@ class AclTable(ClaimTable[AclClaim]):
             ):
                 acl = claim.acl
                 yield claim
+
+    def names_programs(self) -> bool:
+        """Whether any value gives a local program anything."""
+        claims = self.ordered()
+        if self._asked is not claims:
+            grants = (names for claim in claims for _, names in claim.acl.grants)
+            self._programs = any(is_program_name(name) for names in grants for name in names)
+            self._asked = claims
+        return self._programs
 
     def purge(self, identifier: str, paths: Collection[str] | None = None) -> set[str]:
         """Take an identifier out of the values of some nodes, or of all (DM TND 1.2 §7.7.1.4).

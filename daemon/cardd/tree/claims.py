@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -28,13 +29,20 @@ class ClaimTable(Generic[C]):
 
     def __init__(self, claims: Iterable[C] = ()) -> None:
         self._claims: dict[str, tuple[C, ...]] = {}
+        # In the order of paths and sources; None: to be made.
+        self._ordered: tuple[C, ...] | None = ()
+        # When each source last stated something; what it withdrew counts on.
+        self._latest_ms: dict[Source, int] = {}
         self._shared = False
         for claim in claims:
+            self._ordered = None
             self.put(claim)
 
     def copy(self) -> Self:
         twin = type(self)()
         twin._claims = self._claims
+        twin._ordered = self._ordered
+        twin._latest_ms = dict(self._latest_ms)
         twin._shared = self._shared = True
         return twin
 
@@ -51,8 +59,14 @@ class ClaimTable(Generic[C]):
         return path in self._claims
 
     def ordered(self) -> tuple[C, ...]:
-        """All claims, in the order of paths and sources."""
-        return tuple(sorted(self, key=lambda claim: (claim.path, claim.source)))
+        """All claims, in the order of paths and sources; the same object if none has changed."""
+        if self._ordered is None:
+            self._ordered = tuple(sorted(self, key=_place))
+        return self._ordered
+
+    def latest_ms_of_others(self, source: Source) -> int:
+        """When any other source last stated something; -1: never."""
+        return max((at for other, at in self._latest_ms.items() if other != source), default=-1)
 
     def put(self, claim: C) -> None:
         """State a claim; it replaces what its source said of the node before."""
@@ -60,24 +74,29 @@ class ClaimTable(Generic[C]):
 
     def forget(self, source: Source, path: str = ROOT) -> bool:
         """Withdraw a source's claims at and below a path; False: there were none."""
-        below = path + "/"
-        gone = [
-            claim.path
-            for claim in self
-            if claim.source == source
-            and (path in (ROOT, claim.path) or claim.path.startswith(below))
-        ]
+        gone = [claim.path for claim in self._at_and_below(path) if claim.source == source]
         for where in gone:
             self._write(where, self._others(where, source))
         return bool(gone)
 
     def take_over(self, other: ClaimTable[C], whose: Callable[[Source], bool]) -> None:
         """Let some sources claim what they claim in another table."""
-        kept = [claim for claim in self if not whose(claim.source)]
-        taken = [claim for claim in other if whose(claim.source)]
-        self._claims, self._shared = {}, False
-        for claim in (*kept, *taken):
-            self.put(claim)
+        if self._claims is other._claims:
+            return
+        for path in self._claims.keys() | other._claims.keys():
+            mine, theirs = self.at(path), other.at(path)
+            if mine is not theirs:
+                kept = (claim for claim in mine if not whose(claim.source))
+                taken = (claim for claim in theirs if whose(claim.source))
+                self._write(path, (*kept, *taken))
+
+    def _at_and_below(self, path: str) -> tuple[C, ...]:
+        claims = self.ordered()
+        if path == ROOT:
+            return claims
+        # "0" is the character after "/".
+        first, end = (bisect_left(claims, path + after, key=_path) for after in "/0")
+        return (*self.at(path), *claims[first:end])
 
     def _others(self, path: str, source: Source) -> tuple[C, ...]:
         return tuple(c for c in self._claims.get(path, ()) if c.source != source)
@@ -86,6 +105,13 @@ class ClaimTable(Generic[C]):
         if self._shared:
             self._claims = dict(self._claims)
             self._shared = False
+        if self._ordered is not None:
+            old = self._ordered
+            first, end = (side(old, path, key=_path) for side in (bisect_left, bisect_right))
+            self._ordered = (*old[:first], *sorted(claims, key=_place), *old[end:])
+        for claim in claims:
+            known = self._latest_ms.get(claim.source, -1)
+            self._latest_ms[claim.source] = max(known, claim.at_ms)
         if claims:
             self._claims[path] = claims
         else:
@@ -95,3 +121,11 @@ class ClaimTable(Generic[C]):
 def strength(claim: _Claim) -> tuple[int, int, str]:
     """Server over card over device, then the later claim."""
     return precedence(claim.source), claim.at_ms, claim.source.id
+
+
+def _path(claim: _Claim) -> str:
+    return claim.path
+
+
+def _place(claim: _Claim) -> tuple[str, Source]:
+    return claim.path, claim.source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from cardea_core import Change, Layer, Snapshot, canonical_path, merge
@@ -11,20 +10,13 @@ from omadm.nodes import TreeNode
 
 from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim, AclTable
+from cardd.tree.adoption import restated
 from cardd.tree.device import LIMITS, Limits
+from cardd.tree.holdings import Holdings, Usage
 from cardd.tree.properties import TitleClaim, Titles, Versions
 from cardd.tree.sources import ROOT, Source, SourceKind, is_program_name, parent_of, parents_of
 
-__all__ = ["ManagementTree", "Usage"]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a source holds, and when it last claimed something (-1: never)."""
-
-    claims: int = 0
-    value_bytes: int = 0
-    latest_ms: int = -1
+__all__ = ["ManagementTree"]
 
 
 class ManagementTree:
@@ -50,7 +42,7 @@ class ManagementTree:
         self._titles = Titles(titles)
         self._versions = Versions(versions)
         self._digests = dict(digests)
-        self._usage: dict[Source, Usage] = {}
+        self._holdings = Holdings()
         self._snapshot: Snapshot | None = None
         # Up to here changes are counted in the versions; since then only these nodes can have
         # become others, or any (None).
@@ -73,7 +65,7 @@ class ManagementTree:
         self._titles = other._titles.copy()
         self._versions = other._versions.copy()
         self._digests = dict(other._digests)
-        self._usage = dict(other._usage)
+        self._holdings = other._holdings.copy()
         self._snapshot = other._snapshot
         self._counted = other._counted
         self._touched = None if other._touched is None else set(other._touched)
@@ -168,25 +160,21 @@ class ManagementTree:
         """
         source = Source(kind, id)
         old = self._layers.get(source)
-        known_acls = {claim.path: claim for claim in self._acls if claim.source == source}
-        layer = Layer(kind, id)
+        stated = list(nodes)
+        layer = restated(old, source, stated, at_ms)
         acls = []
-        for node in nodes:
-            path = canonical_path(node.path)
-            at = at_ms if old is None else _time_if_same(old, path, node, at_ms)
-            layer.put(path, node.value, format=node.format, mime=node.mime, at_ms=at)
-            if node.acl is not None:
-                claim = AclClaim(path, source, Acl.parse(node.acl), at_ms)
-                known = known_acls.get(path)
-                acls.append(known if known is not None and known.acl == claim.acl else claim)
+        for node in (each for each in stated if each.acl is not None):
+            claim = AclClaim(canonical_path(node.path), source, Acl.parse(node.acl or ""), at_ms)
+            known = (each for each in self._acls.at(claim.path) if each.source == source)
+            acls.append(next((each for each in known if each.acl == claim.acl), claim))
         self._acls.forget(source)
         for claim in acls:
             self._acls.put(claim)
         self._keep_digest(source, digest)
-        if old != layer:
+        if layer is not old:
             self._layers[source] = layer
             self._own.add(source)
-            self._usage.pop(source, None)
+            self._holdings.forget(source)
             self._snapshot = self._touched = None
 
     def drop(self, kind: SourceKind, id: str) -> bool:
@@ -198,7 +186,7 @@ class ManagementTree:
         if self._layers.pop(source, None) is None:
             return had_acls
         self._own.discard(source)
-        self._usage.pop(source, None)
+        self._holdings.forget(source)
         self._snapshot = self._touched = None
         return True
 
@@ -212,15 +200,18 @@ class ManagementTree:
         if source not in self._layers:
             return False
         layer = self._writable(source)
-        self._usage.pop(source, None)
+        gone = layer.entries(path)
         removed = layer.remove(path)
         parent = parent_of(path)
         while removed and parent != ROOT and self._only_a_way(layer, source, parent):
+            gone += layer.entries(parent)
             layer.remove(parent)
             parent = parent_of(parent)
+        self._holdings.change(source, layer, gone)
         self._acls.forget(source, path)
         self._titles.forget(source, path)
         if not len(layer):
+            self._holdings.forget(source)
             del self._layers[source]
             self._own.discard(source)
         return removed
@@ -239,7 +230,7 @@ class ManagementTree:
                 continue
             self._own.discard(source)
             other._own.discard(source)
-            self._usage.pop(source, None)
+            self._holdings.forget(source)
             self._snapshot = self._touched = None
             if theirs is None:
                 del self._layers[source]
@@ -276,8 +267,7 @@ class ManagementTree:
 
     def names_programs(self) -> bool:
         """Whether any ACL gives a local program anything."""
-        grants = (names for claim in self._acls for _, names in claim.acl.grants)
-        return any(is_program_name(name) for names in grants for name in names)
+        return self._acls.names_programs()
 
     def has_acl_claims(self, path: str) -> bool:
         """Whether any source gives the node an ACL, even an empty one."""
@@ -320,46 +310,39 @@ class ManagementTree:
 
     def put(self, source: Source, node: TreeNode, at_ms: int) -> None:
         """Let a source claim a node; missing parents become interior claims of that source."""
-        snapshot, usage = self.snapshot, self.usage(source)
+        snapshot = self.snapshot
         layer = self._writable(source, _only_here(snapshot, node))
-        old = layer.get(node.path)
+        parents = parents_of(node.path)
+        # A leaf takes away what is below; no parent stays a leaf.
+        gone = layer.entries(node.path) if node.value is not None else []
+        gone += filter(None, map(layer.get, parents if gone else [*parents, node.path]))
         # A claim on a parent that is only the way to the node must not take its type away.
-        for parent in parents_of(node.path):
+        for parent in parents:
             there = snapshot.get(parent)
             if there is not None and there.interior and layer.get(parent) is None:
                 layer.put(parent, None, mime=there.mime, at_ms=at_ms)
         layer.put(node.path, node.value, format=node.format, mime=node.mime, at_ms=at_ms)
-        freed = len(old.value) if old is not None and old.value is not None else 0
-        self._usage[source] = Usage(
-            claims=len(layer),
-            value_bytes=usage.value_bytes + len(node.value or b"") - freed,
-            latest_ms=max(usage.latest_ms, at_ms),
-        )
+        self._holdings.change(source, layer, gone, layer.get(node.path))
 
     def bury(self, source: Source, path: str, at_ms: int) -> None:
         """Let a source claim that the node shall not exist."""
-        self._writable(source).bury(path, at_ms=at_ms)
-        self._usage.pop(source, None)
+        layer = self._writable(source)
+        gone = layer.entries(path)
+        layer.bury(path, at_ms=at_ms)
+        self._holdings.change(source, layer, gone, layer.get(path))
 
     def withdraw(self, source: Source, path: str) -> None:
         """Forget a source's claims and ACLs at and below a path."""
-        self._writable(source).remove(path)
-        self._usage.pop(source, None)
+        layer = self._writable(source)
+        gone = layer.entries(path)
+        layer.remove(path)
+        self._holdings.change(source, layer, gone)
         self._acls.forget(source, path)
         self._titles.forget(source, path)
 
     def usage(self, source: Source) -> Usage:
         """How much a source claims."""
-        known = self._usage.get(source)
-        if known is None:
-            layer = self._layers.get(source)
-            entries = [] if layer is None else layer.entries()
-            known = self._usage[source] = Usage(
-                claims=len(entries),
-                value_bytes=sum(len(e.value) for e in entries if e.value is not None),
-                latest_ms=max((e.at_ms for e in entries), default=-1),
-            )
-        return known
+        return self._holdings.of(source, self._layers.get(source))
 
     def latest_ms_of_others(self, source: Source) -> int:
         """When others last claimed what a write of this server has to count against; -1: never.
@@ -368,9 +351,8 @@ class ManagementTree:
         """
         servers = [s for s in self._layers if s.kind == source.kind and s != source]
         values = (self.usage(server).latest_ms for server in servers)
-        acls = (claim.at_ms for claim in self._acls if claim.source != source)
-        titles = (claim.at_ms for claim in self._titles if claim.source != source)
-        return max(*values, *acls, *titles, -1, -1)
+        stated = (self._acls.latest_ms_of_others(source), self._titles.latest_ms_of_others(source))
+        return max(*values, *stated)
 
     # -- helpers
 
@@ -402,8 +384,7 @@ class ManagementTree:
         entry = layer.get(path)
         if entry is None or entry.value is not None or entry.absent:
             return False
-        below = path + "/"
-        if any(other.path.startswith(below) for other in layer.entries()):
+        if len(layer.entries(path)) > 1:
             return False
         others = (other for key, other in self._layers.items() if key != source)
         return any(other.get(path) is not None for other in others)
@@ -415,14 +396,6 @@ def _only_here(snapshot: Snapshot, node: TreeNode) -> str:
     if node.value is None or parent is None or not parent.interior:
         return ""
     return node.path if before is None or before.value is not None else ""
-
-
-def _time_if_same(old: Layer, path: str, node: TreeNode, at_ms: int) -> int:
-    entry = old.get(path)
-    if entry is None or entry.absent:
-        return at_ms
-    before = (entry.value, entry.format, entry.mime)
-    return entry.at_ms if before == (node.value, node.format, node.mime) else at_ms
 
 
 def _is_of_content(change: Change) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from cardd.dm.events import CommandDone, Nonces
 from cardd.provisioning.progress import ProvisioningResult, Stage
 from cardd.provisioning.records import NewConfirmation, SessionRecord
 from cardd.store import Store, StoreError
-from cardd.tree import Authority, DeviceInfo, ManagementTree, device_nodes
+from cardd.tree import Authority, DeviceInfo, ManagementTree, Source, device_nodes
+from cardea_core import Layer
 from omadm.nodes import TreeNode, interior, leaf
 
 DEVICE = DeviceInfo("IMEI:004999010640000", "Maker", "Box")
@@ -216,3 +218,27 @@ def _rows(store: Store, query: str) -> dict[object, object]:
     database: sqlite3.Connection
     with store._database.reading() as database:
         return dict(database.execute(query).fetchall())
+
+
+def taken_by_a_commit(path: Path, claims: int) -> int:
+    """Bytes of Python objects at once, when one leaf of a layer of that size has changed."""
+    layer = Layer("server", "a")
+    places = [f"./Vendor/{number // 100}/{number % 100}" for number in range(claims)]
+    layer.load(places, [b"value"] * claims, at_ms=1)
+    with Store(path) as store:
+        tree = ManagementTree([layer])
+        store.commit(tree, 1)
+        work = tree.fork()
+        work.put(Source("server", "a"), leaf("./Vendor/0/7", "other"), 2)
+        _ = work.snapshot
+        tracemalloc.start()
+        try:
+            store.commit(work, 2)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_commit_costs_what_has_changed_however_much_there_is(tmp_path: Path) -> None:
+    small = taken_by_a_commit(tmp_path / "small" / "cardd.db", 200)
+    assert taken_by_a_commit(tmp_path / "large" / "cardd.db", 20_000) < 2 * small

@@ -425,3 +425,59 @@ def test_an_acl_is_in_force_below_its_node_until_another_one() -> None:
     with pytest.raises(TreeError) as caught:
         acls.set(".", "Get=*")
     assert code_of(caught) == "root_fixed"
+
+
+PLACES = st.sampled_from(["./A", "./A/x", "./A/x/y", "./A/longer than eight", "./B", "./B/x"])
+SAYINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["leaf", "interior", "bury", "remove", "copy"]), PLACES, st.integers(0, 3)
+    ),
+    max_size=12,
+)
+
+
+def said(claims: Layer, sayings: list[tuple[str, str, int]]) -> Layer:
+    for what, path, number in sayings:
+        match what:
+            case "leaf":
+                claims.put(path, bytes([number]), at_ms=number)
+            case "interior":
+                claims.put(path, None, mime=str(number), at_ms=number)
+            case "bury":
+                claims.bury(path, at_ms=number)
+            case "remove":
+                claims.remove(path)
+            case "copy":
+                claims = claims.copy()
+    return claims
+
+
+def by_path(claims: Layer) -> dict[str, Entry]:
+    return {each.path: each for each in claims.entries()}
+
+
+@given(before=SAYINGS, after=SAYINGS, anew=st.booleans())
+def test_the_difference_of_two_versions_is_every_claim_that_differs_and_no_other(
+    before: list[tuple[str, str, int]], after: list[tuple[str, str, int]], anew: bool
+) -> None:
+    old = said(layer("server"), before)
+    new = said(layer("server") if anew else old.copy(), after)
+    was, is_now = by_path(old), by_path(new)
+    differing = [path for path in was.keys() | is_now.keys() if was.get(path) != is_now.get(path)]
+    found = old.diff(new)
+    assert [path for path, _, _ in found] == sorted(differing, key=lambda path: path.split("/"))
+    assert all((b, a) == (was.get(path), is_now.get(path)) for path, b, a in found)
+    assert old.diff(old) == []
+
+
+@given(sayings=SAYINGS, place=st.sampled_from([".", "./A", "./A/x", "./A/x/y", "./C"]))
+def test_the_claims_below_a_node_are_those_of_all_that_stand_there(
+    sayings: list[tuple[str, str, int]], place: str
+) -> None:
+    claims = said(layer("card"), sayings)
+    there = [
+        each
+        for each in claims.entries()
+        if place == "." or each.path == place or each.path.startswith(f"{place}/")
+    ]
+    assert claims.entries(place) == there

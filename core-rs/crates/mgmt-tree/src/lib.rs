@@ -27,6 +27,7 @@
 //! merge, and `strata` numbers layers so that it can.
 
 mod acls;
+mod amend;
 mod arena;
 mod bulk;
 mod cell;
@@ -47,6 +48,7 @@ mod strata;
 mod texts;
 
 pub use acls::Acls;
+pub use amend::Amendment;
 pub use diff::Change;
 pub use error::TreeError;
 pub use explain::{Explanation, Outcome};

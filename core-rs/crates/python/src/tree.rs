@@ -83,6 +83,8 @@ impl Acls {
     }
 }
 
+type Amendment = (String, Option<Entry>, Option<Entry>);
+
 /// What one source claims about the tree, at most one claim a node.
 ///
 /// A layer never contradicts itself: its latest statement about a place wins.
@@ -206,9 +208,38 @@ impl Layer {
         Ok(self.0.get(&parse(path)?).map(Entry))
     }
 
-    /// All claims: parents before children, siblings by name.
-    fn entries(&self) -> Vec<Entry> {
-        self.0.entries().into_iter().map(Entry).collect()
+    /// The claims at and below a node, or all: parents before children, siblings by name.
+    #[pyo3(signature = (path=None))]
+    fn entries(
+        &mut self,
+        py: Python<'_>,
+        path: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<Vec<Entry>> {
+        let path = path.map_or_else(|| Ok(TreePath::root()), parse)?;
+        // Written down once, and not for every question.
+        let entries = self.sealed(py)?.entries_at(&path);
+        let entries = entries.map_err(|error| refuse(py, &error))?;
+        Ok(entries.into_iter().map(Entry).collect())
+    }
+
+    /// The claims that differ in another version of the layer: path, and the claim before and
+    /// after, None where there is none. What is shared with a copy is not looked at.
+    fn diff(this: &Bound<'_, Self>, newer: &Bound<'_, Self>) -> PyResult<Vec<Amendment>> {
+        let py = this.py();
+        let old = this.borrow_mut().sealed(py)?;
+        let new = newer.borrow_mut().sealed(py)?;
+        let amendments = py.detach(|| old.amendments(&new));
+        let amendments = amendments.map_err(|error| refuse(py, &error))?;
+        Ok(amendments
+            .into_iter()
+            .map(|each| {
+                (
+                    each.path.to_string(),
+                    each.before.map(Entry),
+                    each.after.map(Entry),
+                )
+            })
+            .collect())
     }
 
     /// A layer of its own with the same claims; they are shared until one of the two changes.
