@@ -25,11 +25,15 @@ class RunningDaemon:
     """Inside the context the daemon has told its manager that it is ready.
 
     ``settings`` is TOML that follows the sections [socket], [pcsc] and [store]; a section named
-    here must not repeat. The folder is one that other local users can enter.
+    here must not repeat. The folder is one that other local users can enter. ``under``: a command
+    that starts the daemon, which follows.
     """
 
-    def __init__(self, pcsc_socket: Path | str, settings: str = "") -> None:
+    def __init__(
+        self, pcsc_socket: Path | str, settings: str = "", under: tuple[str, ...] = ()
+    ) -> None:
         self._pcsc_socket = pcsc_socket
+        self._under = under
         self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="cardd-"))
         self.socket = self.folder / "cardd.sock"
@@ -89,8 +93,9 @@ class RunningDaemon:
             manager.bind(str(address))
             manager.settimeout(0.1)
             with self.log_path.open("ab") as log:
+                command = [sys.executable, "-m", "cardd.app.main", "run", "--config"]
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "cardd.app.main", "run", "--config", self.config_path],
+                    [*self._under, *command, self.config_path],
                     stderr=log,
                     stdout=log,
                     env=os.environ | {"NOTIFY_SOCKET": str(address)},
