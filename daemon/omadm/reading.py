@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cardea_core import CodecError, Element, wbxml_decode, xml_decode
 
 from omadm.elements import (
@@ -41,7 +43,7 @@ from omadm.messages import (
 )
 from omadm.names import TNDS_WBXML_TYPE, TNDS_XML_TYPE
 
-__all__ = ["read_message"]
+__all__ = ["read_message", "with_document"]
 
 _WITH_ITEMS: dict[str, type[Add | Replace | Delete | Get | Copy]] = {
     "Add": Add,
@@ -55,6 +57,7 @@ _AUTH_TYPES = {
 }
 _NOT_DM = frozenset({"Put", "Search", "Map", "Sync", "Move"})
 _MAX_STATUS = 9999
+_TNDS_TYPES = (TNDS_XML_TYPE, TNDS_WBXML_TYPE)
 
 
 def read_message(root: Element, *, binary: bool) -> Message:
@@ -230,8 +233,14 @@ def _data(element: Element, meta: Meta, binary: bool) -> tuple[str | bytes | Non
     inner = sole_element(element)
     if inner is not None:
         return None, inner
-    if meta.type in (TNDS_XML_TYPE, TNDS_WBXML_TYPE):
-        return _document(element, meta)
+    if meta.type in _TNDS_TYPES and element.data.strip():
+        binary = is_opaque(element)
+        try:
+            return None, _document(element.data, binary=binary)
+        except FormatError:
+            # A piece of a large object: with_document reads the whole.
+            if binary:
+                return element.data, None
     if meta.format == "b64":
         return _from_b64(element), None
     if meta.format == "bin":
@@ -266,15 +275,20 @@ def _from_bin(element: Element, binary: bool) -> bytes:
         return element.data
 
 
-def _document(element: Element, meta: Meta) -> tuple[str | bytes | None, Element | None]:
+def with_document(item: Item) -> Item:
+    """The item with its TNDS document read, which came in pieces. FormatError if it is none."""
+    if item.meta is None or item.meta.type not in _TNDS_TYPES or not item.payload.strip():
+        return item
+    document = _document(item.payload, binary=isinstance(item.data, bytes))
+    return replace(item, data=None, element=document, meta=_settled(item.meta, None, document))
+
+
+def _document(raw: bytes, *, binary: bool) -> Element:
     """TNDS as escaped text or CDATA, as base64, or as an opaque WBXML document of its own."""
-    raw = element.data
-    if not raw.strip():
-        return "", None
-    if not _is_xml(raw) and not is_opaque(element):
-        raw = from_base64(text_of(element))
+    if not _is_xml(raw) and not binary:
+        raw = from_base64(raw.decode())
     try:
-        return None, xml_decode(raw.strip()) if _is_xml(raw) else wbxml_decode(raw)
+        return xml_decode(raw.strip()) if _is_xml(raw) else wbxml_decode(raw)
     except CodecError as error:
         raise FormatError("malformed_tnds", cause=error.code) from error
 

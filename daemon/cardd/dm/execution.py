@@ -27,6 +27,7 @@ from omadm.messages import (
 )
 from omadm.names import TNDS_XML_TYPE
 from omadm.nodes import INTERIOR, TreeNode
+from omadm.reading import with_document
 from omadm.status import AlertCode, StatusCode, is_success
 
 from cardd.dm.chunks import Chunks
@@ -215,6 +216,8 @@ class Execution:
             # §6: Atomic and Sequence fit one message, so their objects do.
             return _Outcome(item, StatusCode.FAILED)
         try:
+            if isinstance(command, Add | Replace) and item.element is None:
+                item = with_document(item)
             return self._item(authority, command, item, at_ms)
         except Refused as refusal:
             return _Outcome(item, refusal.status)

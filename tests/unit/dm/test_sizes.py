@@ -8,11 +8,12 @@ import pytest
 from cardd.dm.events import SessionEnded
 from cardd.dm.execution import size_of
 from cardd.tree import ManagementTree
+from cardea_core import wbxml_encode, xml_encode
 from omadm import tnds
 from omadm.codec import Encoding
 from omadm.messages import Add, Alert, Get, Item, Message, Meta, Replace, Results, Status
 from omadm.names import TNDS_XML_TYPE
-from omadm.nodes import leaf
+from omadm.nodes import interior, leaf
 from unit.dm.dm_peer import DEVICE, NOW, Peer, device_tree, session
 
 
@@ -147,6 +148,47 @@ def test_a_subtree_travels_as_tnds_both_ways(encoding: Encoding) -> None:
     peer.say(Add(1, (Item(target="./New", element=copy, meta=meta),)))
     assert [s.code for s in peer.statuses(peer.hear(), "Add")] == [200]
     node = tree.snapshot.get("./New/Name")
+    assert node is not None
+    assert node.value == b"old"
+
+
+@pytest.mark.parametrize("encoding", ["wbxml", "xml"])
+@pytest.mark.parametrize("end", [0, 5], ids=["whole", "cut off"])
+def test_a_tnds_document_may_come_in_pieces(encoding: Encoding, end: int) -> None:
+    tree = device_tree()
+    peer = Peer(session(tree), encoding=encoding)
+    peer.hear()
+    document = tnds.write([interior("./New"), leaf("./New/Name", "é" * 200)], base="./New")
+    whole: str | bytes = wbxml_encode(document)
+    if encoding == "xml":
+        whole = xml_encode(document).decode()
+    whole = whole[: len(whole) - end]
+    size = len(whole if isinstance(whole, bytes) else whole.encode())
+    codes = []
+    for number, at in enumerate(range(0, len(whole), 150)):
+        meta = Meta(
+            format="bin" if encoding == "wbxml" else "xml",
+            type=TNDS_XML_TYPE,
+            size=None if number else size,
+        )
+        more = at + 150 < len(whole)
+        item = Item(target="./New", meta=meta, data=whole[at : at + 150], more_data=more)
+        peer.say(Add(100, (item,)), final=not more)
+        codes += [s.code for s in peer.statuses(peer.hear(), "Add")]
+    assert codes == [213] * (len(codes) - 1) + [415 if end else 200]
+    assert len(codes) > 2
+    node = tree.snapshot.get("./New/Name")
+    assert node is None if end else node is not None and node.value == ("é" * 200).encode()
+
+
+def test_what_is_no_tnds_document_is_415_and_no_value() -> None:
+    tree = device_tree()
+    peer = Peer(session(tree), encoding="xml")
+    meta = Meta(format="xml", type=TNDS_XML_TYPE)
+    for data in ("<Mgmt", "no base64"):
+        item = Item(target="./Vendor/Name", meta=meta, data=data)
+        assert peer.codes(Replace(1, (item,))) == [("Replace", 415)]
+    node = tree.snapshot.get("./Vendor/Name")
     assert node is not None
     assert node.value == b"old"
 

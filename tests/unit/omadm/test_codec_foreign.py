@@ -277,13 +277,6 @@ def test_tnds_written_inline_on_its_code_page_is_read() -> None:
         ),
         (dm("<Add><CmdID>1</CmdID><Item><Data>a<b/></Data></Item></Add>"), "mixed_content"),
         (dm("<Add><CmdID>1</CmdID><Item><Data><a/><b/></Data></Item></Add>"), "mixed_content"),
-        (
-            dm(
-                "<Add><CmdID>1</CmdID><Meta><Type>application/vnd.syncml.dmtnds+xml</Type></Meta>"
-                "<Item><Data>&lt;Mgmt</Data></Item></Add>"
-            ),
-            "malformed_tnds",
-        ),
     ],
 )
 def test_hostile_xml_is_named(body: bytes, reason: str) -> None:
