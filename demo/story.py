@@ -282,7 +282,7 @@ SCENES = (
     ),
     Scene(
         "c",
-        "Newer parameters: device and card follow",
+        "Newer data: device and card follow",
         "The first card is back. The operator orders newer settings, some of them on the card.",
         _newer_parameters,
     ),
