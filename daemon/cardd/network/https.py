@@ -6,6 +6,7 @@ even where the device's configuration sends the connection to another address.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping
@@ -212,13 +213,30 @@ class _Wire(httpcore.NetworkBackend):
         if address is not None:
             name, colon, number = address.rpartition(":")
             host, port = (name.strip("[]"), int(number)) if colon else (address, port)
-        stream = self._backend.connect_tcp(
-            host, port, self.remaining_s(timeout), local_address, socket_options
-        )
-        return _Stream(stream, self)
+        failure: Exception = httpcore.ConnectError("the name has no address")
+        # One by one, for the deadline is one for all of them: a name may have any number.
+        for each in _addresses(host, port):
+            try:
+                stream = self._backend.connect_tcp(
+                    each, port, self.remaining_s(timeout), local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(stream, self)
+        raise failure
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """The addresses of a name in the resolver's order."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from None
+    return [str(address[0]) for *_, address in found]
 
 
 class _Stream(httpcore.NetworkStream):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
+import httpcore
 import pytest
 from cardd.network.errors import (
     CertificateInvalidError,
@@ -280,6 +282,40 @@ def test_nobody_listening_is_unreachable(files: ca.CaFiles) -> None:
         pytest.raises(ServerUnreachableError),
     ):
         made.request("GET", URL, {})
+
+
+def test_a_name_with_many_addresses_has_one_deadline(
+    files: ca.CaFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def silent(_: object, host: str, __: int, timeout: float, *___: object) -> NoReturn:
+        tried.append(host)
+        time.sleep(timeout)
+        raise httpcore.ConnectTimeout
+
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{n}", 443)) for n in range(99)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", silent)
+    with client(files, {}) as lost, pytest.raises(ServerUnreachableError):
+        lost.request("GET", URL, {})
+    # What is left of the time is given to the first.
+    assert tried == ["192.0.2.0"]
+
+
+def test_the_next_address_of_a_name_is_tried(
+    files: ca.CaFiles, server: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+    address, port = server.address.split(":")
+
+    def both(host: str, *rest: Any, **more: Any) -> list[Any]:
+        hosts = ("127.0.0.2", address) if host == "anywhere" else (host,)
+        return [found for each in hosts for found in resolve(each, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    with client(files, {f"{NAME}:443": f"anywhere:{port}"}) as made:
+        assert made.request("GET", URL, {}).status == 200
 
 
 def test_a_name_that_nobody_knows_is_unreachable(files: ca.CaFiles) -> None:
