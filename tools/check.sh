@@ -24,7 +24,7 @@ in_typescript() { (cd clients/typescript && "$@"); }
 
 step "Python format"      ruff format --check --quiet .
 step "Python lint"        ruff check --quiet .
-step "Python types"       mypy --no-error-summary daemon clients/python demo tools tests
+step "Python types"       mypy --no-error-summary daemon clients/python demo tools bench tests
 step "import contracts"   quietly lint-imports --no-cache
 step "Rust stub"          stubtest cardea_core --mypy-config-file pyproject.toml --concise
 step "Rust format"        cargo fmt --all --manifest-path core-rs/Cargo.toml --check
