@@ -191,7 +191,8 @@ impl Arena {
 
     /// Write siblings down. They are in the order of their names.
     pub fn write(&mut self, siblings: &[Cell]) -> Result<Range, TreeError> {
-        let first = self.cells.append_run(siblings)?;
+        let first = self.cells.begin_run(siblings.len())?;
+        self.cells.push_all(siblings)?;
         // As many addresses have just been given out.
         let count = siblings.len() as u32;
         Ok(if count == 0 {

@@ -5,7 +5,7 @@ use crate::cell::{Cell, Key, Shape};
 use crate::error::{TreeError, index};
 use crate::layer::Layer;
 use crate::pages::{Range, Run};
-use crate::patch::{Pair, Patch};
+use crate::patch::{Pair, Patch, Spare};
 use crate::resolve::{Claimant, Verdict, resolve};
 use crate::snapshot::{AclNumber, NO_ACL, Place, Places, Snapshot};
 use crate::source::Strength;
@@ -38,7 +38,7 @@ pub fn merge_after(
 ) -> Result<Snapshot, TreeError> {
     if let Some(before) = before.filter(|before| !is_mostly_garbage(before)) {
         let strata = Strata::new(layers, acls, Some(&before.strata))?;
-        if strata.acls.extends(&before.strata.acls) {
+        if strata.acls.extends(&before.strata.acls) && !strata.is_mostly_other(&before.strata) {
             let merge = Merge::new(&strata, before.places.clone());
             let (places, root, count) = merge.run_after(before)?;
             return Ok(Snapshot {
@@ -77,13 +77,14 @@ pub(crate) struct Merge<'a> {
     pub count: usize,
     root: Range,
     lays: Vec<Lay>,
-    patches: Vec<Patch>,
+    pub patches: Vec<Patch>,
     /// For each directory to be laid: its cells in each layer that has some.
     sides: Vec<Cursor<'a>>,
     /// For each directory to be patched: its cells by tag, before and after.
     pub pairs: Vec<Pair>,
     cursors: Vec<Cursor<'a>>,
     claimants: Vec<Claimant<'a>>,
+    pub spare: Spare<'a>,
 }
 
 /// A layer's cells in a directory.
@@ -128,6 +129,7 @@ impl<'a> Merge<'a> {
             pairs: Vec::new(),
             cursors: Vec::new(),
             claimants: Vec::new(),
+            spare: Spare::default(),
         }
     }
 
@@ -239,10 +241,6 @@ impl<'a> Merge<'a> {
                 sides: from,
             });
         }
-    }
-
-    pub fn patch_later(&mut self, patch: Patch) {
-        self.patches.push(patch);
     }
 
     /// The ACL in force at a node and those below it; `acls` are at no later name.

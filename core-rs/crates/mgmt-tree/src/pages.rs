@@ -116,16 +116,19 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         Ok(())
     }
 
-    /// Write items as one run.
-    pub fn append_run(&mut self, items: &[T]) -> Result<u32, TreeError> {
-        if items.len() <= Self::PAGE {
-            return self.append(items);
+    /// Write the next items of a run.
+    pub fn push_all(&mut self, mut items: &[T]) -> Result<(), TreeError> {
+        while !items.is_empty() {
+            let used = self.fresh.last().map_or(Self::PAGE, Vec::len);
+            let (here, rest) = items.split_at(items.len().min(Self::PAGE.saturating_sub(used)));
+            match self.fresh.last_mut() {
+                Some(page) if !here.is_empty() => page.extend_from_slice(here),
+                _ => _ = self.begin_run(Self::PAGE)?,
+            }
+            self.held += here.len();
+            items = rest;
         }
-        let first = self.begin_run(items.len())?;
-        for &item in items {
-            self.push(item)?;
-        }
-        Ok(first)
+        Ok(())
     }
 
     /// From now on clones share all that was written.
@@ -143,15 +146,11 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         }
         let first = (range.first >> BITS) as usize;
         let last = ((range.first + (range.count - 1)) >> BITS) as usize;
-        let pages = |of: &'_ Self| of.sealed.get(first..=last).map(<[_]>::to_vec);
-        match (self.sealed.get(first), other.sealed.get(first)) {
-            (Some(mine), Some(others)) if first == last => Arc::ptr_eq(mine, others),
-            (Some(_), Some(_)) => match (pages(self), pages(other)) {
-                (Some(mine), Some(others)) => same_pages(&mine, &others),
-                _ => false,
-            },
-            _ => false,
-        }
+        let pages = (
+            self.sealed.get(first..=last),
+            other.sealed.get(first..=last),
+        );
+        matches!(pages, (Some(mine), Some(others)) if same_pages(mine, others))
     }
 
     /// Whether this is `older` with or without more at its end.
@@ -215,6 +214,20 @@ impl<'a, T: Copy, const BITS: u32> Run<'a, T, BITS> {
     /// The address of the item that comes next.
     pub fn address(&self) -> u32 {
         self.next
+    }
+
+    /// Take the items that come next as long as they are of a kind, or some of them; none: the
+    /// next one is not, or there is none left.
+    pub fn take_part(&mut self, is_of_kind: impl Fn(&T) -> bool) -> &'a [T] {
+        let count = self.rest.iter().position(|item| !is_of_kind(item));
+        let (part, rest) = self.rest.split_at(count.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        // A part is of one page.
+        self.next += part.len() as u32;
+        if rest.is_empty() {
+            self.turn_page();
+        }
+        part
     }
 
     fn turn_page(&mut self) {

@@ -6,7 +6,7 @@ use crate::arena::Arena;
 use crate::cell::{Cell, Key, Shape};
 use crate::error::TreeError;
 use crate::merge::{Above, Merge, judge, new_place};
-use crate::pages::Range;
+use crate::pages::{Range, Run};
 use crate::resolve::Claimant;
 use crate::snapshot::{NO_ACL, Place, Snapshot};
 use crate::source::Strength;
@@ -65,49 +65,69 @@ impl Patch {
     }
 }
 
+/// What a patch needs for the directory and the node it is at; kept, so that nothing is allocated.
+#[derive(Default)]
+pub(crate) struct Spare<'a> {
+    pairs: Vec<Pair>,
+    names: Vec<Name<'a>>,
+    now: Vec<Claimant<'a>>,
+    old: Vec<Claimant<'a>>,
+}
+
 impl<'a> Merge<'a> {
     /// Copy a directory, and decide anew on the names that have changed.
     pub fn patch(&mut self, patch: &Patch, before: &'a Snapshot) -> Result<(), TreeError> {
-        let pairs = self.pairs.split_off(patch.pairs);
-        let names = self.changed_names(patch, &pairs, before);
+        let mut spare = std::mem::take(&mut self.spare);
+        spare.pairs.clear();
+        spare.pairs.extend(self.pairs.drain(patch.pairs..));
+        self.changed_names(patch, &spare.pairs, before, &mut spare.names);
+        let names = std::mem::take(&mut spare.names);
         let most = patch.kept.count as usize + names.len();
         let first = self.places.begin_run(most)?;
         let mut range = Range { first, count: 0 };
         let mut kept = before.run(patch.kept);
-        for (key, name) in names {
-            let mut was = None;
-            while let Some(place) = kept.head() {
-                match place.key.order(key, || before.name(place), || name) {
-                    Ordering::Less => {
-                        self.places.push(*place)?;
-                        range.count += 1;
-                        kept.next();
-                    }
-                    Ordering::Equal => {
-                        was = kept.next();
-                        break;
-                    }
-                    Ordering::Greater => break,
-                }
-            }
+        for &(key, name) in &names {
+            let order = |place: &Place| place.key.order(key, || before.name(place), || name);
+            range.count += self.keep(&mut kept, |place| order(place).is_lt())?;
+            let is_it = kept.head().is_some_and(|place| order(place).is_eq());
+            let was = if is_it { kept.next() } else { None };
             let address = range.first + range.count;
-            if self.decide(patch, &pairs, (key, name), was, address, before)? {
+            if self.decide(patch, &mut spare, (key, name), was, address, before)? {
                 range.count += 1;
             }
         }
-        for place in kept {
-            self.places.push(*place)?;
-            range.count += 1;
-        }
+        range.count += self.keep(&mut kept, |_| true)?;
         self.settle(patch.place, range);
+        spare.names = names;
+        self.spare = spare;
         Ok(())
+    }
+
+    /// Copy the places that come next as long as they are of a kind; says how many.
+    fn keep(
+        &mut self,
+        kept: &mut Run<'a, Place, 11>,
+        is_of_kind: impl Fn(&Place) -> bool,
+    ) -> Result<u32, TreeError> {
+        let mut count = 0;
+        loop {
+            let part = kept.take_part(&is_of_kind);
+            if part.is_empty() {
+                return Ok(count);
+            }
+            self.places.push_all(part)?;
+            // A part is of one page.
+            count += part.len() as u32;
+        }
     }
 
     /// Decide one name; says whether there is such a node now.
     fn decide(
         &mut self,
         patch: &Patch,
-        pairs: &[Pair],
+        Spare {
+            pairs, now, old, ..
+        }: &mut Spare<'a>,
         (key, name): Name<'_>,
         was: Option<&Place>,
         address: u32,
@@ -126,8 +146,7 @@ impl<'a> Merge<'a> {
             Some(strata.acls.cells.get(address))
         };
         let above = patch.above.blocker;
-        let mut now = Vec::with_capacity(pairs.len());
-        let verdict = judge(strata, cells(strata, |both| both.after), above, &mut now);
+        let verdict = judge(strata, cells(strata, |both| both.after), above, now);
         let Some((winner, strength)) = verdict.winner else {
             self.count -= was.map_or(0, |place| 1 + before.count_below(place.children));
             return Ok(false);
@@ -136,17 +155,13 @@ impl<'a> Merge<'a> {
         let (acl, acls_after) = self.acl_at(acl, patch.above.acl)?;
         let mut place = new_place(winner, strength, acl);
         self.count += usize::from(was.is_none());
-        let mut old = Vec::with_capacity(pairs.len());
+        let is_interior = winner.cell.shape() == Shape::Interior;
         let goes_on = was.filter(|was| {
-            let cells = cells(&before.strata, |both| both.before);
-            let then = judge(&before.strata, cells, above, &mut old);
-            let was_interior = then
-                .winner
-                .is_some_and(|(winner, _)| winner.cell.shape() == Shape::Interior);
-            was_interior
-                && winner.cell.shape() == Shape::Interior
-                && was.acl == acl
-                && then.blocker.is_same(verdict.blocker)
+            is_interior && was.acl == acl && before.is_interior(was) && {
+                let cells = cells(&before.strata, |both| both.before);
+                let then = judge(&before.strata, cells, above, old);
+                then.blocker.is_same(verdict.blocker)
+            }
         });
         let below = Above {
             blocker: verdict.blocker,
@@ -155,7 +170,7 @@ impl<'a> Merge<'a> {
         let Some(was) = goes_on else {
             self.count -= was.map_or(0, |place| before.count_below(place.children));
             self.places.push(place)?;
-            if winner.cell.shape() == Shape::Interior {
+            if is_interior {
                 let sides = now
                     .iter()
                     .map(|claimant| (claimant.stratum, claimant.below()));
@@ -169,7 +184,7 @@ impl<'a> Merge<'a> {
             after: acls_after,
         };
         let from = self.pairs.len();
-        self.pair_up(pairs, &old, &now);
+        self.pair_up(pairs, old, now);
         if self.pairs[from..]
             .iter()
             .all(|pair| self.is_as_before(pair, before))
@@ -181,7 +196,7 @@ impl<'a> Merge<'a> {
             return Ok(true);
         }
         self.places.push(place)?;
-        self.patch_later(Patch {
+        self.patches.push(Patch {
             place: Some(address),
             above: below,
             kept: was.children,
@@ -222,12 +237,21 @@ impl<'a> Merge<'a> {
     }
 
     /// The names in a directory of which some layer, or the ACLs, say something new.
-    fn changed_names(&self, patch: &Patch, pairs: &[Pair], before: &'a Snapshot) -> Vec<Name<'a>> {
-        let mut names = Vec::new();
+    fn changed_names(
+        &self,
+        patch: &Patch,
+        pairs: &[Pair],
+        before: &'a Snapshot,
+        names: &mut Vec<Name<'a>>,
+    ) {
+        names.clear();
         let mut contributors = 0;
         let mut compare = |old: Option<&'a Arena>, new: Option<&'a Arena>, cells: Both| {
             let length = names.len();
-            compare_cells(old, new, cells, &mut names);
+            // A layer that is not there has no cells: any other's will do.
+            if let (Some(old), Some(new)) = (old.or(new), new.or(old)) {
+                compare_cells(old, new, cells, names);
+            }
             contributors += usize::from(names.len() > length);
         };
         for pair in pairs {
@@ -244,47 +268,35 @@ impl<'a> Merge<'a> {
             names.sort_unstable();
             names.dedup();
         }
-        names
     }
 }
 
 /// The names whose cells are not the same in two versions of an arena.
-fn compare_cells<'a>(
-    old: Option<&'a Arena>,
-    new: Option<&'a Arena>,
-    cells: Both,
-    names: &mut Vec<Name<'a>>,
-) {
-    let run = |arena: Option<&'a Arena>, cells| Some((arena?, arena?.children(cells)));
-    let (mut gone, mut come) = (run(old, cells.before), run(new, cells.after));
+fn compare_cells<'a>(old: &'a Arena, new: &'a Arena, cells: Both, names: &mut Vec<Name<'a>>) {
+    let mut gone = old.children(cells.before);
+    let mut come = new.children(cells.after);
     loop {
-        let before = gone
-            .as_mut()
-            .and_then(|(arena, run)| Some((*arena, run.head()?)));
-        let after = come
-            .as_mut()
-            .and_then(|(arena, run)| Some((*arena, run.head()?)));
-        let order = match (before, after) {
+        let order = match (gone.head(), come.head()) {
             (None, None) => return,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some((old, left)), Some((new, right))) => {
+            (Some(left), Some(right)) if left == right => {
+                gone.next();
+                come.next();
+                continue;
+            }
+            (Some(left), Some(right)) => {
                 left.key()
                     .order(right.key(), || old.name(left), || new.name(right))
             }
         };
-        if order.is_le() {
-            gone.as_mut().and_then(|(_, run)| run.next());
-        }
-        if order.is_ge() {
-            come.as_mut().and_then(|(_, run)| run.next());
-        }
-        let named = |(arena, cell): (&'a Arena, &'a Cell)| (cell.key(), arena.name(cell));
-        match (order, before, after) {
-            (Ordering::Equal, Some((_, old)), Some((_, new))) if old == new => (),
-            (Ordering::Less, Some(old), _) => names.push(named(old)),
-            (_, _, Some(new)) => names.push(named(new)),
-            (_, _, None) => (),
-        }
+        let name = |arena: &'a Arena, cell: &'a Cell| (cell.key(), arena.name(cell));
+        let left = if order.is_le() { gone.next() } else { None };
+        let right = if order.is_ge() { come.next() } else { None };
+        names.extend(
+            right
+                .map(|cell| name(new, cell))
+                .or(left.map(|cell| name(old, cell))),
+        );
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cell::Key;
+use crate::cell::{Key, Shape};
 use crate::pages::{Pages, Range, Run};
 use crate::path::TreePath;
 use crate::source::{Content, Source, SourceKind, Stance};
-use crate::strata::Strata;
+use crate::strata::{Strata, Stratum};
 
 /// One node of a snapshot, on its own: it keeps no snapshot alive.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -126,6 +126,11 @@ impl Snapshot {
             source: stratum.source.clone(),
             at_ms: place.at_ms,
         })
+    }
+
+    pub(crate) fn is_interior(&self, place: &Place) -> bool {
+        let cell = |stratum: &Stratum| stratum.arena.cells.get(place.cell).shape();
+        place.children.count > 0 || self.strata.get(place.tag).map(cell) == Some(Shape::Interior)
     }
 
     pub(crate) fn name(&self, place: &Place) -> &[u8] {

@@ -30,6 +30,8 @@ pub(crate) struct Stratum {
 impl Strata {
     /// The most tags that can be given out.
     const LIMIT: usize = u16::MAX as usize;
+    /// So many claims are merged at once, whatever is done.
+    const FEW: usize = 1 << 10;
 
     pub fn new(layers: &[Layer], acls: &Acls, before: Option<&Self>) -> Result<Self, TreeError> {
         let mut sealed: Vec<(Source, Arc<Arena>)> = Vec::with_capacity(layers.len());
@@ -65,6 +67,18 @@ impl Strata {
         })
     }
 
+    /// Whether so many claims have come with layers, or gone with them, that to merge all anew is
+    /// less than to see what has changed.
+    pub fn is_mostly_other(&self, before: &Self) -> bool {
+        let claims = |of: &Self| of.layers().map(|layer| layer.arena.claims).sum::<usize>();
+        let moved = |of: &Self, other: &Self| {
+            let layers = of.layers().filter(|layer| other.get(layer.tag()).is_none());
+            layers.map(|layer| layer.arena.claims).sum::<usize>()
+        };
+        let moved = moved(self, before) + moved(before, self);
+        moved > Self::FEW && moved > claims(self) / 4
+    }
+
     /// How many tags there are, of layers that are gone too.
     pub fn tags(&self) -> u16 {
         // Checked by `new`.
@@ -94,6 +108,10 @@ impl Strata {
 }
 
 impl Stratum {
+    fn tag(&self) -> u16 {
+        self.strength.tag()
+    }
+
     /// A cell of its arena as a claim on a node.
     #[inline]
     pub fn claimant<'a>(&'a self, cell: &'a Cell, address: u32) -> Claimant<'a> {

@@ -199,6 +199,36 @@ proptest! {
     }
 }
 
+#[test]
+fn a_source_of_many_claims_that_comes_again_or_goes_leaves_the_tree_of_the_others() {
+    let many = |kind, value: &str| {
+        let mut layer = Layer::new(Source::new(kind, "x"));
+        for number in 0..2_000 {
+            let name = path(&format!("./All/{}/{number}", number % 7));
+            layer.put(&name, leaf(value), 1).expect("allowed");
+        }
+        layer.seal().expect("room");
+        layer
+    };
+    let device = many(SourceKind::Device, "device");
+    let card = many(SourceKind::Card, "card");
+    let again = many(SourceKind::Card, "another card");
+    let mut before = merge(&[]).expect("nothing");
+    for layers in [
+        vec![device.clone()],
+        vec![device.clone(), card.clone()],
+        vec![device.clone(), again],
+        vec![device],
+        vec![card],
+        vec![],
+    ] {
+        let after = merge_after(Some(&before), &layers, &Acls::default()).expect("distinct");
+        assert_eq!(nodes(&after), naive_merge(&layers));
+        assert_eq!(after.len(), nodes(&after).len());
+        before = after;
+    }
+}
+
 fn words() -> (Arc<str>, Arc<str>) {
     ("chr".into(), "text/plain".into())
 }
