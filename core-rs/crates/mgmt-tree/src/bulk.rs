@@ -153,27 +153,38 @@ impl Builder {
 /// The same claims in an arena without anything that is no longer used.
 pub(crate) fn compacted(arena: &Arena) -> Result<Arena, TreeError> {
     let mut builder = Builder::new(Arena::new(), 0);
+    let mut labels = vec![None; arena.labels.count()];
     let mut open = vec![arena.children(arena.root)];
     while let Some(siblings) = open.last_mut() {
         let Some(cell) = siblings.next() else {
             open.pop();
             continue;
         };
-        builder.copy(arena, cell, open.len() - 1)?;
+        builder.copy(arena, &mut labels, cell, open.len() - 1)?;
         open.push(arena.children(arena.below_cell(cell)));
     }
     builder.finish()
 }
 
 impl Builder {
-    /// Take a cell over from another arena.
-    fn copy(&mut self, from: &Arena, cell: &Cell, depth: usize) -> Result<(), TreeError> {
+    /// Take a cell over from another arena, of whose labels these are the numbers here.
+    fn copy(
+        &mut self,
+        from: &Arena,
+        labels: &mut [Option<u32>],
+        cell: &Cell,
+        depth: usize,
+    ) -> Result<(), TreeError> {
         let label = match cell.shape() {
             Shape::Silent | Shape::Absent => 0,
-            Shape::Interior | Shape::Leaf => {
-                let (format, mime) = from.labels.get(cell.label());
-                Labels::intern(&mut self.arena.labels, format, mime)?
-            }
+            Shape::Interior | Shape::Leaf => match labels[cell.label() as usize] {
+                Some(label) => label,
+                None => {
+                    let (format, mime) = from.labels.get(cell.label());
+                    let label = Labels::intern(&mut self.arena.labels, format, mime)?;
+                    *labels[cell.label() as usize].insert(label)
+                }
+            },
         };
         self.add(depth, from.name(cell))?;
         let saying = match cell.shape() {

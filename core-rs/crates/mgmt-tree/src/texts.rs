@@ -113,6 +113,10 @@ impl Labels {
         Ok(number)
     }
 
+    pub fn count(&self) -> usize {
+        self.pairs.len()
+    }
+
     pub fn get(&self, number: u32) -> &Label {
         &self.pairs[number as usize]
     }
