@@ -22,6 +22,8 @@ from bench.measure import Stopwatch
 from bench.peers import trees
 
 _CHANGED = 1000
+_CELL_BYTES = 32
+"""What a claim takes in a layer, and a node in the merged tree, beside names and values."""
 
 Tree = dict[str, Any]
 Task = Callable[[], float]
@@ -85,8 +87,8 @@ def _cardea(sources: list[trees.Claims]) -> Entrant:
         for layer, source in zip(layers, sources, strict=True):
             layer.load(source.paths, source.values, at_ms=trees.AT_MS)
     tree = merge(layers, acls=acls)
-    nodes = sum(len(layer) for layer in layers) + len(tree)
-    held = (_memory("VmRSS") - before - value_bytes) / nodes
+    claims = sum(len(layer) for layer in layers)
+    held = (_memory("VmRSS") - before - value_bytes) / (claims + len(tree))
     at_ms = trees.AT_MS
 
     def merge_all() -> float:
@@ -110,6 +112,13 @@ def _cardea(sources: list[trees.Claims]) -> Entrant:
         _expect(merge(layers, acls=acls).diff(tree) == [], "going on and merging anew disagree")
         return watch.elapsed_us
 
+    def stream() -> float:
+        cells = bytearray(claims * _CELL_BYTES)
+        with Stopwatch() as watch:
+            written = bytes(memoryview(cells)[: len(tree) * _CELL_BYTES])
+            cells.count(1, len(written))
+        return watch.elapsed_us
+
     scattered = trees.scattered(sources[2], _CHANGED)
     together = trees.together(sources[2], _CHANGED)
     return Entrant(
@@ -118,6 +127,7 @@ def _cardea(sources: list[trees.Claims]) -> Entrant:
             "merge": merge_all,
             "scattered": lambda: merge_again(scattered),
             "together": lambda: merge_again(together),
+            "stream": stream,
         },
         lambda: ((n.path, n.value) for n in tree.nodes() if n.value is not None),
         {"bytes_a_node": held},
