@@ -38,13 +38,13 @@ impl Labels {
         same_length(py, each.len(), count)?;
         let mut numbers = HashMap::new();
         let mut texts: Vec<Arc<str>> = Vec::new();
-        let number = |text: &String| {
-            *numbers.entry(text.clone()).or_insert_with(|| {
+        let mut rows = Vec::with_capacity(count);
+        for text in &each {
+            rows.push(*numbers.entry(text.as_str()).or_insert_with(|| {
                 texts.push(text.as_str().into());
                 texts.len() as u32 - 1
-            })
-        };
-        let rows = each.iter().map(number).collect();
+            }));
+        }
         Ok(Self {
             texts,
             rows,
