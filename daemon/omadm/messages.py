@@ -1,7 +1,8 @@
 """DM messages as values (SyncML Representation 1.2, DM Representation 1.2 §4.1).
 
 The codec turns them into XML or WBXML. Binary content is ``bytes`` here and its format is "bin";
-how it travels (base64 in XML, opaque in WBXML) is the codec's matter.
+how it travels (base64 in XML, opaque in WBXML) is the codec's matter. Octets that are no text where
+text is due are ``bytes`` too, with the format that they came with.
 """
 
 from __future__ import annotations

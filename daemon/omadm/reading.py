@@ -221,10 +221,13 @@ def _item(element: Element, outer: Meta | None, binary: bool) -> Item:
 
 
 def _settled(meta: Meta | None, data: str | bytes | None, element: Element | None) -> Meta | None:
-    """Meta as messages.py promises it: TNDS by its XML type, binary data with format "bin"."""
+    """Meta as messages.py promises it: TNDS by its XML type, binary data with format "bin".
+
+    Without Format data is chr (SyncML Meta-Information 1.2 §5.3.2), whatever octets it has.
+    """
     if element is not None and element.name == "MgmtTree":
         return merged_meta(Meta(format="xml", type=TNDS_XML_TYPE), meta)
-    if isinstance(data, bytes):
+    if isinstance(data, bytes) and meta is not None and meta.format in ("b64", "bin"):
         return merged_meta(Meta(format="bin"), meta)
     return meta
 

@@ -76,13 +76,14 @@ def _bytes_of(item: Item) -> int:
 
 def _whole(pending: _Pending) -> Item | StatusCode:
     meta = pending.item.meta
+    is_binary = meta is not None and meta.format in ("b64", "bin")
     try:
-        data = _joined(pending.parts, in_base64=meta is not None and meta.format == "b64")
+        data = _binary(pending.parts) if is_binary else _text(pending.parts)
     except binascii.Error:
         return StatusCode.UNSUPPORTED_FORMAT
     raw = data.encode() if isinstance(data, str) else data
     sizes = [len(raw)]
-    if isinstance(data, bytes):
+    if is_binary:
         # §7: the size as it was carried, which for binary data in XML is that of its base64.
         sizes.append(4 * ((len(raw) + 2) // 3))
     if pending.size not in sizes:
@@ -90,11 +91,18 @@ def _whole(pending: _Pending) -> Item | StatusCode:
     return replace(pending.item, data=data, more_data=False)
 
 
-def _joined(parts: list[str | bytes], *, in_base64: bool) -> str | bytes:
+def _binary(parts: list[str | bytes]) -> bytes:
     if not any(isinstance(part, str) for part in parts):
         return b"".join(part for part in parts if isinstance(part, bytes))
-    if not in_base64 and not any(isinstance(part, bytes) for part in parts):
-        return "".join(part for part in parts if isinstance(part, str))
     # Base64 that was cut between its groups of four: the codec decoded the whole groups only.
     text = "".join(base64.b64encode(p).decode() if isinstance(p, bytes) else p for p in parts)
     return base64.b64decode(text, validate=True)
+
+
+def _text(parts: list[str | bytes]) -> str | bytes:
+    """A chunk in WBXML may end within a character; octets that are no text stay octets."""
+    raw = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw

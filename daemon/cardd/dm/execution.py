@@ -315,7 +315,7 @@ def _node(item: Item, format: str, mime: str) -> TreeNode:
         return TreeNode("", None, INTERIOR, meta.type or "")
     if item.data is None and format != "null":
         raise Refused(StatusCode.INCOMPLETE, item.target or "", "no data")
-    if format == "b64" or isinstance(item.data, bytes):
+    if format == "b64":
         # DM TND §7.7.2: base64 is for the way only, the node's format is bin.
         format = "bin"
     return TreeNode("", item.payload, format, meta.type or mime)

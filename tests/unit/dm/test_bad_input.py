@@ -65,8 +65,9 @@ BAD: list[tuple[str, Command, int]] = [
     ("there already", Add(1, (item(f"{OWN}/Name", "x"),)), 418),
     ("not there", Replace(1, (item(f"{OWN}/No", "x"),)), 404),
     ("leaf to interior", Replace(1, (Item(f"{OWN}/Name", meta=Meta(format="node")),)), 405),
-    # Of a node that is not described they make one of octets.
     ("octets for text", Add(1, (octets("./NAP/1/Name"),)), 415),
+    ("octets for text, not described", Add(1, (octets(f"{OWN}/New"),)), 415),
+    ("octets over text", Replace(1, (octets(f"{OWN}/Name"),)), 415),
     ("text for a number", Replace(1, (item(f"{OWN}/Count", "many"),)), 415),
     ("unknown format", Add(1, (Item(f"{OWN}/F", meta=Meta(format="colour"), data="x"),)), 415),
     ("no data", Replace(1, (Item(f"{OWN}/Name"),)), 412),

@@ -62,6 +62,48 @@ def test_results_are_spread_over_messages_that_the_server_can_take(encoding: Enc
     assert peer.say() == (SessionEnded(len(client.commands_done)),)
 
 
+VALUES = [
+    ("", "grüße", "chr", "grüße".encode()),
+    ("chr", "", "chr", b""),
+    ("bin", b"\x00\xff", "bin", b"\x00\xff"),
+    ("bin", b"plain octets", "bin", b"plain octets"),
+    ("int", "7", "int", b"7"),
+]
+
+
+@pytest.mark.parametrize(("said", "data", "format", "value"), VALUES)
+def test_a_command_makes_the_same_node_in_either_encoding(
+    said: str, data: str | bytes, format: str, value: bytes
+) -> None:
+    """SyncML Meta-Information 1.2 §5.3.2: what says no format is chr."""
+    nodes = []
+    encodings: tuple[Encoding, ...] = ("xml", "wbxml")
+    for encoding in encodings:
+        tree = device_tree()
+        item = Item("./Vendor/New", meta=Meta(format=said or None, type="x/y"), data=data)
+        assert Peer(session(tree), encoding=encoding).codes(Add(1, (item,))) == [("Add", 200)]
+        nodes.append(tree.snapshot.get("./Vendor/New"))
+    assert nodes[0] == nodes[1]
+    assert nodes[0] is not None
+    assert (nodes[0].format, nodes[0].value, nodes[0].mime) == (format, value, "x/y")
+
+
+def test_text_may_be_cut_within_a_character() -> None:
+    whole = "grüße €".encode()
+    for cut in range(1, len(whole)):
+        tree = device_tree()
+        peer = Peer(session(tree), encoding="wbxml")
+        peer.hear()
+        meta = Meta(format="chr", size=len(whole))
+        first = Item("./Vendor/New", meta=meta, data=whole[:cut], more_data=True)
+        peer.say(Add(1, (first,)), final=False)
+        peer.hear()
+        peer.say(Add(2, (Item("./Vendor/New", meta=Meta(format="chr"), data=whole[cut:]),)))
+        node = tree.snapshot.get("./Vendor/New")
+        assert node is not None
+        assert (node.format, node.value) == ("chr", whole)
+
+
 @pytest.mark.parametrize("encoding", ["wbxml", "xml"])
 @pytest.mark.parametrize("format", ["chr", "bin"])
 def test_a_result_that_fits_no_message_is_sent_in_chunks(encoding: Encoding, format: str) -> None:

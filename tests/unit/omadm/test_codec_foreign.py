@@ -179,7 +179,7 @@ def test_opaque_text_in_wbxml_is_text() -> None:
     assert command.items[0].data == "äb"
 
 
-def test_opaque_that_is_no_text_is_binary() -> None:
+def test_opaque_that_is_no_text_stays_octets_of_the_format_it_came_with() -> None:
     root = xml_decode(
         dm("<Replace><CmdID>1</CmdID><Item><Target><LocURI>./a</LocURI></Target></Item></Replace>")
     )
@@ -187,7 +187,8 @@ def test_opaque_that_is_no_text_is_binary() -> None:
     (command,) = decode(wbxml_encode(changed), WBXML_TYPE).commands
     assert isinstance(command, Replace)
     assert command.items[0].data == b"\xff\xfe"
-    assert command.items[0].meta == Meta(format="bin")
+    # SyncML Meta-Information 1.2 §5.3.2: none is chr. That it is no text is the tree's to say.
+    assert command.items[0].meta is None
 
 
 def test_a_chunk_cut_inside_a_base64_group_is_decoded_when_it_is_whole() -> None:
