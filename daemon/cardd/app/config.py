@@ -344,7 +344,7 @@ class RenderConfig:
     folder: Path = key(
         Path("/var/lib/cardea/rendered"),
         "Where the files go; made if its parent is there. They belong to the renderer: what it no "
-        "longer wants is removed.",
+        "longer wants is removed. Two that could write the same file are refused.",
     )
     file: str = key("", "The file's name, for `json` and `template`.")
     template: Path = key(Path(), "The Jinja2 template, read at the daemon's start.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import re
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from cardea_core import TreeError, canonical_path
 
-from cardd.render.output import Plan, PlanError
+from cardd.render.output import OWN_PREFIX, Plan, PlanError
 from cardd.render.program import Program
 from cardd.render.renderer import Renderer
 
@@ -29,13 +30,26 @@ def renderers_of(rows: Sequence[RenderConfig]) -> tuple[Renderer, ...]:
     """
     renderers = tuple(_renderer(row, f"render[{at}]") for at, row in enumerate(rows))
     names = [renderer.name for renderer in renderers]
-    places = [(row.folder, row.file) for row in rows if row.file]
     for at, row in enumerate(rows):
         if names.count(row.name) > 1:
             raise ConfigError(f"render[{at}].name", f"there are two of the name {row.name}")
-        if places.count((row.folder, row.file)) > 1:
-            raise ConfigError(f"render[{at}].file", "another renderer writes this file")
+        for other in rows[:at]:
+            _keep_apart(row, other, f"render[{at}]")
     return renderers
+
+
+def _keep_apart(row: RenderConfig, other: RenderConfig, where: str) -> None:
+    """Refuse two that could write the same file: each would take the other's for its own."""
+    if os.path.realpath(row.folder) != os.path.realpath(other.folder):
+        return
+    if row.file and row.file == other.file:
+        raise ConfigError(f"{where}.file", f"{other.name} writes this file")
+    if not row.file and row.kind == other.kind:
+        problem = f"{other.name} has it, and {row.kind} names its files itself"
+        raise ConfigError(f"{where}.folder", problem)
+    for one, another in ((row, other), (other, row)):
+        if one.file.startswith(OWN_PREFIX) and not another.file:
+            raise ConfigError(f"{where}.folder", f"{one.file} may be a file of {another.name}")
 
 
 def _renderer(row: RenderConfig, where: str) -> Renderer:

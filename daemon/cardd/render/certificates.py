@@ -11,7 +11,7 @@ from cardea_core import Snapshot
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .output import Output, OutputFile, Plan, PlanError
+from .output import OWN_PREFIX, Output, OutputFile, Plan, PlanError
 
 __all__ = ["certificates"]
 
@@ -39,7 +39,7 @@ def _plan(root: str, tree: Snapshot) -> Output:
 def _file_name(path: str, name: str) -> str:
     if not _FILE_NAME.fullmatch(name):
         raise PlanError(f"{path} has a name that no file is to have")
-    return f"cardea-{name}.pem"
+    return f"{OWN_PREFIX}{name}.pem"
 
 
 def _pem(path: str, value: bytes) -> bytes:

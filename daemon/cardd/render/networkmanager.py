@@ -13,7 +13,7 @@ from functools import partial
 
 from cardea_core import Snapshot
 
-from .output import Output, OutputFile, Plan, PlanError
+from .output import OWN_PREFIX, Output, OutputFile, Plan, PlanError
 
 __all__ = ["networkmanager"]
 
@@ -61,7 +61,7 @@ def _keyfile(tree: Snapshot, path: str) -> OutputFile | None:
         *("[ipv4]", *_name_servers(tree, path), "method=auto", ""),
         *("[ipv6]", "method=auto", ""),
     ]
-    return OutputFile(f"cardea-{own}.nmconnection", "\n".join(lines).encode())
+    return OutputFile(f"{OWN_PREFIX}{own}.nmconnection", "\n".join(lines).encode())
 
 
 def _credentials(tree: Snapshot, path: str) -> Iterator[str]:

@@ -9,7 +9,11 @@ from typing import TypeAlias
 
 from cardea_core import Snapshot
 
-__all__ = ["Output", "OutputFile", "Plan", "PlanError"]
+__all__ = ["OWN_PREFIX", "Output", "OutputFile", "Plan", "PlanError"]
+
+
+# What renderers that name their files themselves begin the names with.
+OWN_PREFIX = "cardea-"
 
 
 class PlanError(Exception):

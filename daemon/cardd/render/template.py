@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import traceback
 from functools import partial
 from typing import Any
 
@@ -30,8 +31,8 @@ class _Lines(str):
     __slots__ = ()
 
 
-class _ControlCharactersError(TemplateError):
-    """Raised by the template's output; never quotes it."""
+class _BadOutputError(TemplateError):
+    """Raised by the template's work; what it says never quotes a value."""
 
 
 def template_file(text: str, name: str) -> Plan:
@@ -63,9 +64,16 @@ def _plan(template: Template, name: str, tree: Snapshot) -> Output:
     except PlanError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a template does; its words may quote values
-        raise PlanError(f"the template fails: {type(error).__name__}") from None
+        what = str(error) if isinstance(error, _BadOutputError) else type(error).__name__
+        raise PlanError(f"the template fails in line {_line(error)}: {what}") from None
     content = "".join(parts).encode()
     return Output((OutputFile(name, content),) if content.strip() else ())
+
+
+def _line(error: Exception) -> int | str:
+    """Jinja puts the template's lines into the traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or "?" for frame in frames if frame.filename == "<template>"), "?")
 
 
 def _value(tree: Snapshot, path: str, default: Any = None) -> Any:
@@ -80,7 +88,8 @@ def _path(path: str) -> str:
     try:
         return canonical_path(path)
     except TreeError:
-        raise PlanError(f"{path!r} is no node path") from None
+        # It may be a value: a template can ask for the node that a node names.
+        raise _BadOutputError("asks for what is no node path") from None
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -102,5 +111,5 @@ def _finalized(result: Any) -> Any:
     if isinstance(result, Undefined | _Lines):
         return result
     if _CONTROL.search(str(result)):
-        raise _ControlCharactersError("control characters")
+        raise _BadOutputError("puts out control characters")
     return result

@@ -93,27 +93,32 @@ class Audit:
 
 
 class Decisions:
-    """Those of one call: refusals are written at once, a grant with the call's outcome."""
+    """Those of one call, written when it ends: some are made outside the event loop."""
 
-    def __init__(self, audit: Audit, call_id: str, method: str, right: str, caller: Caller) -> None:
+    def __init__(self, audit: Audit, call_id: str, method: str, caller: Caller) -> None:
         self._audit = audit
-        self._facts = {"call": call_id, "method": method, "right": right}
+        self._facts = {"call": call_id, "method": method}
         self._caller = caller
-        self._row: Grant | None = None
-        self._objects: Objects = {}
+        # By right: part of a call may be judged by another one than the call itself.
+        self._granted: dict[str, tuple[Grant, Objects]] = {}
+        self._denied: list[tuple[str, Objects]] = []
 
-    def take(self, row: Grant | None, objects: Objects) -> None:
-        """A decision: the row that gives it, None for a refusal, and what it was about."""
+    def take(self, right: str, row: Grant | None, objects: Objects) -> None:
+        """A decision: the row that gives the right, None for a refusal, and what it was about."""
         if row is None:
-            self._audit.denied(self._facts, self._caller, objects)
+            self._denied.append((right, objects))
         else:
-            self._row = row
-            self._objects |= objects
+            _, before = self._granted.get(right, (row, Objects()))
+            self._granted[right] = row, before | objects
 
     def close(self, outcome: str) -> None:
         """The call has ended. Rights that only look at things are passed over."""
-        if self._row is not None and self._facts["right"] not in QUIET_RIGHTS:
-            self._audit.granted(self._facts, self._caller, self._row, self._objects, outcome)
+        for right, objects in self._denied:
+            self._audit.denied({**self._facts, "right": right}, self._caller, objects)
+        for right, (row, objects) in self._granted.items():
+            if right not in QUIET_RIGHTS:
+                facts = {**self._facts, "right": right}
+                self._audit.granted(facts, self._caller, row, objects, outcome)
 
 
 def _named(caller: Caller) -> dict[str, object]:

@@ -14,7 +14,7 @@ from .refusals import AccessDeniedError
 __all__ = ["Call", "current_call", "serving"]
 
 
-def _unheard(_row: Grant | None, _objects: Objects) -> None:
+def _unheard(_right: str, _row: Grant | None, _objects: Objects) -> None:
     """For a call that nobody audits."""
 
 
@@ -27,8 +27,8 @@ class Call:
     right: str
     caller: Caller
     policy: Policy | PolicyInForce
-    decided: Callable[[Grant | None, Objects], None] = _unheard
-    """Told each decision: the row, or None for a refusal, and the objects."""
+    decided: Callable[[str, Grant | None, Objects], None] = _unheard
+    """Told each decision, in any thread: the right, the row, or None for a refusal, the objects."""
 
     def with_right(self, right: str) -> Call:
         """The same call, judged by another right that part of it takes."""
@@ -46,7 +46,7 @@ class Call:
             AccessDeniedError: no row gives it.
         """
         row = self.policy.deciding(self.caller, self.right, **objects)
-        self.decided(row, objects)
+        self.decided(self.right, row, objects)
         if row is None:
             raise AccessDeniedError(self.caller, self.right, **objects)
 

@@ -121,7 +121,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
             peer = context.peer()
             caller = identify(self._peers, peer)
             facts |= {"uid": caller.uid, "pid": caller.pid}
-            call, told = self._admit(facts["call"], method, caller)
+            told = Decisions(self._audit, facts["call"], method, caller)
+            call = self._admit(facts["call"], method, caller, told)
             with self.registry.entry(call.id, peer, method, caller.uid, kind) as delay_s:
                 if delay_s:
                     await self._pause(delay_s)
@@ -211,17 +212,17 @@ class CallGuard(grpc.aio.ServerInterceptor):
     async def _pause(self, delay_s: float) -> None:
         await asyncio.wait((self._stopping,), timeout=delay_s)
 
-    def _admit(self, call_id: str, method: str, caller: Caller) -> tuple[Call, Decisions]:
+    def _admit(self, call_id: str, method: str, caller: Caller, told: Decisions) -> Call:
         right = RIGHTS.get(method)
-        told = Decisions(self._audit, call_id, method, right or "", caller)
         row = self._policy.deciding(caller, right) if right is not None else None
-        told.take(row, {})
         if row is None or right is None:
+            told.take(right or "", None, {})
             raise AccessDeniedError(caller, right or method)
         if right in ADMIN_RIGHTS and not caller.on_admin_socket:
-            told.take(None, {})
+            told.take(right, None, {})
             raise AdminOnlyError(caller, right)
-        return Call(call_id, method, right, caller, self._policy, told.take), told
+        told.take(right, row, {})
+        return Call(call_id, method, right, caller, self._policy, told.take)
 
 
 class _StoppingError(Exception):

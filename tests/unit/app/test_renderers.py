@@ -74,3 +74,30 @@ def test_two_renderers_share_neither_name_nor_file(second: str, where: str) -> N
     text = f'[[render]]\n{GOOD}{JSON}[[render]]\nname = "{second}"\nfolder = "/x"\n{JSON}'
     with pytest.raises(ConfigError, match=rf"render\[\d\]\.{where}"):
         renderers_of(parse_config(text).render)
+
+
+NM, PEM = 'kind = "networkmanager"\n', 'kind = "certificates"\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "folder", "second"),
+    [
+        (f'folder = "/x"\n{NM}', "/x", f'nodes = "./NAP/2"\n{NM}'),
+        (f'folder = "/x"\n{PEM}', "/x", f'nodes = "./Trust"\n{PEM}'),
+        (f'folder = "/x"\n{PEM}', "/y/../x/", f'nodes = "./Trust"\n{PEM}'),
+        (f'folder = "/x"\n{PEM}', "/x", 'kind = "json"\nfile = "cardea-a.pem"\n'),
+        (f'folder = "/x"\n{JSON}', "/x/.", JSON),
+    ],
+)
+def test_two_renderers_that_could_write_the_same_file_are_refused(
+    first: str, folder: str, second: str
+) -> None:
+    text = f'[[render]]\nname = "a"\n{first}[[render]]\nname = "b"\nfolder = "{folder}"\n{second}'
+    with pytest.raises(ConfigError, match=r"render\[1\]\.(folder|file)"):
+        renderers_of(parse_config(text).render)
+
+
+def test_renderers_of_several_kinds_share_a_folder() -> None:
+    rows = [f'name = "{n}"\nfolder = "/x"\n{kind}' for n, kind in enumerate((NM, PEM, JSON))]
+    text = "".join(f"[[render]]\n{row}" for row in rows)
+    assert len(renderers_of(parse_config(text).render)) == 3

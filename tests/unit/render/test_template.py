@@ -59,6 +59,16 @@ def test_a_value_cannot_begin_a_line_of_its_own(value: str) -> None:
 
 @pytest.mark.parametrize(
     "template",
+    ["{{ value(value('./V')) }}", "{{ children(value('./V')) }}", "{{ value('./V')() }}"],
+)
+def test_an_error_names_the_line_and_quotes_no_value(template: str) -> None:
+    with pytest.raises(PlanError, match="in line 2") as caught:
+        render(f"first line\n{template}\n", {"./V": "a/secret//value"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "template",
     [
         "{{ value('./Missing') }}",
         "{{ value('no path/../x') }}",
