@@ -36,6 +36,11 @@ class Outgoing:
     headers: dict[str, str]
     body: bytes = field(repr=False)
 
+    @property
+    def shown(self) -> str:
+        """The address without its query, in which servers keep what proves the session."""
+        return self.url.partition("?")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

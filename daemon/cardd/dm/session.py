@@ -31,7 +31,13 @@ from omadm.nodes import TreeNode
 from omadm.status import AlertCode, StatusCode
 
 from cardd.dm.credentials import ClientProof, ServerProof, Verdict
-from cardd.dm.errors import DmError, DmProtocolError, ServerNotAuthentic, SessionAborted
+from cardd.dm.errors import (
+    CredentialsRefused,
+    DmError,
+    DmProtocolError,
+    ServerNotAuthentic,
+    SessionAborted,
+)
 from cardd.dm.events import (
     ClientChallenged,
     CommandDone,
@@ -343,7 +349,7 @@ class ClientSession:
         except ValueError:
             usable = False
         if not usable:
-            raise DmProtocolError("resp_uri", uri=uri[:80])
+            raise DmProtocolError("resp_uri", uri=uri.partition("?")[0][:80])
         return url
 
     def _take_limits(self, message: Message) -> None:
@@ -359,6 +365,9 @@ class ClientSession:
         status = found[0]
         if status.code in _DENIED:
             return self._client.challenged(status.code, status.chal)
+        if status.code == StatusCode.FORBIDDEN:
+            # Known, by the key of its card for one thing, and not wanted.
+            raise CredentialsRefused("forbidden", status=status.code)
         if status.code not in _ACCEPTED:
             raise DmProtocolError("header_status", status=status.code)
         self._client.accepted(status.code, status.chal)

@@ -14,11 +14,11 @@ __all__ = [
 
 
 class NetworkError(TransportError):
-    """Base of this layer. ``url`` never carries credentials."""
+    """Base of this layer. ``url`` is without its query, which may prove a session."""
 
     def __init__(self, url: str, detail: str) -> None:
-        super().__init__(f"{url}: {detail}")
-        self.url = url
+        self.url = url.partition("?")[0]
+        super().__init__(f"{self.url}: {detail}")
         self.detail = detail
 
 

@@ -156,9 +156,9 @@ def _exchange(
             raise DmProtocolError("session_without_end", seconds=_SESSION_LIMIT_S)
         answer = _post(outgoing, server, naf, environment)
         if answer.status == 401:
-            raise CredentialsRefused("http_status", url=outgoing.url, status=401)
+            raise CredentialsRefused("http_status", url=outgoing.shown, status=401)
         if answer.status != 200:
-            raise ServerAnswerError(outgoing.url, answer.status)
+            raise ServerAnswerError(outgoing.shown, answer.status)
         session.receive(answer.body, answer.content_type, answer.headers, environment.now_ms())
 
 
@@ -193,24 +193,24 @@ def _post_with_digest(
         try:
             proof = naf.authorize(method="POST", uri=uri, cnonce=cnonce, body=outgoing.body)
         except NafError as error:
-            raise CredentialsRefused("http_digest", url=outgoing.url, cause=str(error)) from None
+            raise CredentialsRefused("http_digest", url=outgoing.shown, cause=str(error)) from None
         extra = {"authorization": proof} if proof is not None else {}
         answer = server.request("POST", outgoing.url, {**headers, **extra}, outgoing.body)
         if answer.status != 401:
             if proof is None:
                 # The server took the message without asking who we are: it does not know the key.
-                raise ServerNotAuthentic("no_http_digest", url=outgoing.url)
+                raise ServerNotAuthentic("no_http_digest", url=outgoing.shown)
             break
         try:
             told = [answer.headers.get("www-authenticate", "")]
             naf.challenged(told, cipher_suite=answer.cipher_suite)
         except NafError as error:
-            raise CredentialsRefused("http_digest", url=outgoing.url, cause=str(error)) from None
+            raise CredentialsRefused("http_digest", url=outgoing.shown, cause=str(error)) from None
     else:
         return answer
     if answer.status == 200:
         try:
             naf.accept(answer.headers.get("authentication-info"), body=answer.body)
         except NafError as error:
-            raise ServerNotAuthentic("http_digest", url=outgoing.url, cause=str(error)) from None
+            raise ServerNotAuthentic("http_digest", url=outgoing.shown, cause=str(error)) from None
     return answer

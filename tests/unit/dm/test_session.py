@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cardd.dm.errors import DmProtocolError, SessionAborted
+from cardd.dm.errors import CredentialsRefused, DmProtocolError, SessionAborted
 from cardd.dm.events import CommandDone, Report, ReportAnswered, ServerAuthenticated, SessionEnded
 from omadm import auth
 from omadm.messages import (
@@ -252,6 +252,15 @@ def test_reports_in_several_messages_are_told_apart() -> None:
         )
     assert len(peer.got) > 3
     assert client.reports_acknowledged == reports[1:]
+
+
+def test_a_device_that_is_known_and_not_wanted_is_told_so() -> None:
+    client = session(device_tree())
+    peer = Peer(client)
+    peer.hear()
+    with pytest.raises(CredentialsRefused) as caught:
+        peer.say(header_status=403)
+    assert (caught.value.reason, caught.value.facts) == ("forbidden", {"status": 403})
 
 
 def test_a_refused_report_is_not_acknowledged() -> None:

@@ -179,6 +179,16 @@ def test_an_address_that_is_none_is_an_error_of_this_layer(
         connected.request("GET", url, {})
 
 
+def test_an_error_names_the_address_without_what_proves_the_session(
+    connected: HttpsClient, server: Gate
+) -> None:
+    server.rule = lambda _: break_off
+    with pytest.raises(ServerUnreachableError) as caught:
+        connected.request("POST", URL.replace("query=1", "s=token"), {}, b"x")
+    assert "token" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+    assert caught.value.url == f"https://{NAME}/path"
+
+
 # -- what it puts up with
 
 
