@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import grpc
 
@@ -45,6 +45,14 @@ Answer: TypeAlias = tuple[PinValue, str | bytes] | None
 """What an agent's person gives: the value asked for, and a new one or nothing; None refuses."""
 
 
+class _Replacement(TypedDict):
+    name: str
+    pin: str
+    source: pins_pb2.PinSource | None
+    new_value: bytes
+    session: str
+
+
 class PinCalls:
     """The part of the client that is about PINs."""
 
@@ -80,14 +88,8 @@ class PinCalls:
     ) -> None:
         """Give a PIN another value; with :class:`AskPerson` both come from the person."""
         with readable_errors(self.target):
-            request = cards_pb2.ChangePinRequest(
-                name=name,
-                pin=pin,
-                source=pin_source(value),
-                new_value=_octets(new_value),
-                session=session_name(session),
-            )
-            self._cards.ChangePin(request)
+            about = _replacement(name, pin, value, new_value, session)
+            self._cards.ChangePin(cards_pb2.ChangePinRequest(**about))
 
     def unblock_pin(
         self,
@@ -100,14 +102,8 @@ class PinCalls:
     ) -> None:
         """Give a PIN another value with its unblocking code."""
         with readable_errors(self.target):
-            request = cards_pb2.UnblockPinRequest(
-                name=name,
-                pin=pin,
-                source=pin_source(code),
-                new_value=_octets(new_value),
-                session=session_name(session),
-            )
-            self._cards.UnblockPin(request)
+            about = _replacement(name, pin, code, new_value, session)
+            self._cards.UnblockPin(cards_pb2.UnblockPinRequest(**about))
 
     def serve_pins(
         self,
@@ -157,6 +153,19 @@ def pin_source(value: PinInput) -> pins_pb2.PinSource | None:
 def session_name(session: Session | None) -> str:
     """sessions/{id}, or nothing."""
     return "" if session is None else session.granted.session
+
+
+def _replacement(
+    name: str, pin: str, given: PinInput, new_value: str | bytes, session: Session | None
+) -> _Replacement:
+    """The fields that changing and unblocking a PIN have in common."""
+    return {
+        "name": name,
+        "pin": pin,
+        "source": pin_source(given),
+        "new_value": _octets(new_value),
+        "session": session_name(session),
+    }
 
 
 def _answer(prompt: pins_pb2.PinPrompt, given: Answer) -> pins_pb2.ServePinsRequest:

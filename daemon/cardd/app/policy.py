@@ -21,13 +21,10 @@ from cardd.rpc.access import (
 )
 from cardd.tree import PROGRAM_PREFIX, Acl, AclError, Verb
 
+from .access_config import AccessConfig, CallersConfig, DeviceAppConfig, GrantConfig
 from .config import (
     DEFAULT_PATH,
-    AccessConfig,
-    CallersConfig,
     Config,
-    DeviceAppConfig,
-    GrantConfig,
     NetworkConfig,
     parse_config,
     placed_errors,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from cardd.card.errors import CardMute
+from cardd.card.errors import CardLost, CardMute
 from cardd.card.identify import CardIdentity
-from cardd.reader.errors import CardBusy
+from cardd.reader.errors import CardAbsent, CardBusy, PcscUnavailable, ReaderUnavailable
 from cardd.reader.events import (
     CardInserted,
     CardMuted,
@@ -85,6 +85,20 @@ class Presence:
     @property
     def seen_atr(self) -> bytes:
         return b"" if self._seen is None else self._seen.atr
+
+    def refusal(self, insertion: int | None) -> Exception | None:
+        """Why nobody can have the card, or not the card of that insertion; None if one can."""
+        if self.service_gone:
+            return PcscUnavailable(self.cause)
+        if self.state is ReaderState.UNAVAILABLE:
+            return ReaderUnavailable(self._reader, self.cause)
+        if self.state is ReaderState.EMPTY:
+            return CardAbsent(self._reader)
+        if self.state is ReaderState.CARD_MUTE:
+            return CardMute(self.cause)
+        if insertion is not None and insertion != self.insertion:
+            return CardLost("another card was put in")
+        return None
 
     def observe(self, seen: Seen) -> Events:
         """pcscd's word. May repeat itself: changes of sharing are reported too."""

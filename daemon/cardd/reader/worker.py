@@ -16,7 +16,6 @@ from cardd.card.errors import CardError, CardLost, CardMute
 from cardd.card.identify import identify
 from cardd.card.residue import Cleaning
 from cardd.reader.errors import (
-    CardAbsent,
     CardBusy,
     LeaseEnded,
     PcscUnavailable,
@@ -24,7 +23,7 @@ from cardd.reader.errors import (
     ReaderNotQuarantined,
     ReaderUnavailable,
 )
-from cardd.reader.events import Queue, ReaderEvent, ReaderState, ReaderStatus
+from cardd.reader.events import Queue, ReaderEvent, ReaderStatus
 from cardd.reader.executor import Executor, monotonic
 from cardd.reader.lease import Lease
 from cardd.reader.lease_queue import LeaseQueue, as_loss
@@ -385,19 +384,9 @@ class Worker:
         here = self._presence
         if self._closed:
             return ReaderUnavailable(self.name, "the reader is gone")
-        if here.service_gone:
-            return PcscUnavailable(here.cause)
-        if here.stopped and self._stopped_by is not None:
+        if here.stopped and not here.service_gone and self._stopped_by is not None:
             return self._stopped_by
-        if here.state is ReaderState.UNAVAILABLE:
-            return ReaderUnavailable(self.name, here.cause)
-        if here.state is ReaderState.EMPTY:
-            return CardAbsent(self.name)
-        if here.state is ReaderState.CARD_MUTE:
-            return CardMute(here.cause)
-        if insertion is not None and insertion != here.insertion:
-            return CardLost("another card was put in")
-        return None
+        return here.refusal(insertion)
 
     def _given_up(self, ticket: Ticket, done: Future[Lease]) -> None:
         if done.cancelled():

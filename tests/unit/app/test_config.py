@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cardd.app.access_config import GrantConfig
 from cardd.app.config import (
     Config,
-    GrantConfig,
     PcscReaderConfig,
     RenderConfig,
     load_config,
