@@ -105,6 +105,9 @@ def test_what_cannot_be_the_pin_is_not_presented(pcsc: Pcsc, daemon: RunningDaem
             assert reason_of(partial(client.verify_pin, value)) == "ARGUMENT_INVALID"
         assert reason_of(lambda: client.verify_pin(PIN, pin="pin7")) == "PIN_NOT_FOUND"
         assert reason_of(lambda: client.verify_pin(None)) == "ARGUMENT_INVALID"
+        for code in ("", "123", "123456789"):
+            assert reason_of(partial(client.unblock_pin, code, "4321")) == "ARGUMENT_INVALID"
+        assert client.pins()[0].unblock_tries_left == 10
     assert not verifications(card)
 
 

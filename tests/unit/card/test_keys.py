@@ -1,23 +1,24 @@
 """Keys of a PKCS #15 application: found by its directories, used as they say."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from cardd.card import keys, padding
 from cardd.card.channel import Channel, working_channel
 from cardd.card.credentials import PIN1, Credential, Presenter
-from cardd.card.errors import CardError, KeyUseUnsupported, NoSuchKey, NoSuchPin
+from cardd.card.errors import CardError, KeyUseUnsupported, NoSuchKey, NoSuchPin, PinMalformed
 from cardd.card.identify import identify
 from cardd.card.keys import CardKey, Scheme
 from cardd.card.padding import Hash
-from cardd.card.pins import find_pin, list_pins, pin_id, pin_state
+from cardd.card.pins import find_pin, list_pins, pin_id, pin_state, unblocking_credential
 from cardd.card.provisioning_files import pkcs15_roots
 from cardd.card.publickeys import read_certificate, read_public_key
 from cardd.card.status import AccessDenied
-from cardd.card.token import Token, read_token
-from cardd.card.uicc import FileSystem
+from cardd.card.token import PinObject, Token, read_token
+from cardd.card.uicc import FilePath, FileSystem
 from cardea_core import Secret
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -219,3 +220,53 @@ def test_token_tells_the_pin_of_its_directory(card: SoftCard, files: FileSystem)
     assert find_pin(found, "").label == "PIN"
     with pytest.raises(NoSuchPin):
         find_pin(found, "pin7")
+
+
+def test_a_key_under_a_pin_that_is_not_listed_is_opened_by_no_other(
+    card: SoftCard, files: FileSystem
+) -> None:
+    (token,) = tokens_of(card, files)
+    listed = keys.find_key([token], "02")
+    assert listed.needed_pin == listed.pin is not None
+    stranger = replace(token.private_keys[1], auth_id=b"\x77")
+    unlisted = keys.find_key([replace(token, private_keys=(stranger,))], "02")
+    with pytest.raises(NoSuchPin):
+        _ = unlisted.needed_pin
+    free = replace(token.private_keys[1], auth_id=b"")
+    assert keys.find_key([replace(token, private_keys=(free,))], "02").needed_pin is None
+
+
+def unblocks(pin: PinObject, tokens: Sequence[Token], value: bytes) -> bool:
+    try:
+        code = unblocking_credential(pin, tokens, Secret(value))
+    except PinMalformed:
+        return False
+    assert code.reference == pin.reference
+    return True
+
+
+def test_an_unblocking_code_is_held_to_the_limits_of_the_object_that_the_card_names() -> None:
+    pin = PinObject(0x81, "PIN", auth_id=b"\x01", unblocked_by=b"\x02", min_length=4, max_length=6)
+    puk = PinObject(
+        0x82,
+        "PUK",
+        auth_id=b"\x02",
+        min_length=12,
+        max_length=12,
+        stored_length=16,
+        pad=0x00,
+        unblocking=True,
+    )
+    token = Token(FilePath(), pins=(pin, puk))
+    assert unblocks(pin, [token], b"123456789012")
+    code = unblocking_credential(pin, [token], Secret(b"123456789012"))
+    assert code.presented.expose() == b"123456789012".ljust(16, b"\x00")
+    for value in (b"12345678", b"1234", b"12345678901x"):
+        assert not unblocks(pin, [token], value)
+
+
+def test_an_unblocking_code_of_a_uicc_has_eight_digits() -> None:
+    pin = PinObject(PIN1, "PIN1")
+    assert unblocks(pin, (), b"12345678")
+    for value in (b"1234", b"1234567", b"123456789", b"1234567x"):
+        assert not unblocks(pin, (), value)
