@@ -39,9 +39,10 @@ class Reports:
             if isinstance(command, Alert) and command.code == AlertCode.GENERIC:
                 # A package may take several messages: its place says nothing.
                 bare = replace(command, cmd_id=0)
-                found = next(each for each in left if each[1] == bare)
-                left.remove(found)
-                self._sent[message.header.msg_id, command.cmd_id] = found[0]
+                found = next((each for each in left if each[1] == bare), None)
+                if found is not None:
+                    left.remove(found)
+                    self._sent[message.header.msg_id, command.cmd_id] = found[0]
 
     def answered(self, statuses: Iterable[Status]) -> list[ReportAnswered]:
         """Take the statuses of an authentic server."""

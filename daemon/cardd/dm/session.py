@@ -56,8 +56,9 @@ from cardd.tree import DeviceInfo, ExecOrder, ManagementTree, Refused, dev_info_
 
 __all__ = ["ClientSession"]
 
-# A server that never comes to an end is stopped.
+# A server that never comes to an end is stopped; of each of its commands a record is kept.
 MAX_MESSAGES = 1000
+MAX_COMMANDS = 1 << 16
 _DENIED = (StatusCode.INVALID_CREDENTIALS, StatusCode.CREDENTIALS_MISSING)
 _ACCEPTED = (StatusCode.OK, StatusCode.AUTHENTICATED)
 
@@ -253,6 +254,8 @@ class ClientSession:
             answers = self._execution.refuse(commands, msg_ref, _denial(verdict))
         self._outbox.extend(answers)
         events.extend(self._execution.log[done:])
+        if len(self._execution.log) > MAX_COMMANDS:
+            raise DmProtocolError("session_without_end", commands=MAX_COMMANDS)
         if self._server_ended_package and not commands and not len(self._outbox):
             # §8: what is left to say is the status of the header, and that is not sent.
             if not self._server.proved:

@@ -263,6 +263,23 @@ def test_a_device_that_is_known_and_not_wanted_is_told_so() -> None:
     assert (caught.value.reason, caught.value.facts) == ("forbidden", {"status": 403})
 
 
+def test_reports_that_a_stranger_answered_are_sent_again_and_acknowledged() -> None:
+    reports = tuple(Report((".",), str(number) * 400) for number in range(3))
+    client = session(device_tree(), reports=reports)
+    peer = Peer(client, max_msg_size=1200)
+    peer.hear()
+    challenge = Chal(auth.MD5, next_nonce=b"c1")
+    peer.say(header_status=401, chal=challenge, cred=False)
+    peer.hear()
+    # The rest of package 1 waits still when the server does not show its credentials.
+    peer.say(header_status=200, chal=challenge, cred=False)
+    assert client.reports_acknowledged == ()
+    while not client.finished:
+        peer.hear()
+        peer.say(header_status=200, chal=challenge)
+    assert client.reports_acknowledged == reports
+
+
 def test_a_refused_report_is_not_acknowledged() -> None:
     report = Report((".",), "200")
     client = session(device_tree(), reports=(report,))
@@ -378,6 +395,17 @@ def test_missing_status_of_the_header_is_a_protocol_error() -> None:
     with pytest.raises(DmProtocolError) as caught:
         peer.say()
     assert caught.value.reason == "header_status_missing"
+
+
+def test_a_server_whose_commands_have_no_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cardd.dm.session.MAX_COMMANDS", 50)
+    peer = Peer(session(device_tree()))
+    commands = [Get(number, (item("./Vendor/Name"),)) for number in range(100, 125)]
+    peer.ask(*commands)
+    peer.ask(*commands)
+    with pytest.raises(DmProtocolError) as caught:
+        peer.ask(*commands)
+    assert caught.value.reason == "session_without_end"
 
 
 def test_a_server_without_end_is_stopped() -> None:
