@@ -21,11 +21,12 @@ _ROUNDS = 31
 _CRYPTOGRAPHY = f"cryptography {version('cryptography')}"
 _PYCRYPTODOMEX = f"pycryptodomex {version('pycryptodomex')}"
 
-# Blocks of triple DES, of which single DES is a third. SCP80: 16 in the code of the command, 15
-# encrypted, 6 and 5 in the receipt. SCP02: C-ENC 26, and what of C-MAC does not go beside it, 5/3;
-# R-MAC 51/3 and 1.
-_SCP80_BLOCKS = 16 + 15 + 6 + 5
-_SCP02_BLOCKS = 26 + 5 / 3 + 51 / 3 + 1
+# Blocks of triple DES, of which single DES is a third, that wait for one another whoever does them.
+# SCP80: 16 in the code of the command, which is encrypted with it in 15; of the receipt one, then 6
+# in its code. SCP02: C-ENC, beside which C-MAC and the command's part of R-MAC can go; then 26
+# blocks of single DES and one of triple in the answer's part.
+_SCP80_BLOCKS = 16 + 15 + 1 + 6
+_SCP02_BLOCKS = 26 + 26 / 3 + 1
 
 
 def rows() -> Iterator[Row]:
@@ -35,7 +36,8 @@ def rows() -> Iterator[Row]:
     others = {"hashlib's SHAKE256": tuak.other}
     yield from _batch("TUAK vector", tuak.many, others, 8)
     yield _one_call("TUAK vector", tuak.each, others)
-    limit = {"two permutations in SHAKE256 of a megabyte": limits.keccak(2)}
+    # Both permutations of a vector can go side by side
+    limit = {"a permutation in SHAKE256 of 64 KB": limits.keccak()}
     yield _one_call("TUAK vector", tuak.each, limit, None)
     for name, algorithm in (("AES-128", packets.AES), ("triple DES", packets.DES)):
         campaign = packets.Campaign(algorithm)
