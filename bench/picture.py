@@ -79,6 +79,6 @@ def signs(goal: str) -> str:
 
 def _headline(row: Row) -> str:
     if row.least is None:
-        return f"{row.name}: {row.ratio:.2f} of a limit"
+        return f"{row.name}: {row.ratio:.2f} of its limit"
     verdict = "" if row.holds else ": does not hold"
     return f"{row.name}: {row.ratio:.1f} times, promised {signs(row.goal)}{verdict}"

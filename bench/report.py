@@ -79,7 +79,7 @@ def _lines(result: Result) -> Iterator[str]:
 
 def _verdict(row: Row) -> str:
     if row.least is None:
-        return f"{row.ratio:.2f} of a limit"
+        return f"{row.ratio:.2f} of its limit"
     verdict = "holds" if row.holds else "DOES NOT HOLD"
     return f"{row.ratio:.1f} x, promised {row.goal}: {verdict}"
 
