@@ -53,25 +53,31 @@ type CardServiceClient interface {
 	// card lets everybody read is remembered until the card is written, reset or
 	// changed, or another PC/SC program is seen; equal reads are made once.
 	// Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-	// CARD_BUSY, CARD_LOST, CARD_MUTE.
+	// CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
 	ReadFile(ctx context.Context, in *ReadFileRequest, opts ...grpc.CallOption) (*ReadFileResponse, error)
 	// BatchReadFiles reads several files under one lease, with the fewest APDUs; a
 	// file that cannot be read has its error beside it and does not fail the others.
 	// Who, effect, errors: as ReadFile.
 	BatchReadFiles(ctx context.Context, in *BatchReadFilesRequest, opts ...grpc.CallOption) (*BatchReadFilesResponse, error)
-	// Transmit sends one APDU on the basic channel under a lease of its own.
+	// Transmit sends one APDU under a lease of its own.
 	// The status word is data, not an error. Selection and PIN state are
 	// scrubbed before the next caller. For more than one APDU use Session.
+	// A card that carries access rules is reset before it.
 	// Who: callers with a row for cards.transmit.
-	// Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+	// Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+	// CARD_LOST, CARD_MUTE.
 	Transmit(ctx context.Context, in *TransmitRequest, opts ...grpc.CallOption) (*TransmitResponse, error)
 	// Session holds the card: the first message asks for the lease, the answer
 	// grants it; then one APDU a message, answered in order; End gives it back.
 	// A stream that stops without End is an abort: the APDU in flight finishes,
 	// then the card's state is scrubbed and the next in line is served.
+	// A card that carries access rules is reset first, and each APDU held to them.
+	// PIN and key calls that name the session take turns with its APDUs; the
+	// logical channel that they work on is to the program one that is not open.
 	// Who: callers with a row for cards.session.
 	// Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-	// LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+	// CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+	// CARD_MUTE.
 	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SessionRequest, SessionResponse], error)
 	// ListHolders tells who has a card and who waits for it, next one first.
 	// Who: callers with a row for cards.holders. Effect: none.
@@ -82,7 +88,8 @@ type CardServiceClient interface {
 	// Every write is checked against the card's files before the first is done.
 	// Who: callers with a row for cards.write. Effect: idempotent by request_id.
 	// Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-	// CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+	// CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+	// CARD_LOST.
 	WriteCard(ctx context.Context, in *WriteCardRequest, opts ...grpc.CallOption) (*WriteCardResponse, error)
 	// PinStatus tells the PINs of a card and how many tries are left; it spends none.
 	// Who: callers with a row for pins.status. Effect: none.
@@ -99,7 +106,7 @@ type CardServiceClient interface {
 	// Effect: a wrong value spends a try.
 	// Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
 	// PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-	// (cannot be the PIN: nothing was presented), and as PinStatus.
+	// (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
 	VerifyPin(ctx context.Context, in *VerifyPinRequest, opts ...grpc.CallOption) (*VerifyPinResponse, error)
 	// ChangePin gives a PIN another value.
 	// Who: callers with a row for pins.change that is narrowed to no application, file
@@ -258,25 +265,31 @@ type CardServiceServer interface {
 	// card lets everybody read is remembered until the card is written, reset or
 	// changed, or another PC/SC program is seen; equal reads are made once.
 	// Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-	// CARD_BUSY, CARD_LOST, CARD_MUTE.
+	// CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
 	ReadFile(context.Context, *ReadFileRequest) (*ReadFileResponse, error)
 	// BatchReadFiles reads several files under one lease, with the fewest APDUs; a
 	// file that cannot be read has its error beside it and does not fail the others.
 	// Who, effect, errors: as ReadFile.
 	BatchReadFiles(context.Context, *BatchReadFilesRequest) (*BatchReadFilesResponse, error)
-	// Transmit sends one APDU on the basic channel under a lease of its own.
+	// Transmit sends one APDU under a lease of its own.
 	// The status word is data, not an error. Selection and PIN state are
 	// scrubbed before the next caller. For more than one APDU use Session.
+	// A card that carries access rules is reset before it.
 	// Who: callers with a row for cards.transmit.
-	// Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+	// Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+	// CARD_LOST, CARD_MUTE.
 	Transmit(context.Context, *TransmitRequest) (*TransmitResponse, error)
 	// Session holds the card: the first message asks for the lease, the answer
 	// grants it; then one APDU a message, answered in order; End gives it back.
 	// A stream that stops without End is an abort: the APDU in flight finishes,
 	// then the card's state is scrubbed and the next in line is served.
+	// A card that carries access rules is reset first, and each APDU held to them.
+	// PIN and key calls that name the session take turns with its APDUs; the
+	// logical channel that they work on is to the program one that is not open.
 	// Who: callers with a row for cards.session.
 	// Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-	// LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+	// CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+	// CARD_MUTE.
 	Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error
 	// ListHolders tells who has a card and who waits for it, next one first.
 	// Who: callers with a row for cards.holders. Effect: none.
@@ -287,7 +300,8 @@ type CardServiceServer interface {
 	// Every write is checked against the card's files before the first is done.
 	// Who: callers with a row for cards.write. Effect: idempotent by request_id.
 	// Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-	// CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+	// CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+	// CARD_LOST.
 	WriteCard(context.Context, *WriteCardRequest) (*WriteCardResponse, error)
 	// PinStatus tells the PINs of a card and how many tries are left; it spends none.
 	// Who: callers with a row for pins.status. Effect: none.
@@ -304,7 +318,7 @@ type CardServiceServer interface {
 	// Effect: a wrong value spends a try.
 	// Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
 	// PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-	// (cannot be the PIN: nothing was presented), and as PinStatus.
+	// (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
 	VerifyPin(context.Context, *VerifyPinRequest) (*VerifyPinResponse, error)
 	// ChangePin gives a PIN another value.
 	// Who: callers with a row for pins.change that is narrowed to no application, file

@@ -58,8 +58,9 @@ type KeyServiceClient interface {
 	// where the card has it, before it is returned.
 	// Who: callers with a row for keys.sign on the key.
 	// Effect: may spend a try of the PIN, see VerifyPin.
-	// Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-	// and as ListKeys.
+	// Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+	// card does not list the PIN that the key is under), those of VerifyPin, and as
+	// ListKeys.
 	Sign(ctx context.Context, in *SignRequest, opts ...grpc.CallOption) (*SignResponse, error)
 	// Decrypt deciphers what was encrypted for the public key.
 	// Who: callers with a row for keys.decrypt on the key. Effect, errors: as Sign;
@@ -70,15 +71,15 @@ type KeyServiceClient interface {
 	// keys CK and IK also need keys.derive, for whoever has them can derive every
 	// further key.
 	// Effect: the card's sequence number moves on.
-	// Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-	// VerifyPin, and as ListKeys.
+	// Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+	// PIN_REQUIRED, those of VerifyPin, and as ListKeys.
 	Authenticate(ctx context.Context, in *AuthenticateRequest, opts ...grpc.CallOption) (*AuthenticateResponse, error)
 	// DeriveKey bootstraps with the network (GBA_ME) and derives the key for one
 	// application server, Ks_NAF.
 	// Who: callers with a row for keys.derive on the key "naf/{server}".
 	// Effect: a bootstrapping run over the network.
-	// Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-	// as ListKeys.
+	// Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+	// CARD_RULE_DENIED, and as ListKeys.
 	DeriveKey(ctx context.Context, in *DeriveKeyRequest, opts ...grpc.CallOption) (*DeriveKeyResponse, error)
 }
 
@@ -190,8 +191,9 @@ type KeyServiceServer interface {
 	// where the card has it, before it is returned.
 	// Who: callers with a row for keys.sign on the key.
 	// Effect: may spend a try of the PIN, see VerifyPin.
-	// Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-	// and as ListKeys.
+	// Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+	// card does not list the PIN that the key is under), those of VerifyPin, and as
+	// ListKeys.
 	Sign(context.Context, *SignRequest) (*SignResponse, error)
 	// Decrypt deciphers what was encrypted for the public key.
 	// Who: callers with a row for keys.decrypt on the key. Effect, errors: as Sign;
@@ -202,15 +204,15 @@ type KeyServiceServer interface {
 	// keys CK and IK also need keys.derive, for whoever has them can derive every
 	// further key.
 	// Effect: the card's sequence number moves on.
-	// Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-	// VerifyPin, and as ListKeys.
+	// Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+	// PIN_REQUIRED, those of VerifyPin, and as ListKeys.
 	Authenticate(context.Context, *AuthenticateRequest) (*AuthenticateResponse, error)
 	// DeriveKey bootstraps with the network (GBA_ME) and derives the key for one
 	// application server, Ks_NAF.
 	// Who: callers with a row for keys.derive on the key "naf/{server}".
 	// Effect: a bootstrapping run over the network.
-	// Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-	// as ListKeys.
+	// Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+	// CARD_RULE_DENIED, and as ListKeys.
 	DeriveKey(context.Context, *DeriveKeyRequest) (*DeriveKeyResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }

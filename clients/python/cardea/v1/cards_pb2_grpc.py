@@ -122,7 +122,7 @@ class CardServiceServicer:
         card lets everybody read is remembered until the card is written, reset or
         changed, or another PC/SC program is seen; equal reads are made once.
         Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-        CARD_BUSY, CARD_LOST, CARD_MUTE.
+        CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,11 +138,13 @@ class CardServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Transmit(self, request, context):
-        """Transmit sends one APDU on the basic channel under a lease of its own.
+        """Transmit sends one APDU under a lease of its own.
         The status word is data, not an error. Selection and PIN state are
         scrubbed before the next caller. For more than one APDU use Session.
+        A card that carries access rules is reset before it.
         Who: callers with a row for cards.transmit.
-        Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+        Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+        CARD_LOST, CARD_MUTE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,9 +155,13 @@ class CardServiceServicer:
         grants it; then one APDU a message, answered in order; End gives it back.
         A stream that stops without End is an abort: the APDU in flight finishes,
         then the card's state is scrubbed and the next in line is served.
+        A card that carries access rules is reset first, and each APDU held to them.
+        PIN and key calls that name the session take turns with its APDUs; the
+        logical channel that they work on is to the program one that is not open.
         Who: callers with a row for cards.session.
         Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-        LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+        CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+        CARD_MUTE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +182,8 @@ class CardServiceServicer:
         Every write is checked against the card's files before the first is done.
         Who: callers with a row for cards.write. Effect: idempotent by request_id.
         Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-        CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+        CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+        CARD_LOST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,7 +210,7 @@ class CardServiceServicer:
         Effect: a wrong value spends a try.
         Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
         PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-        (cannot be the PIN: nothing was presented), and as PinStatus.
+        (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,7 @@ class CardServiceStub:
     card lets everybody read is remembered until the card is written, reset or
     changed, or another PC/SC program is seen; equal reads are made once.
     Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-    CARD_BUSY, CARD_LOST, CARD_MUTE.
+    CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
     """
     BatchReadFiles: _grpc.UnaryUnaryMultiCallable[_cards_pb2.BatchReadFilesRequest, _cards_pb2.BatchReadFilesResponse]
     """BatchReadFiles reads several files under one lease, with the fewest APDUs; a
@@ -59,20 +59,26 @@ class CardServiceStub:
     Who, effect, errors: as ReadFile.
     """
     Transmit: _grpc.UnaryUnaryMultiCallable[_cards_pb2.TransmitRequest, _cards_pb2.TransmitResponse]
-    """Transmit sends one APDU on the basic channel under a lease of its own.
+    """Transmit sends one APDU under a lease of its own.
     The status word is data, not an error. Selection and PIN state are
     scrubbed before the next caller. For more than one APDU use Session.
+    A card that carries access rules is reset before it.
     Who: callers with a row for cards.transmit.
-    Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+    Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+    CARD_LOST, CARD_MUTE.
     """
     Session: _grpc.StreamStreamMultiCallable[_cards_pb2.SessionRequest, _cards_pb2.SessionResponse]
     """Session holds the card: the first message asks for the lease, the answer
     grants it; then one APDU a message, answered in order; End gives it back.
     A stream that stops without End is an abort: the APDU in flight finishes,
     then the card's state is scrubbed and the next in line is served.
+    A card that carries access rules is reset first, and each APDU held to them.
+    PIN and key calls that name the session take turns with its APDUs; the
+    logical channel that they work on is to the program one that is not open.
     Who: callers with a row for cards.session.
     Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-    LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+    CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+    CARD_MUTE.
     """
     ListHolders: _grpc.UnaryUnaryMultiCallable[_cards_pb2.ListHoldersRequest, _cards_pb2.ListHoldersResponse]
     """ListHolders tells who has a card and who waits for it, next one first.
@@ -85,7 +91,8 @@ class CardServiceStub:
     Every write is checked against the card's files before the first is done.
     Who: callers with a row for cards.write. Effect: idempotent by request_id.
     Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-    CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+    CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+    CARD_LOST.
     """
     PinStatus: _grpc.UnaryUnaryMultiCallable[_cards_pb2.PinStatusRequest, _cards_pb2.PinStatusResponse]
     """PinStatus tells the PINs of a card and how many tries are left; it spends none.
@@ -104,7 +111,7 @@ class CardServiceStub:
     Effect: a wrong value spends a try.
     Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
     PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-    (cannot be the PIN: nothing was presented), and as PinStatus.
+    (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
     """
     ChangePin: _grpc.UnaryUnaryMultiCallable[_cards_pb2.ChangePinRequest, _cards_pb2.ChangePinResponse]
     """ChangePin gives a PIN another value.
@@ -145,7 +152,7 @@ class CardServiceAsyncStub(CardServiceStub):
     card lets everybody read is remembered until the card is written, reset or
     changed, or another PC/SC program is seen; equal reads are made once.
     Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-    CARD_BUSY, CARD_LOST, CARD_MUTE.
+    CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
     """
     BatchReadFiles: _aio.UnaryUnaryMultiCallable[_cards_pb2.BatchReadFilesRequest, _cards_pb2.BatchReadFilesResponse]  # type: ignore[assignment]
     """BatchReadFiles reads several files under one lease, with the fewest APDUs; a
@@ -153,20 +160,26 @@ class CardServiceAsyncStub(CardServiceStub):
     Who, effect, errors: as ReadFile.
     """
     Transmit: _aio.UnaryUnaryMultiCallable[_cards_pb2.TransmitRequest, _cards_pb2.TransmitResponse]  # type: ignore[assignment]
-    """Transmit sends one APDU on the basic channel under a lease of its own.
+    """Transmit sends one APDU under a lease of its own.
     The status word is data, not an error. Selection and PIN state are
     scrubbed before the next caller. For more than one APDU use Session.
+    A card that carries access rules is reset before it.
     Who: callers with a row for cards.transmit.
-    Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+    Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+    CARD_LOST, CARD_MUTE.
     """
     Session: _aio.StreamStreamMultiCallable[_cards_pb2.SessionRequest, _cards_pb2.SessionResponse]  # type: ignore[assignment]
     """Session holds the card: the first message asks for the lease, the answer
     grants it; then one APDU a message, answered in order; End gives it back.
     A stream that stops without End is an abort: the APDU in flight finishes,
     then the card's state is scrubbed and the next in line is served.
+    A card that carries access rules is reset first, and each APDU held to them.
+    PIN and key calls that name the session take turns with its APDUs; the
+    logical channel that they work on is to the program one that is not open.
     Who: callers with a row for cards.session.
     Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-    LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+    CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+    CARD_MUTE.
     """
     ListHolders: _aio.UnaryUnaryMultiCallable[_cards_pb2.ListHoldersRequest, _cards_pb2.ListHoldersResponse]  # type: ignore[assignment]
     """ListHolders tells who has a card and who waits for it, next one first.
@@ -179,7 +192,8 @@ class CardServiceAsyncStub(CardServiceStub):
     Every write is checked against the card's files before the first is done.
     Who: callers with a row for cards.write. Effect: idempotent by request_id.
     Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-    CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+    CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+    CARD_LOST.
     """
     PinStatus: _aio.UnaryUnaryMultiCallable[_cards_pb2.PinStatusRequest, _cards_pb2.PinStatusResponse]  # type: ignore[assignment]
     """PinStatus tells the PINs of a card and how many tries are left; it spends none.
@@ -198,7 +212,7 @@ class CardServiceAsyncStub(CardServiceStub):
     Effect: a wrong value spends a try.
     Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
     PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-    (cannot be the PIN: nothing was presented), and as PinStatus.
+    (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
     """
     ChangePin: _aio.UnaryUnaryMultiCallable[_cards_pb2.ChangePinRequest, _cards_pb2.ChangePinResponse]  # type: ignore[assignment]
     """ChangePin gives a PIN another value.
@@ -248,7 +262,7 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         card lets everybody read is remembered until the card is written, reset or
         changed, or another PC/SC program is seen; equal reads are made once.
         Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-        CARD_BUSY, CARD_LOST, CARD_MUTE.
+        CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
         """
 
     @_abc_1.abstractmethod
@@ -268,11 +282,13 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _cards_pb2.TransmitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_cards_pb2.TransmitResponse, _abc.Awaitable[_cards_pb2.TransmitResponse]]:
-        """Transmit sends one APDU on the basic channel under a lease of its own.
+        """Transmit sends one APDU under a lease of its own.
         The status word is data, not an error. Selection and PIN state are
         scrubbed before the next caller. For more than one APDU use Session.
+        A card that carries access rules is reset before it.
         Who: callers with a row for cards.transmit.
-        Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+        Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+        CARD_LOST, CARD_MUTE.
         """
 
     @_abc_1.abstractmethod
@@ -285,9 +301,13 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         grants it; then one APDU a message, answered in order; End gives it back.
         A stream that stops without End is an abort: the APDU in flight finishes,
         then the card's state is scrubbed and the next in line is served.
+        A card that carries access rules is reset first, and each APDU held to them.
+        PIN and key calls that name the session take turns with its APDUs; the
+        logical channel that they work on is to the program one that is not open.
         Who: callers with a row for cards.session.
         Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-        LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+        CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+        CARD_MUTE.
         """
 
     @_abc_1.abstractmethod
@@ -312,7 +332,8 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         Every write is checked against the card's files before the first is done.
         Who: callers with a row for cards.write. Effect: idempotent by request_id.
         Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-        CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+        CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+        CARD_LOST.
         """
 
     @_abc_1.abstractmethod
@@ -343,7 +364,7 @@ class CardServiceServicer(metaclass=_abc_1.ABCMeta):
         Effect: a wrong value spends a try.
         Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
         PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-        (cannot be the PIN: nothing was presented), and as PinStatus.
+        (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
         """
 
     @_abc_1.abstractmethod

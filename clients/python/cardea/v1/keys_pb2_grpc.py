@@ -124,8 +124,9 @@ class KeyServiceServicer:
         where the card has it, before it is returned.
         Who: callers with a row for keys.sign on the key.
         Effect: may spend a try of the PIN, see VerifyPin.
-        Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-        and as ListKeys.
+        Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+        card does not list the PIN that the key is under), those of VerifyPin, and as
+        ListKeys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,8 +147,8 @@ class KeyServiceServicer:
         keys CK and IK also need keys.derive, for whoever has them can derive every
         further key.
         Effect: the card's sequence number moves on.
-        Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-        VerifyPin, and as ListKeys.
+        Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+        PIN_REQUIRED, those of VerifyPin, and as ListKeys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,8 +159,8 @@ class KeyServiceServicer:
         application server, Ks_NAF.
         Who: callers with a row for keys.derive on the key "naf/{server}".
         Effect: a bootstrapping run over the network.
-        Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-        as ListKeys.
+        Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+        CARD_RULE_DENIED, and as ListKeys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -62,8 +62,9 @@ class KeyServiceStub:
     where the card has it, before it is returned.
     Who: callers with a row for keys.sign on the key.
     Effect: may spend a try of the PIN, see VerifyPin.
-    Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-    and as ListKeys.
+    Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+    card does not list the PIN that the key is under), those of VerifyPin, and as
+    ListKeys.
     """
     Decrypt: _grpc.UnaryUnaryMultiCallable[_keys_pb2.DecryptRequest, _keys_pb2.DecryptResponse]
     """Decrypt deciphers what was encrypted for the public key.
@@ -76,16 +77,16 @@ class KeyServiceStub:
     keys CK and IK also need keys.derive, for whoever has them can derive every
     further key.
     Effect: the card's sequence number moves on.
-    Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-    VerifyPin, and as ListKeys.
+    Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+    PIN_REQUIRED, those of VerifyPin, and as ListKeys.
     """
     DeriveKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.DeriveKeyRequest, _keys_pb2.DeriveKeyResponse]
     """DeriveKey bootstraps with the network (GBA_ME) and derives the key for one
     application server, Ks_NAF.
     Who: callers with a row for keys.derive on the key "naf/{server}".
     Effect: a bootstrapping run over the network.
-    Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-    as ListKeys.
+    Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+    CARD_RULE_DENIED, and as ListKeys.
     """
 
 @_typing.type_check_only
@@ -122,8 +123,9 @@ class KeyServiceAsyncStub(KeyServiceStub):
     where the card has it, before it is returned.
     Who: callers with a row for keys.sign on the key.
     Effect: may spend a try of the PIN, see VerifyPin.
-    Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-    and as ListKeys.
+    Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+    card does not list the PIN that the key is under), those of VerifyPin, and as
+    ListKeys.
     """
     Decrypt: _aio.UnaryUnaryMultiCallable[_keys_pb2.DecryptRequest, _keys_pb2.DecryptResponse]  # type: ignore[assignment]
     """Decrypt deciphers what was encrypted for the public key.
@@ -136,16 +138,16 @@ class KeyServiceAsyncStub(KeyServiceStub):
     keys CK and IK also need keys.derive, for whoever has them can derive every
     further key.
     Effect: the card's sequence number moves on.
-    Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-    VerifyPin, and as ListKeys.
+    Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+    PIN_REQUIRED, those of VerifyPin, and as ListKeys.
     """
     DeriveKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.DeriveKeyRequest, _keys_pb2.DeriveKeyResponse]  # type: ignore[assignment]
     """DeriveKey bootstraps with the network (GBA_ME) and derives the key for one
     application server, Ks_NAF.
     Who: callers with a row for keys.derive on the key "naf/{server}".
     Effect: a bootstrapping run over the network.
-    Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-    as ListKeys.
+    Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+    CARD_RULE_DENIED, and as ListKeys.
     """
 
 class KeyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -203,8 +205,9 @@ class KeyServiceServicer(metaclass=_abc_1.ABCMeta):
         where the card has it, before it is returned.
         Who: callers with a row for keys.sign on the key.
         Effect: may spend a try of the PIN, see VerifyPin.
-        Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-        and as ListKeys.
+        Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+        card does not list the PIN that the key is under), those of VerifyPin, and as
+        ListKeys.
         """
 
     @_abc_1.abstractmethod
@@ -229,8 +232,8 @@ class KeyServiceServicer(metaclass=_abc_1.ABCMeta):
         keys CK and IK also need keys.derive, for whoever has them can derive every
         further key.
         Effect: the card's sequence number moves on.
-        Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-        VerifyPin, and as ListKeys.
+        Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+        PIN_REQUIRED, those of VerifyPin, and as ListKeys.
         """
 
     @_abc_1.abstractmethod
@@ -243,8 +246,8 @@ class KeyServiceServicer(metaclass=_abc_1.ABCMeta):
         application server, Ks_NAF.
         Who: callers with a row for keys.derive on the key "naf/{server}".
         Effect: a bootstrapping run over the network.
-        Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-        as ListKeys.
+        Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+        CARD_RULE_DENIED, and as ListKeys.
         """
 
 def add_KeyServiceServicer_to_server(servicer: KeyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4232,7 +4232,7 @@ export const CardServiceService = {
    * card lets everybody read is remembered until the card is written, reset or
    * changed, or another PC/SC program is seen; equal reads are made once.
    * Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-   * CARD_BUSY, CARD_LOST, CARD_MUTE.
+   * CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
    */
   readFile: {
     path: "/cardea.v1.CardService/ReadFile" as const,
@@ -4260,11 +4260,13 @@ export const CardServiceService = {
     responseDeserialize: (value: Buffer): BatchReadFilesResponse => BatchReadFilesResponse.decode(value),
   },
   /**
-   * Transmit sends one APDU on the basic channel under a lease of its own.
+   * Transmit sends one APDU under a lease of its own.
    * The status word is data, not an error. Selection and PIN state are
    * scrubbed before the next caller. For more than one APDU use Session.
+   * A card that carries access rules is reset before it.
    * Who: callers with a row for cards.transmit.
-   * Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+   * Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+   * CARD_LOST, CARD_MUTE.
    */
   transmit: {
     path: "/cardea.v1.CardService/Transmit" as const,
@@ -4280,9 +4282,13 @@ export const CardServiceService = {
    * grants it; then one APDU a message, answered in order; End gives it back.
    * A stream that stops without End is an abort: the APDU in flight finishes,
    * then the card's state is scrubbed and the next in line is served.
+   * A card that carries access rules is reset first, and each APDU held to them.
+   * PIN and key calls that name the session take turns with its APDUs; the
+   * logical channel that they work on is to the program one that is not open.
    * Who: callers with a row for cards.session.
    * Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-   * LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+   * CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+   * CARD_MUTE.
    */
   session: {
     path: "/cardea.v1.CardService/Session" as const,
@@ -4313,7 +4319,8 @@ export const CardServiceService = {
    * Every write is checked against the card's files before the first is done.
    * Who: callers with a row for cards.write. Effect: idempotent by request_id.
    * Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-   * CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+   * CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+   * CARD_LOST.
    */
   writeCard: {
     path: "/cardea.v1.CardService/WriteCard" as const,
@@ -4350,7 +4357,7 @@ export const CardServiceService = {
    * Effect: a wrong value spends a try.
    * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
    * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-   * (cannot be the PIN: nothing was presented), and as PinStatus.
+   * (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
    */
   verifyPin: {
     path: "/cardea.v1.CardService/VerifyPin" as const,
@@ -4410,7 +4417,7 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    * card lets everybody read is remembered until the card is written, reset or
    * changed, or another PC/SC program is seen; equal reads are made once.
    * Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-   * CARD_BUSY, CARD_LOST, CARD_MUTE.
+   * CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
    */
   readFile: handleUnaryCall<ReadFileRequest, ReadFileResponse>;
   /**
@@ -4420,11 +4427,13 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    */
   batchReadFiles: handleUnaryCall<BatchReadFilesRequest, BatchReadFilesResponse>;
   /**
-   * Transmit sends one APDU on the basic channel under a lease of its own.
+   * Transmit sends one APDU under a lease of its own.
    * The status word is data, not an error. Selection and PIN state are
    * scrubbed before the next caller. For more than one APDU use Session.
+   * A card that carries access rules is reset before it.
    * Who: callers with a row for cards.transmit.
-   * Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+   * Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+   * CARD_LOST, CARD_MUTE.
    */
   transmit: handleUnaryCall<TransmitRequest, TransmitResponse>;
   /**
@@ -4432,9 +4441,13 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    * grants it; then one APDU a message, answered in order; End gives it back.
    * A stream that stops without End is an abort: the APDU in flight finishes,
    * then the card's state is scrubbed and the next in line is served.
+   * A card that carries access rules is reset first, and each APDU held to them.
+   * PIN and key calls that name the session take turns with its APDUs; the
+   * logical channel that they work on is to the program one that is not open.
    * Who: callers with a row for cards.session.
    * Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-   * LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+   * CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+   * CARD_MUTE.
    */
   session: handleBidiStreamingCall<SessionRequest, SessionResponse>;
   /**
@@ -4449,7 +4462,8 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    * Every write is checked against the card's files before the first is done.
    * Who: callers with a row for cards.write. Effect: idempotent by request_id.
    * Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-   * CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+   * CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+   * CARD_LOST.
    */
   writeCard: handleUnaryCall<WriteCardRequest, WriteCardResponse>;
   /**
@@ -4470,7 +4484,7 @@ export interface CardServiceServer extends UntypedServiceImplementation {
    * Effect: a wrong value spends a try.
    * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
    * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-   * (cannot be the PIN: nothing was presented), and as PinStatus.
+   * (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
    */
   verifyPin: handleUnaryCall<VerifyPinRequest, VerifyPinResponse>;
   /**
@@ -4520,7 +4534,7 @@ export interface CardServiceClient extends Client1 {
    * card lets everybody read is remembered until the card is written, reset or
    * changed, or another PC/SC program is seen; equal reads are made once.
    * Errors: CARD_NOT_FOUND, CARD_FILE_NOT_FOUND, CARD_ACCESS_DENIED,
-   * CARD_BUSY, CARD_LOST, CARD_MUTE.
+   * CARD_RULE_DENIED, CARD_BUSY, CARD_LOST, CARD_MUTE.
    */
   readFile(
     request: ReadFileRequest,
@@ -4558,11 +4572,13 @@ export interface CardServiceClient extends Client1 {
     callback: (error: ServiceError | null, response: BatchReadFilesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Transmit sends one APDU on the basic channel under a lease of its own.
+   * Transmit sends one APDU under a lease of its own.
    * The status word is data, not an error. Selection and PIN state are
    * scrubbed before the next caller. For more than one APDU use Session.
+   * A card that carries access rules is reset before it.
    * Who: callers with a row for cards.transmit.
-   * Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_BUSY, CARD_LOST, CARD_MUTE.
+   * Errors: ARGUMENT_INVALID, CARD_NOT_FOUND, CARD_RULE_DENIED, CARD_BUSY,
+   * CARD_LOST, CARD_MUTE.
    */
   transmit(
     request: TransmitRequest,
@@ -4584,9 +4600,13 @@ export interface CardServiceClient extends Client1 {
    * grants it; then one APDU a message, answered in order; End gives it back.
    * A stream that stops without End is an abort: the APDU in flight finishes,
    * then the card's state is scrubbed and the next in line is served.
+   * A card that carries access rules is reset first, and each APDU held to them.
+   * PIN and key calls that name the session take turns with its APDUs; the
+   * logical channel that they work on is to the program one that is not open.
    * Who: callers with a row for cards.session.
    * Errors: CARD_NOT_FOUND, CARD_BUSY (not granted within max_wait),
-   * LEASE_ENDED (idle limit, maximum hold), CARD_LOST, CARD_MUTE.
+   * CARD_RULE_DENIED, LEASE_ENDED (idle limit, maximum hold), CARD_LOST,
+   * CARD_MUTE.
    */
   session(): ClientDuplexStream<SessionRequest, SessionResponse>;
   session(options: Partial<CallOptions>): ClientDuplexStream<SessionRequest, SessionResponse>;
@@ -4617,7 +4637,8 @@ export interface CardServiceClient extends Client1 {
    * Every write is checked against the card's files before the first is done.
    * Who: callers with a row for cards.write. Effect: idempotent by request_id.
    * Errors: CARD_NOT_FOUND, CREDENTIAL_REJECTED, RETRY_FLOOR,
-   * CARD_ACCESS_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS, CARD_LOST.
+   * CARD_ACCESS_DENIED, CARD_RULE_DENIED, CARD_FILE_NOT_FOUND, READ_BACK_DIFFERS,
+   * CARD_LOST.
    */
   writeCard(
     request: WriteCardRequest,
@@ -4666,7 +4687,7 @@ export interface CardServiceClient extends Client1 {
    * Effect: a wrong value spends a try.
    * Errors: CREDENTIAL_REJECTED, RETRY_FLOOR, PIN_BLOCKED, PIN_NOT_FOUND,
    * PIN_VERIFIED_ELSEWHERE, PIN_AGENT_MISSING, PIN_PROMPT_REFUSED, ARGUMENT_INVALID
-   * (cannot be the PIN: nothing was presented), and as PinStatus.
+   * (cannot be the PIN: nothing was presented), CARD_RULE_DENIED, and as PinStatus.
    */
   verifyPin(
     request: VerifyPinRequest,

@@ -2159,8 +2159,9 @@ export const KeyServiceService = {
    * where the card has it, before it is returned.
    * Who: callers with a row for keys.sign on the key.
    * Effect: may spend a try of the PIN, see VerifyPin.
-   * Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-   * and as ListKeys.
+   * Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+   * card does not list the PIN that the key is under), those of VerifyPin, and as
+   * ListKeys.
    */
   sign: {
     path: "/cardea.v1.KeyService/Sign" as const,
@@ -2191,8 +2192,8 @@ export const KeyServiceService = {
    * keys CK and IK also need keys.derive, for whoever has them can derive every
    * further key.
    * Effect: the card's sequence number moves on.
-   * Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-   * VerifyPin, and as ListKeys.
+   * Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+   * PIN_REQUIRED, those of VerifyPin, and as ListKeys.
    */
   authenticate: {
     path: "/cardea.v1.KeyService/Authenticate" as const,
@@ -2209,8 +2210,8 @@ export const KeyServiceService = {
    * application server, Ks_NAF.
    * Who: callers with a row for keys.derive on the key "naf/{server}".
    * Effect: a bootstrapping run over the network.
-   * Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-   * as ListKeys.
+   * Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+   * CARD_RULE_DENIED, and as ListKeys.
    */
   deriveKey: {
     path: "/cardea.v1.KeyService/DeriveKey" as const,
@@ -2247,8 +2248,9 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * where the card has it, before it is returned.
    * Who: callers with a row for keys.sign on the key.
    * Effect: may spend a try of the PIN, see VerifyPin.
-   * Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-   * and as ListKeys.
+   * Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+   * card does not list the PIN that the key is under), those of VerifyPin, and as
+   * ListKeys.
    */
   sign: handleUnaryCall<SignRequest, SignResponse>;
   /**
@@ -2263,8 +2265,8 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * keys CK and IK also need keys.derive, for whoever has them can derive every
    * further key.
    * Effect: the card's sequence number moves on.
-   * Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-   * VerifyPin, and as ListKeys.
+   * Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+   * PIN_REQUIRED, those of VerifyPin, and as ListKeys.
    */
   authenticate: handleUnaryCall<AuthenticateRequest, AuthenticateResponse>;
   /**
@@ -2272,8 +2274,8 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * application server, Ks_NAF.
    * Who: callers with a row for keys.derive on the key "naf/{server}".
    * Effect: a bootstrapping run over the network.
-   * Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-   * as ListKeys.
+   * Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+   * CARD_RULE_DENIED, and as ListKeys.
    */
   deriveKey: handleUnaryCall<DeriveKeyRequest, DeriveKeyResponse>;
 }
@@ -2344,8 +2346,9 @@ export interface KeyServiceClient extends Client1 {
    * where the card has it, before it is returned.
    * Who: callers with a row for keys.sign on the key.
    * Effect: may spend a try of the PIN, see VerifyPin.
-   * Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, those of VerifyPin,
-   * and as ListKeys.
+   * Errors: KEY_NOT_FOUND, KEY_USE_UNSUPPORTED, PIN_REQUIRED, PIN_NOT_FOUND (the
+   * card does not list the PIN that the key is under), those of VerifyPin, and as
+   * ListKeys.
    */
   sign(request: SignRequest, callback: (error: ServiceError | null, response: SignResponse) => void): ClientUnaryCall;
   sign(
@@ -2385,8 +2388,8 @@ export interface KeyServiceClient extends Client1 {
    * keys CK and IK also need keys.derive, for whoever has them can derive every
    * further key.
    * Effect: the card's sequence number moves on.
-   * Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), PIN_REQUIRED, those of
-   * VerifyPin, and as ListKeys.
+   * Errors: SERVER_NOT_AUTHENTIC (the card rejects AUTN), CARD_RULE_DENIED,
+   * PIN_REQUIRED, those of VerifyPin, and as ListKeys.
    */
   authenticate(
     request: AuthenticateRequest,
@@ -2408,8 +2411,8 @@ export interface KeyServiceClient extends Client1 {
    * application server, Ks_NAF.
    * Who: callers with a row for keys.derive on the key "naf/{server}".
    * Effect: a bootstrapping run over the network.
-   * Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR, and
-   * as ListKeys.
+   * Errors: SERVER_UNREACHABLE, SERVER_NOT_AUTHENTIC, SERVER_PROTOCOL_ERROR,
+   * CARD_RULE_DENIED, and as ListKeys.
    */
   deriveKey(
     request: DeriveKeyRequest,
