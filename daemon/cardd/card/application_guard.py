@@ -18,8 +18,8 @@ from cardd.card.selections import AT_RESET, Selected, Selections
 __all__ = ["ApplicationGuard"]
 
 _SELECT, _MANAGE_CHANNEL, _GET_RESPONSE = 0xA4, 0x70, 0xC0
-# ENVELOPE of the interindustry class carries another command (ISO/IEC 7816-4 §11.9.1); that of a
-# card application toolkit, TS 102 221 §11.2.2, does not.
+# ENVELOPE of the interindustry class carries another command (ISO/IEC 7816-4); that of a card
+# application toolkit (TS 102 221 §11.2.2) does not.
 _ENVELOPES = frozenset({0xC2, 0xC3})
 
 _BY_FID, _PARENT, _BY_NAME = frozenset({0x00, 0x01, 0x02}), 0x03, 0x04
@@ -29,8 +29,8 @@ _CURRENT_APPLICATION = 0x7FFF  # TS 102 221 §8.3
 _OCCURRENCE, _APPLICATION_SESSION = 0x03, 0xF0
 
 # What leaves the application, and the file that is reached, where they are: reading, writing and
-# searching (TS 102 221 §11.1, ISO/IEC 7816-4 §11.3, §11.4), PINs, AUTHENTICATE, STATUS, and the
-# commands of a toolkit (TS 102 221 §11.2). No INSTALL, no CREATE FILE; no MANAGE SECURITY
+# searching (TS 102 221 §11.1, ISO/IEC 7816-4), PINs, AUTHENTICATE, STATUS, and the commands of a
+# toolkit (TS 102 221 §11.2). No INSTALL, no CREATE FILE; no MANAGE SECURITY
 # ENVIRONMENT either, which may name a key's file by its path.
 _STAYS = frozenset(
     {

@@ -8,28 +8,14 @@ import structlog
 from cardd.app.provisioner import Provisioner
 from cardd.app.serial_executor import SerialExecutor
 from cardd.app.tree_committer import TreeCommitter
-from cardd.card.identify import CardIdentity
 from cardd.network.https import HttpsClient
 from cardd.provisioning.progress import Stage
 from cardd.provisioning.task import Settings
-from cardd.reader.events import ReaderState, ReaderStatus
 from cardd.reader.rejections import RejectionsByCard
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.store import Store
 from cardd.tree import DeviceInfo, ManagementTree, TreeHolder
-
-STATUS = ReaderStatus(
-    name="R",
-    state=ReaderState.CARD_READY,
-    atr=b"",
-    card="8949",
-    insertion=1,
-    holder="",
-    holder_purpose="",
-    waiting=0,
-    waiters=(),
-    identity=CardIdentity("8949", "8949", "", b"", ()),
-)
+from support.readers import ONE_CARD
 
 
 def defect() -> HttpsClient:
@@ -50,9 +36,9 @@ async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Pa
             rejections=RejectionsByCard(store.rejections),
         )
         with structlog.testing.capture_logs() as log:
-            told = [each async for each in provisioner.provision(STATUS)]
+            told = [each async for each in provisioner.provision(ONE_CARD)]
         # And the card is not taken for one that is being provisioned.
-        again = [each async for each in provisioner.provision(STATUS)]
+        again = [each async for each in provisioner.provision(ONE_CARD)]
         provisioner.close()
         executor.shutdown()
     result = told[-1].result
