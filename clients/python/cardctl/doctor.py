@@ -109,9 +109,9 @@ def _why_no_pcsc(path: Path) -> Iterator[Finding]:
     if here.well and POLKIT_POLICY.exists():
         yield Finding(
             "polkit",
-            "pcscd runs, but cardd cannot reach it: polkit may forbid it to cardd's user",
+            "pcscd runs, but cardd cannot reach it: polkit may forbid it to the user cardea",
             "PCSC_UNAVAILABLE",
-            "Allow the user cardd the actions org.debian.pcsc-lite.access_pcsc and access_card "
+            "Allow the user cardea the actions org.debian.pcsc-lite.access_pcsc and access_card "
             "with a rule in /etc/polkit-1/rules.d.",
         )
     elif here.well:
