@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from cardea_core import CodecError, Element, wbxml_decode, wbxml_encode, xml_decode, xml_encode
+from cardea_core import CodecError, Element, wbxml_decode, wbxml_encode, xml_decode
 
 from omadm.errors import DocumentError
 
@@ -19,7 +19,6 @@ __all__ = [
     "Parm",
     "ProvisioningDocument",
     "build_document",
-    "build_xml",
     "characteristic",
     "parse",
     "read_document_element",
@@ -120,11 +119,6 @@ def characteristic(
 def build_document(*characteristics: Characteristic, version: str = "1.1") -> bytes:
     """The document as WBXML (public id PROV 1.0), as a card file or a push carries it."""
     return wbxml_encode(_root(characteristics, version))
-
-
-def build_xml(*characteristics: Characteristic, version: str = "1.1") -> bytes:
-    """The same as XML text, for people."""
-    return xml_encode(_root(characteristics, version))
 
 
 class _Budget:

@@ -19,7 +19,6 @@ __all__ = [
     "ParsedDocument",
     "map_documents",
     "parse_document",
-    "read_document",
     "trimmed",
 ]
 
@@ -97,12 +96,6 @@ def map_documents(documents: Sequence[ParsedDocument]) -> MappedDocument:
         return MappedDocument(())
     every = tuple(part for body in bodies for part in body.characteristics)
     return map_document(ProvisioningDocument(every, bodies[0].version))
-
-
-def read_document(data: bytes) -> MappedDocument:
-    """Nodes and accounts in a single document; errors as ``parse_document`` and
-    ``map_documents``."""
-    return map_documents([parse_document(data)])
 
 
 def _decoded(body: bytes, *, text: bool) -> Element:

@@ -33,7 +33,7 @@ from gba import btid, digest, realm
 from gba.errors import GbaError
 from omadm import auth, notification, tnds
 from omadm.codec import content_type, decode, encode
-from omadm.document import read_document
+from omadm.document import map_documents, parse_document
 from omadm.errors import OmadmError
 from omadm.messages import Add, Alert, Header, Item, Message, Replace, Status
 from omadm.nodes import interior, leaf
@@ -87,7 +87,7 @@ def message(data: bytes) -> None:
 
 def document(data: bytes) -> None:
     with suppress(OmadmError):
-        read_document(data)
+        map_documents([parse_document(data)])
 
 
 def tree_object(data: bytes) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cardea_core import wbxml_decode, xml_encode
 from gba import btid
-from omadm.clientprov import build_xml, characteristic
+from omadm.clientprov import build_document, characteristic
 
 from fuzz import parsers
 from fuzz.http2 import call
@@ -41,7 +42,7 @@ def _wbxml() -> Iterator[bytes]:
 
 def _xml() -> Iterator[bytes]:
     yield from (data for data in parsers.messages() if data.startswith(b"<"))
-    yield build_xml(characteristic("NAPDEF", [("NAME", "a&b"), ("NAPID", "x")]))
+    yield xml_encode(wbxml_decode(build_document(characteristic("NAPDEF", [("NAME", "a&b")]))))
     yield btid.build(btid.BootstrappingInfo("x@bsf.example", 0))
 
 

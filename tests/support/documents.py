@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from cardea_core import wbxml_decode, xml_encode
 from omadm.builder import Credentials, dm_account, nap
 from omadm.clientprov import build_document
 from omadm.codec import encode
+from omadm.document import map_documents, parse_document
+from omadm.mapping import MappedDocument
 from omadm.messages import Add, Header, Item, Message, Meta
 from omadm.nodes import TreeNode, interior, leaf
 from omadm.tnds import write
 
-__all__ = ["BOOTSTRAP", "CONFIG", "DM_BOOTSTRAP", "SERVER", "account", "dm_bootstrap", "network"]
+__all__ = [
+    "BOOTSTRAP",
+    "CONFIG",
+    "DM_BOOTSTRAP",
+    "SERVER",
+    "account",
+    "as_xml",
+    "dm_bootstrap",
+    "mapped_document",
+    "network",
+]
 
 SERVER = "dm.example.org"
 # OIDs of the files.
@@ -44,6 +57,16 @@ def account(
             start_session=start,
         ),
     )
+
+
+def as_xml(document: bytes) -> bytes:
+    """A document in WBXML as people write it."""
+    return xml_encode(wbxml_decode(document))
+
+
+def mapped_document(document: bytes) -> MappedDocument:
+    """Nodes and accounts of a card's only document."""
+    return map_documents([parse_document(document)])
 
 
 def network(address: str, name: str = "internet") -> bytes:

@@ -95,7 +95,6 @@ class ClientSession:
         self._account = account
         self._device = device
         self._tree = tree
-        self._before = tree.fork()
         self._reports = Reports(reports)
         self._encoding: Encoding = encoding
         self._url = account.address
@@ -145,11 +144,6 @@ class ClientSession:
         return tuple(self._execution.log)
 
     @property
-    def changed_paths(self) -> tuple[str, ...]:
-        """Where the tree now differs from what it was when the session began."""
-        return tuple(change.path for change in self._before.content_diff(self._tree))
-
-    @property
     def reports_acknowledged(self) -> tuple[Report, ...]:
         """Reports that an authentic server has answered with success."""
         return self._reports.acknowledged
@@ -158,11 +152,6 @@ class ClientSession:
     def client_trust(self) -> str:
         """How the device proved itself: "md5", "hmac", "basic" or "transport"."""
         return self._client.how
-
-    @property
-    def server_trust(self) -> str:
-        """How the server did, "" as long as it has not."""
-        return self._server.how
 
     # -- the exchange
 

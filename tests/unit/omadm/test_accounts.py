@@ -7,8 +7,8 @@ from cardea_core import Layer, Secret, Snapshot, merge
 from omadm.accounts import Account, accounts_in, address_url
 from omadm.builder import Credentials, dm_account, nap
 from omadm.clientprov import build_document
-from omadm.document import read_document
 from omadm.nodes import TreeNode, leaf
+from support.documents import mapped_document
 
 
 def snapshot(nodes: tuple[TreeNode, ...], *more: TreeNode) -> Snapshot:
@@ -22,7 +22,7 @@ def snapshot(nodes: tuple[TreeNode, ...], *more: TreeNode) -> Snapshot:
 
 
 def account(client_type: str = "DIGEST", *more: TreeNode) -> Account:
-    nodes = read_document(
+    nodes = mapped_document(
         build_document(
             nap("N", address="internet"),
             dm_account(

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from omadm.clientprov import (
     Characteristic,
     build_document,
-    build_xml,
     parse,
 )
 from omadm.errors import DocumentError
+from support.documents import as_xml
 from unit.omadm.cp_example import XML, characteristics
 
 
@@ -64,7 +64,7 @@ def test_lower_case_types_and_names_are_read() -> None:
 
 @given(st.lists(characteristics, max_size=4))
 def test_every_document_survives_both_encodings(parts: list[Characteristic]) -> None:
-    for data in (build_document(*parts), build_xml(*parts)):
+    for data in (build_document(*parts), as_xml(build_document(*parts))):
         document = parse(data)
         assert document.characteristics == tuple(parts)
         assert document.version == "1.1"

@@ -15,13 +15,13 @@ from omadm.document import (
     MAX_BYTES,
     map_documents,
     parse_document,
-    read_document,
     trimmed,
 )
 from omadm.errors import DocumentError
 from omadm.messages import Add, Header, Item, Message, Meta
 from omadm.nodes import TreeNode, interior, leaf
 from omadm.tnds import write
+from support.documents import mapped_document
 
 CP = build_document(
     dm_account(server_id="s", address="https://s/dm", client=Credentials("u", b"p"))
@@ -48,20 +48,20 @@ def bootstrap(*objects: list[TreeNode], target: str = "./Inbox") -> bytes:
 
 
 def test_both_kinds_are_recognised_by_their_content() -> None:
-    assert read_document(CP).format == "client-provisioning"
-    assert read_document(bootstrap(account())).format == "dm-bootstrap"
+    assert mapped_document(CP).format == "client-provisioning"
+    assert mapped_document(bootstrap(account())).format == "dm-bootstrap"
 
 
 @pytest.mark.parametrize("padding", [b"", b"\xff", b"\xff" * 5000])
 def test_padding_of_the_card_file_is_trimmed(padding: bytes) -> None:
     assert trimmed(CP + padding) == CP
-    assert read_document(CP + padding) == read_document(CP)
+    assert mapped_document(CP + padding) == mapped_document(CP)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 64, b"\x00" * 64, b"\x00\x00\xff\xff"])
 def test_an_erased_file_is_empty(data: bytes) -> None:
     with pytest.raises(DocumentError, match="empty"):
-        read_document(data)
+        mapped_document(data)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_erased_file_is_empty(data: bytes) -> None:
 )
 def test_damage_is_named(data: bytes, reason: str) -> None:
     with pytest.raises(DocumentError) as caught:
-        read_document(data)
+        mapped_document(data)
     assert caught.value.reason == reason
 
 
@@ -85,7 +85,7 @@ def test_damage_is_named(data: bytes, reason: str) -> None:
 @settings(deadline=None)
 def test_noise_gives_a_document_or_an_error(noise: bytes) -> None:
     with contextlib.suppress(DocumentError):
-        read_document(noise)
+        mapped_document(noise)
 
 
 @given(st.integers(0, len(CP) - 1), st.integers(0, 255))
@@ -94,14 +94,14 @@ def test_a_damaged_byte_gives_a_document_or_an_error(position: int, byte: int) -
     data = bytearray(CP)
     data[position] = byte
     with contextlib.suppress(DocumentError):
-        read_document(bytes(data))
+        mapped_document(bytes(data))
 
 
 # --- the DM profile
 
 
 def test_objects_from_the_inbox_get_their_own_place_and_rights() -> None:
-    document = read_document(bootstrap(account()))
+    document = mapped_document(bootstrap(account()))
     found = {node.path: node for node in document.nodes}
     assert list(found) == [
         "./DMAcc",
@@ -120,24 +120,24 @@ def test_objects_from_the_inbox_get_their_own_place_and_rights() -> None:
 def test_an_acl_of_the_object_itself_is_kept() -> None:
     nodes = account()
     nodes[0] = interior("./Inbox/x", mime=nodes[0].mime, acl="Get=*")
-    assert read_document(bootstrap(nodes)).nodes[1].acl == "Get=*"
+    assert mapped_document(bootstrap(nodes)).nodes[1].acl == "Get=*"
 
 
 def test_newest_known_version_of_an_object_wins() -> None:
-    document = read_document(bootstrap(account("1.0"), account("1.2"), account("2.0")))
+    document = mapped_document(bootstrap(account("1.0"), account("1.2"), account("2.0")))
     addresses = [node.value for node in document.nodes if node.name == "Addr"]
     assert addresses == [b"https://s/v1.2"]
     assert len(document.notes) == 2
 
 
 def test_several_accounts_of_one_version_are_instances() -> None:
-    document = read_document(bootstrap(account(server_id="s"), account(server_id="t")))
+    document = mapped_document(bootstrap(account(server_id="s"), account(server_id="t")))
     assert [each.path for each in document.accounts] == ["./DMAcc/1", "./DMAcc/2"]
 
 
 def test_unknown_objects_are_skipped_with_a_note() -> None:
     other = [interior("./Inbox/y", mime="urn:oma:mo:oma-fumo:1.0"), leaf("./Inbox/y/z", "1")]
-    document = read_document(bootstrap(other, account()))
+    document = mapped_document(bootstrap(other, account()))
     assert document.notes == ("skipped object urn:oma:mo:oma-fumo:1.0",)
     assert all("FUMO" not in node.path and not node.path.endswith("/z") for node in document.nodes)
 
@@ -151,7 +151,7 @@ def test_a_path_in_an_object_cannot_leave_its_place() -> None:
     item = Item(target="./Inbox", meta=TNDS, element=tree)
     data = encode(Message(HEADER, (Add(1, (item,)),)), encoding="wbxml")
     with pytest.raises(DocumentError) as caught:
-        read_document(data)
+        mapped_document(data)
     assert (caught.value.reason, caught.value.facts["cause"]) == ("bad_object", "bad_path")
 
 
@@ -166,25 +166,25 @@ def test_a_path_in_an_object_cannot_leave_its_place() -> None:
 )
 def test_incomplete_bootstraps_are_named(objects: list[list[TreeNode]], reason: str) -> None:
     with pytest.raises(DocumentError) as caught:
-        read_document(bootstrap(*objects))
+        mapped_document(bootstrap(*objects))
     assert caught.value.reason == reason
 
 
 def test_targets_outside_the_inbox_are_not_written() -> None:
     with pytest.raises(DocumentError, match="no_known_object"):
-        read_document(bootstrap(account(), target="./DevInfo"))
+        mapped_document(bootstrap(account(), target="./DevInfo"))
 
 
 def test_data_that_is_no_tnds_is_named() -> None:
     item = Item(target="./Inbox", meta=Meta(format="chr"), data="x")
     data = encode(Message(HEADER, (Add(1, (item,)),)), encoding="wbxml")
     with pytest.raises(DocumentError, match="not_tnds"):
-        read_document(data)
+        mapped_document(data)
 
 
 def test_a_document_without_account_is_a_document() -> None:
     data = build_document(characteristic("VENDORCONFIG", [("NAME", "acme")]))
-    assert read_document(data).accounts == ()
+    assert mapped_document(data).accounts == ()
 
 
 # --- several files of one card
@@ -194,7 +194,7 @@ def test_an_account_may_name_an_access_point_of_another_file() -> None:
     account_file = build_document(dm_account(server_id="s", address="https://s/dm", naps=("N",)))
     nap_file = build_document(nap("N", address="internet"))
     with pytest.raises(DocumentError, match="dangling"):
-        read_document(account_file)
+        mapped_document(account_file)
     document = map_documents([parse_document(account_file), parse_document(nap_file)])
     found = {node.path: node.value for node in document.nodes}
     assert found["./DMAcc/1/PrefConRef"] == b"./NAP/1"
