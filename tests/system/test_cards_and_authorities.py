@@ -17,6 +17,7 @@ from support.system import (
     SERVER_ID,
     MakeSite,
     Site,
+    failure,
 )
 
 from demo.system import DM_HOME, DM_OPERATOR
@@ -271,6 +272,21 @@ def test_a_restarted_daemon_has_the_tree_that_was_in_force(
     before, revision = site.tree(), site.revision()
     site.restart_cardd(kill=kill)
     assert (site.tree(), site.revision()) == (before, revision)
+
+
+def test_a_watch_goes_on_after_a_restart_or_is_told_to_begin_anew(
+    provisioned: tuple[Site, SoftCard],
+) -> None:
+    site, _ = provisioned
+    revision = site.revision()
+    site.restart_cardd()
+    watch = site.client.watch_tree(NEWS, revision)
+    site.desire({NEWS: "https://news.example/2"})
+    assert site.client.sync(SERVER_ID).confirmed
+    assert [node.value for node in next(watch).delta.changed] == [b"https://news.example/2"]
+    gone = failure(lambda: next(site.client.watch_tree(NEWS, revision - 1)))
+    assert gone is not None
+    assert gone.reason == "EVENTS_GONE"
 
 
 @pytest.fixture
