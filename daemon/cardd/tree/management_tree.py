@@ -44,10 +44,8 @@ class ManagementTree:
         self._digests = dict(digests)
         self._holdings = Holdings()
         self._snapshot: Snapshot | None = None
-        # Up to here changes are counted in the versions; since then only these nodes can have
-        # become others, or any (None).
+        # Up to here changes are counted in the versions.
         self._counted: Snapshot | None = None
-        self._touched: set[str] | None = set()
         self.limits = limits
 
     def fork(self) -> ManagementTree:
@@ -68,7 +66,6 @@ class ManagementTree:
         self._holdings = other._holdings.copy()
         self._snapshot = other._snapshot
         self._counted = other._counted
-        self._touched = None if other._touched is None else set(other._touched)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -80,16 +77,9 @@ class ManagementTree:
         return self._snapshot
 
     def _count_changes(self, newer: Snapshot) -> None:
-        older, touched = self._counted, self._touched
-        self._counted, self._touched = newer, set()
-        if older is None:
-            return
-        if touched is None:
-            for change in older.diff(newer):
-                self._versions.take(change.path, change.before, change.after)
-        else:
-            for path in touched:
-                self._versions.take(path, older.get(path), newer.get(path))
+        older, self._counted = self._counted, newer
+        for change in older.diff(newer) if older is not None else ():
+            self._versions.take(change.path, change.before, change.after)
 
     def diff(self, newer: ManagementTree) -> list[Change]:
         """What changed from this tree to ``newer``, values and sources; not the ACLs."""
@@ -175,7 +165,7 @@ class ManagementTree:
             self._layers[source] = layer
             self._own.add(source)
             self._holdings.forget(source)
-            self._snapshot = self._touched = None
+            self._snapshot = None
 
     def drop(self, kind: SourceKind, id: str) -> bool:
         """Forget all that one source claims; False: it claimed nothing."""
@@ -187,7 +177,7 @@ class ManagementTree:
             return had_acls
         self._own.discard(source)
         self._holdings.forget(source)
-        self._snapshot = self._touched = None
+        self._snapshot = None
         return True
 
     def forget(self, kind: SourceKind, id: str, path: str) -> bool:
@@ -231,7 +221,7 @@ class ManagementTree:
             self._own.discard(source)
             other._own.discard(source)
             self._holdings.forget(source)
-            self._snapshot = self._touched = None
+            self._snapshot = None
             if theirs is None:
                 del self._layers[source]
             else:
@@ -311,7 +301,7 @@ class ManagementTree:
     def put(self, source: Source, node: TreeNode, at_ms: int) -> None:
         """Let a source claim a node; missing parents become interior claims of that source."""
         snapshot = self.snapshot
-        layer = self._writable(source, _only_here(snapshot, node))
+        layer = self._writable(source)
         parents = parents_of(node.path)
         # A leaf takes away what is below; no parent stays a leaf.
         gone = layer.entries(node.path) if node.value is not None else []
@@ -356,8 +346,8 @@ class ManagementTree:
 
     # -- helpers
 
-    def _writable(self, source: Source, touched: str = "") -> Layer:
-        """The layer, to be written to; ``touched`` names the only node that this can change."""
+    def _writable(self, source: Source) -> Layer:
+        """The layer, to be written to."""
         if source not in self._own:
             shared = self._layers.get(source)
             self._layers[source] = (
@@ -365,10 +355,6 @@ class ManagementTree:
             )
             self._own.add(source)
         self._snapshot = None
-        if not touched:
-            self._touched = None
-        elif self._touched is not None:
-            self._touched.add(touched)
         return self._layers[source]
 
     def _keep_digest(self, source: Source, digest: bytes) -> None:
@@ -388,14 +374,6 @@ class ManagementTree:
             return False
         others = (other for key, other in self._layers.items() if key != source)
         return any(other.get(path) is not None for other in others)
-
-
-def _only_here(snapshot: Snapshot, node: TreeNode) -> str:
-    """The node's path, if to claim it can change no other node in force; else ""."""
-    before, parent = snapshot.get(node.path), snapshot.get(parent_of(node.path))
-    if node.value is None or parent is None or not parent.interior:
-        return ""
-    return node.path if before is None or before.value is not None else ""
 
 
 def _is_of_content(change: Change) -> bool:
