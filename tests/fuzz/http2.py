@@ -13,7 +13,7 @@ __all__ = ["PREFACE", "call", "mangled_frames", "mangled_message"]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 _DATA, _HEADERS, _RST, _SETTINGS, _PING, _GOAWAY, _WINDOW, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
-_END_STREAM, _END_HEADERS = 0x1, 0x4
+_END_STREAM, _END_HEADERS, _PADDED = 0x1, 0x4, 0x8
 _LENGTHS = (0, 1, 5, 0x3FFF, 0x4000, 0x4001, 0xFFFFFF)
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -68,7 +68,7 @@ def mangled_frames(path: bytes, message: bytes, dice: random.Random) -> bytes:
     headers = _request_headers(path)
     frames = call(path, message)
     preface = PREFACE
-    match dice.randrange(16):
+    match dice.randrange(17):
         case 0:
             preface = _damaged(PREFACE, dice)
         case 1:  # any frame of any kind anywhere
@@ -120,6 +120,11 @@ def mangled_frames(path: bytes, message: bytes, dice: random.Random) -> bytes:
                 frames[at] = frames[at][:5] + dice.randbytes(4) + frames[at][9:]
         case 14:
             del frames[dice.randrange(len(frames))]
+        case 15:  # padding, and headers in it
+            others = _header_block(_wrong(headers, dice))[-255:]
+            hidden = dice.choice((b"", bytes(7), others, b"\x04\x02/\xff"))
+            block = bytes((len(hidden),)) + _header_block(headers) + hidden
+            frames[1] = frame(_HEADERS, _END_HEADERS | _PADDED, 1, block)
         case _:
             return _damaged(PREFACE + b"".join(frames), dice)
     whole = preface + b"".join(frames)

@@ -76,10 +76,18 @@ def configure_logging(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_is_news)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries log requests with their URLs and headers at INFO: only their warnings are of use.
     root.setLevel(max(threshold, logging.WARNING))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """All but one: grpcio calls it an error of the server, with a trace, that a caller has gone
+    while its answer was on the way. Any caller could fill the log with it."""
+    gone = "ExecuteBatchError raised in core by servicer method"
+    return record.name != "grpc._cython.cygrpc" or not record.getMessage().startswith(gone)
 
 
 def recent_events() -> tuple[Mapping[str, object], ...]:

@@ -83,3 +83,16 @@ def test_the_standard_librarys_warnings_go_the_same_way(stream: io.StringIO) -> 
 def test_bytes_never_come_out_under_any_name(values: dict[str, bytes]) -> None:
     for name, value in redact(None, "info", dict(values)).items():
         assert value in (f"[{len(values[name])} bytes]", REDACTED)
+
+
+def test_a_caller_that_goes_before_its_answer_leaves_no_error_of_grpcio(
+    stream: io.StringIO,
+) -> None:
+    grpcio = logging.getLogger("grpc._cython.cygrpc")
+    said = "ExecuteBatchError raised in core by servicer method [%s]"
+    grpcio.error(said, "/cardea.v1.TreeService/ListNodes")
+    assert stream.getvalue() == ""
+    # From nobody else, and nothing else of it.
+    logging.getLogger("cardd").error(said, "x")
+    grpcio.error("Exception in servicer method [%s]", "x")
+    assert len(stream.getvalue().splitlines()) == 2
