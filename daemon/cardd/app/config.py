@@ -78,7 +78,7 @@ class LimitsConfig:
         minimum=1,
     )
     calls_per_second_per_user: int = key(
-        200, "Calls a second that begin for a user with more than that at once.", minimum=1
+        100, "Calls a second that begin for a user with more than that at once.", minimum=1
     )
     bytes_per_second_per_user: int = key(
         32 << 20,

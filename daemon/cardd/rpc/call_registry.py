@@ -26,7 +26,7 @@ class Limits:
     calls_per_uid: int = 256
     watches_per_uid: int = 64
     unpaced_per_uid: int = 16
-    calls_per_second_per_uid: int = 200
+    calls_per_second_per_uid: int = 100
     bytes_per_second_per_uid: int = 32 << 20
     largest_message: int = 4 << 20
 
