@@ -1,4 +1,4 @@
-"""Authentication vectors of 20,000 subscribers in a batch, of 500 one by one."""
+"""Authentication vectors of 100,000 subscribers in a batch, of 500 one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench import measure
 from bench.peers.aka import milenage_over_cryptography, tuak_over_hashlib
 
 _AMF = b"\x80\x00"
-_MANY = 20_000
+_MANY = 100_000
 _FEW = 500
 _VECTOR = 56
 

@@ -98,7 +98,7 @@ impl Group<'_, '_> {
             }
             return Ok(());
         }
-        let mut covered = Zeroizing::new(Vec::new());
+        let mut covered = room(self.0.len(), command(0).len());
         for (card, session) in self.0.iter_mut().enumerate() {
             let command = session.admit(command(card))?;
             session.remember(&command);
@@ -148,7 +148,7 @@ impl Group<'_, '_> {
             }
             return Ok(());
         }
-        let mut covered = Zeroizing::new(Vec::new());
+        let mut covered = room(count, self.0[0].command.len() + length);
         for (session, response) in self.0.iter().zip(responses.clone()) {
             let (body, [.., high, low]) = response.split_at(length - CODE - 2) else {
                 continue;
@@ -184,6 +184,11 @@ impl Group<'_, '_> {
             .map(|session| session.keys.plain[key as usize].as_slice());
         Lanes::new("session keys", keys)
     }
+}
+
+/// For messages that are little longer than `each`: growing would leave copies behind.
+fn room(count: usize, each: usize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(count * (each + 2 * 8)))
 }
 
 /// Up to a block with 80 and zeros (ISO/IEC 9797-1 method 2): what begins is a block's beginning.
