@@ -107,7 +107,8 @@ def _cardea(sources: list[trees.Claims]) -> Entrant:
             layers[2].put(path, b"changed %d" % at_ms, at_ms=at_ms)
         layers[2] = layers[2].copy()
         with Stopwatch() as watch:
-            tree = merge(layers, acls=acls, since=since)
+            newer = merge(layers, acls=acls, since=since)
+        tree = newer
         _expect(len(since.diff(tree)) >= len(paths), "changes are missing")
         _expect(merge(layers, acls=acls).diff(tree) == [], "going on and merging anew disagree")
         return watch.elapsed_us
