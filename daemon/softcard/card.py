@@ -53,7 +53,7 @@ class SoftCard:
             profile.data_objects,
             profile.access_rules,
         )
-        self._uicc = Uicc(session, profile.protocol, profile.rule_style)
+        self._uicc = Uicc(session, profile.protocol, profile.rule_style, profile.ota)
         self._trace: deque[Exchange] = deque(maxlen=_TRACE_LIMIT)
         self._count = 0
         self._link: VpcdLink | None = None

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from softcard.errors import ProfileError
 from softcard.fcp import ARR_FID, MF_ARR_FID, RuleStyle, rule_record, rules
 from softcard.files import MF_FID, Access, Condition, Df, Ef, FileSystem, Structure
 from softcard.keys import CardKey
+from softcard.ota import OtaSpec, Target
 from softcard.pkcs15 import pkcs15
+from softcard.scp80 import PacketKeys
 from softcard.section import Section
 from softcard.security import ADM1, PIN1, PIN2, PinSpec
 from softcard.uicc import Protocol
@@ -41,6 +44,7 @@ class Profile:
     data_objects: Mapping[int, bytes] = field(default_factory=dict)
     tells_verified: bool = False
     access_rules: AccessRules | None = None
+    ota: OtaSpec | None = None
 
 
 def profile_names() -> tuple[str, ...]:
@@ -186,6 +190,7 @@ def _profile(top: Section) -> Profile:
         dict(_data_object(section) for section in top.tables("data_object")),
         tells_verified,
         rules,
+        _ota(top.table("ota"), spec is not None) if "ota" in top else None,
     )
     card.finish()
     top.finish()
@@ -212,6 +217,49 @@ def _data_object(section: Section) -> tuple[int, bytes]:
     tag, value = section.fid("tag"), section.octets("value")
     section.finish()
     return tag, value
+
+
+def _ota(section: Section, has_usim: bool) -> OtaSpec:
+    """The key set for secured packets, and the applications it opens."""
+    algorithm = section.choice("algorithm", _Cipher, _Cipher.AES)
+    cipher_key, checksum_key = section.octets("kic"), section.octets("kid")
+    version = section.number("key_set", 1, 1, 15) << 4
+    keys = PacketKeys(
+        version | algorithm.nibble(cipher_key),
+        cipher_key,
+        version | algorithm.nibble(checksum_key),
+        checksum_key,
+    )
+    if not keys.fit():
+        raise section.error("kic", f"or kid has no length of {algorithm.value}")
+    targets: dict[bytes, Target] = {}
+    for each in section.tables("application"):
+        names = each.texts("access", [Condition.ADM.value])
+        try:
+            access = frozenset(Condition(name) for name in names)
+        except ValueError:
+            raise each.error("access", "has names of access conditions") from None
+        in_usim = each.flag("usim", False)
+        if in_usim and not has_usim:
+            raise each.error("usim", "is not on this card")
+        tar, (least,) = each.octets("tar", 3), each.octets("least", 1, "16")
+        targets[tar] = Target(access, in_usim, least)
+        each.finish()
+    section.finish()
+    return OtaSpec(keys, targets)
+
+
+class _Cipher(Enum):
+    """Algorithm of a key set (TS 102 225 §5.1.2)."""
+
+    AES = "aes"
+    TRIPLE_DES = "3des"
+
+    def nibble(self, key: bytes) -> int:
+        """As the lower half of KIc or KID says it; for triple DES the key's length counts."""
+        if self is _Cipher.AES:
+            return 2
+        return 9 if len(key) == 24 else 5
 
 
 def _pins(section: Section) -> tuple[PinSpec, ...]:

@@ -7,7 +7,7 @@ from softcard.files import Condition
 from softcard.state import CardMemory, PinState
 from softcard.words import Refusal, Word
 
-__all__ = ["ADM1", "PIN1", "PIN2", "Keyring", "PinSpec"]
+__all__ = ["ADM1", "PIN1", "PIN2", "DomainRights", "Keyring", "PinSpec"]
 
 # Key references, TS 102 221 §9.5.1 table 9.3.
 PIN1 = 0x01
@@ -159,3 +159,15 @@ class Keyring:
             return self._memory.now.pins[reference]
         except KeyError:
             raise Refusal(Word.KEY_NOT_FOUND) from None
+
+
+class DomainRights(Keyring):
+    """What a remote application may without a PIN: its access domain (TS 102 226 §8.2.1.3)."""
+
+    def __init__(self, memory: CardMemory, access: frozenset[Condition]) -> None:
+        super().__init__((), memory)
+        self._access = access
+
+    def allows(self, condition: Condition) -> bool:
+        """Whether the domain has this condition; what is open to all is."""
+        return condition is Condition.ALWAYS or condition in self._access

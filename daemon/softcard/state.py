@@ -38,6 +38,8 @@ class Remembered:
     # GBA_U: Ks and RAND of the present bootstrapping (TS 33.220 §5.3.2).
     ks: bytes = field(default=b"", repr=False)
     gba_rand: bytes = b""
+    # Of the last secured packet (TS 102 225 §5.1.4).
+    ota_counter: int = 0
 
 
 class CardMemory:
@@ -93,6 +95,7 @@ def _as_json(state: Remembered, card: str) -> dict[str, Any]:
         "sequence": state.sequence,
         "ks": state.ks.hex(),
         "gba_rand": state.gba_rand.hex(),
+        "ota_counter": state.ota_counter,
     }
 
 
@@ -117,6 +120,8 @@ def _load(path: Path, card: str) -> Remembered:
             sequence=[int(number) for number in raw["sequence"]],
             ks=bytes.fromhex(raw["ks"]),
             gba_rand=bytes.fromhex(raw["gba_rand"]),
+            # What was written before there were secured packets has none.
+            ota_counter=int(raw.get("ota_counter", 0)),
         )
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}") from error

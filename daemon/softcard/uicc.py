@@ -9,7 +9,10 @@ from softcard import access_rules, content, operations, pins, selection
 from softcard.apdu import Command, Reply, parse
 from softcard.fcp import RuleStyle
 from softcard.files import Condition
-from softcard.session import CardSession
+from softcard.ota import OtaSpec, RemoteManagement, Target
+from softcard.security import DomainRights
+from softcard.session import CardSession, Selection
+from softcard.usim import is_usim
 from softcard.words import Refusal, Word
 
 __all__ = ["Protocol", "Uicc"]
@@ -17,6 +20,7 @@ __all__ = ["Protocol", "Uicc"]
 _Handler = Callable[[CardSession, int, Command], Reply]
 
 _GET_RESPONSE = 0xC0
+_TERMINAL_PROFILE, _ENVELOPE = 0x10, 0xC2
 _CHUNK = 256
 _CHAINED = 0x10
 _CHAIN_LIMIT = 4096
@@ -32,10 +36,17 @@ class Protocol(Enum):
 class Uicc:
     """A UICC without its connector. `process` never raises, whatever bytes come."""
 
-    def __init__(self, card: CardSession, protocol: Protocol, style: RuleStyle) -> None:
+    def __init__(
+        self,
+        card: CardSession,
+        protocol: Protocol,
+        style: RuleStyle,
+        ota: OtaSpec | None = None,
+    ) -> None:
         self._card = card
         self._protocol = protocol
         self._style = style
+        self._remote = None if ota is None else RemoteManagement(ota, card.memory, self._shell)
         self._waiting: tuple[int, bytes] | None = None
         self._chain: tuple[bytes, bytes] | None = None  # header of the commands, data so far
 
@@ -48,6 +59,8 @@ class Uicc:
         """Power-up or warm reset."""
         self._waiting = self._chain = None
         self._card.reset()
+        if self._remote is not None:
+            self._remote.reset()
 
     def process(self, apdu: bytes) -> bytes:
         """Response data and status word."""
@@ -97,6 +110,8 @@ class Uicc:
 
     def _execute(self, proprietary: bool, channel: int, command: Command) -> Reply:
         if proprietary:
+            if command.ins in (_TERMINAL_PROFILE, _ENVELOPE) and self._remote is not None:
+                return self._toolkit(self._remote, channel, command)
             if command.ins == 0xCA and self._card.access_rules is not None:
                 return access_rules.get_data(self._card, channel, command)
             if command.ins != 0xF2:
@@ -112,6 +127,23 @@ class Uicc:
         if command.ins in _OUTGOING and command.data:
             raise Refusal(Word.WRONG_LENGTH)
         return handler(self._card, channel, command)
+
+    def _toolkit(self, remote: RemoteManagement, channel: int, command: Command) -> Reply:
+        """TS 102 221 §11.2: on the basic channel only."""
+        if channel != 0:
+            raise Refusal(Word.CHANNEL_NOT_SUPPORTED)
+        if command.ins == _TERMINAL_PROFILE:
+            return remote.terminal_profile(command)
+        return remote.envelope(command)
+
+    def _shell(self, target: Target) -> Callable[[bytes], bytes]:
+        """A card within the card: its files, a selection of its own, what the target may."""
+        rights = DomainRights(self._card.memory, target.access)
+        session = CardSession(self._card.filesystem, self._card.memory, rights, None, 1)
+        if target.in_usim:
+            usim = next(df for df in self._card.filesystem.applications if is_usim(df))
+            session.channels[0] = Selection(usim, application=usim)
+        return Uicc(session, Protocol.T0, self._style).process
 
     def _answer_t0(self, channel: int, command: Command, reply: Reply) -> bytes:
         """TS 102 221 §7.3.1.1: data of a case 4 command has to be fetched, Le must fit."""
@@ -203,7 +235,7 @@ def _authenticate(card: CardSession, channel: int, command: Command) -> Reply:
     if usim is None:
         raise Refusal(Word.UNKNOWN_INSTRUCTION)
     application = current.application
-    if application is None or not application.aid.startswith(_USIM_RID):
+    if application is None or not is_usim(application):
         raise Refusal(Word.CONDITIONS_NOT_SATISFIED)
     card.keyring.require(Condition.PIN1)
     contexts = {0x80: usim.gsm, 0x81: usim.umts, 0x84: usim.gba}
@@ -211,9 +243,6 @@ def _authenticate(card: CardSession, channel: int, command: Command) -> Reply:
         raise Refusal(Word.WRONG_P1P2)
     return Reply(contexts[command.p2](command.data))
 
-
-# The registered identifier of 3GPP with the USIM's application code (TS 101 220 annex E).
-_USIM_RID = bytes.fromhex("A0000000871002")
 
 _HANDLERS: dict[int, _Handler] = {
     0x20: pins.verify_pin,
@@ -236,7 +265,7 @@ _HANDLERS: dict[int, _Handler] = {
 }
 
 # Commands whose data go to the card: on T=0 their answers are fetched with GET RESPONSE.
-_INCOMING = frozenset({0x2A, 0x88, 0xA2, 0xA4})
+_INCOMING = frozenset({0x2A, 0x88, 0xA2, 0xA4, _ENVELOPE})
 _OUTGOING = frozenset({0x70, 0x84, 0xB0, 0xB2, 0xCA})
 # Commands whose data may come in parts.
 _CHAINABLE = frozenset({0x2A})

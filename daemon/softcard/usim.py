@@ -4,11 +4,15 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
+from softcard.files import Df
 from softcard.milenage import Milenage
 from softcard.state import CardMemory
 from softcard.words import Refusal, Word
 
-__all__ = ["GBA_BOOTSTRAPPING", "NAF_DERIVATION", "Authenticator", "UsimSpec"]
+__all__ = ["GBA_BOOTSTRAPPING", "NAF_DERIVATION", "Authenticator", "UsimSpec", "is_usim"]
+
+# The registered identifier of 3GPP with the USIM's application code (TS 101 220 annex E).
+_USIM_RID = bytes.fromhex("A0000000871002")
 
 # Index in the low bits of SQN, and the largest jump (TS 33.102 annex C.3.2).
 IND_BITS = 5
@@ -37,6 +41,11 @@ class UsimSpec:
     def fresh_sequence(self) -> list[int]:
         """The array of accepted SEQ values that the card leaves the factory with."""
         return [self.first_sqn >> IND_BITS] * IND_COUNT
+
+
+def is_usim(df: Df) -> bool:
+    """Whether the directory is a USIM's."""
+    return df.aid.startswith(_USIM_RID)
 
 
 class Authenticator:

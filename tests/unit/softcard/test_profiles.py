@@ -141,7 +141,7 @@ def test_every_key_of_a_profile_is_documented(monkeypatch: pytest.MonkeyPatch) -
     load_profile("keys")
     _, folder = profile_text("operator")
     text = (folder / "README.md").read_text("utf-8")
-    tables = {"card", "pins", "usim", "pkcs15", "dodf", "file", "key", "data_object"}
+    tables = {"card", "pins", "usim", "pkcs15", "dodf", "file", "key", "data_object", "ota"}
     assert asked > tables
     assert [key for key in sorted(asked - tables) if f"`{key}`" not in text] == []
 
