@@ -50,11 +50,16 @@ class Person:
     def impi(self) -> str:
         return f"{self._card['usim']['imsi']}@ims.mnc001.mcc001.3gppnetwork.org"
 
-    def subscriber(self) -> dict[str, str]:
-        """As the operator registers subscriber and card."""
+    def subscriber(self) -> dict[str, Any]:
+        """As the operator registers subscriber and card: with its keys for secured packets, or,
+        where it takes none, with its administrative key."""
         usim = self._card["usim"]
         keys = {name: usim[name] for name in ("imsi", "k", "opc")}
-        return {**keys, "iccid": self.iccid, "adm1": self.adm}
+        if "ota" not in self._card:
+            return {**keys, "iccid": self.iccid, "adm1": self.adm}
+        ota = dict(self._card["ota"])
+        (files, *_) = ota.pop("application")
+        return {**keys, "iccid": self.iccid, "ota": {**ota, "tar": files["tar"]}}
 
     def account(self) -> dict[str, str]:
         """As the operator registers the DM account."""

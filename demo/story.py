@@ -10,6 +10,7 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import cardea
 from cardctl import screen
@@ -27,6 +28,9 @@ __all__ = ["SCENES", "Check", "Scene", "Stage"]
 APDU_DELAY_MS = 20
 _READY_S = 5.0
 _RUN_S = 30.0
+
+# Instructions of a card: a key is presented; a message comes from the network.
+_VERIFY, _ENVELOPE = 0x20, 0xC2
 
 NEWS = "./Service/News/URL"
 APN = "./NAP/1/Addr"
@@ -151,6 +155,11 @@ class Stage:
         reports = self.system.operator("reports", DEVICE)
         return dict(reports[0]) if reports else {}
 
+    def last_order(self) -> dict[str, Any]:
+        """What the server keeps of its last order to a card."""
+        order: dict[str, Any] = self.system.operator("device", "show", DEVICE)["card_orders"][0]
+        return order
+
     def desire(self, **document: object) -> None:
         """What the operator wants of this device from now on."""
         self.system.operator("desired", "set", DEVICE, "-", document=document)
@@ -213,9 +222,11 @@ def _newer_parameters(stage: Stage) -> list[Check]:
         tree={NEWS: "https://news.example/v3"},
         card={DOCUMENT_OID: base64.b64encode(newer).decode()},
     )
+    card.clear_trace()
     stage.cardctl("sync", SERVER_ID)
     stage.results.append(stage.last_result(ALICE))
     report = stage.last_report()
+    order = stage.last_order()
     return [
         Check(
             card.read_file("Bootstrap").rstrip(b"\xff") == newer,
@@ -224,10 +235,17 @@ def _newer_parameters(stage: Stage) -> list[Check]:
         stage.comes_from("card", APN, "internet2.alice.example"),
         stage.comes_from("server", NEWS, "https://news.example/v3"),
         Check(
-            report.get("data") == "200" and bool(report.get("correlator")),
+            report.get("data", "").startswith("200 ") and bool(report.get("correlator")),
             f"confirmed with the order's correlator {report.get('correlator')}",
         ),
-        Check(card.tries(0x0A) > 2, "the administrative key was spent once and accepted"),
+        Check(
+            order["state"] == "done" and order["packets"] > 0,
+            f"the card itself has proved it to the server, packet by packet: {order['packets']}",
+        ),
+        Check(
+            card.counts[_VERIFY] == 0 and card.counts[_ENVELOPE] > 0,
+            f"no key of the card crossed the device: {card.counts[_ENVELOPE]} secured messages",
+        ),
     ]
 
 

@@ -11,11 +11,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from cardea_core import Secret
 from omadm.status import StatusCode
 
 from dmsd.desired import DesiredNode, DesiredSettings, ancestors
 from dmsd.orders import Batch, Order, Outcome, Verb
+from dmsd.ota import FileChange
 
 __all__ = ["CardPort", "Failure", "Plan", "Settled", "converge", "document_digest", "value_digest"]
 
@@ -32,17 +32,14 @@ class Failure:
 class CardPort(Protocol):
     """What the plan asks about cards, and tells."""
 
-    def adm1(self, iccid: str) -> Secret | None:
-        """The key that opens the card's files for writing; None: it is not for this device."""
-
     def candidates(self) -> Sequence[str]:
         """Cards that may be in the device, where it does not let us list them."""
 
-    def refusal(self, iccid: str, digest: str) -> str | None:
-        """Why this content must not be ordered for the card (again); ``None`` if it may be."""
+    def refusal(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> str | None:
+        """Why this must not, or cannot, be ordered for the card (again); ``None`` if it may be."""
 
-    def order(self, iccid: str, digest: str) -> str:
-        """Note an order before it is sent; its correlator."""
+    def order(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> Order:
+        """Note an order before it is sent; the Exec that gives it."""
 
     def answered(self, correlator: str, outcome: Outcome) -> None:
         """The status of the Exec that carried the order."""
@@ -264,50 +261,46 @@ def _card(
     base = f"./Card/{iccid}"
     names = files.names
     # Files are small: one round trip more would cost more than reading those not concerned.
-    leaves = ("OID", "Size", "Data")
     facts = yield Batch(
-        tuple(Order("Get", f"{base}/Files/{name}/{leaf}") for name in names for leaf in leaves)
+        tuple(Order("Get", f"{base}/Files/{name}/{leaf}") for name in names for leaf in _LEAVES)
     )
+    each = (facts[at : at + len(_LEAVES)] for at in range(0, len(facts), len(_LEAVES)))
     by_oid = {
-        (oid.value or b"").decode("ascii", "replace"): _CardFile(
-            f"{base}/Files/{name}/Data", size, data
-        )
-        for name, oid, size, data in zip(names, facts[::3], facts[1::3], facts[2::3], strict=True)
+        _text(oid): _CardFile(f"{base}/Files/{name}/Data", size, path, data)
+        for name, (oid, size, path, data) in zip(names, each, strict=True)
     }
     failures = [
         Failure(f"{base}/Files", StatusCode.NOT_FOUND, f"no file for {oid}")
         for oid in documents
         if oid not in by_oid
     ]
-    stale: dict[str, str] = {}
+    stale: dict[str, _CardFile] = {}
     for oid, wanted in documents.items():
         file = by_oid.get(oid)
-        room = None if file is None else _number(file.size)
-        if file is None or (file.data.value or b"").rstrip(b"\xff") == wanted:
+        if file is None or file.content == wanted:
             continue
+        room = _number(file.size)
         if room is not None and room < len(wanted):
-            failures.append(Failure(file.path, StatusCode.TOO_LARGE, f"file has {room} bytes"))
+            failures.append(Failure(file.node, StatusCode.TOO_LARGE, f"file has {room} bytes"))
         else:
-            stale[oid] = file.path
+            stale[oid] = file
     if stale:
         failures += yield from _rewrite(iccid, stale, documents, cards)
     return tuple(failures)
 
 
 def _rewrite(
-    iccid: str, stale: Mapping[str, str], documents: Mapping[str, bytes], cards: CardPort
+    iccid: str, stale: Mapping[str, _CardFile], documents: Mapping[str, bytes], cards: CardPort
 ) -> Generator[Batch, Sequence[Outcome], list[Failure]]:
     base = f"./Card/{iccid}"
     digest = document_digest({oid: documents[oid] for oid in stale})
-    adm1 = cards.adm1(iccid)
-    if adm1 is None:
-        return [Failure(base, 0, "no ADM1 for this card in this device")]
-    refusal = cards.refusal(iccid, digest)
+    changes = [file.change(documents[oid]) for oid, file in stale.items()]
+    refusal = cards.refusal(iccid, digest, changes)
     if refusal is not None:
         return [Failure(base, 0, refusal)]
     orders = [
-        Order("Replace", path, documents[oid], "bin", "application/octet-stream")
-        for oid, path in stale.items()
+        Order("Replace", file.node, documents[oid], "bin", "application/octet-stream")
+        for oid, file in stale.items()
     ]
     outcomes = yield from _together(orders)
     failed = [
@@ -318,27 +311,35 @@ def _rewrite(
     if failed:
         return failed
     # Only now: an order to write must not go out for content that was not taken.
-    correlator = cards.order(iccid, digest)
-    update = Order(
-        "Exec",
-        f"{base}/Update",
-        adm1.expose(),
-        "bin",
-        "application/octet-stream",
-        correlator,
-    )
+    update = cards.order(iccid, digest, changes)
     outcome = (yield Batch((update,)))[0]
-    cards.answered(correlator, outcome)
+    cards.answered(update.correlator or "", outcome)
     return [] if outcome.ok else [Failure(update.path, outcome.code)]
+
+
+_LEAVES = ("OID", "Size", "Path", "Data")
 
 
 @dataclass(frozen=True, slots=True)
 class _CardFile:
-    """Where a file's content stands, and what the device said of it."""
+    """The node of a file's content, and what the device said of the file."""
 
-    path: str
+    node: str
     size: Outcome
+    path: Outcome
     data: Outcome
+
+    @property
+    def content(self) -> bytes:
+        """Without the FF that fill the file up."""
+        return (self.data.value or b"").rstrip(b"\xff")
+
+    def change(self, new: bytes) -> FileChange:
+        return FileChange(_text(self.path), self.content, new)
+
+
+def _text(outcome: Outcome) -> str:
+    return (outcome.value or b"").decode("ascii", "replace")
 
 
 def _number(outcome: Outcome) -> int | None:

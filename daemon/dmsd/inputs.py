@@ -14,7 +14,8 @@ from cardea_core import Milenage, Secret
 from gba.realm import impi_from_imsi
 
 from dmsd.errors import InputError
-from dmsd.registry import CardKey, CredentialAccount, NetworkAccount, Subscriber
+from dmsd.registry import CardKey, CredentialAccount, NetworkAccount, OtaKeys, Subscriber
+from dmsd.registry.subscribers import MOST_COUNTER
 
 __all__ = ["AUTH_TYPES", "parse_account", "parse_card", "parse_subscriber"]
 
@@ -22,9 +23,9 @@ AUTH_TYPES = ("basic", "md5", "hmac")
 
 
 def parse_subscriber(raw: Any) -> tuple[Subscriber, CardKey | None]:
-    """``{"imsi", "k", "opc" | "op", …}``; with ``iccid`` and ``adm1`` the card comes along."""
+    """``{"imsi", "k", "opc" | "op", …}``; with ``iccid`` and its keys the card comes along."""
     fields = _Fields(
-        raw, {"imsi", "mnc_length", "impi", "k", "opc", "op", "amf", "sqn", "iccid", "adm1"}
+        raw, {"imsi", "mnc_length", "impi", "k", "opc", "op", "amf", "sqn", "iccid", "adm1", "ota"}
     )
     imsi = fields.text("imsi")
     if not (imsi.isascii() and imsi.isdecimal() and 6 <= len(imsi) <= 15):
@@ -36,19 +37,20 @@ def parse_subscriber(raw: Any) -> tuple[Subscriber, CardKey | None]:
         imsi=imsi,
         k=k,
         opc=_opc(fields, k),
-        amf=fields.binary("amf", 2, "8000"),
-        sqn=int.from_bytes(fields.binary("sqn", 6, "000000000000"), "big"),
+        amf=fields.binary("amf", 2, default="8000"),
+        sqn=int.from_bytes(fields.binary("sqn", 6, default="000000000000"), "big"),
     )
-    card = None
-    if fields.has("iccid") or fields.has("adm1"):
-        card = CardKey(_iccid(fields), fields.secret("adm1", 8), impi)
+    card = _card(fields, impi) if any(map(fields.has, ("iccid", "adm1", "ota"))) else None
     return subscriber, card
 
 
 def parse_card(raw: Any) -> CardKey:
-    """``{"iccid", "adm1", "impi"?}``: a card whose subscription is not ours, or has none."""
-    fields = _Fields(raw, {"iccid", "adm1", "impi"})
-    return CardKey(_iccid(fields), fields.secret("adm1", 8), fields.optional_text("impi") or None)
+    """``{"iccid", "ota" | "adm1", "impi"?}``: a card whose subscription is not ours, or has none.
+
+    ``ota``: ``{"tar", "kic", "kid", "algorithm"?, "key_set"?, "counter"?}``, keys for packets.
+    """
+    fields = _Fields(raw, {"iccid", "adm1", "impi", "ota"})
+    return _card(fields, fields.optional_text("impi") or None)
 
 
 def parse_account(
@@ -130,7 +132,7 @@ class _Fields:
             raise InputError(name, "must be a whole number")
         return value
 
-    def binary(self, name: str, length: int, default: str = "") -> bytes:
+    def binary(self, name: str, *lengths: int, default: str = "") -> bytes:
         text = self.optional_text(name) or default
         if not text:
             raise InputError(name, "is missing")
@@ -138,18 +140,58 @@ class _Fields:
             value = bytes.fromhex(text)
         except ValueError as error:
             raise InputError(name, "must be hexadecimal") from error
-        if len(value) != length:
-            raise InputError(name, f"must be {length} bytes in hexadecimal")
+        if len(value) not in lengths:
+            known = " or ".join(map(str, lengths))
+            raise InputError(name, f"must be {known} bytes in hexadecimal")
         return value
 
-    def secret(self, name: str, length: int) -> Secret:
-        return Secret(self.binary(name, length))
+    def secret(self, name: str, *lengths: int) -> Secret:
+        return Secret(self.binary(name, *lengths))
+
+    def below(self, name: str, known: set[str]) -> _Fields:
+        """The object that is a member."""
+        return _Fields(self._raw[name], known)
 
     def nonce(self, name: str) -> bytes:
         try:
             return base64.b64decode(self.optional_text(name), validate=True)
         except (binascii.Error, ValueError) as error:
             raise InputError(name, "must be base64") from error
+
+
+def _card(fields: _Fields, impi: str | None) -> CardKey:
+    iccid = _iccid(fields)
+    ota = _ota(fields.below("ota", _OTA_MEMBERS)) if fields.has("ota") else None
+    adm1 = fields.secret("adm1", 8) if ota is None or fields.has("adm1") else None
+    return CardKey(iccid, adm1, impi, ota)
+
+
+_OTA_MEMBERS = {"tar", "kic", "kid", "algorithm", "key_set", "counter"}
+# Key lengths by algorithm, and what each makes of the lower half of KIc and KID (TS 102 225
+# §5.1.2, §5.1.3): triple DES with two keys and with three.
+_ALGORITHMS = {"aes": {16: 2, 24: 2, 32: 2}, "3des": {16: 5, 24: 9}}
+
+
+def _ota(fields: _Fields) -> OtaKeys:
+    algorithm = fields.optional_text("algorithm") or "aes"
+    if algorithm not in _ALGORITHMS:
+        raise InputError("algorithm", f"must be one of {', '.join(_ALGORITHMS)}")
+    nibbles = _ALGORITHMS[algorithm]
+    version = fields.number("key_set", 1)
+    if not 1 <= version <= 15:
+        raise InputError("key_set", "must be 1 to 15")
+    counter = fields.number("counter", 0)
+    if not 0 <= counter <= MOST_COUNTER:
+        raise InputError("counter", f"must be 0 to {MOST_COUNTER}")
+    kic, kid = (fields.secret(name, *nibbles) for name in ("kic", "kid"))
+    return OtaKeys(
+        version << 4 | nibbles[len(kic)],
+        kic,
+        version << 4 | nibbles[len(kid)],
+        kid,
+        fields.binary("tar", 3),
+        counter,
+    )
 
 
 def _opc(fields: _Fields, k: Secret) -> Secret:

@@ -14,9 +14,9 @@ __all__ = ["configure", "redact"]
 
 # Names under which a caller could hand over something that nobody must read in a log.
 _SENSITIVE = frozenset(
-    {"adm", "adm1", "authorization", "ck", "cred", "hmac", "ik", "k", "key", "ks", "ks_naf", "mac",
-     "nonce", "op", "opc", "password", "pin", "res", "secret", "server_secret", "client_secret",
-     "token", "xres"}
+    {"adm", "adm1", "authorization", "checksum_key", "cipher_key", "ck", "client_secret", "cred",
+     "hmac", "ik", "k", "key", "kic", "kid", "ks", "ks_naf", "mac", "nonce", "op", "opc",
+     "password", "pin", "res", "secret", "server_secret", "token", "xres"}
 )  # fmt: skip
 
 

@@ -211,7 +211,14 @@ def _parser() -> argparse.ArgumentParser:
         ("impi", "imsi", "sqn"),
         "IMPI",
     )
-    _group(commands, "card", "cards with their ADM1", "cards", ("iccid", "impi"), "ICCID")
+    _group(
+        commands,
+        "card",
+        "cards with their keys for packets, or their ADM1",
+        "cards",
+        ("iccid", "impi", "way", "counter"),
+        "ICCID",
+    )
     devices = _group(
         commands,
         "device",

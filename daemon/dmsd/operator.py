@@ -79,7 +79,15 @@ class Operator:
         return {"removed": device}
 
     def cards(self) -> list[dict[str, Any]]:
-        return [{"iccid": c.iccid, "impi": c.impi} for c in self._registry.subscribers.cards()]
+        return [
+            {
+                "iccid": card.iccid,
+                "impi": card.impi,
+                "way": "packets" if card.ota is not None else "adm1",
+                "counter": None if card.ota is None else card.ota.counter,
+            }
+            for card in self._registry.subscribers.cards()
+        ]
 
     def add_device(self, raw: Any) -> dict[str, Any]:
         """``{"device": DevId, "accounts": […]}``; without ``device`` the accounts are those that

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from cardea_core import Secret
+import base64
+from collections.abc import Sequence
+from dataclasses import replace
 
-from dmsd.orders import Outcome
+from dmsd.orders import Order, Outcome
+from dmsd.ota import FileChange, downloads_of, scripts_for, shortfall
 from dmsd.registry import CardKey, CardOrder, Devices, Registry
 
 __all__ = ["SessionCards", "SettledValues"]
@@ -40,15 +43,15 @@ class SessionCards:
         # The subscription the session was authenticated with, if any.
         self.impi = ""
 
-    def adm1(self, iccid: str) -> Secret | None:
-        """The card's key, if the card may be in this device.
+    def _card(self, iccid: str) -> CardKey | None:
+        """What we know of the card, if it may be in this device.
 
-        A device says by itself which card it holds. One that lies must not get the key of somebody
+        A device says by itself which card it holds. One that lies must not get anything of somebody
         else's: the card's subscription has to be that of the session, or of an account that the
         operator gave this device. A card that was registered without a subscription is anybody's.
         """
         card = self._registry.subscribers.card(iccid)
-        return card.adm1 if card is not None and self._may_hold(card) else None
+        return card if card is not None and self._may_hold(card) else None
 
     def _may_hold(self, card: CardKey) -> bool:
         if card.impi is None or card.impi == self.impi:
@@ -62,7 +65,12 @@ class SessionCards:
         own = tuple(card.iccid for card in known if self.impi and card.impi == self.impi)
         return own or tuple(card.iccid for card in known[:_MAX_CANDIDATES])
 
-    def refusal(self, iccid: str, digest: str) -> str | None:
+    def refusal(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> str | None:
+        card = self._card(iccid)
+        if card is None:
+            return "no key for this card in this device"
+        if card.ota is not None and any(change.select is None for change in changes):
+            return "the device does not say where the file lies on the card"
         last = self._registry.journal.last_order(iccid, digest)
         if last is None:
             return None
@@ -72,13 +80,24 @@ class SessionCards:
             return f"failed before: {last.reason}"
         return None
 
-    def order(self, iccid: str, digest: str) -> str:
+    def order(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> Order:
+        """By packets where the card has keys for them: then no key leaves this server."""
+        card = self._card(iccid)
+        assert card is not None, "refused before"
         self._count += 1
         correlator = f"{self._session}-{self._count}"
-        self._registry.journal.add_order(
-            CardOrder(correlator, self._device, iccid, digest, "ordered", "", self.now_ms)
-        )
-        return correlator
+        order = CardOrder(correlator, self._device, iccid, digest, "ordered", "", self.now_ms)
+        node, data = "Update", b""
+        if card.ota is not None:
+            scripts = scripts_for(changes)
+            first = self._registry.subscribers.next_counters(iccid, len(scripts))
+            node, data = "Packets", downloads_of(card.ota, scripts, first, self.now_ms)
+            order = replace(order, first_counter=first, packets=len(scripts))
+        elif card.adm1 is not None:
+            data = card.adm1.expose()
+        self._registry.journal.add_order(order)
+        path = f"./Card/{iccid}/{node}"
+        return Order("Exec", path, data, "bin", "application/octet-stream", correlator)
 
     def answered(self, correlator: str, outcome: Outcome) -> None:
         state = "accepted" if outcome.ok else "failed"
@@ -86,17 +105,36 @@ class SessionCards:
         self._registry.journal.order_state(correlator, self._device, state, reason, self.now_ms)
 
     def reported(self, correlator: str, data: str) -> None:
-        """An installation report (Alert 1226) for an order: ``200`` or ``500 REASON``."""
-        code, _, reason = data.strip().partition(" ")
-        done = code.isdecimal() and 200 <= int(code) < 300
+        """An installation report (Alert 1226) for an order: ``200`` or ``500 REASON``, and what the
+        card has answered to packets.
+
+        Where packets were sent the card's word counts, not the device's.
+        """
         self._reported.add(correlator)
+        order = self._registry.journal.order(correlator, self._device)
+        if order is None:
+            return
+        code, _, rest = data.strip().partition(" ")
+        done = code.isdecimal() and 200 <= int(code) < 300
+        reason = "" if done else rest.strip()[:80] or "UNKNOWN"
+        if order.packets:
+            receipts = rest.split()
+            reason = "" if done else receipts.pop(0)[:40] if receipts else "UNKNOWN"
+            if done or (receipts and reason not in _PASSING):
+                reason = f"{reason} {self._shortfall(order, receipts)}".strip()
         self._registry.journal.order_state(
-            correlator,
-            self._device,
-            "done" if done else "failed",
-            "" if done else reason.strip()[:80] or "UNKNOWN",
-            self.now_ms,
+            correlator, self._device, "failed" if reason else "done", reason, self.now_ms
         )
+
+    def _shortfall(self, order: CardOrder, words: Sequence[str]) -> str:
+        card = self._registry.subscribers.card(order.iccid)
+        if card is None or card.ota is None:
+            return "NO_KEYS"
+        try:
+            receipts = [base64.b64decode(word, validate=True) for word in words]
+        except ValueError:
+            return "FALSE_PROOF"
+        return shortfall(card.ota, order.first_counter, order.packets, receipts)
 
 
 class SettledValues:

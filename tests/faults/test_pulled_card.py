@@ -13,23 +13,8 @@ from cardd.provisioning.progress import Stage
 from cardea_core import Secret
 from support.documents import account
 from support.machine import Content, desired
-from support.scene import NEW_DOCUMENT, NEWS, OLD_DOCUMENT, MakeScene, Scene
+from support.scene import NEW_DOCUMENT, NEWS, OLD_DOCUMENT, MakeScene, Pull, Scene
 from support.system import CARDS
-
-
-class _Pull:
-    """Pulls the card at the n-th APDU, from 1."""
-
-    def __init__(self, nth: int, when: str) -> None:
-        self.nth, self.when = nth, when
-        self.seen = 0
-        self.pulled = False
-
-    def __call__(self, when: str, what: str) -> None:
-        self.seen += when == "before"
-        if self.seen == self.nth and when == self.when:
-            self.pulled = True
-            raise CardLost("pulled")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -39,7 +24,7 @@ def test_pulled_at_every_apdu_the_tree_is_old_or_new_and_the_next_insertion_comp
     torn = 0
     for nth in itertools.count(1):
         scene = make_scene()
-        machine, pull = scene.machine, _Pull(nth, when)
+        machine, pull = scene.machine, Pull(nth, when)
 
         result = machine.run(scene.inserted(pull))
 
@@ -89,7 +74,7 @@ def test_pulled_again_while_a_torn_document_is_completed_it_is_completed_all_the
 ) -> None:
     for nth in itertools.count(1):
         scene = torn_scene(make_scene)
-        machine, pull = scene.machine, _Pull(nth, "after")
+        machine, pull = scene.machine, Pull(nth, "after")
         machine.run(scene.inserted(pull))
         assert machine.content == (scene.old if pull.pulled else new)
         if not pull.pulled:

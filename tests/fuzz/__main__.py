@@ -7,7 +7,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["omadm", "gba", "cardd", "dmsd"], enable_loader_override=False
+    include=["omadm", "gba", "cardd", "dmsd", "softcard"], enable_loader_override=False
 ):
     from fuzz.parsers import TARGETS
 

@@ -22,11 +22,20 @@ from cardd.card.provisioning_files import survey
 from cardd.card.token import read_token
 from cardd.card.uicc import FilePath, FileSystem
 from cardd.dm.errors import DmError
-from cardea_core import CodecError, xml_decode, xml_encode
+from cardea_core import (
+    CodecError,
+    Scp80Keys,
+    Scp80Spi,
+    Secret,
+    tlv_encode,
+    xml_decode,
+    xml_encode,
+)
 from dmsd.desired import read_desired
 from dmsd.errors import DmsdError
 from dmsd.operator import Operator, dispatch
-from dmsd.registry import Registry
+from dmsd.ota import downloads_of, shortfall
+from dmsd.registry import OtaKeys, Registry
 from dmsd.session import Limits, Settings
 from dmsd.sessions import Arrival, DmServer, MessageRefusedError
 from gba import btid, digest, realm
@@ -34,7 +43,8 @@ from gba.errors import GbaError
 from omadm import auth, notification, tnds
 from omadm.codec import content_type, decode, encode
 from omadm.document import map_documents, parse_document
-from omadm.errors import OmadmError
+from omadm.downloads import downloads
+from omadm.errors import FormatError, OmadmError
 from omadm.messages import Add, Alert, Header, Item, Message, Replace, Status
 from omadm.nodes import interior, leaf
 from softcard import SoftCard
@@ -46,6 +56,9 @@ __all__ = ["TARGETS", "Target"]
 _RAND = bytes(range(16))
 _DEVICE = "IMEI:1"
 _SERVER_URL = "https://dms.example.org/dm"
+_OTA_KEYS = OtaKeys(
+    0x12, Secret(b"OTA-KIC-00000001"), 0x12, Secret(b"OTA-KID-00000001"), b"\xb0\x00\x10"
+)
 _ACCOUNT = {"user": "u", "client_secret": "a", "server_secret": "b", "auth": "basic"}
 
 
@@ -166,6 +179,8 @@ def operator_bodies() -> Iterator[bytes]:
     yield json.dumps({"device": _DEVICE, "accounts": [_ACCOUNT, {"impi": "a@b.example"}]}).encode()
     subscriber = {"imsi": "001010000000003", "k": "00" * 16, "opc": "11" * 16, "amf": "8000"}
     yield json.dumps({**subscriber, "iccid": "8900", "adm1": "22" * 8}).encode()
+    ota = {"tar": "B00010", "kic": "33" * 16, "kid": "44" * 16, "algorithm": "3des"}
+    yield json.dumps({"iccid": "8900", "ota": ota}).encode()
     tree = {"./Vendor/Name": "x", "./Vendor/n": {"value": 1, "format": "int"}}
     yield json.dumps({"tree": tree, "absent": ["./Old"]}).encode()
 
@@ -269,6 +284,46 @@ def cards() -> Iterator[bytes]:
             yield bytes(recorded.answers)
 
 
+def packets(data: bytes) -> None:
+    """A message for the software card: whatever it is, the card answers and lives on."""
+    made = SoftCard.from_profile("operator")
+    made.transmit(bytes.fromhex("801000000113"))
+    for envelope in (data[:255], _download(data[:140])):
+        assert len(made.transmit(b"\x80\xc2\x00\x00" + bytes([len(envelope)]) + envelope)) >= 2
+    assert made.transmit(bytes.fromhex("00A4000C023F00")) == b"\x90\x00"
+    with suppress(FormatError):
+        downloads(data)
+
+
+def _download(user_data: bytes) -> bytes:
+    tpdu = bytes.fromhex("44048100007FF6") + bytes(7) + bytes([len(user_data)]) + user_data
+    return tlv_encode(0xD1, tlv_encode(0x82, b"\x83\x81") + tlv_encode(0x8B, tpdu))
+
+
+def secured_packets() -> Iterator[bytes]:
+    script = bytes.fromhex("00A4080C047F506432 00D60000020102")
+    for each in (script, script * 20):
+        data = downloads_of(_OTA_KEYS, [each], 1, NOW)
+        for one in downloads(data):
+            yield one
+            yield one[-140:]
+
+
+def receipt(data: bytes) -> None:
+    """What a card, or who speaks for it, says to a server's packets."""
+    assert shortfall(_OTA_KEYS, 1, 1, [data])
+
+
+def receipts() -> Iterator[bytes]:
+    keys = Scp80Keys(_OTA_KEYS.kic, _OTA_KEYS.cipher_key, _OTA_KEYS.kid, _OTA_KEYS.checksum_key)
+    # Of another packet than the one that is waited for: else a good one would be no bug.
+    for spi in (b"\x00\x01", b"\x16\x19"):
+        indicator = Scp80Spi.from_bytes(spi)
+        yield b"\x02\x71\x00" + keys.build_response(
+            b"\x01\x90\x00", spi=indicator, tar=_OTA_KEYS.tar, status=0, counter=2
+        )
+
+
 class _Recorder:
     def __init__(self, transmit: Transmit) -> None:
         self._transmit = transmit
@@ -309,4 +364,6 @@ TARGETS = {
     "bootstrapping_info": Target(bootstrapping_info, infos),
     "card_data": Target(card_data, card_files),
     "card": Target(card, cards),
+    "packets": Target(packets, secured_packets),
+    "receipt": Target(receipt, receipts),
 }

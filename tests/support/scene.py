@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cardd.card.errors import CardLost
 from softcard import SoftCard
 
 from support.documents import BOOTSTRAP, account
@@ -20,6 +22,7 @@ __all__ = [
     "NEW_DOCUMENT",
     "OLD_DOCUMENT",
     "MakeScene",
+    "Pull",
     "Scene",
     "make_scene",
     "new",
@@ -58,28 +61,43 @@ class Scene:
         return self.card.read_file("Bootstrap").rstrip(b"\xff")
 
 
-MakeScene = Callable[[], Scene]
+class Pull:
+    """Pulls the card at the n-th APDU, from 1."""
+
+    def __init__(self, nth: int, when: str) -> None:
+        self.nth, self.when = nth, when
+        self.seen = 0
+        self.pulled = False
+
+    def __call__(self, when: str, what: str) -> None:
+        self.seen += when == "before"
+        if self.seen == self.nth and when == self.when:
+            self.pulled = True
+            raise CardLost("pulled")
+
+
+MakeScene = Callable[..., Scene]
 
 
 @pytest.fixture
 def make_scene(tmp_path: Path) -> Iterator[MakeScene]:
-    """Makes scenes, each with a store of its own."""
+    """Makes scenes, each with a store of its own. `card`: what the server knows of the card."""
     with ExitStack() as stack:
 
-        def make() -> Scene:
+        def make(card: Mapping[str, Any] = CARDS["operator"]) -> Scene:
             network = DmNetwork()
             network.call("POST", "devices", body={"device": DEVICE, "accounts": [dict(ACCOUNT)]})
-            network.call("POST", "cards", body=dict(CARDS["operator"]))
+            network.call("POST", "cards", body=dict(card))
             desired(network, {NEWS: "https://news.example/1"})
             number = len(list(tmp_path.iterdir()))
             machine = Machine(tmp_path / f"store-{number}.sqlite", network)
             stack.callback(machine.close)
-            card = SoftCard.from_profile("operator")
-            card.write_file("Bootstrap", OLD_DOCUMENT)
-            assert not machine.run(DirectCard(card)).reason
+            soft = SoftCard.from_profile("operator")
+            soft.write_file("Bootstrap", OLD_DOCUMENT)
+            assert not machine.run(DirectCard(soft)).reason
             document = base64.b64encode(NEW_DOCUMENT).decode()
             desired(network, {NEWS: "https://news.example/2"}, card={BOOTSTRAP: document})
-            return Scene(machine, card, machine.content)
+            return Scene(machine, soft, machine.content)
 
         yield make
 

@@ -35,6 +35,7 @@ __all__ = [
     "DEVICE",
     "FAILED",
     "INSTALLED",
+    "OTA",
     "SECRETS",
     "SERVER_ID",
     "MakeSite",
@@ -62,6 +63,15 @@ CARDS: Mapping[str, Mapping[str, str]] = {
     "key-only": {"iccid": "8900101000000000035", "adm1": "4341524445413033"},
     "bare": {"iccid": "8900101000000000043", "adm1": "4341524445413034"},
 }
+# The same card for a server that writes it by secured packets, and has no ADM1.
+OTA: Mapping[str, Any] = {
+    "iccid": CARDS["operator"]["iccid"],
+    "ota": {
+        "tar": "B00010",
+        "kic": "4F54412D4B49432D3030303030303031",
+        "kid": "4F54412D4B49442D3030303030303031",
+    },
+}
 SUBSCRIBER: Mapping[str, str] = {
     "imsi": "001010000000003",
     "k": "404142434445464748494A4B4C4D4E4F",
@@ -75,7 +85,10 @@ SOURCES = {
     tree_pb2.SOURCE_KIND_SERVER: "server",
 }
 # Card, digest and transport secrets that must not be found in any log.
-SECRETS = ("not-a-secret", "no-secret-either", "4341524445413031", "CARDEA01")
+SECRETS = (
+    *("not-a-secret", "no-secret-either", "4341524445413031", "CARDEA01"),
+    *(OTA["ota"]["kic"], OTA["ota"]["kid"], "OTA-KIC", "OTA-KID"),
+)
 
 _RUN_S = 20.0
 

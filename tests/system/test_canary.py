@@ -25,6 +25,7 @@ K = bytes.fromhex("c0ffee0102030405060708090a0b0c0d")
 OPC = bytes.fromhex("decaf00112233445566778899aabbccd")
 ADM, WRONG_ADM = b"\xc4\x9aADM\x01\x02\x03", b"\xc4\x9aADM\x09\x08\x07"
 PIN = b"71930426"
+KIC, KID = bytes.fromhex("0fa1c0de" * 4), bytes.fromhex("7ea5c0de" * 4)
 CLIENT, SERVER = "canary-client-4c91d2", "canary-server-a37e08"
 
 # Where a secret has to be, and why. Anywhere else it is a leak.
@@ -32,9 +33,9 @@ STORES = {
     # DM secrets are nodes of the tree: what a card claims is kept, for the sessions to come.
     "cardd.sqlite": {CLIENT.encode(), SERVER.encode()},
     # The registry is the authentication centre, and what the operator has told it of cards.
-    "registry.sqlite": {CLIENT.encode(), SERVER.encode(), K, OPC, ADM},
+    "registry.sqlite": {CLIENT.encode(), SERVER.encode(), K, OPC, ADM, KIC, KID},
 }
-SECRETS = (K, OPC, ADM, WRONG_ADM, PIN, CLIENT.encode(), SERVER.encode())
+SECRETS = (K, OPC, ADM, WRONG_ADM, PIN, KIC, KID, CLIENT.encode(), SERVER.encode())
 
 
 def codings(secret: bytes) -> set[bytes]:
@@ -68,17 +69,22 @@ def run(make_site: MakeSite) -> Site:
     """A system in which everything has happened, stopped."""
     site = make_site()
     site.know(client_secret=CLIENT, server_secret=SERVER)
-    site.call("POST", "cards", body={"iccid": OPERATOR, "adm1": ADM.hex()})
+    ota = {"tar": "B00010", "kic": KIC.hex(), "kid": KID.hex()}
+    site.call("POST", "cards", body={"iccid": OPERATOR, "adm1": ADM.hex(), "ota": ota})
     site.know_subscriber(k=K.hex(), opc=OPC.hex(), adm1=ADM.hex())
     document = account(secret=CLIENT.encode(), server_secret=SERVER.encode())
     newer = account(
         secret=CLIENT.encode(), server_secret=SERVER.encode(), access_point="new.example"
     )
-    card = site.card(files={"Bootstrap": document}, adm=ADM, pin1=PIN.decode())
+    keys = {"kic": KIC.hex(), "kid": KID.hex()}
+    card = site.card(files={"Bootstrap": document}, adm=ADM, pin1=PIN.decode(), ota=keys)
     assert site.inserted(card).stage == CONFIRMED
     wanted = {BOOTSTRAP: base64.b64encode(newer).decode()}
     site.desire({NEWS: "https://news.example/1"}, card=wanted)
     assert site.client.sync(SERVER_ID).card_files_updated == 1
+    # Over the air nobody but card and server has a key of the card.
+    through_the_device = b"".join(exchange.command for exchange in card.trace)
+    assert not any(secret in through_the_device for secret in (ADM, KIC, KID))
     site.client.write_card("", ADM, [(BOOTSTRAP, document)])
     with pytest.raises(cardea.CardeaError):
         site.client.write_card("", WRONG_ADM, [(BOOTSTRAP, newer)])

@@ -13,9 +13,11 @@ from support.system import (
     CARDS,
     CONFIRMED,
     DEVICE,
+    OTA,
     SERVER_ID,
     MakeSite,
     Site,
+    failure,
     source,
 )
 
@@ -250,6 +252,56 @@ def test_the_report_of_a_card_update_names_the_card_and_the_orders_correlator(
     assert {each["data"] for each in reports} == {"200"}
     (order,) = site.call("GET", "devices", DEVICE)["card_orders"]
     assert (order["state"], order["correlator"]) == ("done", reports[0]["correlator"])
+
+
+def test_packets_of_the_server_write_the_card_and_the_card_s_word_closes_the_order(
+    make_site: MakeSite,
+) -> None:
+    site = make_site()
+    site.know()
+    site.call("POST", "cards", body={**CARDS["operator"], **OTA})
+    card = site.card()
+    assert site.inserted(card).stage == CONFIRMED
+    newer = account(access_point="internet2.example")
+    site.desire(card={BOOTSTRAP: _b64(newer)})
+    card.clear_trace()
+
+    done = site.client.sync("dm.example.org")
+
+    assert (done.card_files_updated, done.confirmed) == (1, True)
+    assert card.read_file("Bootstrap").rstrip(b"\xff") == newer
+    assert site.value("./NAP/1/Addr") == ("internet2.example", CARD)
+    assert (card.counts[0x20], card.counts[0xD6]) == (0, 0), "no key is shown, nothing written here"
+    assert card.counts[0xC2] > 0
+    (order,) = site.call("GET", "devices", DEVICE)["card_orders"]
+    assert (order["state"], order["reason"]) == ("done", "")
+    # What the card has answered stands in the report, for who has the keys.
+    words = {each["data"] for each in site.reports() if each["correlator"]}
+    assert [each.split()[0] for each in words] == ["200"]
+    assert [len(each.split()) for each in words] == [1 + order["packets"]]
+    assert ("Exec", f"./Card/{OPERATOR}/Packets", 202) in site.commands()
+    # P8: read after the last message.
+    instructions = [each.command[1] for each in card.trace]
+    last_message = max(at for at, ins in enumerate(instructions) if ins == 0xC2)
+    assert 0xB0 in instructions[last_message:]
+
+
+def test_a_card_that_knows_no_envelope_is_reported_and_left_as_it_is(make_site: MakeSite) -> None:
+    site = make_site()
+    site.know()
+    site.call("POST", "cards", body=dict(OTA))
+    card = site.card(ota=None)
+    assert site.inserted(card).stage == CONFIRMED
+    before, tree = card.read_file("Bootstrap"), site.tree()
+    site.desire(card={BOOTSTRAP: _b64(account(access_point="internet2.example"))})
+
+    error = failure(lambda: site.client.sync("dm.example.org"))
+
+    assert error is not None
+    assert error.reason == "CARD_PACKETS_UNSUPPORTED"
+    assert (card.read_file("Bootstrap"), site.tree()) == (before, tree)
+    (order,) = site.call("GET", "devices", DEVICE)["card_orders"]
+    assert (order["state"], order["reason"]) == ("failed", "CARD_PACKETS_UNSUPPORTED")
 
 
 def test_what_has_been_brought_up_to_date_is_not_written_again(

@@ -150,6 +150,10 @@ const (
 	// FAILED_PRECONDITION: the tree is in force, but a local program did not get its settings
 	// from it; metadata has renderer and detail.
 	ErrorReason_ERROR_REASON_RENDERING_FAILED ErrorReason = 111
+	// Packets.
+	// FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
+	// and status_word.
+	ErrorReason_ERROR_REASON_CARD_PACKETS_UNSUPPORTED ErrorReason = 780
 )
 
 // Enum value maps for ErrorReason.
@@ -210,6 +214,7 @@ var (
 		99:  "ERROR_REASON_DELEGATION_NOT_FOUND",
 		110: "ERROR_REASON_REVISION_NOT_FOUND",
 		111: "ERROR_REASON_RENDERING_FAILED",
+		780: "ERROR_REASON_CARD_PACKETS_UNSUPPORTED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -267,6 +272,7 @@ var (
 		"ERROR_REASON_DELEGATION_NOT_FOUND":          99,
 		"ERROR_REASON_REVISION_NOT_FOUND":            110,
 		"ERROR_REASON_RENDERING_FAILED":              111,
+		"ERROR_REASON_CARD_PACKETS_UNSUPPORTED":      780,
 	}
 )
 
@@ -301,7 +307,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\x85\x0f\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xb1\x0f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -357,7 +363,8 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\x1bERROR_REASON_NODE_OVERRULED\x10b\x12%\n" +
 	"!ERROR_REASON_DELEGATION_NOT_FOUND\x10c\x12#\n" +
 	"\x1fERROR_REASON_REVISION_NOT_FOUND\x10n\x12!\n" +
-	"\x1dERROR_REASON_RENDERING_FAILED\x10oB>\n" +
+	"\x1dERROR_REASON_RENDERING_FAILED\x10o\x12*\n" +
+	"%ERROR_REASON_CARD_PACKETS_UNSUPPORTED\x10\x8c\x06B>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (

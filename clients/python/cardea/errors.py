@@ -39,6 +39,7 @@ REMEDIES: Mapping[str, str] = {
     "write it anew.",
     "CARD_BUSY": "Wait for the holder, or give a longer maximum wait; cardctl readers shows it.",
     "LEASE_ENDED": "Open a new session and exchange APDUs without long pauses.",
+    "CARD_PACKETS_UNSUPPORTED": "The operator has to order it with the card's ADM1.",
     "CREDENTIAL_REJECTED": "Check the PIN or key. It is not tried again, each try counts.",
     "RETRY_FLOOR": "Present the right PIN or key with the issuer's own tool first; automation "
     "spends none of the last tries.",

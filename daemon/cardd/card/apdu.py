@@ -22,6 +22,7 @@ __all__ = [
     "compute_signature",
     "data_of",
     "decipher",
+    "envelope",
     "get_response",
     "manage_environment",
     "open_channel",
@@ -30,6 +31,7 @@ __all__ = [
     "select_application",
     "select_by_id",
     "select_by_path",
+    "terminal_profile",
     "tries_query",
     "unblock_pin",
     "unblock_tries_query",
@@ -213,6 +215,16 @@ def close_channel(number: int) -> Command:
 def get_response(length: int) -> Command:
     """GET RESPONSE (TS 102 221 §12.1.1)."""
     return Command("GET RESPONSE", 0xC0, le=length)
+
+
+def terminal_profile(profile: bytes) -> Command:
+    """TERMINAL PROFILE: what this terminal can (TS 102 221 §11.2.1)."""
+    return Command("TERMINAL PROFILE", 0x10, data=profile, cla=0x80)
+
+
+def envelope(data: bytes) -> Command:
+    """ENVELOPE: something for an application of the card (TS 102 221 §11.2.2)."""
+    return Command("ENVELOPE", 0xC2, data=data, le=MAX_READ, cla=0x80)
 
 
 def _select(p1: int, ids: Sequence[int], want_fcp: bool) -> Command:

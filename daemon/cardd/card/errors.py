@@ -19,6 +19,7 @@ __all__ = [
     "NoSuchApplication",
     "NoSuchKey",
     "NoSuchPin",
+    "PacketsUnsupported",
     "PinBlocked",
     "PinMalformed",
     "PinRequired",
@@ -96,6 +97,15 @@ class RetryFloor(CardError):
         self.reference = reference
         self.tries_left = tries_left
         self.floor = floor
+
+
+class PacketsUnsupported(CardError):
+    """The card knows no ENVELOPE: secured packets cannot reach it."""
+
+    def __init__(self, command: str, sw: int) -> None:
+        super().__init__(f"the card takes no secured packets: {command} is answered with {sw:04X}")
+        self.command = command
+        self.sw = sw
 
 
 class PinBlocked(RetryFloor):

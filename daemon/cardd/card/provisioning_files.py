@@ -8,7 +8,7 @@ card to card and are never assumed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cardd.card import apdu, pkcs15, status
 from cardd.card.channel import CountedTransmit, Transmit, working_channel
@@ -30,6 +30,7 @@ __all__ = [
     "Update",
     "find",
     "pkcs15_roots",
+    "read_back",
     "survey",
     "update",
 ]
@@ -160,25 +161,26 @@ def update(
     counted = CountedTransmit(transmit)
     with working_channel(counted) as channel:
         files = FileSystem(channel)
-        name = str(file.path)
         if len(content) > file.size:
-            raise ContentTooLong(name, file.size, len(content))
+            raise ContentTooLong(str(file.path), file.size, len(content))
         wanted = content.ljust(file.size, _PAD)
-        present = files.read_transparent(file.path, offset=file.offset, size=file.size)
-        if len(present) != file.size:
-            raise MalformedCardData(f"file ends after {len(present)} bytes", name)
+        present = _whole(files, file)
         pieces = list(_differences(present, wanted))
         if pieces:
             if credential is not None:
                 Presenter(channel, rejections, floor=floor).present(credential)
             for at, piece in pieces:
                 files.update_transparent(file.path, file.offset + at, piece)
-            present = files.read_transparent(file.path, offset=file.offset, size=file.size)
-            _compare(name, wanted, present)
-    written = ProvisioningFile(
-        file.oid, file.path, file.size, wanted, file.offset, file.label, file.update_condition
-    )
-    return Update(written, bool(pieces), counted.apdus)
+            _compare(str(file.path), wanted, _whole(files, file))
+    return Update(replace(file, data=wanted), bool(pieces), counted.apdus)
+
+
+def read_back(transmit: Transmit, file: ProvisioningFile, content: bytes) -> ProvisioningFile:
+    """The file as it is after another has written it; ReadBackDiffers if that is not `content`."""
+    wanted = content.ljust(file.size, _PAD)
+    with working_channel(transmit) as channel:
+        _compare(str(file.path), wanted, _whole(FileSystem(channel), file))
+    return replace(file, data=wanted)
 
 
 class _Findings:
@@ -286,6 +288,13 @@ def _directory_objects(
     except status.NotFoundOnCard:
         return ()  # an ODF may name directories that were never made
     return pkcs15.parse_dodf(data, root, str(where.path))
+
+
+def _whole(files: FileSystem, file: ProvisioningFile) -> bytes:
+    present = files.read_transparent(file.path, offset=file.offset, size=file.size)
+    if len(present) != file.size:
+        raise MalformedCardData(f"file ends after {len(present)} bytes", str(file.path))
+    return present
 
 
 def _differences(present: bytes, wanted: bytes) -> Iterator[tuple[int, bytes]]:

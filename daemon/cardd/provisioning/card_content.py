@@ -1,7 +1,7 @@
 """What the card says, as claims for the tree: its documents, and the files that hold them.
 
 The files appear as a management object of their own, so that a server reads and replaces them like
-anything else (S6): ``./Card/<card>/ICCID`` and ``./Card/<card>/Files/<n>/{OID,Size,Data}``.
+anything else (S6): ``./Card/<card>/ICCID`` and ``./Card/<card>/Files/<n>/{OID,Size,Path,Data}``.
 """
 
 from __future__ import annotations
@@ -179,4 +179,8 @@ def _card_object(
         yield interior(path, acl=f"Get={own}&Replace={own}" if own else None)
         yield leaf(f"{path}/OID", file.oid)
         yield leaf(f"{path}/Size", str(file.size), format="int")
+        if not file.path.aid and not file.offset:
+            # For a server that selects it by itself. What is reached by name only, or begins
+            # within a file, has no such path.
+            yield leaf(f"{path}/Path", str(file.path))
         yield leaf(f"{path}/Data", file.content)

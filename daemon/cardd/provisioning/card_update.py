@@ -1,16 +1,18 @@
 """Replacing obsolete files on the card: the order read off the tree, the work journalled.
 
-A server claims other content for ``./Card/<card>/Files/<n>/Data`` and orders the update by Exec on
-``./Card/<card>/Update``; the order's data is the card's administrative key, if the file needs one.
+A server claims other content for ``./Card/<card>/Files/<n>/Data`` and orders the update by Exec:
+on ``./Card/<card>/Packets`` with packets that it has secured for the card and that do the writing,
+or on ``./Card/<card>/Update`` with the card's administrative key, if the file needs one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from cardd.card import provisioning_files
+from cardd.card import packets, provisioning_files
 from cardd.card.channel import Transmit
 from cardd.card.credentials import ADM1, Credential, Rejections
 from cardd.card.errors import ContentTooLong
@@ -23,6 +25,8 @@ from .ports import JournalPort
 
 __all__ = [
     "FileOrder",
+    "by_delivery",
+    "carry_out",
     "orders_in",
     "settle_journal",
     "with_orders",
@@ -33,15 +37,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FileOrder:
-    """One file of the card that is to get other content, by whose claim, and with which key."""
+    """One file of the card that is to get other content, by whose claim and which order."""
 
     file: ProvisioningFile
     path: str
-    server_id: str
     # A document holds secrets.
     content: bytes = field(repr=False)
-    credential: Credential | None
-    correlator: str | None
+    order: ExecOrder
+
+    @property
+    def server_id(self) -> str:
+        return self.order.server_id
 
 
 def orders_in(
@@ -49,30 +55,36 @@ def orders_in(
 ) -> tuple[FileOrder, ...]:
     """The files that a server claims other content for, and has ordered to be rewritten.
 
-    A claim without an order for this very card is none: its key would be another card's.
+    A claim without an order for this very card is none: its key would be another card's. Packets
+    write all that their server claims: where another has overtaken a part of it, none are given to
+    the card.
     """
-    update = f"{card_path(content.card_id)}/Update"
-    ordered = {each.server_id: each for each in execs if each.path == update}
+    base = f"{card_path(content.card_id)}/"
+    ordered = {each.server_id: each for each in execs if each.path.startswith(base)}
+    paths = [data_path(content.card_id, index) for index in range(len(content.files))]
     found = []
-    for index, file in enumerate(content.files):
-        path = data_path(content.card_id, index)
+    overtaken: set[str] = set()
+    for file, path in zip(content.files, paths, strict=True):
         node = tree.snapshot.get(path)
         if node is None or node.kind != "server" or node.value is None:
             continue
+        overtaken |= {
+            layer.id
+            for layer in tree.layers()
+            if layer.kind == "server" and layer.id != node.id and layer.get(path) is not None
+        }
         order = ordered.get(node.id)
-        if order is None:
-            continue
-        found.append(
-            FileOrder(
-                file=file,
-                path=path,
-                server_id=node.id,
-                content=node.value,
-                credential=Credential(ADM1, order.data) if order.data is not None else None,
-                correlator=order.correlator,
-            )
-        )
-    return tuple(found)
+        if order is not None:
+            found.append(FileOrder(file, path, node.value, order))
+    return tuple(o for o in found if not (o.order.packets and o.server_id in overtaken))
+
+
+def by_delivery(orders: Sequence[FileOrder]) -> Iterator[tuple[FileOrder, ...]]:
+    """What is written at one go: all files of a server's packets, else each file by itself."""
+    for order in (each for each in orders if not each.order.packets):
+        yield (order,)
+    for server in dict.fromkeys(each.server_id for each in orders if each.order.packets):
+        yield tuple(each for each in orders if each.server_id == server)
 
 
 def with_orders(content: CardContent, orders: Sequence[FileOrder]) -> CardContent:
@@ -108,19 +120,84 @@ def write(
 
     Raises: CardError, StoreError.
     """
+    with _journalled(store, card_id, file, content, now_ms) as wanted:
+        return provisioning_files.update(
+            transmit, file, wanted, credential, rejections=rejections, floor=floor
+        )
+
+
+def carry_out(
+    transmit: Transmit,
+    card_id: str,
+    store: JournalPort,
+    orders: Sequence[FileOrder],
+    receipts: list[bytes],
+    *,
+    rejections: Rejections | None,
+    floor: int,
+    now_ms: int,
+) -> Sequence[ProvisioningFile]:
+    """Write what `by_delivery` puts together; the files as they are read back.
+
+    What the card answers to packets is added to ``receipts``. It is for the server, who alone can
+    read it: here only what is read back counts.
+
+    Raises: CardError, StoreError.
+    """
+    first = orders[0]
+    if first.order.packets:
+        return _deliver(transmit, card_id, store, orders, receipts, now_ms)
+    key = first.order.key
+    done = write(
+        transmit,
+        card_id,
+        store,
+        first.file,
+        first.content,
+        Credential(ADM1, key) if key is not None else None,
+        rejections=rejections,
+        floor=floor,
+        now_ms=now_ms,
+    )
+    return (done.file,)
+
+
+def _deliver(
+    transmit: Transmit,
+    card_id: str,
+    store: JournalPort,
+    orders: Sequence[FileOrder],
+    receipts: list[bytes],
+    now_ms: int,
+) -> list[ProvisioningFile]:
+    with ExitStack() as journal:
+        wanted = [
+            journal.enter_context(_journalled(store, card_id, each.file, each.content, now_ms))
+            for each in orders
+        ]
+        for answer in packets.deliver(transmit, orders[0].order.packets):
+            receipts.append(answer)
+        return [
+            provisioning_files.read_back(transmit, each.file, content)
+            for each, content in zip(orders, wanted, strict=True)
+        ]
+
+
+@contextmanager
+def _journalled(
+    store: JournalPort, card_id: str, file: ProvisioningFile, content: bytes, now_ms: int
+) -> Iterator[bytes]:
+    """A row that is open while the file is written, and stays so if that fails; the content."""
     # What is read back has no FF at its end, whether padding or not: nor has what is wanted.
     content = content.rstrip(b"\xff")
     earlier = [row for row in store.open_card_writes(card_id) if row.oid == file.oid]
     row = store.begin_card_write(
         card_id, file.oid, str(file.path), _digest(file.content), content, now_ms
     )
-    done = provisioning_files.update(
-        transmit, file, content, credential, rejections=rejections, floor=floor
-    )
+    yield content
     store.finish_card_write(row, now_ms)
     for superseded in earlier:
         store.abandon_card_write(superseded.id, now_ms)
-    return done
 
 
 def settle_journal(

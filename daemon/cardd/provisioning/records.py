@@ -27,7 +27,8 @@ class CardWrite:
 class NewConfirmation:
     """Something that a server is to be told until it has answered.
 
-    ``payload`` is "200" or "500 REASON"; ``card`` names the card that was to be written, or is "".
+    ``payload`` is "200" or "500 REASON", then what the card has answered to the server's packets;
+    ``card`` names the card that was to be written, or is "".
     """
 
     server_id: str

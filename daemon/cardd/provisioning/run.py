@@ -86,6 +86,7 @@ class Run:
         self._keys: Bootstrapped | None = None
         self._accounts: list[Account] = []
         self._orders: tuple[card_update.FileOrder, ...] = ()
+        self._receipts: dict[str, list[bytes]] = {}
         self._files_updated = 0
         self._nodes_changed = 0
         self._rounds = 0
@@ -290,11 +291,14 @@ class Run:
         assert content is not None, "orders are found in a card's content only"
         # A card that carries what nobody can read would never be provisioned from again.
         wanted = card_update.with_orders(content, self._orders)
-        files = list(content.files)
-        for index, order in enumerate(self._orders):
-            self._say(index, len(self._orders), f"writing file {order.file.path}")
-            files[content.files.index(order.file)] = self._write(order)
-            self._files_updated += 1
+        files, done = list(content.files), 0
+        for orders in card_update.by_delivery(self._orders):
+            names = ", ".join(str(order.file.path) for order in orders)
+            self._say(done, len(self._orders), f"writing file {names}")
+            for order, file in zip(orders, self._write(orders), strict=True):
+                files[content.files.index(order.file)] = file
+            done += len(orders)
+            self._files_updated += len(orders)
         card_update.withdraw_claims(self._tree, content)
         # What the card says now is adopted as at an insertion: from what was read back.
         self._content = interpret(content.card_id, files, wanted.unfinished)
@@ -302,20 +306,18 @@ class Run:
         self._say(len(self._orders), len(self._orders), "read back, equal")
         return Found.CARD_UPDATED
 
-    def _write(self, order: card_update.FileOrder) -> ProvisioningFile:
+    def _write(self, orders: Sequence[card_update.FileOrder]) -> Sequence[ProvisioningFile]:
         with self._card.lease("update the card") as transmit:
-            done = card_update.write(
+            return card_update.carry_out(
                 transmit,
                 self._card.identity.name,
                 self._store,
-                order.file,
-                order.content,
-                order.credential,
+                orders,
+                self._receipts.setdefault(orders[0].server_id, []),
                 rejections=self._rejections,
                 floor=self._settings.retry_floor,
                 now_ms=self._environment.now_ms(),
             )
-        return done.file
 
     def _commit(self) -> Found:
         changed = len(self._committed.content_diff(self._tree))
@@ -323,11 +325,11 @@ class Run:
         updated = self._content.card_id if self._orders and self._content else ""
         # A session that changed nothing has nothing to confirm.
         worth_telling = self._unconfirmed if changed or updated else ()
-        reports = confirmation.installed(worth_telling, updated)
+        reports = confirmation.installed(worth_telling, updated, self._receipts)
         if reports or not self._committed.claims_the_same(self._tree):
             self._commit_tree(self._tree, reports)
         self._committed, self._tree = self._tree, self._tree.fork()
-        self._orders, self._unconfirmed = (), []
+        self._orders, self._unconfirmed, self._receipts = (), [], {}
         self._news = bool(reports)
         self._say(1, 1, f"nodes changed: {changed}")
         return Found.COMMITTED
@@ -381,7 +383,7 @@ class Run:
     def _tell_of_failure(self, error: Exception) -> None:
         """The server has been told "received"; now it is told "not installed" (M5)."""
         reason = self._reason_of(error)[0]
-        reports = confirmation.failed(self._unconfirmed, reason)
+        reports = confirmation.failed(self._unconfirmed, reason, self._receipts)
         due = [each.server_id for each in reports]
         if self._stage is Stage.RENDERING and self._news:
             # What was committed for them says so already.

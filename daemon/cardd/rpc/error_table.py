@@ -92,6 +92,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     pb.ERROR_REASON_NODE_OVERRULED: Code.FAILED_PRECONDITION,
     pb.ERROR_REASON_DELEGATION_NOT_FOUND: Code.NOT_FOUND,
     pb.ERROR_REASON_RENDERING_FAILED: Code.FAILED_PRECONDITION,
+    pb.ERROR_REASON_CARD_PACKETS_UNSUPPORTED: Code.FAILED_PRECONDITION,
 }
 
 # Where waiting can help: how long to wait at least.
@@ -138,7 +139,7 @@ def _coded(error: Any) -> Mapping[str, object]:
     return {"code": error.reason, **error.facts}
 
 
-def _command(error: StatusError) -> Mapping[str, object]:
+def _command(error: StatusError | card.PacketsUnsupported) -> Mapping[str, object]:
     return {"command": error.command, "status_word": f"{error.sw:04X}"}
 
 
@@ -193,6 +194,7 @@ _CARD_ROWS = (
     Row(card.CardRuleDenied, pb.ERROR_REASON_CARD_RULE_DENIED, _facts("application")),
     Row(card.CredentialRejected, pb.ERROR_REASON_CREDENTIAL_REJECTED, _facts("tries_left")),
     Row(card.RetryFloor, pb.ERROR_REASON_RETRY_FLOOR, _facts("tries_left", "floor")),
+    Row(card.PacketsUnsupported, pb.ERROR_REASON_CARD_PACKETS_UNSUPPORTED, _command),
     Row(card.PinBlocked, pb.ERROR_REASON_PIN_BLOCKED),
     Row(card.PinMalformed, pb.ERROR_REASON_ARGUMENT_INVALID, _facts("rule")),
     Row(card.PinRequired, pb.ERROR_REASON_PIN_REQUIRED, _facts("pin")),

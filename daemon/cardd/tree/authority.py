@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cardea_core import Node, Secret
+from omadm.downloads import downloads
 from omadm.nodes import TreeNode, interior
 from omadm.status import StatusCode
 
@@ -34,12 +35,16 @@ _KEY_BYTES = range(4, 17)
 
 @dataclass(frozen=True, slots=True)
 class ExecOrder:
-    """A process that a server asked for. Kept in memory only: ``data`` may be a key."""
+    """A process that a server asked for. Kept in memory only, for the key.
+
+    ``packets`` are for the card and secured by the server: the data of an ENVELOPE each.
+    """
 
     path: str
     server_id: str
-    data: Secret | None = field(repr=False)
+    key: Secret | None = field(repr=False)
     correlator: str | None
+    packets: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class Authority:
@@ -185,20 +190,26 @@ class Authority:
             raise Refused(StatusCode.FORBIDDEN, target, refusal.reason) from None
 
     def execute(self, uri: str, data: bytes | None, correlator: str | None) -> ExecOrder:
-        """Take an order (§4.1.6.6); the one process there is: ./Card/<iccid>/Update."""
+        """Take an order (§4.1.6.6): ./Card/<card>/Update, ./Card/<card>/Packets.
+
+        FormatError for data that are no SMS-PP downloads.
+        """
         path = _plain(uri, StatusCode.NOT_SUPPORTED).path
         segments = path.split("/")[1:]
-        is_update = len(segments) == 3 and (segments[0], segments[2]) == ("Card", "Update")
+        process = segments[2] if len(segments) == 3 and segments[0] == "Card" else ""
+        known = process in ("Update", "Packets")
         # The node need not have been claimed: it exists for every card that there is.
-        self._existing(parent_of(path) if is_update else path)
-        if not is_update:
+        self._existing(parent_of(path) if known else path)
+        if not known:
             raise Refused(StatusCode.NOT_SUPPORTED, path, "nothing to execute here")
         self._permitted(Verb.EXEC, path)
+        if process == "Packets":
+            return ExecOrder(path, self.identifier, None, correlator, downloads(data or b""))
         if data and len(data) not in _KEY_BYTES:
             # A card might take even that for an attempt.
             raise Refused(StatusCode.UNSUPPORTED_FORMAT, path, "no administrative key")
-        secret = Secret(data) if data else None
-        return ExecOrder(path, self.identifier, secret, correlator)
+        key = Secret(data) if data else None
+        return ExecOrder(path, self.identifier, key, correlator)
 
     # -- rights
 

@@ -209,10 +209,12 @@ _OBJECTS: tuple[tuple[str, Iterable[tuple[str, Rule]]], ...] = (
     ("./NAP/*", _dynamic(_NAP)),
     ("./Proxy", [("", Rule(_ALL, formats=_NODE))]),
     ("./Proxy/*", _dynamic(_PROXY)),
-    # The files of a card can be rewritten, not made or removed; Update orders that to be done.
+    # The files of a card can be rewritten, not made or removed. Update orders that to be done with
+    # the card's administrative key, Packets with what the server has secured for the card.
     ("./Card", [("", _permanent(Verb.GET)), ("**", _permanent(Verb.GET))]),
     ("./Card/*/Files/*/Data", [("", _permanent(Verb.GET, Verb.REPLACE))]),
     ("./Card/*/Update", [("", _permanent(Verb.EXEC))]),
+    ("./Card/*/Packets", [("", _permanent(Verb.EXEC))]),
 )
 
 

@@ -14,8 +14,8 @@ from dmsd.errors import RegistryError
 
 __all__ = ["Database"]
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
+# What each version of the schema has made of the one before.
+_FIRST = """
 CREATE TABLE subscribers (
     impi TEXT PRIMARY KEY, imsi TEXT NOT NULL UNIQUE,
     k BLOB NOT NULL, opc BLOB NOT NULL, amf BLOB NOT NULL, sqn INTEGER NOT NULL
@@ -76,6 +76,24 @@ CREATE TABLE bootstraps (
 ) STRICT;
 CREATE INDEX bootstrap_impi ON bootstraps (impi, created_ms);
 """
+# Keys for secured packets, instead of ADM1 or beside it; the counters that an order has spent.
+_PACKETS = """
+CREATE TABLE cards_2 (
+    iccid TEXT PRIMARY KEY, adm1 BLOB,
+    impi TEXT REFERENCES subscribers (impi) ON DELETE SET NULL
+) STRICT;
+INSERT INTO cards_2 SELECT iccid, adm1, impi FROM cards;
+DROP TABLE cards;
+ALTER TABLE cards_2 RENAME TO cards;
+CREATE TABLE ota_keys (
+    iccid TEXT PRIMARY KEY REFERENCES cards (iccid) ON DELETE CASCADE,
+    kic INTEGER NOT NULL, cipher_key BLOB NOT NULL, kid INTEGER NOT NULL,
+    checksum_key BLOB NOT NULL, tar BLOB NOT NULL, counter INTEGER NOT NULL
+) STRICT;
+ALTER TABLE card_orders ADD COLUMN first_counter INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE card_orders ADD COLUMN packets INTEGER NOT NULL DEFAULT 0;
+"""
+_VERSIONS = (_FIRST, _PACKETS)
 
 
 class Database:
@@ -139,14 +157,14 @@ class Database:
         self._connection.execute("PRAGMA foreign_keys = ON")
         with self.transaction():
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            elif version != _SCHEMA_VERSION:
+            if not 0 <= version <= len(_VERSIONS):
                 raise RegistryError(
-                    f"schema version {version}, this program knows {_SCHEMA_VERSION}"
+                    f"schema version {version}, this program knows {len(_VERSIONS)}"
                 )
+            for script in _VERSIONS[version:]:
+                for statement in script.split(";"):
+                    self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {len(_VERSIONS)}")
 
 
 @contextmanager

@@ -97,6 +97,13 @@ class Journal:
         )
         return None if row is None else CardOrder(**dict(row))
 
+    def order(self, correlator: str, device: str) -> CardOrder | None:
+        """The device's own order of that correlator."""
+        row = self._database.row(
+            "SELECT * FROM card_orders WHERE correlator = ? AND device = ?", (correlator, device)
+        )
+        return None if row is None else CardOrder(**dict(row))
+
     def orders(self, device: str) -> tuple[CardOrder, ...]:
         """Newest first."""
         rows = self._database.rows(

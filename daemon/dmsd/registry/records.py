@@ -14,6 +14,7 @@ __all__ = [
     "CredentialAccount",
     "Device",
     "NetworkAccount",
+    "OtaKeys",
     "ReportRow",
     "SessionRow",
     "Subscriber",
@@ -33,12 +34,28 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True)
+class OtaKeys:
+    """A key set of a card for secured packets to the application ``tar`` (TS 102 225 §5.1).
+
+    ``counter`` is that of the last packet; a new one is asked of the registry.
+    """
+
+    kic: int
+    cipher_key: Secret
+    kid: int
+    checksum_key: Secret
+    tar: bytes
+    counter: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CardKey:
-    """What opens a card's files for writing: its ADM1."""
+    """What opens a card's files for writing: keys for secured packets, or else its ADM1."""
 
     iccid: str
-    adm1: Secret
+    adm1: Secret | None
     impi: str | None = None
+    ota: OtaKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,8 @@ class ReportRow:
 class CardOrder:
     """The order to write documents on a card, by its correlator.
 
-    ``state`` goes ``ordered`` → ``accepted`` → ``done`` or ``failed``.
+    ``state`` goes ``ordered`` → ``accepted`` → ``done`` or ``failed``. ``packets`` were sent to
+    the card, with counters from ``first_counter`` on; 0: it was ordered with ADM1.
     """
 
     correlator: str
@@ -142,6 +160,8 @@ class CardOrder:
     state: str
     reason: str
     at_ms: int
+    first_counter: int = 0
+    packets: int = 0
 
 
 @dataclass(frozen=True, slots=True)

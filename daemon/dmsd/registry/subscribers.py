@@ -8,13 +8,15 @@ from cardea_core import Secret
 
 from dmsd.errors import ConflictError, NotFoundError
 from dmsd.registry.database import Database
-from dmsd.registry.records import CardKey, Subscriber
+from dmsd.registry.records import CardKey, OtaKeys, Subscriber
 
-__all__ = ["IND_BITS", "Subscribers"]
+__all__ = ["IND_BITS", "MOST_COUNTER", "Subscribers"]
 
 # Length of IND in SQN = SEQ‖IND (TS 33.102 annex C.3.2 and C.3.3 use 5 bits).
 IND_BITS = 5
 _SEQ_LIMIT = 1 << (48 - IND_BITS)
+# At its highest value the counter of secured packets is blocked for ever.
+MOST_COUNTER = (1 << 40) - 2
 
 
 class Subscribers:
@@ -90,24 +92,61 @@ class Subscribers:
             self._database.run("UPDATE subscribers SET sqn = ? WHERE impi = ?", (adopted, impi))
 
     def put_card(self, card: CardKey) -> None:
-        """Add a card, or replace its key."""
+        """Add a card, or replace its keys; the counter of its packets never goes back."""
         with self._database.transaction():
             if card.impi is not None:
                 self.get(card.impi)
+            adm1 = None if card.adm1 is None else card.adm1.expose()
             self._database.run(
                 "INSERT INTO cards (iccid, adm1, impi) VALUES (?, ?, ?)"
                 " ON CONFLICT (iccid) DO UPDATE SET adm1 = excluded.adm1, impi = excluded.impi",
-                (card.iccid, card.adm1.expose(), card.impi),
+                (card.iccid, adm1, card.impi),
+            )
+            if card.ota is None:
+                self._database.run("DELETE FROM ota_keys WHERE iccid = ?", (card.iccid,))
+                return
+            self._database.run(
+                "INSERT INTO ota_keys (iccid, kic, cipher_key, kid, checksum_key, tar, counter)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (iccid) DO UPDATE SET"
+                " kic = excluded.kic, cipher_key = excluded.cipher_key, kid = excluded.kid,"
+                " checksum_key = excluded.checksum_key, tar = excluded.tar,"
+                " counter = max(counter, excluded.counter)",
+                (
+                    card.iccid,
+                    card.ota.kic,
+                    card.ota.cipher_key.expose(),
+                    card.ota.kid,
+                    card.ota.checksum_key.expose(),
+                    card.ota.tar,
+                    card.ota.counter,
+                ),
             )
 
     def card(self, iccid: str) -> CardKey | None:
-        row = self._database.row("SELECT * FROM cards WHERE iccid = ?", (iccid,))
+        row = self._database.row(f"{_CARDS} WHERE iccid = ?", (iccid,))
         return None if row is None else _card(row)
 
     def cards(self) -> tuple[CardKey, ...]:
-        return tuple(
-            _card(row) for row in self._database.rows("SELECT * FROM cards ORDER BY iccid")
-        )
+        return tuple(_card(row) for row in self._database.rows(f"{_CARDS} ORDER BY iccid"))
+
+    def next_counters(self, iccid: str, count: int) -> int:
+        """Spend so many counters of a card's packets: stored first, then handed out; the first.
+
+        NotFoundError without keys for packets; ConflictError when there are not so many left
+        (TS 102 225 §5.1.4: 5 bytes, and then the card takes no more).
+        """
+        with self._database.transaction():
+            card = self.card(iccid)
+            if card is None or card.ota is None:
+                raise NotFoundError("card with keys for packets", iccid)
+            last = card.ota.counter + count
+            if last > MOST_COUNTER:
+                raise ConflictError("card", iccid, "has no counters left")
+            self._database.run("UPDATE ota_keys SET counter = ? WHERE iccid = ?", (last, iccid))
+        return card.ota.counter + 1
+
+
+_CARDS = "SELECT * FROM cards LEFT JOIN ota_keys USING (iccid)"
 
 
 def _step(sqn: int) -> int:
@@ -129,4 +168,15 @@ def _subscriber(row: sqlite3.Row) -> Subscriber:
 
 
 def _card(row: sqlite3.Row) -> CardKey:
-    return CardKey(iccid=row["iccid"], adm1=Secret(row["adm1"]), impi=row["impi"])
+    ota = None
+    if row["kic"] is not None:
+        ota = OtaKeys(
+            kic=row["kic"],
+            cipher_key=Secret(row["cipher_key"]),
+            kid=row["kid"],
+            checksum_key=Secret(row["checksum_key"]),
+            tar=row["tar"],
+            counter=row["counter"],
+        )
+    adm1 = None if row["adm1"] is None else Secret(row["adm1"])
+    return CardKey(iccid=row["iccid"], adm1=adm1, impi=row["impi"], ota=ota)

@@ -165,8 +165,8 @@ def test_exec_of_a_card_update_is_an_order_kept_in_memory() -> None:
     ) == [("Exec", 202), ("Exec", 406), ("Exec", 404)]
     (order,) = client.execs
     assert (order.path, order.server_id, order.correlator) == ("./Card/8949/Update", SERVER, "c-7")
-    assert order.data is not None
-    assert order.data.expose() == b"\x11\x22345678"
+    assert order.key is not None
+    assert order.key.expose() == b"\x11\x22345678"
     assert "\\x11" not in repr(order)
     assert "1122" not in repr(order)
 

@@ -10,9 +10,12 @@ from cardea_core import Secret
 from dmsd.errors import ConflictError, InputError, NotFoundError, RegistryError
 from dmsd.inputs import parse_account, parse_card, parse_subscriber
 from dmsd.registry import (
+    CardKey,
+    CardOrder,
     CommandRow,
     CredentialAccount,
     NetworkAccount,
+    OtaKeys,
     Registry,
     ReportRow,
     SessionRow,
@@ -80,6 +83,124 @@ def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
     card = registry.subscribers.card("8949")
     assert card is not None
     assert (card.adm1, card.impi) == (Secret(b"12345678"), IMPI)
+    registry.close()
+
+
+OTA = {"tar": "B00010", "kic": "11" * 16, "kid": "22" * 24, "key_set": 3, "counter": 9}
+
+
+def test_a_card_with_keys_for_packets_needs_no_adm1(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "r")
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": OTA}))
+    registry.close()
+    registry = Registry(tmp_path / "r")
+    card = registry.subscribers.card("8949")
+    assert card is not None
+    assert card.adm1 is None
+    assert card.ota == OtaKeys(
+        0x32, Secret(b"\x11" * 16), 0x32, Secret(b"\x22" * 24), b"\xb0\x00\x10", 9
+    )
+    assert registry.subscribers.cards() == (card,)
+    registry.subscribers.remove_card("8949")
+    assert registry.database.rows("SELECT * FROM ota_keys") == []
+    registry.close()
+
+
+def test_counters_are_stored_before_they_are_handed_out_and_never_twice(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "r")
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": OTA}))
+    assert registry.subscribers.next_counters("8949", 3) == 10
+    # What another process that shares the file would see, and this one after a crash.
+    other = Registry(tmp_path / "r")
+    assert other.subscribers.next_counters("8949", 1) == 13
+    assert registry.subscribers.next_counters("8949", 1) == 14
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": {**OTA, "kic": "33" * 16}}))
+    assert registry.subscribers.next_counters("8949", 1) == 15
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": {**OTA, "counter": 90}}))
+    assert registry.subscribers.next_counters("8949", 1) == 91
+    other.close()
+    registry.close()
+
+
+def test_a_counter_ends_before_the_card_is_blocked(registry: Registry) -> None:
+    most = {**OTA, "counter": (1 << 40) - 4}
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": most}))
+    with pytest.raises(ConflictError):
+        registry.subscribers.next_counters("8949", 3)
+    assert registry.subscribers.next_counters("8949", 2) == (1 << 40) - 3
+
+
+def test_without_keys_for_packets_there_are_no_counters(registry: Registry) -> None:
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "adm1": "00" * 8}))
+    for iccid in ("8949", "1"):
+        with pytest.raises(NotFoundError):
+            registry.subscribers.next_counters(iccid, 1)
+
+
+def test_keys_for_packets_that_are_put_no_more_are_gone(registry: Registry) -> None:
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": OTA}))
+    registry.subscribers.put_card(parse_card({"iccid": "8949", "adm1": "00" * 8}))
+    card = registry.subscribers.card("8949")
+    assert card is not None
+    assert card.ota is None
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"tar": "B000"}, "tar"),
+        ({"tar": None}, "tar"),
+        ({"kic": "11"}, "kic"),
+        ({"kid": "zz" * 16}, "kid"),
+        ({"algorithm": "des"}, "algorithm"),
+        ({"algorithm": "3des", "kid": "22" * 32}, "kid"),
+        ({"key_set": 0}, "key_set"),
+        ({"key_set": 16}, "key_set"),
+        ({"counter": -1}, "counter"),
+        ({"counter": 1 << 40}, "counter"),
+        ({"adm1": "00" * 8}, "adm1"),
+    ],
+)
+def test_bad_keys_for_packets_name_the_member(change: dict[str, Any], field: str) -> None:
+    given = {name: value for name, value in {**OTA, **change}.items() if value is not None}
+    with pytest.raises(InputError) as failed:
+        parse_card({"iccid": "8949", "ota": given})
+    assert failed.value.field == field
+    assert "22222222" not in str(failed.value)
+
+
+@pytest.mark.parametrize(("size", "nibble"), [(16, 5), (24, 9)])
+def test_triple_des_is_told_by_the_length_of_each_key(size: int, nibble: int) -> None:
+    given = {**OTA, "algorithm": "3des", "kic": "11" * 16, "kid": "22" * size}
+    card = parse_card({"iccid": "8949", "ota": given})
+    assert card.ota is not None
+    assert (card.ota.kic, card.ota.kid) == (0x35, 0x30 | nibble)
+
+
+def test_a_registry_of_the_first_version_is_carried_over(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    registry = Registry(path)
+    put(registry, iccid="8949", adm1="3132333435363738")
+    order = CardOrder("c-1", "d", "8949", "digest", "done", "", 5)
+    registry.journal.add_order(order)
+    # As the first version had it
+    for statement in (
+        "DROP TABLE ota_keys",
+        "ALTER TABLE card_orders DROP COLUMN first_counter",
+        "ALTER TABLE card_orders DROP COLUMN packets",
+        "PRAGMA user_version = 1",
+    ):
+        registry.database.run(statement)
+    registry.close()
+
+    registry = Registry(path)
+    card = registry.subscribers.card("8949")
+    assert card == CardKey("8949", Secret(b"12345678"), IMPI)
+    assert registry.journal.orders("d") == (order,)
+    registry.subscribers.put_card(parse_card({"iccid": "1", "ota": OTA}))
+    # The subscription's end still leaves the card.
+    registry.subscribers.remove(IMPI)
+    assert registry.subscribers.card("8949") == CardKey("8949", Secret(b"12345678"))
     registry.close()
 
 

@@ -1,13 +1,15 @@
-"""Documents on a card: ordered once, with its ADM1 and a correlator, and never after a refusal."""
+"""Documents on a card: ordered once, by packets or with ADM1, and never after a refusal."""
 
 import base64
 
 import pytest
 from cardea_core import Secret
 from dmsd.inputs import parse_subscriber
-from dmsd.registry import CardKey, NetworkAccount
+from dmsd.registry import CardKey, NetworkAccount, OtaKeys
+from omadm.downloads import downloads
 from omadm.messages import Alert, Exec, Item, Meta, Replace
 from omadm.status import AlertCode, StatusCode
+from softcard import SoftCard
 
 from .conftest import DEVICE, Bench
 from .device import Device, Node
@@ -219,3 +221,136 @@ def test_the_key_of_a_subscribers_card_goes_only_to_the_subscribers_devices(
     bench.registry.devices.put_account(NetworkAccount(0, DEVICE, IMPI), 0)
     device.run()
     assert [path for path, _, _ in device.executed] == [f"{BASE}/Update"]
+
+
+# -- by packets
+
+
+KIC, KID = b"OTA-KIC-00000001", b"OTA-KID-00000001"
+OTA = OtaKeys(0x12, Secret(KIC), 0x12, Secret(KID), b"\xb0\x00\x10", 41)
+
+
+@pytest.fixture
+def packets(bench: Bench, device: Device) -> Device:
+    """The server has both keys of the card, and the device tells where files lie."""
+    bench.registry.subscribers.put_card(CardKey(ICCID, Secret(ADM1), ota=OTA))
+    device.nodes[f"{BASE}/Files/2/Path"] = Node(b"3F00/7F50/6432")
+    return device
+
+
+def obeyed(device: Device) -> str:
+    """What the last packets do to a card of another make, and what it answers: a report's words."""
+    card = SoftCard.from_profile("operator", overrides={"ota": {"kic": KIC, "kid": KID}})
+    card.write_file("Config1", OLD)
+    card.transmit(bytes.fromhex("801000000113"))
+    words = []
+    for each in downloads(device.executed[-1][1]):
+        answer = card.transmit(b"\x80\xc2\x00\x00" + bytes([len(each)]) + each)
+        if answer[-2] == 0x61:
+            found = card.transmit(b"\x00\xc0\x00\x00" + answer[-1:])[:-2]
+            words.append(base64.b64encode(found).decode())
+    assert card.read_file("Config1").rstrip(b"\xff") == NEW
+    return " ".join(words)
+
+
+def test_a_card_with_keys_for_packets_is_written_by_them_and_its_adm1_stays_here(
+    bench: Bench, packets: Device
+) -> None:
+    packets.run()
+    [(path, data, correlator)] = packets.executed
+    assert path == f"{BASE}/Packets"
+    assert packets.nodes[f"{BASE}/Files/2/Data"].value == NEW
+    for secret in (ADM1, KIC, KID):
+        assert secret not in data
+    assert obeyed(packets)
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.first_counter, order.packets) == ("accepted", 42, 1)
+    assert order.correlator == correlator
+
+
+def test_an_order_by_packets_is_done_when_the_card_says_so(bench: Bench, packets: Device) -> None:
+    packets.run()
+    report(packets, f"200 {obeyed(packets)}", packets.executed[0][2] or "")
+    packets.run()
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("done", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("200", "NO_PROOF"),
+        ("200 AAAA", "FALSE_PROOF"),
+        ("200 *", "FALSE_PROOF"),
+        ("500", "UNKNOWN"),
+        ("500 CARD_LOST", "CARD_LOST"),
+        ("500 READ_BACK_DIFFERS", "READ_BACK_DIFFERS"),
+        ("500 READ_BACK_DIFFERS AAAA", "READ_BACK_DIFFERS FALSE_PROOF"),
+    ],
+)
+def test_without_the_card_s_word_no_order_by_packets_is_done(
+    bench: Bench, packets: Device, words: str, reason: str
+) -> None:
+    packets.run()
+    report(packets, words, packets.executed[0][2] or "")
+    packets.run()
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("failed", reason)
+
+
+def test_the_proof_of_another_order_is_none(bench: Bench, packets: Device) -> None:
+    packets.run()
+    first = obeyed(packets)
+    report(packets, "500 CARD_LOST", packets.executed[0][2] or "")
+    packets.nodes[f"{BASE}/Files/2/Data"].value = OLD
+    packets.run()
+    packets.run()
+    assert len(packets.executed) == 2
+    report(packets, f"200 {first}", packets.executed[1][2] or "")
+    packets.run()
+    states = [(o.first_counter, o.state, o.reason) for o in bench.registry.journal.orders(DEVICE)]
+    assert sorted(states) == [(42, "failed", "CARD_LOST"), (43, "failed", "FALSE_PROOF")]
+
+
+def test_a_proof_needs_the_keys_it_was_made_with(bench: Bench, packets: Device) -> None:
+    packets.run()
+    words = obeyed(packets)
+    bench.registry.subscribers.put_card(CardKey(ICCID, Secret(ADM1)))
+    report(packets, f"200 {words}", packets.executed[0][2] or "")
+    packets.run()
+    assert bench.registry.journal.orders(DEVICE)[0].reason == "NO_KEYS"
+
+
+def test_counters_are_spent_before_the_packets_leave(bench: Bench, packets: Device) -> None:
+    packets.refusals["Exec", f"{BASE}/Packets"] = StatusCode.PERMISSION_DENIED
+    packets.run()
+    card = bench.registry.subscribers.card(ICCID)
+    assert card is not None
+    assert card.ota is not None
+    assert card.ota.counter == 42
+
+
+def test_a_file_without_a_path_is_not_written_with_adm1_instead(
+    bench: Bench, packets: Device
+) -> None:
+    del packets.nodes[f"{BASE}/Files/2/Path"]
+    packets.run()
+    assert packets.executed == []
+    assert bench.last_session().outcome == "partial"
+
+
+def test_no_key_for_packets_is_in_a_record(bench: Bench, packets: Device) -> None:
+    packets.run()
+    report(packets, f"200 {obeyed(packets)}", packets.executed[0][2] or "")
+    packets.run()
+    everything = "".join(
+        str(tuple(row))
+        for table in ("commands", "reports", "sessions", "card_orders", "settled", "devices")
+        for row in bench.registry.database.rows(f"SELECT * FROM {table}")
+    )
+    for secret in (ADM1, KIC, KID):
+        assert secret.decode() not in everything
+        assert secret.hex() not in everything
+    listed = str(bench.call("GET", "cards"))
+    assert "packets" in listed
+    assert KIC.hex() not in listed

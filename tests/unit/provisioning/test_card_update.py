@@ -89,8 +89,8 @@ def ordered(value: bytes, kind: str = "server") -> tuple[ManagementTree, tuple[o
 def test_a_servers_claim_on_a_file_is_an_order_with_the_key_that_came_by_exec() -> None:
     _, (order,) = ordered(NEW)
     assert isinstance(order, card_update.FileOrder)
-    assert (order.content, order.server_id, order.correlator) == (NEW, "dm.example.org", "c-1")
-    assert order.credential == KEY
+    assert (order.content, order.server_id) == (NEW, "dm.example.org")
+    assert (order.order.key, order.order.correlator) == (KEY.value, "c-1")
     assert "CARDEA01" not in repr(order)
 
 

@@ -48,10 +48,27 @@ def test_a_failure_is_told_with_its_reason_to_those_that_ordered_something() -> 
     assert made == (NewConfirmation("s", "8900", "500 CARD_LOST", "correlator"),)
 
 
+def test_what_the_card_has_answered_goes_to_the_server_whose_packets_they_were() -> None:
+    receipts = {"s": [b"one", b"two"], "t": []}
+    made = confirmation.installed([talk("s"), talk("t"), talk("u")], "8900", receipts)
+    assert [each.payload for each in made] == ["200 b25l dHdv", "200", "200"]
+    (told,) = confirmation.failed([talk("s")], "READ_BACK_DIFFERS", receipts)
+    assert told.payload == "500 READ_BACK_DIFFERS b25l dHdv"
+
+
+def test_a_card_that_babbles_makes_no_report_that_fits_no_message() -> None:
+    receipts = {"s": [bytes(30), bytes(60_000), bytes(30)]}
+    (told,) = confirmation.installed([talk("s")], "8900", receipts)
+    assert told.payload == f"200 {'A' * 40}"
+    (told,) = confirmation.installed([talk("s")], "8900", {"s": [bytes(41)] * 500})
+    assert 2900 < len(told.payload) < 3072
+
+
 @pytest.mark.parametrize(
     ("payload", "mark"),
     [
         ("200", Mark.INFORMATIONAL),
+        ("200 b25l", Mark.INFORMATIONAL),
         ("500 PARTLY_INSTALLED", Mark.CRITICAL),
         ("500 CARD_LOST", Mark.CRITICAL),
     ],

@@ -56,8 +56,8 @@ def test_the_key_of_another_card_is_never_presented_to_this_one(content: CardCon
     claim(tree, SERVER, NEW, 2)
     execs = [order(OTHER_CARD, SERVER, b"OTHERKEY"), order(CARD, SERVER, b"THIS-KEY")]
     (found,) = card_update.orders_in(tree, content, execs)
-    assert found.credential is not None
-    assert found.credential.value.expose() == b"THIS-KEY"
+    assert found.order.key is not None
+    assert found.order.key.expose() == b"THIS-KEY"
     assert card_update.orders_in(tree, content, execs[:1]) == ()
 
 
@@ -83,6 +83,23 @@ def test_what_a_later_order_overtook_is_not_in_force_after_it(content: CardConte
     node = tree.snapshot.get(data_path(CARD, 0))
     assert node is not None
     assert node.kind == "card"
+
+
+def test_packets_go_to_the_card_as_a_whole_or_not_at_all() -> None:
+    """They write all that their server claims: a part that another has overtaken as well."""
+    content = interpret(CARD, [file(BOOTSTRAP, OLD), file(CONFIG, b"", 0x6432)], {})
+    tree = tree_of(content)
+    claims = [leaf(data_path(CARD, index), NEW, format="bin") for index in (0, 1)]
+    tree.adopt("server", SERVER, claims, 2)
+    packets = ExecOrder(f"{card_path(CARD)}/Packets", SERVER, None, "c-1", (b"packet",))
+    orders = card_update.orders_in(tree, content, [packets])
+    (together,) = card_update.by_delivery(orders)
+    assert [each.file.oid for each in together] == [BOOTSTRAP, CONFIG]
+
+    claim(tree, LATER, account(access_point="latest.example"), 3)
+    execs = [packets, order(CARD, LATER, b"THIS-KEY")]
+    (found,) = card_update.orders_in(tree, content, execs)
+    assert (found.server_id, found.file.oid) == (LATER, BOOTSTRAP)
 
 
 def test_a_server_orders_nothing_of_a_card_that_is_not_at_hand(content: CardContent) -> None:

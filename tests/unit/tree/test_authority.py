@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cardd.tree import Authority, ManagementTree, Source, is_secret
+from omadm.errors import FormatError
 from omadm.nodes import TreeNode, interior, leaf
 from unit.tree.tree_samples import NOW, A, B, code, full, text, value
 
@@ -260,10 +261,35 @@ def test_copy_that_cannot_be_is_refused(
 def test_update_of_a_card_is_ordered_by_whom_its_acl_names(a: Authority, b: Authority) -> None:
     order = a.execute("./Card/8949/Update", b"12345678", "c")
     assert (order.path, order.server_id, order.correlator) == ("./Card/8949/Update", A, "c")
-    assert order.data is not None
-    assert order.data.expose() == b"12345678"
-    assert a.execute("./Card/8949/Update", None, None).data is None
+    assert order.key is not None
+    assert order.key.expose() == b"12345678"
+    assert a.execute("./Card/8949/Update", None, None).key is None
     assert code(lambda: b.execute("./Card/8949/Update", None, None)) == 425
+
+
+def test_packets_for_a_card_are_downloads_one_after_the_other(a: Authority, b: Authority) -> None:
+    one, other = b"\xd1\x02\x82\x00", b"\xd1\x81\x80" + bytes(range(128))
+    order = a.execute("./Card/8949/Packets", one + other, "c")
+    assert (order.path, order.key, order.packets) == ("./Card/8949/Packets", None, (one, other))
+    assert code(lambda: b.execute("./Card/8949/Packets", one, None)) == 425
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        b"",
+        b"12345678",
+        b"\xd3\x02\x82\x00",  # a menu selection is nothing that a server may make
+        b"\xd1\x02\x82\x00\xd3\x00",
+        b"\xd1\x05\x82\x00",
+        b"\xd1\x81\xfd" + bytes(253),  # no short command holds it
+        b"\xd1\x01\x82" * 1025,
+    ],
+)
+def test_packets_that_are_anything_else_are_refused(a: Authority, data: bytes | None) -> None:
+    with pytest.raises(FormatError):
+        a.execute("./Card/8949/Packets", data, None)
 
 
 @pytest.mark.parametrize("data", [b"abc", bytes(17), b"0102030405060708 "])

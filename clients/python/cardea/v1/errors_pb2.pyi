@@ -157,6 +157,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the tree is in force, but a local program did not get its settings
     from it; metadata has renderer and detail.
     """
+    ERROR_REASON_CARD_PACKETS_UNSUPPORTED: _ErrorReason.ValueType  # 780
+    """Packets.
+    FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
+    and status_word.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every failed call carries a google.rpc.Status with a google.rpc.ErrorInfo:
@@ -299,5 +304,10 @@ NOT_FOUND: no such revision, or no more.
 ERROR_REASON_RENDERING_FAILED: ErrorReason.ValueType  # 111
 """FAILED_PRECONDITION: the tree is in force, but a local program did not get its settings
 from it; metadata has renderer and detail.
+"""
+ERROR_REASON_CARD_PACKETS_UNSUPPORTED: ErrorReason.ValueType  # 780
+"""Packets.
+FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
+and status_word.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -161,6 +161,12 @@ export enum ErrorReason {
    * from it; metadata has renderer and detail.
    */
   ERROR_REASON_RENDERING_FAILED = 111,
+  /**
+   * ERROR_REASON_CARD_PACKETS_UNSUPPORTED - Packets.
+   * FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
+   * and status_word.
+   */
+  ERROR_REASON_CARD_PACKETS_UNSUPPORTED = 780,
 }
 
 export function errorReasonFromJSON(object: any): ErrorReason {
@@ -330,6 +336,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 111:
     case "ERROR_REASON_RENDERING_FAILED":
       return ErrorReason.ERROR_REASON_RENDERING_FAILED;
+    case 780:
+    case "ERROR_REASON_CARD_PACKETS_UNSUPPORTED":
+      return ErrorReason.ERROR_REASON_CARD_PACKETS_UNSUPPORTED;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }
@@ -447,6 +456,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_REVISION_NOT_FOUND";
     case ErrorReason.ERROR_REASON_RENDERING_FAILED:
       return "ERROR_REASON_RENDERING_FAILED";
+    case ErrorReason.ERROR_REASON_CARD_PACKETS_UNSUPPORTED:
+      return "ERROR_REASON_CARD_PACKETS_UNSUPPORTED";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }
