@@ -2,23 +2,18 @@
 card says about who may use its applications."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from softcard.apdu import Command, Reply
 from softcard.files import Df
 from softcard.section import Section
 from softcard.tlv import encode
-from softcard.words import Refusal, Word
 
-if TYPE_CHECKING:
-    from softcard.session import CardSession
-
-__all__ = ["ARA_M_AID", "AccessRules", "access_rules", "get_data"]
+__all__ = ["ALL_RULES", "ARA_M_AID", "AccessRules", "access_rules"]
 
 ARA_M_AID = bytes.fromhex("A00000015141434C00")
 
-_ALL, _NEXT, _REFRESH_TAG = 0xFF40, 0xFF60, 0xDF20
-_RULES, _RULE, _REFERENCE, _CONDITION = 0xFF40, 0xE2, 0xE1, 0xE3
+# Tag of the response, and what GET DATA asks for it by.
+ALL_RULES = 0xFF40
+_RULE, _REFERENCE, _CONDITION = 0xE2, 0xE1, 0xE3
 _AID, _DEFAULT_APPLICATION, _DEVICE_APPLICATION = 0x4F, 0xC0, 0xC1
 _APDU = 0xD0
 # As much as a response without extended length holds.
@@ -44,30 +39,11 @@ def access_rules(section: Section) -> tuple[Df, AccessRules]:
     `response` replaces what `rule` tables say, for cards that answer nonsense.
     """
     rules = b"".join(_rule(rule) for rule in section.tables("rule"))
-    response = section.octets("response") if "response" in section else encode(_RULES, rules)
+    response = section.octets("response") if "response" in section else encode(ALL_RULES, rules)
     tag = section.octets("refresh_tag", 8, "0000000000000001")
     section.finish()
     application = Df(0x7FE0, "ARA-M", aid=ARA_M_AID, label="ARA-M", by_fid=False)
     return application, AccessRules(response, tag)
-
-
-def get_data(card: "CardSession", channel: int, command: Command) -> Reply:
-    """GET DATA of the application that the channel has selected (§4.1)."""
-    current = card.selection(channel)
-    rules = card.access_rules
-    if rules is None or current.df.aid != ARA_M_AID:
-        raise Refusal(Word.UNKNOWN_CLASS)
-    asked = command.p1 << 8 | command.p2
-    if asked == _REFRESH_TAG:
-        return Reply(encode(_REFRESH_TAG, rules.refresh_tag), divisible=True)
-    if asked == _ALL:
-        current.given = 0
-    elif asked != _NEXT or not current.given:
-        raise Refusal(Word.KEY_NOT_FOUND)
-    if current.given >= len(rules.parts):
-        raise Refusal(Word.KEY_NOT_FOUND)
-    current.given += 1
-    return Reply(rules.parts[current.given - 1])
 
 
 def _rule(section: Section) -> bytes:

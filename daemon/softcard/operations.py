@@ -3,13 +3,20 @@
 ISO/IEC 7816-4 §11.5 and §11.4.2, ISO/IEC 7816-8 §5.
 """
 
+from softcard.access_rules import ALL_RULES, ARA_M_AID
 from softcard.apdu import Command, Reply
 from softcard.keys import CardKey, Usage
 from softcard.session import CardSession, Environment
-from softcard.tlv import MalformedTlv, objects
+from softcard.tlv import MalformedTlv, encode, objects
 from softcard.words import Refusal, Word
 
-__all__ = ["get_data", "internal_authenticate", "manage_environment", "perform_operation"]
+__all__ = [
+    "get_access_rules",
+    "get_data",
+    "internal_authenticate",
+    "manage_environment",
+    "perform_operation",
+]
 
 # MSE, P1: SET for signing, deciphering and authenticating; RESTORE. P2: the template.
 _SET, _RESTORE = 0x41, 0xF3
@@ -21,6 +28,7 @@ _USAGE = {
     _CONFIDENTIALITY: Usage.DECRYPT,
 }
 _PADDING_INDICATED, _PLAIN_CRYPTOGRAM = 0x86, 0x84
+_NEXT_RULES, _REFRESH_TAG = 0xFF60, 0xDF20
 
 
 def manage_environment(card: CardSession, channel: int, command: Command) -> Reply:
@@ -82,6 +90,25 @@ def get_data(card: CardSession, channel: int, command: Command) -> Reply:
         return Reply(card.data_objects[command.p1 << 8 | command.p2])
     except KeyError:
         raise Refusal(Word.KEY_NOT_FOUND) from None
+
+
+def get_access_rules(card: CardSession, channel: int, command: Command) -> Reply:
+    """What the access rule application says, a part at a time (GlobalPlatform Secure Element
+    Access Control v1.1, §4.1)."""
+    current, rules = card.selection(channel), card.access_rules
+    if rules is None or current.df.aid != ARA_M_AID:
+        raise Refusal(Word.UNKNOWN_CLASS)
+    asked = command.p1 << 8 | command.p2
+    if asked == _REFRESH_TAG:
+        return Reply(encode(_REFRESH_TAG, rules.refresh_tag), divisible=True)
+    if asked == ALL_RULES:
+        current.given = 0
+    elif asked != _NEXT_RULES or not current.given:
+        raise Refusal(Word.KEY_NOT_FOUND)
+    if current.given >= len(rules.parts):
+        raise Refusal(Word.KEY_NOT_FOUND)
+    current.given += 1
+    return Reply(rules.parts[current.given - 1])
 
 
 def _ready(card: CardSession, channel: int, template: int) -> Environment:

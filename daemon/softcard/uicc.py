@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
-from softcard import access_rules, content, operations, pins, selection
+from softcard import content, operations, pins, selection
 from softcard.apdu import Command, Reply, parse
 from softcard.fcp import RuleStyle
 from softcard.files import Condition
@@ -113,7 +113,7 @@ class Uicc:
             if command.ins in (_TERMINAL_PROFILE, _ENVELOPE) and self._remote is not None:
                 return self._toolkit(self._remote, channel, command)
             if command.ins == 0xCA and self._card.access_rules is not None:
-                return access_rules.get_data(self._card, channel, command)
+                return operations.get_access_rules(self._card, channel, command)
             if command.ins != 0xF2:
                 known = command.ins in _HANDLERS or command.ins in (0xA4, _GET_RESPONSE)
                 raise Refusal(Word.UNKNOWN_CLASS if known else Word.UNKNOWN_INSTRUCTION)

@@ -11,11 +11,12 @@ use session_crypto::batch::{self, Cards, Packets};
 use session_crypto::scp02::Session;
 use session_crypto::tuak::Parameters;
 
-use crate::buffer::{Data, Key};
+use crate::buffer::Data;
 use crate::crypto::failure;
 use crate::milenage;
 use crate::scp02::Scp02Session;
 use crate::scp80::Scp80Spi;
+use crate::secret::Key;
 
 #[pyfunction]
 #[pyo3(signature = (

@@ -5,9 +5,9 @@ use pyo3::types::PyBytes;
 use session_crypto::http_digest::{Qop, Request};
 use session_crypto::{CryptoError, dm_auth, gba, push};
 
-use crate::buffer::{Data, Key};
+use crate::buffer::Data;
 use crate::error;
-use crate::secret::Secret;
+use crate::secret::{Key, Secret};
 
 #[pyfunction]
 fn dm_md5(user: &str, password: Key<'_>, nonce: Data<'_>) -> String {

@@ -6,10 +6,10 @@ use session_crypto::CryptoError;
 use session_crypto::five_g;
 use session_crypto::sqn::{Clock, INDICES, MOST_SEQ, Sqn, Window};
 
-use crate::buffer::{Data, Key};
+use crate::buffer::Data;
 use crate::crypto::failure;
 use crate::milenage::array;
-use crate::secret::Secret;
+use crate::secret::{Key, Secret};
 
 /// What a card has seen of sequence numbers.
 #[pyclass(module = "cardea_core", frozen, eq)]

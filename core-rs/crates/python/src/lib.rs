@@ -20,6 +20,7 @@ mod snapshot;
 mod tlv;
 mod tree;
 mod tuak;
+mod values;
 
 use pyo3::prelude::*;
 

@@ -5,9 +5,9 @@ use pyo3::types::PyBytes;
 use session_crypto::CryptoError;
 use session_crypto::milenage::Constants;
 
-use crate::buffer::{Data, Key};
+use crate::buffer::Data;
 use crate::crypto::failure;
-use crate::secret::Secret;
+use crate::secret::{Key, Secret};
 
 /// The functions of one subscriber key.
 #[pyclass(module = "cardea_core", frozen)]

@@ -8,8 +8,9 @@ use pyo3::types::PyBytes;
 use session_crypto::CryptoError;
 use session_crypto::scp02::{Host, Level, Opening, Parameters, Session};
 
-use crate::buffer::{Data, Key};
+use crate::buffer::Data;
 use crate::crypto::failure;
+use crate::secret::Key;
 
 /// A host before the card has answered.
 #[pyclass(module = "cardea_core", frozen)]

@@ -8,9 +8,10 @@ use session_crypto::scp80::{
     Check, Command, CounterMode, Header, KeySet, Receipt, Response, Spi, Status, advance,
 };
 
-use crate::buffer::{Data, Key};
+use crate::buffer::Data;
 use crate::crypto::failure;
 use crate::milenage::array;
+use crate::secret::Key;
 
 /// The security parameter indicator.
 #[pyclass(module = "cardea_core", name = "Scp80Spi", frozen, eq)]

@@ -1,10 +1,11 @@
-//! `Secret`: key material that Python can hand around but not print, pickle, copy or hash.
+//! `Secret`: key material that Python can hand around but not print, pickle, copy or hash; and
+//! `Key`: how a function takes one.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::buffer::Key;
+use crate::buffer::Data;
 
 /// Key material, wiped when the last reference goes.
 #[pyclass(module = "cardea_core", frozen)]
@@ -56,6 +57,32 @@ impl Secret {
     // pickle, copy.copy and copy.deepcopy all come through here
     fn __reduce__(&self) -> PyResult<Py<PyAny>> {
         Err(PyTypeError::new_err("a Secret cannot be pickled or copied"))
+    }
+}
+
+/// Key bytes: a `Secret`, or a buffer for callers that hold the key in the open anyway.
+pub(crate) enum Key<'py> {
+    Secret(Bound<'py, Secret>),
+    Data(Data<'py>),
+}
+
+impl Key<'_> {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Secret(secret) => secret.get().bytes(),
+            Self::Data(data) => data.as_slice(),
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Key<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match object.cast::<Secret>() {
+            Ok(secret) => Ok(Self::Secret(secret.to_owned())),
+            Err(_) => Data::extract(object).map(Self::Data),
+        }
     }
 }
 

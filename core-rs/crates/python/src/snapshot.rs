@@ -8,7 +8,7 @@ use mgmt_tree::{Outcome, Stance, TreePath};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::tree::{content_value, parse, sketch, stance_value};
+use crate::values::{content_value, parse, sketch, stance_value};
 
 /// The merged tree: immutable, shared by as many readers as like.
 #[pyclass(module = "cardea_core", frozen)]

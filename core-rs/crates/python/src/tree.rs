@@ -10,6 +10,7 @@ use crate::buffer::Data;
 use crate::columns::{Column, Labels, Numbers, same_length};
 use crate::error::{TreeError, raise};
 use crate::snapshot::Snapshot;
+use crate::values::{parse, present, refuse, sketch, stance_value, text};
 
 /// The only spelling of a path: "." for the root, else "./A/B".
 ///
@@ -319,45 +320,4 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Layer>()?;
     module.add_class::<Acls>()?;
     module.add_class::<Entry>()
-}
-
-pub(crate) fn parse(path: &Bound<'_, PyString>) -> PyResult<TreePath> {
-    TreePath::parse(text(path)?).map_err(|error| refuse(path.py(), &error))
-}
-
-fn text<'a>(path: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
-    path.to_str().map_err(|_| {
-        let message = "the path contains half of a surrogate pair".to_owned();
-        raise::<TreeError>(path.py(), "path_not_unicode", message)
-    })
-}
-
-fn refuse(py: Python<'_>, error: &mgmt_tree::TreeError) -> PyErr {
-    raise::<TreeError>(py, error.code(), error.to_string())
-}
-
-fn present(stance: &Stance) -> Option<&Content> {
-    match stance {
-        Stance::Present(content) => Some(content),
-        Stance::Absent => None,
-    }
-}
-
-pub(crate) fn stance_value<'py>(py: Python<'py>, stance: &Stance) -> Option<Bound<'py, PyBytes>> {
-    present(stance).and_then(|content| content_value(py, content))
-}
-
-pub(crate) fn content_value<'py>(
-    py: Python<'py>,
-    content: &Content,
-) -> Option<Bound<'py, PyBytes>> {
-    content.value().map(|value| PyBytes::new(py, value))
-}
-
-/// A claim without its value: values may be secrets.
-pub(crate) fn sketch(stance: &Stance) -> String {
-    match stance {
-        Stance::Present(content) => format!("{content:?}"),
-        Stance::Absent => "Absent".to_owned(),
-    }
 }

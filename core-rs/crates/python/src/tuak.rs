@@ -5,10 +5,10 @@ use pyo3::types::PyBytes;
 use session_crypto::CryptoError;
 use session_crypto::tuak::Parameters;
 
-use crate::buffer::{Data, Key};
+use crate::buffer::Data;
 use crate::crypto::failure;
 use crate::milenage::{AuthVector, array};
-use crate::secret::Secret;
+use crate::secret::{Key, Secret};
 
 /// The functions of one subscriber key.
 #[pyclass(module = "cardea_core", frozen)]
