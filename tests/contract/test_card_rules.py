@@ -247,6 +247,18 @@ def test_the_subscribers_key_is_under_the_rules_like_any_other(pcsc: Pcsc) -> No
         assert card.counts[0x88]
 
 
+def test_a_pin_that_may_not_be_presented_is_needed_none_the_less(pcsc: Pcsc) -> None:
+    """Somebody else may have verified it."""
+    aid = "A0000000871002FFFFFFFF8900000100"
+    ours = {"aid": aid, "device_application": "A1" * 20, "filters": ["00880081FFFFFFFF"]}
+    enabled = {"pin1": {"enabled": True}}
+    card = pcsc.insert("ruled", access_rules={"rule": [ours]}, pins=enabled)
+    settings = QUIET + "[access]\ncard_rules_exempt = []\n" + device_app("A1")
+    with RunningDaemon(pcsc.readers.socket, settings) as daemon, daemon.client() as client:
+        assert reason(lambda: client.authenticate(bytes(16), bytes(16))) == "PIN_REQUIRED"
+        assert not card.counts[0x88]
+
+
 def test_documents_are_written_only_where_the_rules_pass_writing(pcsc: Pcsc) -> None:
     adm = bytes.fromhex("4341524445413031")
     writes = [("2.23.43.5.1", b"one")]

@@ -18,6 +18,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from support.client import eventually
 from support.daemon import RunningDaemon
+from support.inserted import inserted
 from support.stack import Pcsc
 
 QUIET = "[provisioning]\non_insert = false\n"
@@ -109,6 +110,25 @@ def test_a_limit_says_which_it_is_and_when_to_try_again(pcsc: Pcsc) -> None:
             True,
         )
         first.cancel()
+
+
+def test_a_session_whose_user_has_had_its_share_of_bytes_waits_and_goes_on(pcsc: Pcsc) -> None:
+    settings = QUIET + "[limits]\nbytes_per_second_per_user = 65536\nmax_message_bytes = 65536\n"
+    with (
+        RunningDaemon(pcsc.readers.socket, settings) as daemon,
+        grpc.insecure_channel(f"unix:{daemon.socket}") as channel,
+        daemon.client() as client,
+    ):
+        inserted(pcsc, daemon, "operator")
+        cards = cards_pb2_grpc.CardServiceStub(channel)
+        with client.session() as session:
+            before = session.transmit(SELECT_MF)
+            refused = ""
+            while refused != "RESOURCE_EXHAUSTED":
+                with pytest.raises(grpc.RpcError) as caught:
+                    cards.ReadFile(cards_pb2.ReadFileRequest(name="x" * 60_000))
+                refused = caught.value.code().name
+            assert session.transmit(SELECT_MF) == before
 
 
 def test_bytes_beyond_a_users_share_are_refused_until_the_time_that_is_told(pcsc: Pcsc) -> None:

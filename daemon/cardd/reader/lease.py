@@ -59,6 +59,7 @@ class Lease:
         self.max_hold_s = max_hold_s
         self.residue = Residue()
         self.selections = Selections()
+        self._followed = False
         self.pending: list[Future[bytes]] = []
         self.error: Exception | None = None
         self.apdus = 0
@@ -102,16 +103,20 @@ class Lease:
             finally:
                 self.residue.note(command, response)
                 self.selections.note(command, response)
-            link.keeps_rights = self.residue.cleaning is Cleaning.RESET
+            link.keeps_rights = self._followed or self.residue.cleaning is Cleaning.RESET
             return response
 
         return self._owner.work_for(self, exchange, changes=may_change_content(command))
 
     def reset(self) -> Future[bytes]:
-        """Reset the card: what anybody has selected or verified is gone. As `submit`; b""."""
+        """Reset the card: what anybody has selected or verified is gone. As `submit`; b"".
+
+        From then on what is selected is known, and no other program comes between to change it.
+        """
 
         def reset(link: CardLink) -> bytes:
             link.reset()
+            link.keeps_rights = self._followed = True
             self.residue = Residue()
             self.selections.reset()
             return b""

@@ -65,8 +65,8 @@ class CardLink:
         self._in_transaction = False
         self._leased = False
         self.keeps_rights = False
-        """The lease has verified a PIN, or done what nobody can judge: another program must not
-        use the card before it is cleaned, so the transaction is not let go when idle."""
+        """The lease has verified a PIN, done what nobody can judge, or goes by what is selected:
+        another program must not use the card, so the transaction is not let go when idle."""
         self._used_at = 0.0
         self.card_time_s = 0.0
         """Time spent in SCardTransmit since the link was made."""

@@ -100,10 +100,13 @@ class CallRegistry:
 
     def received(self, uid: int, size: int) -> None:
         """A message of a user. LimitReachedError if that is more than its share of bytes."""
-        delay_s = self._bytes.delay_s(uid, time.monotonic(), size)
-        if delay_s:
+        if delay_s := self.early_s(uid, size):
             limit = self._limits.bytes_per_second_per_uid
             raise LimitReachedError("bytes a second", limit, retry_after_s=delay_s)
+
+    def early_s(self, uid: int, size: int) -> float:
+        """A message within a call: how many seconds it comes before its user's share allows it."""
+        return self._bytes.delay_s(uid, time.monotonic(), size)
 
     def sent(self, uid: int, size: int) -> None:
         """An answer for a user, which is not held back: what it asks for next may be."""

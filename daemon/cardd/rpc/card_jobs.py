@@ -80,12 +80,16 @@ class OpenCard:
     @property
     def pins(self) -> tuple[tuple[PinObject, bool], ...]:
         """The card's PINs that the caller may present, each with whether it is in use."""
-        listed = pins.list_pins(self.files, self.applications, self.tokens)
         return tuple(
             (pin, enabled)
-            for pin, enabled in listed
+            for pin, enabled in self.all_pins
             if self.rules.allow(pin.application, [_header(apdu.VERIFY, pin)])
         )
+
+    @property
+    def all_pins(self) -> tuple[tuple[PinObject, bool], ...]:
+        """The same, with those that the caller may not present: what they guard needs them too."""
+        return pins.list_pins(self.files, self.applications, self.tokens)
 
     def presenter(self, confirmed_tries: int | None = None) -> Presenter:
         """What presents PINs on this card, with its memory and the caller's own verifications."""
@@ -131,7 +135,7 @@ class OpenCard:
         return pin
 
     def _in_use(self, pin: PinObject) -> bool:
-        return dict(self.pins).get(pin, True)
+        return dict(self.all_pins).get(pin, True)
 
 
 class CardJobs:

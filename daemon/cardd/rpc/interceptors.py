@@ -155,6 +155,10 @@ class CallGuard(grpc.aio.ServerInterceptor):
 
     def _taken(self, parse: _Parse, data: bytes) -> Any:
         self.registry.received(current_call().caller.uid, len(data))
+        return self._parsed(parse, data)
+
+    @staticmethod
+    def _parsed(parse: _Parse, data: bytes) -> Any:
         try:
             return parse(data)
         except DecodeError as error:
@@ -163,8 +167,11 @@ class CallGuard(grpc.aio.ServerInterceptor):
     async def _taken_stream(
         self, parse: _Parse, requests: AsyncIterator[bytes]
     ) -> AsyncIterator[Any]:
+        """Too many bytes only wait: to end a session for them leaves a card half-written."""
         async for data in requests:
-            yield self._taken(parse, data)
+            if delay_s := self.registry.early_s(current_call().caller.uid, len(data)):
+                await self._pause(delay_s)
+            yield self._parsed(parse, data)
 
     async def _next(self, answers: AsyncIterator[Any]) -> Any:
         """A watch's next answer, None at its end; AccessDeniedError once its right is gone."""

@@ -307,7 +307,8 @@ def _usims(open_card: OpenCard) -> list[bytes]:
 
 def _usim_pin(open_card: OpenCard) -> PinObject | None:
     """AUTHENTICATE needs the first PIN of a UICC, if that is enabled (TS 31.102 §7.1.1)."""
-    return next((pin for pin, enabled in open_card.pins if enabled and pin_id(pin) == "pin1"), None)
+    in_use = (pin for pin, enabled in open_card.all_pins if enabled)
+    return next((pin for pin in in_use if pin_id(pin) == "pin1"), None)
 
 
 def _may(call: Call, status: ReaderStatus, key: pb.Key) -> bool:

@@ -48,8 +48,8 @@ def _rights(then: ManagementTree, present: ManagementTree, path: str) -> Acl | N
 
 
 def _own(claim: AclClaim) -> Acl:
-    """What a source grants itself. A card grants nothing to itself, and to the same servers again
-    whenever it is inserted."""
+    """What a source grants itself. A card grants nothing to itself: whom it lets manage its objects
+    is a part of what it says of them, and comes back with them."""
     return claim.acl if claim.source.kind == "card" else claim.acl.of(claim.source.id)
 
 

@@ -43,7 +43,7 @@ def imsi_status(lease: Lease) -> bytes:
 
 # Another PC/SC program. It says "ready", then follows its orders.
 FOREIGN = """
-import sys
+import sys, time
 from smartcard.scard import *
 def check(result):
     code = result[0] if isinstance(result, (list, tuple)) else result
@@ -55,7 +55,10 @@ for order in sys.stdin:
     if order == "reset\\n":
         check(SCardReconnect(handle, SCARD_SHARE_SHARED, 3, SCARD_RESET_CARD))
     elif order == "begin\\n":
-        check(SCardBeginTransaction(handle))
+        while (result := SCardBeginTransaction(handle)) == SCARD_W_RESET_CARD:
+            SCardReconnect(handle, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD)
+            time.sleep(0.01)
+        check(result)
     elif order == "end\\n":
         check(SCardEndTransaction(handle, SCARD_LEAVE_CARD))
     print("done", flush=True)
@@ -284,6 +287,18 @@ def test_a_verified_pin_is_not_lent_to_another_program(watched: Watched, pcsc: P
     reader = watched.ready(pcsc, "dialects").reader
     with Foreign(reader) as foreign, watched.supervisor.lease(reader, "a", "work", 1) as lease:
         assert lease.transmit(VERIFY_PIN1) == OK
+        time.sleep(0.2)  # longer than an idle lease keeps the transaction otherwise
+        foreign.begin("begin")
+        assert not foreign.done_within(0.2)
+
+
+def test_what_a_lease_goes_by_is_not_changed_by_another_program(
+    watched: Watched, pcsc: Pcsc
+) -> None:
+    reader = watched.ready(pcsc).reader
+    with Foreign(reader) as foreign, watched.supervisor.lease(reader, "a", "work", 1) as lease:
+        lease.reset().result(5)
+        assert lease.transmit(SELECT_MF) == OK
         time.sleep(0.2)  # longer than an idle lease keeps the transaction otherwise
         foreign.begin("begin")
         assert not foreign.done_within(0.2)
