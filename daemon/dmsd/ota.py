@@ -64,6 +64,9 @@ _REFUSALS = {
 }
 
 
+_MOST_BYTES = 0x8000
+
+
 @dataclass(frozen=True, slots=True)
 class FileChange:
     """A file of the card and its contents, as the device tells path ("3F00/7F50/6431") and old one.
@@ -88,6 +91,12 @@ class FileChange:
             return None
         path = b"".join(ids)
         return b"\x00\xa4\x08\x0c" + bytes([len(path)]) + path
+
+    @property
+    def fits(self) -> bool:
+        """Whether offsets reach all of it. From 8000 on, P1 would name a file by its short
+        identifier instead (TS 102 221 §11.1.4): another one than the device has shown."""
+        return max(len(self.old), len(self.new)) <= _MOST_BYTES
 
     def updates(self) -> Iterator[bytes]:
         """UPDATE BINARY of the whole content (TS 102 221 §11.1.4), not of what differs.

@@ -71,6 +71,8 @@ class SessionCards:
             return "no key for this card in this device"
         if card.ota is not None and any(change.select is None for change in changes):
             return "the device does not say where the file lies on the card"
+        if card.ota is not None and not all(change.fits for change in changes):
+            return "the file is longer than offsets reach"
         last = self._registry.journal.last_order(iccid, digest)
         if last is None:
             return None

@@ -99,6 +99,17 @@ def test_a_path_that_is_none_selects_nothing(path: str) -> None:
     assert FileChange(path, b"", b"x").select is None
 
 
+@pytest.mark.parametrize(("length", "fits"), [(0x8000, True), (0x8001, False)])
+def test_what_a_device_calls_longer_than_offsets_reach_is_not_written(
+    length: int, fits: bool
+) -> None:
+    """P1 with its highest bit set would name other files by their short identifiers."""
+    told, wanted = FileChange(PATH, bytes(length), b"x"), FileChange(PATH, b"", bytes(length))
+    assert (told.fits, wanted.fits) == (fits, fits)
+    if fits:
+        assert all(update[2] < 0x80 for update in told.updates())
+
+
 def test_a_download_is_what_a_network_would_send() -> None:
     """TS 31.111 §7.1.1, TS 23.040 §9.2.2.1: to the byte, up to the packet."""
     (one,) = downloads(downloads_of(KEYS, [b"\x00" * 5], 0x0102, NOW_MS))
