@@ -32,6 +32,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "clients").glob("*/README.md")),
 ]
+_TELLING_WHERE_IT_HANGS = "import faulthandler; faulthandler.dump_traceback_later(45, exit=True)\n"
 DMSD_SECTIONS = {"server", "registry", "operator"}
 
 
@@ -67,7 +68,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 def test_an_example_runs_as_it_stands(system: System, place: str, text: str) -> None:
     with card_with_keys(system) if CARD_WITH_KEYS in text else nullcontext():
         done = subprocess.run(
-            [sys.executable, "-c", text],
+            [sys.executable, "-c", _TELLING_WHERE_IT_HANGS + text],
             env=os.environ | {"CARDEA_SOCKET": str(system.socket)},
             cwd=system.folder,
             capture_output=True,
