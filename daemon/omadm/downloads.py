@@ -15,7 +15,7 @@ __all__ = ["SMS_PP_DOWNLOAD", "downloads"]
 SMS_PP_DOWNLOAD = 0xD1
 # Lc of a short command; extended lengths do not exist under T=0.
 _MOST_BYTES = 255
-# The largest file of a card takes 300; more would only hold the card.
+# The largest file of a card takes 320; more would only hold the card.
 _MOST_DOWNLOADS = 1024
 
 

@@ -23,8 +23,7 @@ __all__ = ["failed", "installed", "report_of"]
 _DEVICE = "."
 _INSTALLED = "200"
 _PARTLY = "500 PARTLY_INSTALLED"
-# Enough for the answers to the packets of the largest file; a card that babbles must not make a
-# report that fits no message.
+# Some 53 answers of 41 bytes: a card that babbles must not make a report that fits no message.
 _MOST_CHARACTERS = 3072
 
 Receipts = Mapping[str, Sequence[bytes]]
