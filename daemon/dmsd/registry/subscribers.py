@@ -92,7 +92,7 @@ class Subscribers:
             self._database.run("UPDATE subscribers SET sqn = ? WHERE impi = ?", (adopted, impi))
 
     def put_card(self, card: CardKey) -> None:
-        """Add a card, or replace its keys; while it is kept with packet keys, the counter never goes back."""
+        """Add a card, or replace its keys; the counter only grows while packet keys are kept."""
         with self._database.transaction():
             if card.impi is not None:
                 self.get(card.impi)
