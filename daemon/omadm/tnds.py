@@ -26,6 +26,7 @@ FORMATS = frozenset(
     {"b64", "bin", "bool", "chr", "int", "node", "null", "xml", "date", "time", "float"}
 )
 _MAX_NODES = 20_000
+VERSION = "1.2"
 
 
 def read(tree: Element, *, base: str = ".") -> tuple[TreeNode, ...]:
@@ -35,6 +36,8 @@ def read(tree: Element, *, base: str = ".") -> tuple[TreeNode, ...]:
     """
     if tree.name != "MgmtTree":
         raise FormatError("not_tnds", element=tree.name[:40])
+    if not (child_text(tree, "VerDTD") or VERSION).startswith("1."):
+        raise FormatError("unknown_version", version=child_text(tree, "VerDTD"))
     found: dict[str, TreeNode] = {}
     for part in children(tree):
         if part.name == "Node":
@@ -58,7 +61,7 @@ def write(
         below.setdefault(_parent(node.path), []).append(node)
     tops = [node for node in known.values() if node.path == base or _parent(node.path) not in known]
     parts = [_write_node(node, base, below, without, top=True) for node in tops]
-    return _element("MgmtTree", _element("VerDTD", "1.2"), *parts)
+    return _element("MgmtTree", _element("VerDTD", VERSION), *parts)
 
 
 def canonical(path: str) -> str:
@@ -81,7 +84,8 @@ def _read_node(node: Element, parent: str, found: dict[str, TreeNode], *, top: b
         raise FormatError("duplicate_node", path=path)
     if len(found) >= _MAX_NODES:
         raise FormatError("too_many_nodes", limit=_MAX_NODES)
-    acl = None if properties is None else child_text(properties, "ACL")
+    # One without a value is what every new node has; it takes no right away that the device gives.
+    acl = None if properties is None else child_text(properties, "ACL") or None
     title = None if properties is None else child_text(properties, "Title")
     mime = _type(properties)
     if inner or format_word == INTERIOR or (value is None and format_word is None):

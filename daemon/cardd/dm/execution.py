@@ -32,7 +32,7 @@ from omadm.status import AlertCode, StatusCode, is_success
 
 from cardd.dm.chunks import Chunks
 from cardd.dm.events import CommandDone
-from cardd.tree import Authority, ExecOrder, ManagementTree, Reading, Refused
+from cardd.tree import Authority, ExecOrder, ManagementTree, Reading, Refused, path_status
 
 __all__ = ["Execution", "size_of"]
 
@@ -47,6 +47,10 @@ _QUESTIONS = frozenset(
         AlertCode.MULTIPLE_CHOICE,
     }
 )
+_OF_DOCUMENTS = {
+    "duplicate_node": StatusCode.ALREADY_EXISTS,
+    "too_many_nodes": StatusCode.DEVICE_FULL,
+}
 _WITH_OBJECTS = (Add, Exec, Replace)
 _IN_ATOMIC = (Add, Alert, Copy, Delete, Replace)
 
@@ -58,6 +62,8 @@ class _Outcome:
     item: Item | None
     status: StatusCode
     readings: tuple[Reading, ...] = ()
+    # Of an Add: the parent that could not be created (§4.1.6.1).
+    parent: str = ""
 
 
 # Bytes of results that may wait to be sent, of one session; and what an item counts for itself.
@@ -220,9 +226,9 @@ class Execution:
                 item = with_document(item)
             return self._item(authority, command, item, at_ms)
         except Refused as refusal:
-            return _Outcome(item, refusal.status)
-        except FormatError:
-            return _Outcome(item, StatusCode.UNSUPPORTED_FORMAT)
+            return _Outcome(item, refusal.status, parent=refusal.parent)
+        except FormatError as error:
+            return _Outcome(item, _as_added(error))
 
     def _item(
         self,
@@ -270,7 +276,10 @@ class Execution:
             except FormatError:
                 # A value of a card that is not what its format says.
                 code, results = StatusCode.UNSUPPORTED_FORMAT, None
-            yield self._said(_status(command, msg_ref, code, outcome.item, several=several))
+            status = _status(command, msg_ref, code, outcome.item, several=several)
+            if outcome.parent:
+                status = replace(status, items=(Item(target=outcome.parent),))
+            yield self._said(status)
             if results is not None:
                 yield results
 
@@ -306,6 +315,13 @@ def _item_size(item: Item) -> int:
 def _element_size(element: Element) -> int:
     below = (child for child in element.content if isinstance(child, Element))
     return _ITEM_BYTES + len(element.data) + sum(map(_element_size, below))
+
+
+def _as_added(error: FormatError) -> StatusCode:
+    """What the node of a document that is wrong would get if it were added alone (§4.1.6.1)."""
+    if error.reason == "bad_path":
+        return path_status(str(error.facts.get("cause")))
+    return _OF_DOCUMENTS.get(error.reason, StatusCode.UNSUPPORTED_FORMAT)
 
 
 def _node(item: Item, format: str, mime: str) -> TreeNode:

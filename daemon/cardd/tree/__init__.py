@@ -2,6 +2,7 @@
 
 from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim
+from cardd.tree.addresses import path_status
 from cardd.tree.authority import Authority, ExecOrder
 from cardd.tree.ddf import SECRET_LEAVES, is_secret
 from cardd.tree.delegations import Delegation, delegations, revoke
@@ -66,6 +67,7 @@ __all__ = [
     "export",
     "is_program",
     "is_secret",
+    "path_status",
     "place",
     "precedence",
     "purge_servers",

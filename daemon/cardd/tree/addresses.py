@@ -9,7 +9,7 @@ from omadm.status import StatusCode
 
 from cardd.tree.errors import Refused
 
-__all__ = ["PROPERTIES", "TNDS_PROPERTIES", "Address", "tnds_properties"]
+__all__ = ["PROPERTIES", "TNDS_PROPERTIES", "Address", "path_status", "tnds_properties"]
 
 # DM TND 1.2 §7.2
 PROPERTIES = frozenset({"ACL", "Format", "Name", "Size", "TStamp", "Title", "Type", "VerNo"})
@@ -34,8 +34,7 @@ class Address:
         try:
             path = canonical_path(text)
         except TreeError as error:
-            status = StatusCode.URI_TOO_LONG if error.code in _TOO_LONG else StatusCode.NOT_FOUND
-            raise Refused(status, uri[:128], str(error)) from None
+            raise Refused(path_status(error.code), uri[:128], str(error)) from None
         if not mark:
             return cls(path)
         kind, _, what = query.partition("=")
@@ -48,6 +47,11 @@ class Address:
     @property
     def name(self) -> str:
         return self.path.rsplit("/", 1)[-1]
+
+
+def path_status(code: str) -> StatusCode:
+    """By the code of the TreeError: 414 for what exceeds the limits, 404 for what is no path."""
+    return StatusCode.URI_TOO_LONG if code in _TOO_LONG else StatusCode.NOT_FOUND
 
 
 def tnds_properties(listing: str) -> frozenset[str] | None:

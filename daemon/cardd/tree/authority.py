@@ -97,12 +97,12 @@ class Authority:
 
     def add(self, uri: str, node: TreeNode, at_ms: int) -> None:
         """Create a node and its missing parents (§4.1.6.1); ``node.path`` is unused."""
-        address = _plain(uri, StatusCode.NOT_ALLOWED)
+        address = _plain(uri)
         self._create(replace(node, path=address.path), at_ms)
 
     def add_tree(self, uri: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
         """Create all nodes of a TNDS document or none; paths are absolute, parents first."""
-        _plain(uri, StatusCode.NOT_ALLOWED)
+        _plain(uri)
         with_all = self.on(self.tree.fork())
         stated = list(nodes)
         for node in stated:
@@ -128,11 +128,14 @@ class Authority:
         if old.interior != node.interior:
             raise Refused(StatusCode.NOT_ALLOWED, old.path, "a leaf stays a leaf")
         format, mime = node.format or old.format, node.mime or old.mime
+        if rule_for(old.path).permanent and (format, mime) != (old.format, old.mime):
+            # §4.1.6.11
+            raise Refused(StatusCode.NOT_ALLOWED, old.path, "a permanent node keeps its type")
         self._own.put(replace(node, path=old.path, format=format, mime=mime), at_ms)
 
     def replace_tree(self, uri: str, nodes: Iterable[TreeNode], at_ms: int) -> None:
         """Make the sub-tree what a TNDS document says: delete what is there, then create."""
-        target = self._existing(_plain(uri, StatusCode.NOT_ALLOWED).path)
+        target = self._existing(_plain(uri).path)
         self._permitted(Verb.REPLACE, target.path)
         if not target.interior:
             raise Refused(StatusCode.NOT_ALLOWED, target.path, "a leaf has no sub-tree")
@@ -153,7 +156,7 @@ class Authority:
         What others claim there is hidden by a tombstone of this server, and comes back when the
         tombstone goes. A single node below that is permanent or another's keeps all of it.
         """
-        node = self._existing(_plain(uri, StatusCode.NOT_ALLOWED).path)
+        node = self._existing(_plain(uri).path)
         if self._is_required(node):
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "what it stands in cannot be without")
         self._delete(node, at_ms)
@@ -168,11 +171,11 @@ class Authority:
 
     def copy(self, source_uri: str, target_uri: str, at_ms: int) -> None:
         """Copy one leaf's value to another leaf, which need not exist (§4.1.6.4)."""
-        node = self._existing(_plain(source_uri, StatusCode.FORBIDDEN).path)
+        node = self._existing(_plain(source_uri).path)
         self._permitted(Verb.GET, node.path)
         if node.value is None:
             raise Refused(StatusCode.FORBIDDEN, node.path, "only leaves can be copied")
-        target = _plain(target_uri, StatusCode.FORBIDDEN).path
+        target = _plain(target_uri).path
         copied = TreeNode(target, node.value, node.format, node.mime)
         old = self.tree.snapshot.get(target)
         if old is not None:
@@ -194,7 +197,7 @@ class Authority:
 
         FormatError for data that are no SMS-PP downloads.
         """
-        path = _plain(uri, StatusCode.NOT_SUPPORTED).path
+        path = _plain(uri).path
         segments = path.split("/")[1:]
         process = segments[2] if len(segments) == 3 and segments[0] == "Card" else ""
         known = process in ("Update", "Packets")
@@ -285,9 +288,11 @@ class Authority:
         if rule.permanent or Verb.GET not in rule.access or self._is_required(node):
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "the node keeps its name")
         self._granted(Verb.REPLACE, node.path)
-        target = Address.parse(f"{parent_of(node.path)}/{name}").path
         if "/" in name or "?" in name:
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "not a name")
+        target = Address.parse(f"{parent_of(node.path)}/{name}").path
+        if target == node.path:
+            return
         if self.tree.snapshot.get(target) is not None:
             raise Refused(StatusCode.ALREADY_EXISTS, target, "a sibling has that name")
         moved = self.tree.snapshot.walk(node.path)
@@ -325,11 +330,14 @@ class Authority:
             raise Refused(StatusCode.NOT_ALLOWED, ground.path, "a leaf has no children")
         if Verb.ADD not in rule_for(ground.path).access:
             raise Refused(StatusCode.NOT_ALLOWED, ground.path, "nothing is added here")
-        if any(rule_for(path).permanent for path in missing):
-            raise Refused(StatusCode.NOT_ALLOWED, node.path, "permanent nodes are not created")
         self._granted(Verb.ADD, ground.path)
-        for path in missing[1:]:
-            fitting(interior(path), rule_for(path).formats)
+        for path in reversed(missing[1:]):
+            try:
+                self._check_creation(path)
+                fitting(interior(path), rule_for(path).formats)
+            except Refused as refusal:
+                raise Refused(refusal.status, path, refusal.reason, parent=path) from None
+        self._check_creation(node.path)
         # §7.7.1.2: whoever could not control the new interior node otherwise is made its owner;
         # what is created below that inherits.
         owner = not self.tree.allows(self.identifier, Verb.REPLACE, ground.path)
@@ -343,6 +351,10 @@ class Authority:
                 self._own.set_acl(path, INHERIT, at_ms)
             if self.tree.has_title_claims(path):
                 self._own.set_title(path, "", at_ms)
+
+    def _check_creation(self, path: str) -> None:
+        if rule_for(path).permanent:
+            raise Refused(StatusCode.NOT_ALLOWED, path, "permanent nodes are not created")
 
     def _create_stated(self, node: TreeNode, at_ms: int) -> None:
         old = self.tree.snapshot.get(node.path)
@@ -362,8 +374,9 @@ class Authority:
                 self._set_acl(created, node.acl, at_ms)
 
 
-def _plain(uri: str, otherwise: StatusCode) -> Address:
+def _plain(uri: str) -> Address:
+    """A node's address: properties take Get and Replace, all else is 405 (DM TND 1.2 §7.5)."""
     address = Address.parse(uri)
     if address.prop or address.listing:
-        raise Refused(otherwise, address.path, "not for properties and listings")
+        raise Refused(StatusCode.NOT_ALLOWED, address.path, "not for properties and listings")
     return address

@@ -21,10 +21,14 @@ class AclError(ManagementTreeError):
 
 
 class Refused(ManagementTreeError):
-    """A command that had no effect; ``status`` is what its originator is told."""
+    """A command that had no effect; ``status`` is what its originator is told.
 
-    def __init__(self, status: StatusCode, path: str, reason: str) -> None:
+    ``parent``: the interior node that was to be created on the way and could not be.
+    """
+
+    def __init__(self, status: StatusCode, path: str, reason: str, *, parent: str = "") -> None:
         super().__init__(f"{path}: {int(status)} {reason}")
         self.status = status
         self.path = path
         self.reason = reason
+        self.parent = parent

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from omadm.nodes import INTERIOR, TreeNode
@@ -13,11 +15,34 @@ from cardd.tree.errors import Refused
 
 __all__ = ["checked_value", "fitting"]
 
-_TEXT_FORMATS = frozenset({"chr", "xml", "b64", "date", "time"})
-_PATTERNS = {
-    "int": re.compile(rb"[+-]?[0-9]{1,10}"),
-    "bool": re.compile(rb"true|false"),
-    "float": re.compile(rb"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?"),
+# XML Schema 1.0 part 2 §3.2.4, where a float's text is defined
+_FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|-?INF|NaN")
+_INT = re.compile(r"[+-]?[0-9]{1,10}")
+
+
+def _is_int(text: str) -> bool:
+    return _INT.fullmatch(text) is not None and -(1 << 31) <= int(text) < 1 << 31
+
+
+def _is_of_iso_8601(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
+
+
+# DM TND 1.2 §9.4.2: what is text, and what it has to be besides.
+_TEXTS: dict[str, Callable[[str], bool]] = {
+    "chr": lambda _: True,
+    "xml": lambda _: True,
+    "b64": lambda _: True,
+    "null": lambda text: not text,
+    "bool": lambda text: text in ("true", "false"),
+    "int": _is_int,
+    "float": lambda text: _FLOAT.fullmatch(text) is not None,
+    "date": lambda text: _is_of_iso_8601(datetime.date.fromisoformat, text),
+    "time": lambda text: _is_of_iso_8601(datetime.time.fromisoformat, text),
 }
 _MAX_MIME_BYTES = 255
 
@@ -46,13 +71,8 @@ def fitting(node: TreeNode, formats: frozenset[str]) -> TreeNode:
 def _fits(value: bytes, format: str) -> bool:
     if format == "bin":
         return True
-    if format == "null":
-        return not value
-    if format in _TEXT_FORMATS:
-        try:
-            value.decode()
-        except UnicodeDecodeError:
-            return False
-        return True
-    pattern = _PATTERNS.get(format)
-    return pattern is not None and pattern.fullmatch(value) is not None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return False
+    return format in _TEXTS and _TEXTS[format](text)

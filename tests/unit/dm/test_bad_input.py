@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from cardd.tree import Authority, Limits, ManagementTree, Refused
+from cardd.tree import Authority, Limits, ManagementTree, Refused, Verb
 from cardea_core import Element
 from omadm import tnds
 from omadm.errors import FormatError
@@ -11,7 +13,7 @@ from omadm.messages import Add, Atomic, Command, Copy, Delete, Exec, Item, Meta,
 from omadm.names import DMDDF_NAMESPACE, TNDS_XML_TYPE
 from omadm.nodes import interior, leaf
 from omadm.status import StatusCode
-from unit.dm.dm_peer import Peer, device_tree, session
+from unit.dm.dm_peer import SERVER, Peer, device_tree, session
 
 OWN = "./Vendor"
 DEEP = f"{OWN}/" + "/".join("x" * 40)
@@ -40,6 +42,10 @@ def node(name: str, *inner: Element, value: str | None = None, acl: str | None =
 
 def octets(target: str) -> Item:
     return Item(target, meta=Meta(format="chr"), data=b"\xff")
+
+
+def number(value: str) -> Item:
+    return Item(f"{OWN}/Number", meta=Meta(format="int"), data=value)
 
 
 TWIN = node("a", value="1")
@@ -84,16 +90,23 @@ BAD: list[tuple[str, Command, int]] = [
     ("copy below itself", Copy(1, (Item(f"{OWN}/Name/Sub", source=f"{OWN}/Name"),)), 405),
     ("copy over a tree", Copy(1, (Item(OWN, source=f"{OWN}/Name"),)), 403),
     ("copy of nothing", Copy(1, (Item(f"{OWN}/New", source=f"{OWN}/No"),)), 404),
+    ("copy over a property", Copy(1, (Item(f"{OWN}/Name?prop=Title", source=f"{OWN}/Name"),)), 405),
+    ("delete of a property", Delete(1, (Item(f"{OWN}/Name?prop=Title"),)), 405),
+    ("exec of a property", Exec(1, (Item(f"{OWN}/Name?prop=ACL"),)), 405),
+    ("number too great", Add(1, (number("2147483648"),)), 415),
     ("the root", Delete(1, (Item("."),)), 405),
     ("nothing to execute", Exec(1, (Item(f"{OWN}/Name"),)), 406),
-    ("name twice", Add(1, (document(f"{OWN}/N", TWIN, TWIN),)), 415),
-    ("document too deep", Add(1, (document(f"{OWN}/N", nested(33)),)), 415),
+    ("name twice", Add(1, (document(f"{OWN}/N", TWIN, TWIN),)), 418),
+    ("document too deep", Add(1, (document(f"{OWN}/N", nested(33)),)), 414),
     ("leaf with children", Add(1, (document(f"{OWN}/N", element(
         "Node", element("NodeName", "a"), element("RTProperties", element("Type")),
         element("Value", "1"), node("b", value="2"),
     )),)), 415),
-    ("dots in a document", Add(1, (document(f"{OWN}/N", node("..", value="1")),)), 415),
+    ("name too long in a document", Add(1, (document(f"{OWN}/N", node("x" * 128)),)), 414),
+    ("dots in a document", Add(1, (document(f"{OWN}/N", node("..", value="1")),)), 404),
     ("unknown verb in a document", Add(1, (document(f"{OWN}/N", node("a", acl="Fly=*")),)), 415),
+    ("document of another time", Add(1, (Item(f"{OWN}/N", meta=Meta(format="xml",
+        type=TNDS_XML_TYPE), element=element("MgmtTree", element("VerDTD", "2.0"), TWIN)),)), 415),
     ("nothing in a document", Add(1, (document(f"{OWN}/N"),)), 415),
 ]  # fmt: skip
 
@@ -121,6 +134,41 @@ def test_leaf_copied_onto_itself_stays_as_it_is() -> None:
     itself = Item(f"{OWN}/Name", source=f"{OWN}/Name")
     assert peer.codes(Copy(1, (itself,))) == [("Copy", 200)]
     assert not before.diff(tree)
+
+
+def test_parent_that_could_not_be_created_is_named() -> None:
+    """DM Representation 1.2 §4.1.6.1: the Item of the Status says which interior node it was."""
+    peer = Peer(session(device_tree()))
+    answer = peer.ask(Add(1, (item("NAP/1/Name/Part", "x"),)))
+    (status,) = peer.statuses(answer, "Add")
+    assert (status.code, [part.target for part in status.items]) == (415, ["./NAP/1/Name"])
+    answer = peer.ask(Add(2, (item(f"{OWN}/Name/Below", "x"),)))
+    (status,) = peer.statuses(answer, "Add")
+    assert (status.code, status.items) == (405, ()), "that one is there, and is a leaf"
+
+
+def test_document_that_says_nothing_of_an_acl_leaves_its_creator_in_control() -> None:
+    """DM TND 1.2 §7.7.1.2: whoever cannot replace the parent owns what it adds there."""
+    tree = device_tree()
+    peer = Peer(session(tree))
+    assert peer.codes(Add(1, (document("./New", node("", TWIN, acl="")),))) == [("Add", 200)]
+    assert tree.acl("./New").of(SERVER).allows(Verb.REPLACE, SERVER)
+    assert peer.codes(Delete(2, (Item("./New"),))) == [("Delete", 200)]
+
+
+def test_crowd_of_siblings_in_a_session_is_refused_and_leaves_nothing() -> None:
+    tree = device_tree()
+    tree.limits = replace(tree.limits, nodes_per_server=20)
+    before = tree.fork()
+    crowd = [node(str(number), value="") for number in range(100)]
+    peer = Peer(session(tree))
+    assert peer.codes(Add(1, (document(f"{OWN}/N", *crowd),))) == [("Add", 420)]
+    assert not before.diff(tree)
+    one_by_one = [Add(n, (item(f"{OWN}/{n}", ""),)) for n in range(1, 100)]
+    codes = [code for _, code in peer.codes(*one_by_one)]
+    # ./Vendor is a claim too.
+    assert codes == [200] * 19 + [420] * 80
+    assert len(tree.snapshot.children(OWN)) == 2 + 19
 
 
 def test_many_siblings_use_up_a_share_and_not_the_device() -> None:

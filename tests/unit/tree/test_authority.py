@@ -124,6 +124,22 @@ def test_replace_that_cannot_be_is_refused(a: Authority, uri: str, expected: int
         (leaf(".", "x", format="null"), 415),
         (leaf(".", "x", mime="a" * 256), 415),
         (leaf(".", b"x" * 262_145), 413),
+        (leaf(".", "2147483648", format="int"), 415),
+        (leaf(".", "-2147483649", format="int"), 415),
+        (leaf(".", "1.2.3", format="float"), 415),
+        (leaf(".", "+INF", format="float"), 415),
+        (leaf(".", "20231301", format="date"), 415),
+        (leaf(".", "tomorrow", format="date"), 415),
+        (leaf(".", "25:00:00", format="time"), 415),
+        (leaf(".", "2147483647", format="int"), 200),
+        (leaf(".", "-2147483648", format="int"), 200),
+        (leaf(".", "1.", format="float"), 200),
+        (leaf(".", "-.5E-3", format="float"), 200),
+        (leaf(".", "-INF", format="float"), 200),
+        (leaf(".", "20240229", format="date"), 200),
+        (leaf(".", "2024-02-29", format="date"), 200),
+        (leaf(".", "235959", format="time"), 200),
+        (leaf(".", "23:59:59Z", format="time"), 200),
         (leaf(".", "-12", format="int"), 200),
         (leaf(".", "true", format="bool"), 200),
         (leaf(".", b"", format="null"), 200),
@@ -132,6 +148,17 @@ def test_replace_that_cannot_be_is_refused(a: Authority, uri: str, expected: int
 )
 def test_value_has_to_be_of_its_format(a: Authority, node: TreeNode, expected: int) -> None:
     assert code(lambda: a.replace("./A/Text", node, NOW)) == expected
+
+
+@pytest.mark.parametrize(
+    ("format", "mime", "expected"),
+    [("", "", 200), ("bin", "", 200), ("chr", "", 405), ("bin", "text/plain", 405)],
+)
+def test_permanent_node_keeps_its_format_and_type(
+    a: Authority, format: str, mime: str, expected: int
+) -> None:
+    new = TreeNode("", b"new", format, mime)
+    assert code(lambda: a.replace("./Card/8949/Files/1/Data", new, NOW)) == expected
 
 
 def test_replace_tree_rebuilds_what_is_below(a: Authority, tree: ManagementTree) -> None:
@@ -241,7 +268,8 @@ def test_copy_makes_an_independent_leaf(a: Authority, tree: ManagementTree) -> N
     [
         ("./A/Sub", "./A/Copy", 403),
         ("./A/Text", "./A/Sub", 403),
-        ("./A/Text?prop=ACL", "./A/Copy", 403),
+        ("./A/Text?prop=ACL", "./A/Copy", 405),
+        ("./A/Text", "./A/Sub/Deep?prop=Title", 405),
         ("./A/Nowhere", "./A/Copy", 404),
         ("./B/Text", "./A/Copy", 425),
         ("./A/Text", "./B/Text", 425),
@@ -300,7 +328,7 @@ def test_an_update_with_what_cannot_be_a_key_is_refused(a: Authority, data: byte
 
 @pytest.mark.parametrize(
     ("uri", "expected"),
-    [("./A/Text", 406), ("./Nowhere", 404), ("./Card/1/Update", 404), ("./A/Text?prop=ACL", 406)],
+    [("./A/Text", 406), ("./Nowhere", 404), ("./Card/1/Update", 404), ("./A/Text?prop=ACL", 405)],
 )
 def test_other_exec_is_refused(a: Authority, uri: str, expected: int) -> None:
     assert code(lambda: a.execute(uri, None, None)) == expected

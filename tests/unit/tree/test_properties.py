@@ -26,6 +26,8 @@ def test_rename_moves_what_the_server_wrote(a: Authority, tree: ManagementTree) 
         ("./A/Text", "Other", 406),
         ("./A/own", "Text", 418),
         ("./A/own", "a/b", 405),
+        ("./A/own", "a?b", 405),
+        ("./A/own", "a?prop=ACL", 405),
         ("./A/own", "", 404),
         ("./A/own", "..", 404),
         ("./A/own", "x" * 128, 414),
@@ -36,6 +38,13 @@ def test_rename_moves_what_the_server_wrote(a: Authority, tree: ManagementTree) 
 def test_rename_that_cannot_be_is_refused(a: Authority, uri: str, name: str, expected: int) -> None:
     a.add("./A/own", text(), NOW)
     assert code(lambda: a.replace(f"{uri}?prop=Name", text(name), NOW)) == expected
+
+
+def test_rename_to_the_own_name_changes_nothing(a: Authority, tree: ManagementTree) -> None:
+    before = tree.fork()
+    assert code(lambda: a.replace("./A/Text?prop=Name", text("Text"), NOW)) == 200
+    assert not before.diff(tree)
+    assert told(a, "./A/Text?prop=VerNo") == "0"
 
 
 def test_acl_of_an_interior_node_needs_replace_on_it_or_its_parent(
