@@ -67,7 +67,7 @@ def _keyfile(tree: Snapshot, path: str) -> OutputFile | None:
 def _credentials(tree: Snapshot, path: str) -> Iterator[str]:
     info = _first(tree, f"{path}/AuthInfo")
     for leaf, key in (("AuthSecret", "password"), ("AuthName", "username")):
-        value = _text(tree, f"{info}/{leaf}") if info else ""
+        value = _exact(tree, f"{info}/{leaf}") if info else ""
         if value:
             yield f"{key}={_escaped(value)}"
 
@@ -98,7 +98,12 @@ def _first(tree: Snapshot, path: str) -> str:
 
 
 def _text(tree: Snapshot, path: str) -> str:
-    """The leaf's value; "" where there is none."""
+    """The leaf's value without blanks around it; "" where there is none."""
+    return _exact(tree, path).strip()
+
+
+def _exact(tree: Snapshot, path: str) -> str:
+    """The leaf's value: a password may begin or end with a blank."""
     node = tree.get(path)
     if node is None or not node.value:
         return ""
@@ -109,9 +114,10 @@ def _text(tree: Snapshot, path: str) -> str:
     # A line break would begin a key of the sender's choice.
     if not text.isprintable():
         raise PlanError(f"{path} has characters that no setting has")
-    return text.strip()
+    return text
 
 
 def _escaped(text: str) -> str:
-    """A GKeyFile string: a backslash begins an escape."""
-    return text.replace("\\", "\\\\")
+    """A GKeyFile string: a backslash begins an escape, and blanks before a value are dropped."""
+    bare = text.lstrip(" ")
+    return "\\s" * (len(text) - len(bare)) + bare.replace("\\", "\\\\")

@@ -61,6 +61,39 @@ def test_networkmanager_takes_a_keyfile_with_everything_in_it() -> None:
     assert read["connection.autoconnect-priority"] == "7", "else nothing was parsed"
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        " x",
+        "x ",
+        "  x  y  ",
+        " ",
+        r"\s x",
+        "#x",
+        "[x]",
+        "a=b;c,d",
+        '"x"',
+        "'x",
+        "x\\",
+        r"\n\t\r",
+        "ü€",
+    ],
+)
+def test_credentials_reach_networkmanager_to_the_character(secret: str) -> None:
+    """What its parser has read is told by what it writes: the same for the same value."""
+    values = FULL | {"./NAP/1/AuthInfo/1/AuthSecret": secret, "./NAP/1/AuthInfo/1/AuthName": secret}
+    (file,) = render(values).files
+    read = taken(file.content)
+    for written in (read["gsm.password"], read["gsm.username"]):
+        assert unescaped(written) == secret
+
+
+def unescaped(written: str) -> str:
+    """A value of a keyfile by its definition (Desktop Entry Specification)."""
+    letters = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+    return re.sub(r"\\(.)", lambda found: letters[found[1]], written)
+
+
 def test_the_parser_refuses_what_is_no_keyfile() -> None:
     with pytest.raises(AssertionError):
         taken(b"[connection]\nid=x\ntype=gsm\nuuid=not-a-uuid\n[gsm]\napn=bad apn with blanks!\n")
