@@ -58,6 +58,10 @@ class ClaimTable(Generic[C]):
         """Whether any source states something of the node, even an empty value."""
         return path in self._claims
 
+    def latest_ms(self, path: str) -> int:
+        """When something was last stated of the node; -1: never."""
+        return max((claim.at_ms for claim in self.at(path)), default=-1)
+
     def ordered(self) -> tuple[C, ...]:
         """All claims, in the order of paths and sources; the same object if none has changed."""
         if self._ordered is None:

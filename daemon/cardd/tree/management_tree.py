@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 
-from cardea_core import Change, Layer, Snapshot, canonical_path, merge
+from cardea_core import Change, Layer, Node, Snapshot, canonical_path, merge
 from omadm.nodes import TreeNode
 
 from cardd.tree.acl import Acl, Verb
@@ -295,6 +295,11 @@ class ManagementTree:
         """Let a node that has another name now go on counting."""
         _ = self.snapshot
         self._versions.put(path, version)
+
+    def stated_ms(self, node: Node) -> int:
+        """When the value in force, an ACL or a title of the node was last stated."""
+        path = node.path
+        return max(node.at_ms, self._acls.latest_ms(path), self._titles.latest_ms(path))
 
     # -- claims of one source, for Authority
 

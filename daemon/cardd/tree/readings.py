@@ -49,7 +49,7 @@ def property_of(tree: ManagementTree, uri: str, node: Node, prop: str) -> Readin
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "the size of a secret is kept back")
         text = str(len(node.value))
     elif prop == "TStamp":
-        text = _t_stamp(node)
+        text = _t_stamp(tree, node)
     else:
         text = {
             "ACL": str(tree.acl(node.path)),
@@ -99,14 +99,14 @@ def serialised(
         node.mime,
         acl=(str(tree.acl(path)) or None) if "ACL" in properties else None,
         title=(tree.title(path) or None) if "Title" in properties else None,
-        t_stamp=_t_stamp(node) if "TStamp" in properties else "",
+        t_stamp=_t_stamp(tree, node) if "TStamp" in properties else "",
         ver_no=tree.version(path) if "VerNo" in properties else None,
     )
 
 
-def _t_stamp(node: Node) -> str:
-    """ISO 8601 basic format in UTC (§7.7.6)."""
-    at = datetime.fromtimestamp(node.at_ms // 1000, UTC)
+def _t_stamp(tree: ManagementTree, node: Node) -> str:
+    """ISO 8601 basic format in UTC (§7.7.6); as VerNo does, it counts ACL and Title too (§7.5)."""
+    at = datetime.fromtimestamp(tree.stated_ms(node) // 1000, UTC)
     return f"{at:%Y%m%dT%H%M%SZ}"
 
 

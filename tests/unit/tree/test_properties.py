@@ -156,6 +156,21 @@ def test_version_counts_what_another_source_brings_into_force(
     assert told(a, "./A/Text?prop=VerNo") == "2"
 
 
+def test_time_stamp_is_that_of_the_last_change_of_value_acl_or_title(
+    a: Authority, tree: ManagementTree
+) -> None:
+    a.add("./A/own", text("1"), NOW)
+    before = told(a, "./A/own?prop=TStamp")
+    a.replace("./A/own?prop=ACL", text(full(A)), NOW + 1000)
+    with_acl = told(a, "./A/own?prop=TStamp")
+    a.replace("./A/own?prop=Title", text("t"), NOW + 2000)
+    (tnds,) = a.get("./A/own?list=TNDS")
+    assert tnds.nodes is not None
+    assert before < with_acl < tnds.nodes[0].t_stamp == told(a, "./A/own?prop=TStamp")
+    a.replace("./A/own", text("2"), NOW + 3000)
+    assert told(a, "./A/own?prop=TStamp") > tnds.nodes[0].t_stamp
+
+
 def test_version_goes_on_with_0_after_65535() -> None:
     tree = ManagementTree()
     a = Authority(tree, A)

@@ -121,4 +121,4 @@ def test_tnds_states_the_properties_that_are_asked_for(a: Authority) -> None:
     (found,) = a.get("./A?list=TNDS-Value-ACL")
     assert found.without == {"Value"}
     node = next(n for n in found.nodes or () if n.path == "./A/Text")
-    assert (node.title, node.t_stamp, node.ver_no) == ("Ein Text", "20231114T221316Z", 1)
+    assert (node.title, node.t_stamp, node.ver_no) == ("Ein Text", "20231114T221320Z", 1)
