@@ -54,6 +54,12 @@ impl Key {
         Self(u64::from_be_bytes(bytes))
     }
 
+    /// This one, or [`Key::END`] when it is over.
+    #[inline]
+    pub fn or_end(self, is_over: bool) -> Self {
+        Self(self.0 | u64::from(is_over).wrapping_neg())
+    }
+
     /// Whether it holds the whole name.
     pub fn is_whole(self) -> bool {
         self.0 & 0xFF == 0

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::cell::Key;
 use crate::pages::{Range, Run};
 use crate::path::TreePath;
 use crate::snapshot::{Node, Place, Snapshot, Walk};
@@ -101,7 +102,7 @@ impl Snapshot {
             first: place.cell,
             count: 1,
         };
-        match (self.strata.get(place.tag), newer.strata.get(place.tag)) {
+        match (self.strata.get(place.tag()), newer.strata.get(place.tag())) {
             (Some(old), Some(new)) => new.arena.cells.shares(&old.arena.cells, cell),
             _ => false,
         }
@@ -114,8 +115,7 @@ impl Snapshot {
         path: &TreePath,
         changes: &mut Vec<Change>,
     ) {
-        let is_same_claim = (old.tag, old.cell, old.at_ms) == (new.tag, new.cell, new.at_ms);
-        if is_same_claim && self.has_same_cell(newer, new) {
+        if old.has_winner_of(new) && self.has_same_cell(newer, new) {
             return;
         }
         let before = self.node(old, path.clone());
@@ -142,8 +142,8 @@ impl<'a> Open<'a> {
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(left), Some(right)) => {
-                left.key
-                    .order(right.key, || old.name(left), || new.name(right))
+                let name = new.name(right);
+                old.order(left, (Key::of(name), name))
             }
         };
         Some(match order {

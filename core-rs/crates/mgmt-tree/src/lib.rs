@@ -23,7 +23,7 @@
 //!
 //! `pages` holds what is written once and shared; a layer is an `arena` of `cell`s in pages. An
 //! `edit` opens the directories on its way and writes them anew, `bulk` writes a whole layer. A
-//! `merge` walks layers side by side, `resolve` decides each node; `patch` goes on from an earlier
+//! `merge` walks layers side by side with `cursor`s, `resolve` decides each node; `patch` goes on from an earlier
 //! merge, and `strata` numbers layers so that it can.
 
 mod acls;
@@ -31,6 +31,7 @@ mod amend;
 mod arena;
 mod bulk;
 mod cell;
+mod cursor;
 mod diff;
 mod edit;
 mod error;

@@ -1,12 +1,13 @@
 //! Laying layers over one another: whole trees, and the parts of them that have changed.
 
 use crate::acls::Acls;
-use crate::cell::{Cell, Key, Shape};
+use crate::cell::{Cell, Shape};
+use crate::cursor::{Claims, Cursor};
 use crate::error::{TreeError, index};
 use crate::layer::Layer;
 use crate::pages::{Range, Run};
 use crate::patch::{Pair, Patch, Spare};
-use crate::resolve::{Claimant, Verdict, resolve};
+use crate::resolve::{Claimant, Verdict, agreed, resolve};
 use crate::snapshot::{AclNumber, NO_ACL, Place, Places, Snapshot};
 use crate::source::Strength;
 use crate::strata::{Strata, Stratum};
@@ -76,13 +77,14 @@ pub(crate) struct Merge<'a> {
     pub places: Places,
     pub count: usize,
     root: Range,
+    /// Whether the layers come in the order of their strength, whatever they claim.
+    are_ranked: bool,
     lays: Vec<Lay>,
     pub patches: Vec<Patch>,
     /// For each directory to be laid: its cells in each layer that has some.
-    sides: Vec<Cursor<'a>>,
+    sides: Vec<Side<'a>>,
     /// For each directory to be patched: its cells by tag, before and after.
     pub pairs: Vec<Pair>,
-    cursors: Vec<Cursor<'a>>,
     claimants: Vec<Claimant<'a>>,
     pub spare: Spare<'a>,
 }
@@ -108,14 +110,6 @@ pub(crate) struct Above {
     pub acl: AclNumber,
 }
 
-/// One layer's cells in a directory.
-struct Cursor<'a> {
-    stratum: &'a Stratum,
-    cells: Run<'a, Cell, 11>,
-    /// That of the cell that comes next.
-    key: Key,
-}
-
 impl<'a> Merge<'a> {
     fn new(strata: &'a Strata, places: Places) -> Self {
         Self {
@@ -123,11 +117,11 @@ impl<'a> Merge<'a> {
             places,
             count: 0,
             root: Range::default(),
+            are_ranked: strata.are_ranked(),
             lays: Vec::new(),
             patches: Vec::new(),
             sides: Vec::new(),
             pairs: Vec::new(),
-            cursors: Vec::new(),
             claimants: Vec::new(),
             spare: Spare::default(),
         }
@@ -166,41 +160,66 @@ impl<'a> Merge<'a> {
 
     /// Make a directory from nothing: walk its layers side by side.
     fn lay(&mut self, lay: &Lay) -> Result<(), TreeError> {
-        let mut cursors = std::mem::take(&mut self.cursors);
-        cursors.extend(self.sides.drain(lay.sides..));
-        let mut acls = self.strata.acls.children(lay.acls);
-        let most = cursors.iter().map(|cursor| cursor.cells.len()).sum();
-        let first = self.places.begin_run(most)?;
-        let mut range = Range { first, count: 0 };
-        let mut claimants = std::mem::take(&mut self.claimants);
-        while take_next(&mut cursors, &mut claimants) {
-            let verdict = resolve(&claimants, lay.above.blocker);
-            let Some((winner, strength)) = verdict.winner else {
-                continue;
-            };
-            let (acl, acls_below) = match acls.len() {
-                0 => (lay.above.acl, Range::default()),
-                _ => self.acl_of(&mut acls, winner, lay.above.acl)?,
-            };
-            let above = Above {
-                blocker: verdict.blocker,
-                acl,
-            };
-            self.places.push(new_place(winner, strength, acl))?;
-            if winner.cell.shape() == Shape::Interior {
-                let sides = claimants
-                    .iter()
-                    .map(|claimant| (claimant.stratum, claimant.below()));
-                self.lay_later(Some(range.first + range.count), above, acls_below, sides);
+        // Few layers are walked with nothing but registers.
+        match self.sides[lay.sides..] {
+            [one] => self.walk(lay, [one].map(Cursor::new)),
+            [one, two] => self.walk(lay, [one, two].map(Cursor::new)),
+            [one, two, three] => self.walk(lay, [one, two, three].map(Cursor::new)),
+            ref many => {
+                let cursors: Vec<_> = many.iter().copied().map(Cursor::new).collect();
+                self.walk(lay, cursors)
             }
-            range.count += 1;
         }
-        self.count += range.count as usize;
-        self.settle(lay.place, range);
-        cursors.clear();
-        self.cursors = cursors;
+    }
+
+    fn walk(&mut self, lay: &Lay, mut cursors: impl AsMut<[Cursor<'a>]>) -> Result<(), TreeError> {
+        self.sides.truncate(lay.sides);
+        let cursors = cursors.as_mut();
+        let mut acls = self.strata.acls.children(lay.acls);
+        let most = cursors.iter().map(Cursor::len).sum();
+        let first = self.places.begin_run(most)?;
+        let mut count = 0;
+        let mut claimants = std::mem::take(&mut self.claimants);
+        let is_open = lay.above.blocker == Strength::NONE;
+        while let Some(claims) = Claims::next(cursors) {
+            let last = claims.last();
+            let verdict = if is_open && (claims.is_lone() || self.agree(&claims, &last)) {
+                agreed(&last)
+            } else {
+                claimants.clear();
+                claimants.extend(claims.iter());
+                resolve(&claimants, lay.above.blocker)
+            };
+            if let Some((winner, strength)) = verdict.winner {
+                let (acl, acls_below) = self.acl_of(&mut acls, winner, lay.above.acl)?;
+                self.places.push(new_place(winner, strength, acl))?;
+                if winner.cell.shape() == Shape::Interior {
+                    let above = Above {
+                        blocker: verdict.blocker,
+                        acl,
+                    };
+                    let sides = claims
+                        .iter()
+                        .map(|claimant| (claimant.stratum, claimant.below()));
+                    self.lay_later(Some(first + count), above, acls_below, sides);
+                }
+                count += 1;
+            }
+            for cursor in &mut *cursors {
+                cursor.advance();
+            }
+        }
         self.claimants = claimants;
+        self.count += count as usize;
+        self.settle(lay.place, Range { first, count });
         Ok(())
+    }
+
+    /// Whether all claims are of one shape and the last is the strongest of them.
+    #[inline]
+    fn agree(&self, claims: &Claims<'_, 'a>, last: &Claimant<'a>) -> bool {
+        let shape = last.cell.shape();
+        self.are_ranked && claims.iter().all(|claimant| claimant.cell.shape() == shape)
     }
 
     /// Tell a node where its children stand.
@@ -230,7 +249,7 @@ impl<'a> Merge<'a> {
         let from = self.sides.len();
         for (stratum, cells) in sides {
             if cells.count > 0 {
-                self.sides.push(Cursor::new(stratum, cells));
+                self.sides.push((stratum, cells));
             }
         }
         if self.sides.len() > from {
@@ -250,6 +269,9 @@ impl<'a> Merge<'a> {
         node: &Claimant<'a>,
         inherited: AclNumber,
     ) -> Result<(AclNumber, Range), TreeError> {
+        if acls.head().is_none() {
+            return Ok((inherited, Range::default()));
+        }
         let arena = &self.strata.acls;
         while let Some(cell) = acls.head() {
             let name = || node.arena().name(node.cell);
@@ -280,91 +302,9 @@ impl<'a> Merge<'a> {
     }
 }
 
-pub(crate) fn new_place(winner: &Claimant<'_>, strength: Strength, acl: AclNumber) -> Place {
-    Place {
-        key: winner.cell.key(),
-        at_ms: strength.at_ms(),
-        cell: winner.address,
-        children: Range::default(),
-        tag: strength.tag(),
-        acl,
-    }
-}
-
-impl<'a> Cursor<'a> {
-    fn new(stratum: &'a Stratum, cells: Range) -> Self {
-        let cells = stratum.arena.children(cells);
-        let key = cells.head().map_or(Key::END, Cell::key);
-        Self {
-            stratum,
-            cells,
-            key,
-        }
-    }
-
-    fn claimant(&self) -> Option<Claimant<'a>> {
-        let cell = self.cells.head()?;
-        Some(self.stratum.claimant(cell, self.cells.address()))
-    }
-
-    fn take(&mut self) -> Option<Claimant<'a>> {
-        let claimant = self.claimant();
-        self.advance();
-        claimant
-    }
-
-    fn advance(&mut self) {
-        self.cells.next();
-        self.key = self.cells.head().map_or(Key::END, Cell::key);
-    }
-}
-
-/// Take the claims on the next name from all layers that have one; false: there is none left.
 #[inline]
-fn take_next<'a>(cursors: &mut [Cursor<'a>], claimants: &mut Vec<Claimant<'a>>) -> bool {
-    claimants.clear();
-    let (mut least, mut first, mut takers) = (Key::END, 0, 0_usize);
-    for (number, cursor) in cursors.iter().enumerate() {
-        let is_less = cursor.key < least;
-        takers = if is_less { 0 } else { takers } + usize::from(cursor.key <= least);
-        first = if is_less { number } else { first };
-        least = least.min(cursor.key);
-    }
-    if least == Key::END {
-        return false;
-    }
-    if takers == 1 {
-        // Most names are one layer's.
-        claimants.extend(cursors[first].take());
-        return true;
-    }
-    let at_least = |cursor: &&Cursor<'a>| cursor.key == least;
-    let heads = cursors.iter().filter(at_least).filter_map(Cursor::claimant);
-    claimants.extend(heads);
-    if !least.is_whole() {
-        keep_least(claimants);
-    }
-    let mut taken = claimants.iter().map(|claimant| claimant.cell).peekable();
-    for cursor in cursors {
-        let head = cursor.cells.head();
-        let is_head = |&cell: &&Cell| head.is_some_and(|head| std::ptr::eq(head, cell));
-        if taken.next_if(is_head).is_some() {
-            cursor.advance();
-        }
-    }
-    true
-}
-
-/// Of claims with the same key keep those on the least name.
-fn keep_least(claimants: &mut Vec<Claimant<'_>>) {
-    let is_same = |pair: &[Claimant<'_>]| pair[0].cell.has_short_name_of(pair[1].cell);
-    if claimants.windows(2).all(is_same) {
-        return;
-    }
-    let name = |claimant: &Claimant<'_>| claimant.arena().name(claimant.cell).to_vec();
-    if let Some(least) = claimants.iter().map(name).min() {
-        claimants.retain(|claimant| claimant.arena().name(claimant.cell) == least);
-    }
+pub(crate) fn new_place(winner: &Claimant<'_>, strength: Strength, acl: AclNumber) -> Place {
+    Place::new(strength.tag(), winner.address, strength != winner.own, acl)
 }
 
 /// The verdict on one node from the cells that layers have for it.

@@ -14,6 +14,9 @@ use crate::error::TreeError;
 pub(crate) struct Pages<T, const BITS: u32> {
     sealed: Vec<Arc<Vec<T>>>,
     fresh: Vec<Vec<T>>,
+    /// The number of the first fresh page.
+    begin: usize,
+    /// How many items are on sealed pages.
     held: usize,
 }
 
@@ -29,6 +32,7 @@ impl<T, const BITS: u32> Default for Pages<T, BITS> {
         Self {
             sealed: Vec::new(),
             fresh: Vec::new(),
+            begin: 0,
             held: 0,
         }
     }
@@ -39,9 +43,10 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
 
     /// How many items were ever written.
     pub fn held(&self) -> usize {
-        self.held
+        self.held + self.fresh.iter().map(Vec::len).sum::<usize>()
     }
 
+    /// How many pages were ever written.
     pub fn page_count(&self) -> usize {
         self.sealed.len() + self.fresh.len()
     }
@@ -52,7 +57,7 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
 
     /// An item that was written since the last seal.
     pub fn get_mut(&mut self, address: u32) -> Option<&mut T> {
-        let page = ((address >> BITS) as usize).checked_sub(self.sealed.len())?;
+        let page = ((address >> BITS) as usize).checked_sub(self.begin)?;
         self.fresh.get_mut(page)?.get_mut(Self::offset(address))
     }
 
@@ -64,13 +69,25 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         }
     }
 
+    /// The items of a run that stand on its first page.
+    #[inline]
+    pub fn part(&self, range: Range) -> &[T] {
+        match range.count {
+            0 => &[],
+            count => {
+                let page = &self.page(range.first)[Self::offset(range.first)..];
+                &page[..page.len().min(count as usize)]
+            }
+        }
+    }
+
     /// The items of a run, in order.
     pub fn run(&self, range: Range) -> Run<'_, T, BITS> {
         let mut run = Run {
             pages: self,
             rest: &[],
             next: range.first,
-            left: range.count as usize,
+            left: range.count,
         };
         run.turn_page();
         run
@@ -82,7 +99,6 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         if let Some(page) = self.fresh.last_mut() {
             page.extend_from_slice(items);
         }
-        self.held += items.len();
         Ok(address)
     }
 
@@ -112,7 +128,6 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         if let Some(page) = self.fresh.last_mut() {
             page.push(item);
         }
-        self.held += 1;
         Ok(())
     }
 
@@ -125,7 +140,6 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
                 Some(page) if !here.is_empty() => page.extend_from_slice(here),
                 _ => _ = self.begin_run(Self::PAGE)?,
             }
-            self.held += here.len();
             items = rest;
         }
         Ok(())
@@ -135,8 +149,10 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
     pub fn seal(&mut self) {
         for mut page in self.fresh.drain(..) {
             page.shrink_to_fit();
+            self.held += page.len();
             self.sealed.push(Arc::new(page));
         }
+        self.begin = self.sealed.len();
     }
 
     /// Whether two versions hold the same run at a range, without looking at it.
@@ -164,7 +180,7 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
 
     /// The address after the last item.
     fn end(&self) -> Result<u32, TreeError> {
-        let pages = self.page_count();
+        let pages = self.begin + self.fresh.len();
         let limit = 1_usize << (u32::BITS - BITS);
         if pages >= limit {
             return Err(TreeError::TreeFull {
@@ -180,7 +196,7 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         let page = (address >> BITS) as usize;
         match self.sealed.get(page) {
             Some(page) => page,
-            None => &self.fresh[page - self.sealed.len()],
+            None => &self.fresh[page - self.begin],
         }
     }
 
@@ -202,18 +218,13 @@ pub(crate) struct Run<'a, T, const BITS: u32> {
     pages: &'a Pages<T, BITS>,
     rest: &'a [T],
     next: u32,
-    left: usize,
+    left: u32,
 }
 
 impl<'a, T: Copy, const BITS: u32> Run<'a, T, BITS> {
     /// The item that comes next.
     pub fn head(&self) -> Option<&'a T> {
         self.rest.first()
-    }
-
-    /// The address of the item that comes next.
-    pub fn address(&self) -> u32 {
-        self.next
     }
 
     /// Take the items that come next as long as they are of a kind, or some of them; none: the
@@ -231,12 +242,11 @@ impl<'a, T: Copy, const BITS: u32> Run<'a, T, BITS> {
     }
 
     fn turn_page(&mut self) {
-        if self.left == 0 {
-            return;
-        }
-        let page = &self.pages.page(self.next)[Pages::<T, BITS>::offset(self.next)..];
-        self.rest = &page[..page.len().min(self.left)];
-        self.left -= self.rest.len();
+        self.rest = self.pages.part(Range {
+            first: self.next,
+            count: self.left,
+        });
+        self.left -= self.rest.len() as u32;
     }
 }
 
@@ -254,7 +264,7 @@ impl<'a, T: Copy, const BITS: u32> Iterator for Run<'a, T, BITS> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = self.rest.len() + self.left;
+        let count = self.rest.len() + self.left as usize;
         (count, Some(count))
     }
 }

@@ -3,12 +3,12 @@
 use std::cmp::Ordering;
 
 use crate::arena::Arena;
-use crate::cell::{Cell, Key, Shape};
+use crate::cell::{Cell, Shape};
 use crate::error::TreeError;
 use crate::merge::{Above, Merge, judge, new_place};
 use crate::pages::{Range, Run};
 use crate::resolve::Claimant;
-use crate::snapshot::{NO_ACL, Place, Snapshot};
+use crate::snapshot::{NO_ACL, Name, Place, Snapshot};
 use crate::source::Strength;
 use crate::strata::{Strata, Stratum};
 
@@ -36,9 +36,6 @@ struct Both {
     before: Range,
     after: Range,
 }
-
-/// A name that some layer says something new of, here or below.
-type Name<'a> = (Key, &'a [u8]);
 
 impl Patch {
     pub fn root(strata: &Strata, before: &Snapshot, pairs: &mut Vec<Pair>) -> Self {
@@ -69,6 +66,7 @@ impl Patch {
 #[derive(Default)]
 pub(crate) struct Spare<'a> {
     pairs: Vec<Pair>,
+    /// Those of which some layer says something new, here or below.
     names: Vec<Name<'a>>,
     now: Vec<Claimant<'a>>,
     old: Vec<Claimant<'a>>,
@@ -86,13 +84,13 @@ impl<'a> Merge<'a> {
         let first = self.places.begin_run(most)?;
         let mut range = Range { first, count: 0 };
         let mut kept = before.run(patch.kept);
-        for &(key, name) in &names {
-            let order = |place: &Place| place.key.order(key, || before.name(place), || name);
+        for &name in &names {
+            let order = |place: &Place| before.order(place, name);
             range.count += self.keep(&mut kept, |place| order(place).is_lt())?;
             let is_it = kept.head().is_some_and(|place| order(place).is_eq());
             let was = if is_it { kept.next() } else { None };
             let address = range.first + range.count;
-            if self.decide(patch, &mut spare, (key, name), was, address, before)? {
+            if self.decide(patch, &mut spare, name, was, address, before)? {
                 range.count += 1;
             }
         }

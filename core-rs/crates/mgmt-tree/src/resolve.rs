@@ -45,15 +45,10 @@ pub(crate) struct Verdict<'c, 'a> {
 }
 
 /// Decide one node. `inherited` is the blocker of its parent.
-#[inline]
 pub(crate) fn resolve<'c, 'a>(
     claimants: &'c [Claimant<'a>],
     inherited: Strength,
 ) -> Verdict<'c, 'a> {
-    if let ([only], Strength::NONE) = (claimants, inherited) {
-        // Nearly every node, so worth a way of its own.
-        return alone(only);
-    }
     // The strongest claim of each shape.
     let mut best = [Strength::NONE; 4];
     for claimant in claimants {
@@ -78,20 +73,14 @@ pub(crate) fn resolve<'c, 'a>(
     Verdict { winner, blocker }
 }
 
-fn alone<'c, 'a>(claimant: &'c Claimant<'a>) -> Verdict<'c, 'a> {
-    let (exists, rules_out) = match claimant.cell.shape() {
-        Shape::Silent => (false, false),
-        Shape::Absent => (false, true),
-        Shape::Interior => (true, false),
-        Shape::Leaf => (true, true),
-    };
+/// Decide one node which nothing reaches from above, from the strongest of claims that are all of
+/// one shape: so are nearly all nodes.
+#[inline]
+pub(crate) fn agreed<'c, 'a>(strongest: &'c Claimant<'a>) -> Verdict<'c, 'a> {
+    let exists = matches!(strongest.cell.shape(), Shape::Interior | Shape::Leaf);
     Verdict {
-        winner: exists.then_some((claimant, claimant.own)),
-        blocker: if rules_out {
-            claimant.own
-        } else {
-            Strength::NONE
-        },
+        winner: exists.then_some((strongest, strongest.own)),
+        blocker: Strength::NONE,
     }
 }
 

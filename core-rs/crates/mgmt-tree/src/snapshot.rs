@@ -1,5 +1,6 @@
 //! The merged tree: immutable, shared by as many readers as like.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,17 +45,49 @@ pub struct Snapshot {
 /// Places of siblings stand side by side, in the order of their names.
 pub(crate) type Places = Pages<Place, 11>;
 
-/// A node: its children, the claim that won, the ACL in force.
+/// A node: its children, the claim that won, the ACL in force. Name, time and content are the
+/// winning cell's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub key: Key,
-    pub at_ms: i64,
-    /// The winning cell, in the arena of the layer `tag`.
-    pub cell: u32,
     pub children: Range,
-    pub tag: u16,
+    /// The winning cell, in the arena of the layer.
+    pub cell: u32,
+    /// The tag of that layer, and whether the node is revived.
+    winner: u16,
     pub acl: AclNumber,
 }
+
+impl Place {
+    const REVIVED: u16 = 1 << 15;
+
+    /// A node without children. It is revived if claims below it have brought it back.
+    #[inline]
+    pub fn new(tag: u16, cell: u32, is_revived: bool, acl: AclNumber) -> Self {
+        Self {
+            children: Range::default(),
+            cell,
+            winner: if is_revived { tag | Self::REVIVED } else { tag },
+            acl,
+        }
+    }
+
+    #[inline]
+    pub fn tag(&self) -> u16 {
+        self.winner & !Self::REVIVED
+    }
+
+    fn is_revived(&self) -> bool {
+        self.winner & Self::REVIVED != 0
+    }
+
+    /// Whether the same cell wins, in the same way.
+    pub fn has_winner_of(&self, other: &Self) -> bool {
+        (self.winner, self.cell) == (other.winner, other.cell)
+    }
+}
+
+/// A name with its key.
+pub(crate) type Name<'a> = (Key, &'a [u8]);
 
 /// The number of an ACL among the labels of the ACL arena.
 pub(crate) type AclNumber = u16;
@@ -114,30 +147,42 @@ impl Snapshot {
     }
 
     pub(crate) fn node(&self, place: &Place, path: TreePath) -> Option<Node> {
-        let stratum = self.strata.get(place.tag)?;
-        let stance = stratum.arena.stance(stratum.arena.cells.get(place.cell));
+        let stratum = self.strata.get(place.tag())?;
+        let cell = stratum.arena.cells.get(place.cell);
         // A merge lets only present claims win.
-        let Some(Stance::Present(content)) = stance else {
+        let Some(Stance::Present(content)) = stratum.arena.stance(cell) else {
             return None;
         };
+        // What has brought a node back is the latest that its layer claims below it.
+        let revived = || stratum.arena.latest_presence(cell);
+        let revived_ms = place.is_revived().then(revived).flatten();
         Some(Node {
             path,
             content,
             source: stratum.source.clone(),
-            at_ms: place.at_ms,
+            at_ms: revived_ms.unwrap_or(cell.at_ms),
         })
     }
 
     pub(crate) fn is_interior(&self, place: &Place) -> bool {
         let cell = |stratum: &Stratum| stratum.arena.cells.get(place.cell).shape();
-        place.children.count > 0 || self.strata.get(place.tag).map(cell) == Some(Shape::Interior)
+        place.children.count > 0 || self.strata.get(place.tag()).map(cell) == Some(Shape::Interior)
     }
 
     pub(crate) fn name(&self, place: &Place) -> &[u8] {
-        let Some(stratum) = self.strata.get(place.tag) else {
+        let Some(stratum) = self.strata.get(place.tag()) else {
             return &[];
         };
         stratum.arena.name(stratum.arena.cells.get(place.cell))
+    }
+
+    /// The order of a node's name and another one.
+    pub(crate) fn order(&self, place: &Place, (key, name): Name<'_>) -> Ordering {
+        let Some(stratum) = self.strata.get(place.tag()) else {
+            return Ordering::Less;
+        };
+        let cell = stratum.arena.cells.get(place.cell);
+        cell.key().order(key, || stratum.arena.name(cell), || name)
     }
 
     /// How many nodes there are at and below some siblings.
@@ -177,15 +222,15 @@ impl Snapshot {
     }
 
     fn find_in(&self, siblings: Range, name: &[u8]) -> Option<&Place> {
-        let key = Key::of(name);
+        let name = (Key::of(name), name);
         let (mut from, mut to) = (siblings.first, siblings.first + siblings.count);
         while from < to {
             let middle = from + (to - from) / 2;
             let place = self.places.get(middle);
-            match place.key.order(key, || self.name(place), || name) {
-                std::cmp::Ordering::Less => from = middle + 1,
-                std::cmp::Ordering::Equal => return Some(place),
-                std::cmp::Ordering::Greater => to = middle,
+            match self.order(place, name) {
+                Ordering::Less => from = middle + 1,
+                Ordering::Equal => return Some(place),
+                Ordering::Greater => to = middle,
             }
         }
         None

@@ -28,8 +28,8 @@ pub(crate) struct Stratum {
 }
 
 impl Strata {
-    /// The most tags that can be given out.
-    const LIMIT: usize = u16::MAX as usize;
+    /// The most tags that can be given out: as many as a place can name.
+    const LIMIT: usize = 1 << 15;
     /// So many claims are merged at once, whatever is done.
     const FEW: usize = 1 << 10;
 
@@ -90,6 +90,14 @@ impl Strata {
         self.layers.iter().flatten()
     }
 
+    /// Whether each layer is of a kind that is stronger than those of all before it, so that the
+    /// last to claim a node is the strongest, whenever it did.
+    pub fn are_ranked(&self) -> bool {
+        self.layers()
+            .map(|layer| layer.source.kind)
+            .is_sorted_by(|left, right| left < right)
+    }
+
     pub fn get(&self, tag: u16) -> Option<&Stratum> {
         self.layers.get(tag as usize)?.as_ref()
     }
@@ -108,7 +116,8 @@ impl Strata {
 }
 
 impl Stratum {
-    fn tag(&self) -> u16 {
+    #[inline]
+    pub fn tag(&self) -> u16 {
         self.strength.tag()
     }
 
