@@ -24,9 +24,8 @@ from rich.text import Text
 from softcard.errors import SoftCardError
 from softcard.stack import VirtualReaders
 
-from .people import ALICE, BOB, CAROL, DAVE
 from .story import APDU_DELAY_MS, NEWS, SCENES, Check, Scene, Stage
-from .system import DEVICE, CommandFailedError, System
+from .system import CommandFailedError, System
 
 _WIDTH = 100
 
@@ -88,7 +87,7 @@ def _tell(console: Console) -> tuple[list[Played], RenderableType]:
         console.print(Text(f"pcscd, dmsd and cardd are up after {_since(started)}", style="dim"))
         with cardea.Client(str(system.socket)) as client:
             stage = Stage(system, client, console.print)
-            _register(stage)
+            stage.register()
             played = [_play(console, stage, scene) for scene in SCENES]
             last = _last_screen(stage, played, _since(started))
     return played, last
@@ -98,15 +97,6 @@ def _tell(console: Console) -> tuple[list[Played], RenderableType]:
 def _parts(folder: Path) -> Iterator[System]:
     with VirtualReaders(folder / "pcsc") as readers, System(folder, readers) as system:
         yield system
-
-
-def _register(stage: Stage) -> None:
-    """What the operator knows beforehand: subscribers, cards, and this device's accounts."""
-    accounts: list[dict[str, str]] = []
-    for person in (ALICE, BOB, CAROL, DAVE):
-        stage.system.operator("subscriber", "add", "-", document=person.subscriber())
-        accounts += [person.account(), {"impi": person.impi}]
-    stage.system.operator("device", "add", "-", document={"device": DEVICE, "accounts": accounts})
 
 
 def _play(console: Console, stage: Stage, scene: Scene) -> Played:

@@ -56,6 +56,16 @@ class Stage:
     cards: dict[str, SoftCard] = field(default_factory=dict)
     _seen: dict[str, str] = field(default_factory=dict)
 
+    def register(self) -> None:
+        """What the operator knows beforehand: subscribers, cards, and this device's accounts."""
+        accounts: list[dict[str, str]] = []
+        for person in (ALICE, BOB, CAROL, DAVE):
+            self.system.operator("subscriber", "add", "-", document=person.subscriber())
+            accounts += [person.account(), {"impi": person.impi}]
+        self.system.operator(
+            "device", "add", "-", document={"device": DEVICE, "accounts": accounts}
+        )
+
     # -- the card
 
     def insert(self, person: Person, document: bytes | None = None, **made: object) -> SoftCard:

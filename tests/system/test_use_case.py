@@ -146,6 +146,9 @@ def test_a_card_with_only_a_key_gets_everything_from_the_home_network(make_site:
     result = site.inserted(card)
 
     assert (result.stage, list(result.trust)) == (CONFIRMED, ["GBA_ME"])
+    # In two turns: the card is free while the network is asked, and no turn is wasted.
+    opened = [each for each in card.trace if each.command[1:4] == bytes((0x70, 0x00, 0x00))]
+    assert len(opened) == 2
     assert list(result.servers) == ["dm.mnc001.mcc001.pub.3gppnetwork.org"]
     home = "server dm.mnc001.mcc001.pub.3gppnetwork.org"
     assert site.value(NEWS) == ("https://news.example/1", home)

@@ -29,6 +29,7 @@ __all__ = [
     "Survey",
     "Update",
     "find",
+    "find_in",
     "pkcs15_roots",
     "read_back",
     "survey",
@@ -114,6 +115,16 @@ def find(
     return survey(transmit, applications, is_whole=is_whole).files
 
 
+def find_in(
+    files: FileSystem,
+    applications: Sequence[Application] | None = None,
+    *,
+    is_whole: Callable[[bytes], bool] = _unknown,
+) -> tuple[ProvisioningFile, ...]:
+    """As `find`, on a channel that is open already."""
+    return tuple(_walk(files, applications, is_whole).files)
+
+
 def survey(
     transmit: Transmit,
     applications: Sequence[Application] | None = None,
@@ -129,11 +140,7 @@ def survey(
     """
     counted = CountedTransmit(transmit)
     with working_channel(counted) as channel:
-        files = FileSystem(channel)
-        found = _Findings(files, is_whole)
-        for root in pkcs15_roots(files, applications):
-            for entry in _data_objects(files, root):
-                found.take(entry)
+        found = _walk(FileSystem(channel), applications, is_whole)
     return Survey(
         tuple(found.files),
         tuple(found.unknown),
@@ -181,6 +188,18 @@ def read_back(transmit: Transmit, file: ProvisioningFile, content: bytes) -> Pro
     with working_channel(transmit) as channel:
         _compare(str(file.path), wanted, _whole(FileSystem(channel), file))
     return replace(file, data=wanted)
+
+
+def _walk(
+    files: FileSystem,
+    applications: Sequence[Application] | None,
+    is_whole: Callable[[bytes], bool],
+) -> _Findings:
+    found = _Findings(files, is_whole)
+    for root in pkcs15_roots(files, applications):
+        for entry in _data_objects(files, root):
+            found.take(entry)
+    return found
 
 
 class _Findings:

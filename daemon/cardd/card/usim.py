@@ -31,6 +31,7 @@ EF_UST = 0x6F38
 EF_AD = 0x6FAD
 
 _IMSI_LENGTH = 9  # TS 31.102 §4.2.2
+_AD_LENGTH = 4  # what is more is not for us (TS 31.102 §4.2.18)
 _CONTEXT_3G = 0x81
 _SUCCESS, _SYNC_FAILURE = 0xDB, 0xDC
 _WRONG_MAC = frozenset({0x9862})
@@ -77,7 +78,7 @@ class Usim:
 
     def mnc_length(self) -> int:
         """Digits of the network code in the IMSI: 2 or 3 (TS 31.102 §4.2.18, byte 4)."""
-        data = self._read(EF_AD)
+        data = self._read(EF_AD, _AD_LENGTH)
         length = data[3] & 0x0F if len(data) > 3 else 0
         if length not in (2, 3):
             raise MalformedCardData("MNC length", "USIM/EF.AD", 3)

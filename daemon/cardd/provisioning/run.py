@@ -14,10 +14,12 @@ from gba.naf import NafClient
 from omadm.accounts import Account, accounts_in
 
 from cardd.card import provisioning_files
+from cardd.card.channel import working_channel
 from cardd.card.credentials import Rejections
 from cardd.card.directory import ApplicationKind
 from cardd.card.errors import CardError
 from cardd.card.provisioning_files import ProvisioningFile
+from cardd.card.uicc import FileSystem
 from cardd.dm.errors import DmError
 from cardd.tree import ManagementTree, Source, purge_servers
 
@@ -135,12 +137,24 @@ class Run:
         self._say(0, 1, "looking for provisioning data")
         # After a write that was cut short every byte counts, also behind a whole document.
         cut_short = self._store.open_card_writes(card.identity.name)
-        with card.lease("read provisioning data") as transmit:
-            files = provisioning_files.find(
-                transmit,
+        with (
+            card.lease("read provisioning data") as transmit,
+            working_channel(transmit) as channel,
+        ):
+            on_card = FileSystem(channel)
+            files = provisioning_files.find_in(
+                on_card,
                 card.identity.applications,
                 is_whole=(lambda _: False) if cut_short else is_document,
             )
+            if not files and self._has_usim():
+                # The next that is wanted of a card with only a key, while its channel is open.
+                self._subscriber = trust.subscriber_in(
+                    on_card,
+                    card.identity.applications,
+                    bsf_url=self._settings.bsf_url,
+                    dm_url=self._settings.dm_url,
+                )
         torn = card_update.settle_journal(
             self._store, card.identity.name, files, self._environment.now_ms()
         )

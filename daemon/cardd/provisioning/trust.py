@@ -6,7 +6,7 @@ of it (CK, IK, Ks_NAF) lives in wiped objects for the length of a run and is nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from omadm.names import DMACC_MO
 from omadm.nodes import TreeNode, interior, leaf
 
 from cardd.card.channel import working_channel
+from cardd.card.directory import Application
 from cardd.card.errors import MacFailure
 from cardd.card.uicc import FileSystem
 from cardd.card.usim import SyncFailure, Usim
@@ -36,6 +37,7 @@ __all__ = [
     "naf_client",
     "needs_key",
     "read_subscriber",
+    "subscriber_in",
 ]
 
 _CNONCE_BYTES = 16
@@ -64,8 +66,17 @@ class Subscriber:
 def read_subscriber(card: CardPort, *, bsf_url: str, dm_url: str) -> Subscriber:
     """Read IMSI and MNC length; name the servers by TS 23.003 unless the configuration does."""
     with card.lease("read the subscriber") as transmit, working_channel(transmit) as channel:
-        usim = Usim.open(FileSystem(channel), card.identity.applications)
-        imsi, mnc_length = usim.imsi(), usim.mnc_length()
+        return subscriber_in(
+            FileSystem(channel), card.identity.applications, bsf_url=bsf_url, dm_url=dm_url
+        )
+
+
+def subscriber_in(
+    files: FileSystem, applications: Sequence[Application], *, bsf_url: str, dm_url: str
+) -> Subscriber:
+    """As `read_subscriber`, on a channel that is open already."""
+    usim = Usim.open(files, applications)
+    imsi, mnc_length = usim.imsi(), usim.mnc_length()
     return Subscriber(
         impi=realm.impi_from_imsi(imsi, mnc_length),
         bsf_url=bsf_url or f"https://{realm.bsf_fqdn(imsi, mnc_length)}/",
