@@ -10,8 +10,9 @@ from typing import Any
 
 from cardea.v1 import admin_pb2, admin_pb2_grpc
 
-from .client import DEFAULT_SOCKET, open_channel
+from .client import DEFAULT_SOCKET
 from .errors import readable_errors
+from .streams import Connection
 
 __all__ = ["Admin"]
 
@@ -25,9 +26,10 @@ class Admin:
 
     def __init__(self, target: str = "", *, timeout_s: float = 60.0) -> None:
         target = target or os.environ.get("CARDEA_ADMIN_SOCKET", "") or _beside_programs()
-        self.target, self._channel = open_channel(target)
+        self._connection = Connection(target)
+        self.target = self._connection.target
         self._timeout_s = timeout_s
-        self._stub = admin_pb2_grpc.AdminServiceStub(self._channel)
+        self._stub = admin_pb2_grpc.AdminServiceStub(self._connection.channel)
 
     def __enter__(self) -> Admin:
         return self
@@ -36,7 +38,7 @@ class Admin:
         self.close()
 
     def close(self) -> None:
-        self._channel.close()
+        self._connection.close()
 
     def status(self) -> admin_pb2.GetStatusResponse:
         with readable_errors(self.target):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-
 from cardea.v1 import (
     cards_pb2,
     cards_pb2_grpc,
@@ -31,8 +29,9 @@ from .errors import readable_errors
 from .keys import KeyCalls
 from .pins import PinCalls
 from .session import Session
+from .streams import Connection
 
-__all__ = ["DEFAULT_SOCKET", "Client", "FileData", "file_ref", "open_channel"]
+__all__ = ["DEFAULT_SOCKET", "Client", "FileData", "file_ref"]
 
 DEFAULT_SOCKET = "/run/cardea/cardd.sock"
 
@@ -51,19 +50,21 @@ class Client(PinCalls, KeyCalls):
     """A connection to the daemon. Every method raises :class:`cardea.CardeaError`.
 
     ``target`` is a gRPC target or a path of a Unix socket; by default ``$CARDEA_SOCKET``, or the
-    socket of the system's daemon. Thread-safe.
+    socket of the system's daemon. ``timeout_s``: the longest wait for an answer; a person who is
+    asked and a run that connects may take longer, and a watch waits for ever. Thread-safe.
     """
 
     def __init__(self, target: str = "", *, timeout_s: float = 60.0) -> None:
         target = target or os.environ.get("CARDEA_SOCKET", "") or DEFAULT_SOCKET
-        self.target, self._channel = open_channel(target)
+        self._connection = Connection(target)
+        self.target, channel = self._connection.target, self._connection.channel
         self._timeout_s = timeout_s
-        self._readers = readers_pb2_grpc.ReaderServiceStub(self._channel)
-        self._cards = cards_pb2_grpc.CardServiceStub(self._channel)
-        self._keys = keys_pb2_grpc.KeyServiceStub(self._channel)
-        self._tree = tree_pb2_grpc.TreeServiceStub(self._channel)
-        self._provisioning = provisioning_pb2_grpc.ProvisioningServiceStub(self._channel)
-        self._management = management_pb2_grpc.ManagementServiceStub(self._channel)
+        self._readers = readers_pb2_grpc.ReaderServiceStub(channel)
+        self._cards = cards_pb2_grpc.CardServiceStub(channel)
+        self._keys = keys_pb2_grpc.KeyServiceStub(channel)
+        self._tree = tree_pb2_grpc.TreeServiceStub(channel)
+        self._provisioning = provisioning_pb2_grpc.ProvisioningServiceStub(channel)
+        self._management = management_pb2_grpc.ManagementServiceStub(channel)
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +78,7 @@ class Client(PinCalls, KeyCalls):
         self.close()
 
     def close(self) -> None:
-        self._channel.close()
+        self._connection.close()
 
     # -- readers
 
@@ -88,9 +89,8 @@ class Client(PinCalls, KeyCalls):
 
     def watch_readers(self, after_sequence: int = 0) -> Iterator[readers_pb2.WatchReadersResponse]:
         """A snapshot, then changes, for ever; resume with the last sequence number seen."""
-        with readable_errors(self.target):
-            request = readers_pb2.WatchReadersRequest(after_sequence=after_sequence)
-            yield from self._readers.WatchReaders(request)
+        request = readers_pb2.WatchReadersRequest(after_sequence=after_sequence)
+        return self._connection.stream(self._readers.WatchReaders(request))
 
     # -- cards
 
@@ -139,8 +139,12 @@ class Client(PinCalls, KeyCalls):
     def session(
         self, name: str = "", purpose: str = "", *, max_wait_s: float | None = None
     ) -> Session:
-        """A lease, as a context manager."""
-        return Session(self._cards, self.target, name, purpose, duration(max_wait_s))
+        """A lease, as a context manager.
+
+        No answer takes longer than the client's ``timeout_s``, the first one ``max_wait_s`` more.
+        """
+        limit_s = self._timeout_s + (max_wait_s or 0.0)
+        return Session(self._cards, self._connection, name, purpose, duration(max_wait_s), limit_s)
 
     def holders(self, name: str = "") -> Sequence[cards_pb2.CardQueue]:
         """Who has a card and who waits, in one reader or in every."""
@@ -184,9 +188,8 @@ class Client(PinCalls, KeyCalls):
         self, path: str = ".", after_revision: int = 0
     ) -> Iterator[tree_pb2.WatchTreeResponse]:
         """A snapshot, then each committed change, for ever."""
-        with readable_errors(self.target):
-            request = tree_pb2.WatchTreeRequest(path=path, after_revision=after_revision)
-            yield from self._tree.WatchTree(request)
+        request = tree_pb2.WatchTreeRequest(path=path, after_revision=after_revision)
+        return self._connection.stream(self._tree.WatchTree(request))
 
     def set_node(
         self, path: str, value: bytes, *, format: str = "", type: str = "", request_id: str = ""
@@ -227,12 +230,9 @@ class Client(PinCalls, KeyCalls):
     def export(self, path: str = ".", format: str = "json") -> bytes:
         """A sub-tree as a document: ``tnds-xml``, ``tnds-wbxml`` or ``json``."""
         name = "EXPORT_FORMAT_" + format.upper().replace("-", "_")
-        with readable_errors(self.target):
-            request = tree_pb2.ExportTreeRequest(
-                path=path, format=tree_pb2.ExportFormat.Value(name)
-            )
-            pieces = self._tree.ExportTree(request, timeout=self._timeout_s)
-            return b"".join(piece.data for piece in pieces)
+        request = tree_pb2.ExportTreeRequest(path=path, format=tree_pb2.ExportFormat.Value(name))
+        pieces = self._connection.stream(self._tree.ExportTree(request, timeout=self._timeout_s))
+        return b"".join(piece.data for piece in pieces)
 
     def sources(self) -> tree_pb2.ListSourcesResponse:
         """Who claims nodes of the tree, the strongest first."""
@@ -246,11 +246,10 @@ class Client(PinCalls, KeyCalls):
         self, name: str = "", request_id: str = ""
     ) -> Iterator[provisioning_pb2.ProvisionResponse]:
         """Each stage as it is reached; the last has the result. A failed run raises at its end."""
-        with readable_errors(self.target):
-            request = provisioning_pb2.ProvisionRequest(
-                name=name, request_id=request_id or str(uuid.uuid4())
-            )
-            yield from self._provisioning.Provision(request)
+        request = provisioning_pb2.ProvisionRequest(
+            name=name, request_id=request_id or str(uuid.uuid4())
+        )
+        return self._connection.stream(self._provisioning.Provision(request))
 
     def preview(self, name: str = "") -> provisioning_pb2.PreviewProvisioningResponse:
         """What the card would change; nothing is."""
@@ -330,12 +329,6 @@ class Client(PinCalls, KeyCalls):
                 request_id=request_id or str(uuid.uuid4()),
             )
             return self._management.RevokeDelegation(request, timeout=self._timeout_s)
-
-
-def open_channel(target: str) -> tuple[str, grpc.Channel]:
-    """A channel to a gRPC target or a path of a Unix socket, and the target as gRPC names it."""
-    name = target if ":" in target else f"unix:{os.path.abspath(target)}"
-    return name, grpc.insecure_channel(name, options=[("grpc.default_authority", "cardd")])
 
 
 def file_ref(file: str, aid: bytes = b"") -> cards_pb2.FileRef:

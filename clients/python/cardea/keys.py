@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cardea.v1 import keys_pb2, keys_pb2_grpc
 
 from .errors import readable_errors
-from .pins import PinInput, pin_source, session_name
+from .pins import PinInput, answer_limit_s, pin_source, session_name
 from .session import Session
 
 __all__ = ["AkaResult", "DerivedKey", "KeyCalls"]
@@ -77,6 +77,7 @@ class KeyCalls:
         Raises ValueError for an algorithm that does not exist.
         """
         number = keys_pb2.SignatureAlgorithm.Value(_PREFIX + algorithm)
+        limit_s = answer_limit_s(pin, self._timeout_s)
         with readable_errors(self.target):
             request = keys_pb2.SignRequest(
                 name=name,
@@ -88,7 +89,7 @@ class KeyCalls:
                 request.data = data or b""
             else:
                 request.digest = digest
-            return self._keys.Sign(request).signature
+            return self._keys.Sign(request, timeout=limit_s).signature
 
     def decrypt(
         self,
@@ -99,6 +100,7 @@ class KeyCalls:
         session: Session | None = None,
     ) -> bytes:
         """Decipher RSAES-PKCS1-v1_5."""
+        limit_s = answer_limit_s(pin, self._timeout_s)
         with readable_errors(self.target):
             request = keys_pb2.DecryptRequest(
                 name=name,
@@ -107,7 +109,7 @@ class KeyCalls:
                 pin=pin_source(pin),
                 session=session_name(session),
             )
-            return self._keys.Decrypt(request).plaintext
+            return self._keys.Decrypt(request, timeout=limit_s).plaintext
 
     def authenticate(
         self,
@@ -120,6 +122,7 @@ class KeyCalls:
         session: Session | None = None,
     ) -> AkaResult:
         """Run AKA with the subscriber's key."""
+        limit_s = answer_limit_s(pin, self._timeout_s)
         with readable_errors(self.target):
             request = keys_pb2.AuthenticateRequest(
                 name=name,
@@ -129,7 +132,7 @@ class KeyCalls:
                 pin=pin_source(pin),
                 session=session_name(session),
             )
-            outcome = self._keys.Authenticate(request)
+            outcome = self._keys.Authenticate(request, timeout=limit_s)
         if outcome.auts:
             return AkaResult(auts=outcome.auts)
         answer = outcome.answer

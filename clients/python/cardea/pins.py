@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypedDict
 
-import grpc
-
 from cardea.v1 import cards_pb2, cards_pb2_grpc, pins_pb2, pins_pb2_grpc
 
 from .durations import duration
 from .errors import readable_errors
 from .session import Session
+from .streams import Connection
 
 __all__ = ["AskPerson", "PinCalls", "PinInput", "PinValue", "pin_source", "session_name"]
+
+# How long the daemon waits for a person: unless it is told, and at most.
+_PERSON_S, _PERSON_AT_MOST_S = 60.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class PinCalls:
     """The part of the client that is about PINs."""
 
     _cards: cards_pb2_grpc.CardServiceStub
-    _channel: grpc.Channel
+    _connection: Connection
     _timeout_s: float
     target: str
 
@@ -75,7 +77,7 @@ class PinCalls:
             request = cards_pb2.VerifyPinRequest(
                 name=name, pin=pin, source=pin_source(value), session=session_name(session)
             )
-            self._cards.VerifyPin(request)  # a person may take his time
+            self._cards.VerifyPin(request, timeout=answer_limit_s(value, self._timeout_s))
 
     def change_pin(
         self,
@@ -89,7 +91,10 @@ class PinCalls:
         """Give a PIN another value; with :class:`AskPerson` both come from the person."""
         with readable_errors(self.target):
             about = _replacement(name, pin, value, new_value, session)
-            self._cards.ChangePin(cards_pb2.ChangePinRequest(**about))
+            self._cards.ChangePin(
+                cards_pb2.ChangePinRequest(**about),
+                timeout=answer_limit_s(value, self._timeout_s),
+            )
 
     def unblock_pin(
         self,
@@ -103,7 +108,10 @@ class PinCalls:
         """Give a PIN another value with its unblocking code."""
         with readable_errors(self.target):
             about = _replacement(name, pin, code, new_value, session)
-            self._cards.UnblockPin(cards_pb2.UnblockPinRequest(**about))
+            self._cards.UnblockPin(
+                cards_pb2.UnblockPinRequest(**about),
+                timeout=answer_limit_s(code, self._timeout_s),
+            )
 
     def serve_pins(
         self,
@@ -120,20 +128,19 @@ class PinCalls:
         outgoing: queue.SimpleQueue[pins_pb2.ServePinsRequest | None] = queue.SimpleQueue()
         registration = pins_pb2.PinAgentRegistration(name=name)
         outgoing.put(pins_pb2.ServePinsRequest(register=registration))
-        stub = pins_pb2_grpc.PinAgentServiceStub(self._channel)
-        prompts = stub.ServePins(iter(outgoing.get, None))
+        stub = pins_pb2_grpc.PinAgentServiceStub(self._connection.channel)
+        prompts = self._connection.stream(stub.ServePins(iter(outgoing.get, None)))
         try:
-            with readable_errors(self.target):
-                for message in prompts:
-                    if message.HasField("registered"):
-                        ready()
-                    elif message.HasField("withdrawn"):
-                        withdrawn(message.withdrawn.prompt)
-                    else:
-                        outgoing.put(_answer(message.prompt, answer(message.prompt)))
+            for message in prompts:
+                if message.HasField("registered"):
+                    ready()
+                elif message.HasField("withdrawn"):
+                    withdrawn(message.withdrawn.prompt)
+                else:
+                    outgoing.put(_answer(message.prompt, answer(message.prompt)))
         finally:
             outgoing.put(None)
-            prompts.cancel()
+            prompts.close()
 
 
 def pin_source(value: PinInput) -> pins_pb2.PinSource | None:
@@ -148,6 +155,14 @@ def pin_source(value: PinInput) -> pins_pb2.PinSource | None:
     return pins_pb2.PinSource(
         value=_octets(value.value), confirmed_tries_left=value.confirmed_tries
     )
+
+
+def answer_limit_s(given: PinInput, timeout_s: float) -> float:
+    """How long a call may take: a person may take time that the daemon does not."""
+    if not isinstance(given, AskPerson):
+        return timeout_s
+    person_s = _PERSON_S if given.max_wait_s is None else given.max_wait_s
+    return timeout_s + min(person_s, _PERSON_AT_MOST_S)
 
 
 def session_name(session: Session | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +10,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from cardea.v1 import cards_pb2, cards_pb2_grpc
 
-from .errors import CardeaError, readable_errors
+from .errors import CardeaError
+from .streams import Connection, Stream
 
 __all__ = ["Session"]
 
@@ -28,20 +28,25 @@ class Session:
     def __init__(
         self,
         stub: cards_pb2_grpc.CardServiceStub,
-        target: str,
+        connection: Connection,
         name: str,
         purpose: str,
         max_wait: Duration | None,
+        limit_s: float,
     ) -> None:
-        self._target = target
+        self._connection = connection
+        self._limit_s = limit_s
         self._requests: queue.SimpleQueue[cards_pb2.SessionRequest | None] = queue.SimpleQueue()
         opening = cards_pb2.SessionOpen(name=name, purpose=purpose, max_wait=max_wait)
         self._requests.put(cards_pb2.SessionRequest(open=opening))
         self._stub = stub
+        self._answers: Stream[cards_pb2.SessionResponse] | None = None
         self._granted: cards_pb2.SessionGranted | None = None
 
     def __enter__(self) -> Self:
-        self._answers = self._stub.Session(iter(self._requests.get, _ABORT))
+        call = self._stub.Session(iter(self._requests.get, _ABORT))
+        self._answers = self._connection.stream(call, self._limit_s)
+        del call
         try:
             self._granted = self._next().granted
         except BaseException:
@@ -78,15 +83,11 @@ class Session:
         """Let go of the stream, and of the thread that waits for our next message. After the
         answer to End there is nothing left to cancel."""
         self._requests.put(_ABORT)
-        self._answers.cancel()
+        if self._answers is not None:
+            self._answers.close()
 
     def _next(self) -> cards_pb2.SessionResponse:
-        with readable_errors(self._target):
-            return _first(self._answers)
-
-
-def _first(answers: Iterator[cards_pb2.SessionResponse]) -> cards_pb2.SessionResponse:
-    try:
-        return next(answers)
-    except StopIteration:
-        raise CardeaError("LEASE_ENDED", "the daemon closed the session") from None
+        answer = None if self._answers is None else next(self._answers, None)
+        if answer is None:
+            raise CardeaError("LEASE_ENDED", "the session is not open")
+        return answer
