@@ -17,7 +17,7 @@ from dmsd.errors import InputError
 from dmsd.registry import CardKey, CredentialAccount, NetworkAccount, OtaKeys, Subscriber
 from dmsd.registry.subscribers import MOST_COUNTER
 
-__all__ = ["AUTH_TYPES", "parse_account", "parse_card", "parse_subscriber"]
+__all__ = ["AUTH_TYPES", "parse_account", "parse_card", "parse_raise", "parse_subscriber"]
 
 AUTH_TYPES = ("basic", "md5", "hmac")
 
@@ -51,6 +51,15 @@ def parse_card(raw: Any) -> CardKey:
     """
     fields = _Fields(raw, {"iccid", "adm1", "impi", "ota"})
     return _card(fields, fields.optional_text("impi") or None)
+
+
+def parse_raise(raw: Any) -> tuple[int, str | None]:
+    """``{"by", "iccid"?}``: by how much a card's counter is raised, or that of every card."""
+    fields = _Fields(raw, {"by", "iccid"})
+    by = fields.number("by", 0)
+    if not 1 <= by <= MOST_COUNTER:
+        raise InputError("by", f"must be 1 to {MOST_COUNTER}")
+    return by, _iccid(fields) if fields.has("iccid") else None
 
 
 def parse_account(

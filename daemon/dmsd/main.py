@@ -113,6 +113,14 @@ def _call(
     return act
 
 
+def _raise_counters(arguments: argparse.Namespace) -> int:
+    card = {} if arguments.card is None else {"iccid": arguments.card}
+    with OperatorClient(config.load(arguments.config), now_ms=_now_ms) as client:
+        answer = client.call("POST", "counters", body={"by": arguments.by, **card})
+    _print(answer, (), as_json=arguments.json)
+    return 0
+
+
 def _read_json(path: str) -> Any:
     text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     try:
@@ -211,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         ("impi", "imsi", "sqn"),
         "IMPI",
     )
-    _group(
+    cards = _group(
         commands,
         "card",
         "cards with their keys for packets, or their ADM1",
@@ -219,6 +227,11 @@ def _parser() -> argparse.ArgumentParser:
         ("iccid", "impi", "way", "counter"),
         "ICCID",
     )
+    counters = _leaf(
+        cards, "raise", "skip counters of packets, as after restoring a registry", _raise_counters
+    )
+    counters.add_argument("by", type=int, metavar="BY", help="how many")
+    counters.add_argument("card", nargs="?", metavar="ICCID", help="of this card; else of all")
     devices = _group(
         commands,
         "device",

@@ -13,7 +13,7 @@ from typing import Any
 
 from dmsd.desired import parse_desired
 from dmsd.errors import ConflictError, DmsdError, InputError, NotFoundError
-from dmsd.inputs import parse_account, parse_card, parse_subscriber
+from dmsd.inputs import parse_account, parse_card, parse_raise, parse_subscriber
 from dmsd.registry import CredentialAccount, NetworkAccount, Registry
 
 __all__ = ["Operator", "dispatch", "error_body"]
@@ -68,9 +68,14 @@ class Operator:
         return {"removed": impi}
 
     def remove_card(self, iccid: str) -> dict[str, Any]:
-        """With its key; its subscription stays."""
+        """With its keys; its subscription stays, and the counter of its packets."""
         self._registry.subscribers.remove_card(iccid)
         return {"removed": iccid}
+
+    def raise_counters(self, raw: Any) -> dict[str, Any]:
+        """``{"by", "iccid"?}``: skip counters of a card's packets, or of every card's."""
+        by, iccid = parse_raise(raw)
+        return {"raised": self._registry.subscribers.raise_counters(by, iccid)}
 
     def remove_device(self, device: str) -> dict[str, Any]:
         """With its accounts and what is desired of it. What it reported stays in the log; one that
@@ -186,6 +191,8 @@ def dispatch(
                 return 200, operator.cards()
             case ("POST", "cards"):
                 return 201, operator.add_card(body)
+            case ("POST", "counters"):
+                return 200, operator.raise_counters(body)
             case ("DELETE", "cards", iccid):
                 return 200, operator.remove_card(iccid)
             case ("GET", "accounts"):

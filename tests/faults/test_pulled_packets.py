@@ -103,10 +103,10 @@ def test_packets_played_again_are_refused_by_the_card_and_are_no_success(scene: 
 
 def test_a_server_whose_counter_has_fallen_behind_hears_it_from_the_card(scene: Scene) -> None:
     machine = scene.machine
-    machine.network.registry.database.run("UPDATE ota_keys SET counter = 100")
+    machine.network.registry.database.run("UPDATE packet_counters SET counter = 100")
     assert machine.run(scene.inserted()).stage is Stage.CONFIRMED
     scene.card.write_file("Bootstrap", OLD_DOCUMENT)
-    machine.network.registry.database.run("UPDATE ota_keys SET counter = 0")
+    machine.network.registry.database.run("UPDATE packet_counters SET counter = 0")
     machine.network.registry.database.run("DELETE FROM card_orders")
 
     result = machine.run(scene.inserted())

@@ -93,7 +93,16 @@ CREATE TABLE ota_keys (
 ALTER TABLE card_orders ADD COLUMN first_counter INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE card_orders ADD COLUMN packets INTEGER NOT NULL DEFAULT 0;
 """
-_VERSIONS = (_FIRST, _PACKETS)
+# A card's counter outlives its row: what was spent on a card, also one that is removed, is spent.
+_COUNTERS = """
+CREATE TABLE packet_counters (iccid TEXT PRIMARY KEY, counter INTEGER NOT NULL) STRICT;
+INSERT INTO packet_counters SELECT iccid, max(spent) FROM (
+    SELECT iccid, counter AS spent FROM ota_keys
+    UNION ALL SELECT iccid, first_counter + packets - 1 FROM card_orders WHERE packets > 0
+) GROUP BY iccid;
+ALTER TABLE ota_keys DROP COLUMN counter;
+"""
+_VERSIONS = (_FIRST, _PACKETS, _COUNTERS)
 
 
 class Database:

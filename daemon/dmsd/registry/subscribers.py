@@ -62,7 +62,7 @@ class Subscribers:
             self._database.run("DELETE FROM subscribers WHERE impi = ?", (impi,))
 
     def remove_card(self, iccid: str) -> None:
-        """Take the card and its key out. NotFoundError."""
+        """Take the card and its keys out; its counter stays, should it come back. NotFoundError."""
         with self._database.transaction():
             if self.card(iccid) is None:
                 raise NotFoundError("card", iccid)
@@ -92,7 +92,7 @@ class Subscribers:
             self._database.run("UPDATE subscribers SET sqn = ? WHERE impi = ?", (adopted, impi))
 
     def put_card(self, card: CardKey) -> None:
-        """Add a card, or replace its keys; the counter only grows while packet keys are kept."""
+        """Add a card, or replace its keys; the counter only grows, whatever becomes of the keys."""
         with self._database.transaction():
             if card.impi is not None:
                 self.get(card.impi)
@@ -106,11 +106,8 @@ class Subscribers:
                 self._database.run("DELETE FROM ota_keys WHERE iccid = ?", (card.iccid,))
                 return
             self._database.run(
-                "INSERT INTO ota_keys (iccid, kic, cipher_key, kid, checksum_key, tar, counter)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (iccid) DO UPDATE SET"
-                " kic = excluded.kic, cipher_key = excluded.cipher_key, kid = excluded.kid,"
-                " checksum_key = excluded.checksum_key, tar = excluded.tar,"
-                " counter = max(counter, excluded.counter)",
+                "INSERT OR REPLACE INTO ota_keys"
+                " (iccid, kic, cipher_key, kid, checksum_key, tar) VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     card.iccid,
                     card.ota.kic,
@@ -118,8 +115,12 @@ class Subscribers:
                     card.ota.kid,
                     card.ota.checksum_key.expose(),
                     card.ota.tar,
-                    card.ota.counter,
                 ),
+            )
+            self._database.run(
+                "INSERT INTO packet_counters VALUES (?, ?)"
+                " ON CONFLICT DO UPDATE SET counter = max(counter, excluded.counter)",
+                (card.iccid, card.ota.counter),
             )
 
     def card(self, iccid: str) -> CardKey | None:
@@ -142,11 +143,40 @@ class Subscribers:
             last = card.ota.counter + count
             if last > MOST_COUNTER:
                 raise ConflictError("card", iccid, "has no counters left")
-            self._database.run("UPDATE ota_keys SET counter = ? WHERE iccid = ?", (last, iccid))
+            self._database.run(
+                "UPDATE packet_counters SET counter = ? WHERE iccid = ?", (last, iccid)
+            )
         return card.ota.counter + 1
 
+    def raise_counters(self, by: int, iccid: str | None = None) -> int:
+        """Skip so many counters of a card, or of every card there ever was; of how many cards.
 
-_CARDS = "SELECT * FROM cards LEFT JOIN ota_keys USING (iccid)"
+        NotFoundError for a card that never had keys for packets; ConflictError where a card has not
+        so many left: then none is raised.
+        """
+        with self._database.transaction():
+            row = self._database.row(
+                "SELECT iccid, max(counter) AS counter FROM packet_counters"
+                " WHERE ?1 IS NULL OR iccid = ?1",
+                (iccid,),
+            )
+            highest = None if row is None else row["counter"]
+            if row is None or highest is None:
+                if iccid is not None:
+                    raise NotFoundError("card with keys for packets", iccid)
+                return 0
+            if highest + by > MOST_COUNTER:
+                raise ConflictError("card", row["iccid"], "has no counters left")
+            return self._database.run(
+                "UPDATE packet_counters SET counter = counter + ?1 WHERE ?2 IS NULL OR iccid = ?2",
+                (by, iccid),
+            )
+
+
+_CARDS = (
+    "SELECT * FROM cards LEFT JOIN ota_keys USING (iccid)"
+    " LEFT JOIN packet_counters USING (iccid)"
+)
 
 
 def _step(sqn: int) -> int:

@@ -154,6 +154,24 @@ def test_people_see_dates_and_one_line_an_account(place: Path) -> None:
 
 
 @pytest.mark.parametrize("live", [False, True])
+def test_the_operator_raises_counters_with_and_without_a_server(
+    place: Path, live: bool, request: pytest.FixtureRequest
+) -> None:
+    if live:
+        request.getfixturevalue("running")
+    ota = {"tar": "B00010", "kic": "11" * 16, "kid": "22" * 16}
+    for iccid in ("1", "2"):
+        given = {"iccid": iccid, "ota": ota}
+        assert dmsd(place, "card", "add", *CONFIG, "-", given=given).returncode == 0
+    assert dmsd(place, "card", "raise", *CONFIG, "1000").stdout == "raised: 2\n"
+    assert dmsd(place, "card", "raise", *CONFIG, "5", "2").stdout == "raised: 1\n"
+    listed = json.loads(dmsd(place, "card", "list", *CONFIG, "--json").stdout)
+    assert [card["counter"] for card in listed] == [1000, 1005]
+    refused = dmsd(place, "card", "raise", *CONFIG, "1", "3")
+    assert (refused.returncode, "'3'" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("live", [False, True])
 def test_nothing_is_desired_of_a_device_that_is_not_known_unless_that_is_said(
     place: Path, live: bool, request: pytest.FixtureRequest
 ) -> None:

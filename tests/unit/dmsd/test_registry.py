@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cardea_core import Secret
 from dmsd.errors import ConflictError, InputError, NotFoundError, RegistryError
-from dmsd.inputs import parse_account, parse_card, parse_subscriber
+from dmsd.inputs import parse_account, parse_card, parse_raise, parse_subscriber
 from dmsd.registry import (
     CardKey,
     CardOrder,
@@ -130,6 +130,58 @@ def test_a_counter_ends_before_the_card_is_blocked(registry: Registry) -> None:
     assert registry.subscribers.next_counters("8949", 2) == (1 << 40) - 3
 
 
+@pytest.mark.parametrize("between", ["removed", "adm1", "subscriber"])
+def test_a_card_that_comes_back_goes_on_counting(registry: Registry, between: str) -> None:
+    """Else proofs of old packets would count again, and the card refuse the new ones."""
+    subscribers = registry.subscribers
+    card = {"iccid": "8949", "ota": {**OTA, "counter": 0}}
+    subscribers.put_card(parse_card(card))
+    assert subscribers.next_counters("8949", 7) == 1
+    if between == "adm1":
+        subscribers.put_card(parse_card({"iccid": "8949", "adm1": "00" * 8}))
+    else:
+        subscribers.remove_card("8949")
+    if between == "subscriber":
+        put(registry, iccid="8949", ota={**OTA, "counter": 0})
+    else:
+        subscribers.put_card(parse_card(card))
+    found = subscribers.card("8949")
+    assert found is not None
+    assert found.ota is not None
+    assert found.ota.counter == 7
+    assert subscribers.next_counters("8949", 1) == 8
+
+
+def test_an_operator_raises_the_counter_of_one_card_or_of_all(registry: Registry) -> None:
+    subscribers = registry.subscribers
+    for iccid in ("1", "2", "3"):
+        subscribers.put_card(parse_card({"iccid": iccid, "ota": OTA}))
+    subscribers.remove_card("3")
+    assert subscribers.raise_counters(100, "1") == 1
+    assert subscribers.raise_counters(1000) == 3
+    subscribers.put_card(parse_card({"iccid": "3", "ota": OTA}))
+    assert [subscribers.next_counters(iccid, 1) for iccid in "123"] == [1110, 1010, 1010]
+
+
+def test_no_counter_is_raised_if_one_would_end(registry: Registry) -> None:
+    subscribers = registry.subscribers
+    assert subscribers.raise_counters(1) == 0
+    with pytest.raises(NotFoundError):
+        subscribers.raise_counters(1, "1")
+    subscribers.put_card(parse_card({"iccid": "1", "ota": OTA}))
+    subscribers.put_card(parse_card({"iccid": "2", "ota": {**OTA, "counter": (1 << 40) - 3}}))
+    with pytest.raises(ConflictError, match="2"):
+        subscribers.raise_counters(2)
+    assert [subscribers.next_counters(iccid, 1) for iccid in "12"] == [10, (1 << 40) - 2]
+
+
+@pytest.mark.parametrize("raw", [{}, {"by": 0}, {"by": -5}, {"by": "7"}, {"by": 1 << 40}])
+def test_a_counter_is_raised_by_a_number(raw: Any) -> None:
+    with pytest.raises(InputError) as failed:
+        parse_raise(raw)
+    assert failed.value.field == "by"
+
+
 def test_without_keys_for_packets_there_are_no_counters(registry: Registry) -> None:
     registry.subscribers.put_card(parse_card({"iccid": "8949", "adm1": "00" * 8}))
     for iccid in ("8949", "1"):
@@ -186,6 +238,7 @@ def test_a_registry_of_the_first_version_is_carried_over(tmp_path: Path) -> None
     # As the first version had it
     for statement in (
         "DROP TABLE ota_keys",
+        "DROP TABLE packet_counters",
         "ALTER TABLE card_orders DROP COLUMN first_counter",
         "ALTER TABLE card_orders DROP COLUMN packets",
         "PRAGMA user_version = 1",
@@ -201,6 +254,30 @@ def test_a_registry_of_the_first_version_is_carried_over(tmp_path: Path) -> None
     # The subscription's end still leaves the card.
     registry.subscribers.remove(IMPI)
     assert registry.subscribers.card("8949") == CardKey("8949", Secret(b"12345678"))
+    registry.close()
+
+
+def test_counters_of_the_second_version_are_carried_over_also_of_cards_that_were_removed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "r"
+    registry = Registry(path)
+    registry.subscribers.put_card(parse_card({"iccid": "1", "ota": OTA}))
+    registry.journal.add_order(CardOrder("c-1", "d", "2", "digest", "done", "", 5, 40, 3))
+    registry.journal.add_order(CardOrder("c-2", "d", "1", "digest", "done", "", 5, 8, 2))
+    # As the second version had it
+    for statement in (
+        "DROP TABLE packet_counters",
+        "ALTER TABLE ota_keys ADD COLUMN counter INTEGER NOT NULL DEFAULT 0",
+        "UPDATE ota_keys SET counter = 9",
+        "PRAGMA user_version = 2",
+    ):
+        registry.database.run(statement)
+    registry.close()
+
+    registry = Registry(path)
+    registry.subscribers.put_card(parse_card({"iccid": "2", "ota": OTA}))
+    assert [registry.subscribers.next_counters(iccid, 1) for iccid in "12"] == [10, 43]
     registry.close()
 
 
