@@ -14,6 +14,7 @@ from typing import Protocol
 from omadm.status import StatusCode
 
 from dmsd.desired import DesiredNode, DesiredSettings, ancestors
+from dmsd.errors import NotOrderedError
 from dmsd.orders import Batch, Order, Outcome, Verb
 from dmsd.ota import FileChange
 
@@ -39,7 +40,10 @@ class CardPort(Protocol):
         """Why this must not, or cannot, be ordered for the card (again); ``None`` if it may be."""
 
     def order(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> Order:
-        """Note an order before it is sent; the Exec that gives it."""
+        """Note an order before it is sent; the Exec that gives it.
+
+        NotOrderedError: by now it cannot be given.
+        """
 
     def answered(self, correlator: str, outcome: Outcome) -> None:
         """The status of the Exec that carried the order."""
@@ -311,7 +315,10 @@ def _rewrite(
     if failed:
         return failed
     # Only now: an order to write must not go out for content that was not taken.
-    update = cards.order(iccid, digest, changes)
+    try:
+        update = cards.order(iccid, digest, changes)
+    except NotOrderedError as error:
+        return [Failure(base, 0, str(error))]
     outcome = (yield Batch((update,)))[0]
     cards.answered(update.correlator or "", outcome)
     return [] if outcome.ok else [Failure(update.path, outcome.code)]

@@ -9,6 +9,7 @@ __all__ = [
     "DmsdError",
     "InputError",
     "NotFoundError",
+    "NotOrderedError",
     "OperatorUnreachableError",
     "RegistryError",
 ]
@@ -72,6 +73,12 @@ class ConflictError(RegistryError):
         super().__init__(f"{kind} {name!r}: {message}")
         self.kind = kind
         self.name = name
+
+
+class NotOrderedError(DmsdError):
+    """A card is not to be written, or cannot be; says why."""
+
+    code = "not_ordered"
 
 
 class OperatorUnreachableError(DmsdError):

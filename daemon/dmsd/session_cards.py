@@ -6,7 +6,8 @@ import base64
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dmsd.orders import Order, Outcome
+from dmsd.errors import ConflictError, NotOrderedError
+from dmsd.orders import UNANSWERED, Order, Outcome
 from dmsd.ota import FileChange, downloads_of, scripts_for, shortfall
 from dmsd.registry import CardKey, CardOrder, Devices, Registry
 
@@ -83,16 +84,27 @@ class SessionCards:
         return None
 
     def order(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> Order:
-        """By packets where the card has keys for them: then no key leaves this server."""
+        """By packets where the card has keys for them: then no key leaves this server.
+
+        NotOrderedError: since `refusal` was asked an operator has changed the card, or its counter
+        is at its end.
+        """
         card = self._card(iccid)
-        assert card is not None, "refused before"
+        refusal = self.refusal(iccid, digest, changes)
+        if card is None or refusal is not None:
+            raise NotOrderedError(refusal or "")
         self._count += 1
         correlator = f"{self._session}-{self._count}"
         order = CardOrder(correlator, self._device, iccid, digest, "ordered", "", self.now_ms)
         node, data = "Update", b""
         if card.ota is not None:
             scripts = scripts_for(changes)
-            first = self._registry.subscribers.next_counters(iccid, len(scripts))
+            try:
+                first = self._registry.subscribers.next_counters(iccid, len(scripts))
+            except ConflictError as error:
+                spent = replace(order, state="failed", reason="NO_COUNTERS_LEFT")
+                self._registry.journal.add_order(spent)
+                raise NotOrderedError(str(error)) from error
             node, data = "Packets", downloads_of(card.ota, scripts, first, self.now_ms)
             order = replace(order, first_counter=first, packets=len(scripts))
         elif card.adm1 is not None:
@@ -102,6 +114,9 @@ class SessionCards:
         return Order("Exec", path, data, "bin", "application/octet-stream", correlator)
 
     def answered(self, correlator: str, outcome: Outcome) -> None:
+        if outcome == UNANSWERED:
+            # It may have been taken: a report would say so.
+            return
         state = "accepted" if outcome.ok else "failed"
         reason = "" if outcome.ok else f"STATUS_{outcome.code}"
         self._registry.journal.order_state(correlator, self._device, state, reason, self.now_ms)
@@ -114,7 +129,7 @@ class SessionCards:
         """
         self._reported.add(correlator)
         order = self._registry.journal.order(correlator, self._device)
-        if order is None:
+        if order is None or not order.open:
             return
         code, _, rest = data.strip().partition(" ")
         done = code.isdecimal() and 200 <= int(code) < 300

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from dmsd.registry.database import Database
-from dmsd.registry.records import CardOrder, CommandRow, ReportRow, SessionRow
+from dmsd.registry.records import (
+    OPEN_STATES,
+    CardOrder,
+    CommandRow,
+    ReportRow,
+    SessionRow,
+)
 
 __all__ = ["Journal"]
 
@@ -79,12 +85,12 @@ class Journal:
     def order_state(
         self, correlator: str, device: str, state: str, reason: str, now_ms: int
     ) -> bool:
-        """Move the device's own order on; whether it has one of that correlator."""
+        """Move the device's own order on; whether it has an open one of that correlator."""
         return bool(
             self._database.run(
                 "UPDATE card_orders SET state = ?, reason = ?, at_ms = ?"
-                " WHERE correlator = ? AND device = ?",
-                (state, reason, now_ms, correlator, device),
+                " WHERE correlator = ? AND device = ? AND state IN (?, ?)",
+                (state, reason, now_ms, correlator, device, *OPEN_STATES),
             )
         )
 

@@ -145,6 +145,9 @@ class ReportRow:
     data: str
 
 
+OPEN_STATES = ("ordered", "accepted")
+
+
 @dataclass(frozen=True, slots=True)
 class CardOrder:
     """The order to write documents on a card, by its correlator.
@@ -162,6 +165,11 @@ class CardOrder:
     at_ms: int
     first_counter: int = 0
     packets: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether its end is not known yet. What has ended stays as it is, whatever comes late."""
+        return self.state in OPEN_STATES
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,7 @@ class Subscribers:
 
 
 _CARDS = (
-    "SELECT * FROM cards LEFT JOIN ota_keys USING (iccid)"
-    " LEFT JOIN packet_counters USING (iccid)"
+    "SELECT * FROM cards LEFT JOIN ota_keys USING (iccid) LEFT JOIN packet_counters USING (iccid)"
 )
 
 

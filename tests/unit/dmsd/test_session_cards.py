@@ -6,6 +6,8 @@ import pytest
 from cardea_core import Secret
 from dmsd.inputs import parse_subscriber
 from dmsd.registry import CardKey, NetworkAccount, OtaKeys
+from dmsd.registry.subscribers import MOST_COUNTER
+from dmsd.session_cards import SessionCards
 from omadm.downloads import downloads
 from omadm.messages import Alert, Exec, Item, Meta, Replace
 from omadm.status import AlertCode, StatusCode
@@ -223,6 +225,29 @@ def test_the_key_of_a_subscribers_card_goes_only_to_the_subscribers_devices(
     assert [path for path, _, _ in device.executed] == [f"{BASE}/Update"]
 
 
+def test_a_late_report_changes_no_order_that_has_ended(bench: Bench, device: Device) -> None:
+    device.run()
+    correlator = device.executed[0][2] or ""
+    for words in ("500 CREDENTIAL_REJECTED", "200", "500 CARD_LOST"):
+        report(device, words, correlator)
+        device.run()
+        [order] = bench.registry.journal.orders(DEVICE)
+        assert (order.state, order.reason) == ("failed", "CREDENTIAL_REJECTED")
+        assert not bench.registry.journal.order_state(correlator, DEVICE, "accepted", "", 0)
+    told = [row.data for row in bench.registry.journal.reports(DEVICE)]
+    assert told == ["500 CARD_LOST", "200", "500 CREDENTIAL_REJECTED"], "but all are kept"
+
+
+def test_an_order_without_a_status_waits_for_its_report(bench: Bench, device: Device) -> None:
+    device.refusals["Exec", f"{BASE}/Update"] = 0
+    device.run()
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("ordered", "")
+    report(device, "200", order.correlator)
+    device.run()
+    assert bench.registry.journal.orders(DEVICE)[0].state == "done"
+
+
 # -- by packets
 
 
@@ -328,6 +353,48 @@ def test_counters_are_spent_before_the_packets_leave(bench: Bench, packets: Devi
     assert card is not None
     assert card.ota is not None
     assert card.ota.counter == 42
+
+
+def test_an_order_without_counters_left_fails_and_the_session_goes_on(
+    bench: Bench, packets: Device
+) -> None:
+    bench.registry.subscribers.raise_counters(MOST_COUNTER - 41)
+    for _ in range(2):
+        packets.nodes[f"{BASE}/Files/2/Data"].value = OLD
+        packets.run()
+        assert bench.last_session().outcome == "partial"
+    assert packets.executed == []
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason, order.packets) == ("failed", "NO_COUNTERS_LEFT", 0)
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"iccid": ICCID, "adm1": "00" * 8, "impi": IMPI},
+        {"iccid": ICCID, "ota": {"tar": "B00010", "kic": "11" * 16, "kid": "22" * 16}},
+        None,
+    ],
+    ids=["another's", "packets without a path", "removed"],
+)
+def test_a_card_that_an_operator_changes_in_the_middle_of_a_session_is_not_written(
+    bench: Bench, device: Device, monkeypatch: pytest.MonkeyPatch, card: dict[str, object] | None
+) -> None:
+    bench.registry.subscribers.put(parse_subscriber(SUBSCRIBER)[0])
+    order = SessionCards.order
+
+    def meanwhile(*arguments: object) -> object:
+        if card is None:
+            bench.call("DELETE", "cards", ICCID)
+        else:
+            bench.call("POST", "cards", body=card)
+        return order(*arguments)  # type: ignore[arg-type]  # handed on
+
+    monkeypatch.setattr(SessionCards, "order", meanwhile)
+    device.run()
+    assert bench.last_session().outcome == "partial"
+    assert device.executed == []
+    assert bench.registry.journal.orders(DEVICE) == ()
 
 
 def test_a_file_without_a_path_is_not_written_with_adm1_instead(
