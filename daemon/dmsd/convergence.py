@@ -283,7 +283,7 @@ def _card(
         file = by_oid.get(oid)
         if file is None or file.content == wanted:
             continue
-        room = _number(file.size)
+        room = file.room
         if room is not None and room < len(wanted):
             failures.append(Failure(file.node, StatusCode.TOO_LARGE, f"file has {room} bytes"))
         else:
@@ -341,8 +341,13 @@ class _CardFile:
         """Without the FF that fill the file up."""
         return (self.data.value or b"").rstrip(b"\xff")
 
+    @property
+    def room(self) -> int | None:
+        """How many bytes the file has, as far as the device says so."""
+        return _number(self.size)
+
     def change(self, new: bytes) -> FileChange:
-        return FileChange(_text(self.path), self.content, new)
+        return FileChange(_text(self.path), self.room, new)
 
 
 def _text(outcome: Outcome) -> str:

@@ -24,7 +24,7 @@ from omadm.downloads import SMS_PP_DOWNLOAD
 
 from dmsd.registry import OtaKeys
 
-__all__ = ["FileChange", "downloads_of", "scripts_for", "shortfall"]
+__all__ = ["FileChange", "downloads_of", "obstacle_to", "scripts_for", "shortfall"]
 
 # Checked, ciphered, never obeyed twice; and so is the answer, which always comes.
 _SPI = Scp80Spi(
@@ -40,8 +40,7 @@ _BARE = Scp80Spi(receipt="always")
 
 # Five messages hold a packet of 132 + 4 × 134 bytes (TS 31.115 §4.2), and that a script of so many.
 _SCRIPT_BYTES = 640
-# Three of them and a SELECT fill a script.
-_PIECE_BYTES = 205
+_UPDATE_HEAD_BYTES = 5
 
 # SMS-DELIVER, nothing more to come, with a user data header. Who sends it does not matter to the
 # card: the packet proves it.
@@ -64,58 +63,73 @@ _REFUSALS = {
 }
 
 
+# From 8000 on, P1 of an offset would name a file by its short identifier instead (TS 102 221
+# §11.1.4): another one than the device has shown.
 _MOST_BYTES = 0x8000
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file of the card and its contents, as the device tells path ("3F00/7F50/6431") and old one.
+    """A file of the card, and what it is to contain from its first byte to its last.
 
-    What is left of the old one becomes FF.
+    Path ("3F00/7F50/6431") and size in bytes are what the device says; None: it does not.
     """
 
     path: str
+    size: int | None
     # A document holds secrets.
-    old: bytes = field(repr=False)
     new: bytes = field(repr=False)
 
     @property
-    def select(self) -> bytes | None:
-        """SELECT by path from the MF (TS 102 221 §11.1.1); None for a path that is none."""
+    def obstacle(self) -> str | None:
+        """Why no packet can make this change; None if they can."""
+        if self._ids is None:
+            return "the device does not say where the file lies on the card"
+        if not self.size or self.size < len(self.new):
+            return "the device does not say that the file is long enough"
+        return "the file is longer than offsets reach" if self.size > _MOST_BYTES else None
+
+    @property
+    def select(self) -> bytes:
+        """SELECT by path from the MF (TS 102 221 §11.1.1)."""
+        path = b"".join(self._ids or ())
+        return b"\x00\xa4\x08\x0c" + bytes([len(path)]) + path
+
+    def updates(self) -> Iterator[bytes]:
+        """UPDATE BINARY of the whole file (TS 102 221 §11.1.4), not of what differs: FF follow the
+        document. What the card has is the device's word; what it then has is to be the card's.
+
+        Three of them and the SELECT fill a script.
+        """
+        content = self.new.ljust(self.size or 0, b"\xff")
+        room = (_SCRIPT_BYTES - len(self.select)) // 3 - _UPDATE_HEAD_BYTES
+        for at in range(0, len(content), room):
+            piece = content[at : at + room]
+            yield b"\x00\xd6" + at.to_bytes(2, "big") + bytes([len(piece)]) + piece
+
+    @property
+    def _ids(self) -> list[bytes] | None:
         root, *names = self.path.split("/")
         try:
             ids = [bytes.fromhex(name) for name in names]
         except ValueError:
             return None
-        if root != "3F00" or not 1 <= len(ids) <= 8 or any(len(each) != 2 for each in ids):
-            return None
-        path = b"".join(ids)
-        return b"\x00\xa4\x08\x0c" + bytes([len(path)]) + path
+        usable = root == "3F00" and 1 <= len(ids) <= 8 and all(len(each) == 2 for each in ids)
+        return ids if usable else None
 
-    @property
-    def fits(self) -> bool:
-        """Whether offsets reach all of it. From 8000 on, P1 would name a file by its short
-        identifier instead (TS 102 221 §11.1.4): another one than the device has shown."""
-        return max(len(self.old), len(self.new)) <= _MOST_BYTES
 
-    def updates(self) -> Iterator[bytes]:
-        """UPDATE BINARY of the whole content (TS 102 221 §11.1.4), not of what differs.
-
-        What the card has is the device's word; what it then has is to be the card's.
-        """
-        content = self.new.ljust(len(self.old), b"\xff")
-        for at in range(0, len(content), _PIECE_BYTES):
-            piece = content[at : at + _PIECE_BYTES]
-            yield b"\x00\xd6" + at.to_bytes(2, "big") + bytes([len(piece)]) + piece
+def obstacle_to(changes: Sequence[FileChange]) -> str | None:
+    """Why packets cannot make the changes, each in a file of its own; None if they can."""
+    if len({change.select for change in changes}) < len(changes):
+        return "the device says of two files that they lie at one place"
+    return next(filter(None, (change.obstacle for change in changes)), None)
 
 
 def scripts_for(changes: Sequence[FileChange]) -> tuple[bytes, ...]:
-    """Compact scripts, each for a packet of its own, that make the changes."""
+    """Compact scripts, each for a packet of its own, for changes to which there is no obstacle."""
     scripts: list[bytes] = []
     for change in changes:
-        select = change.select
-        assert select is not None, "nobody orders a change of what cannot be selected"
-        selected = False
+        select, selected = change.select, False
         for update in change.updates():
             more = update if selected else select + update
             if scripts and len(scripts[-1]) + len(more) <= _SCRIPT_BYTES:

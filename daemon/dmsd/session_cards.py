@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dmsd.errors import ConflictError, NotOrderedError
 from dmsd.orders import UNANSWERED, Order, Outcome
-from dmsd.ota import FileChange, downloads_of, scripts_for, shortfall
+from dmsd.ota import FileChange, downloads_of, obstacle_to, scripts_for, shortfall
 from dmsd.registry import CardKey, CardOrder, Devices, Registry
 
 __all__ = ["SessionCards", "SettledValues"]
@@ -70,10 +70,9 @@ class SessionCards:
         card = self._card(iccid)
         if card is None:
             return "no key for this card in this device"
-        if card.ota is not None and any(change.select is None for change in changes):
-            return "the device does not say where the file lies on the card"
-        if card.ota is not None and not all(change.fits for change in changes):
-            return "the file is longer than offsets reach"
+        obstacle = None if card.ota is None else obstacle_to(changes)
+        if obstacle is not None:
+            return obstacle
         last = self._registry.journal.last_order(iccid, digest)
         if last is None:
             return None

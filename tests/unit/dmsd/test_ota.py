@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cardea_core import Scp80Keys, Scp80Spi, Secret, sms_cut
-from dmsd.ota import FileChange, downloads_of, scripts_for, shortfall
+from dmsd.ota import FileChange, downloads_of, obstacle_to, scripts_for, shortfall
 from dmsd.registry import OtaKeys
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,12 +45,11 @@ CONTENT = st.binary(max_size=1000).map(lambda data: data.rstrip(b"\xff"))
 def test_a_card_of_another_make_obeys_and_proves_it(old: bytes, new: bytes, first: int) -> None:
     card = SoftCard.from_profile("operator")
     card.write_file("Config1", old)
-    scripts = scripts_for([FileChange(PATH, old, new)])
-    receipts = given_to(card, downloads_of(KEYS, scripts, first, NOW_MS)) if scripts else []
+    scripts = scripts_for([FileChange(PATH, 1024, new)])
+    receipts = given_to(card, downloads_of(KEYS, scripts, first, NOW_MS))
     assert card.read_file("Config1") == new.ljust(1024, b"\xff")
     assert len(receipts) == len(scripts)
-    assert bool(scripts) is bool(old or new)
-    assert not scripts or shortfall(KEYS, first, len(scripts), receipts) == ""
+    assert shortfall(KEYS, first, len(scripts), receipts) == ""
 
 
 @pytest.mark.parametrize(("size", "nibble"), [(16, 5), (24, 9)])
@@ -60,30 +59,28 @@ def test_triple_des_serves_as_well(size: int, nibble: int) -> None:
     card = SoftCard.from_profile("operator", overrides={"ota": ota})
     byte = 0x20 | nibble
     keys = OtaKeys(byte, Secret(kic), byte, Secret(kid), KEYS.tar)
-    scripts = scripts_for([FileChange(PATH, b"", b"new")])
+    scripts = scripts_for([FileChange(PATH, 3, b"new")])
     assert shortfall(keys, 5, 1, given_to(card, downloads_of(keys, scripts, 5, NOW_MS))) == ""
 
 
-def test_the_whole_document_travels_whatever_the_device_says_that_the_card_has() -> None:
-    """Else a device that lies of the old content would choose the new one, proved by the card."""
-    new = bytes(range(200)) * 2
-    card = SoftCard.from_profile("operator")
-    card.write_file("Config1", b"something else, as long as the new one".ljust(400, b"."))
-    scripts = scripts_for([FileChange(PATH, new[:-1] + b"x", new)])
-    given_to(card, downloads_of(KEYS, scripts, 1, NOW_MS))
-    assert card.read_file("Config1").rstrip(b"\xff") == new
-
-
-def test_what_is_left_of_a_longer_document_is_filled_with_ff() -> None:
-    (script,) = scripts_for([FileChange(PATH, b"long", b"lo")])
-    assert script == bytes.fromhex("00A4080C047F506432 00D6000004") + b"lo\xff\xff"
+def test_the_whole_file_is_written_and_no_byte_more() -> None:
+    """Whatever the device says of its content: else one that lies of the old one would choose the
+    new one, proved by the card."""
+    change = FileChange("3F00/7F50/6433", 1024, bytes(range(200)))
+    written = b""
+    for update in change.updates():
+        assert update[:2] == b"\x00\xd6"
+        assert int.from_bytes(update[2:4], "big") == len(written)
+        assert update[4] == len(update) - 5
+        written += update[5:]
+    assert written == change.new + b"\xff" * 824
 
 
 def test_files_share_a_packet_and_a_packet_fits_five_messages() -> None:
-    one, other = FileChange(PATH, b"", b"1"), FileChange("3F00/7F50/6433", b"", b"2")
+    one, other = FileChange(PATH, 1, b"1"), FileChange("3F00/7F50/6433", 1, b"2")
     (script,) = scripts_for([one, other])
     assert script.count(b"\x00\xa4\x08\x0c") == 2
-    scripts = scripts_for([replace(one, new=bytes(1000)), other])
+    scripts = scripts_for([replace(one, size=1000), other])
     assert [script.count(b"\x00\xd6") for script in scripts] == [3, 3]
     assert [script.count(b"\x00\xa4\x08\x0c\x04\x7f\x50\x64\x32") for script in scripts] == [1, 1]
     assert all(each.startswith(b"\x00\xa4\x08\x0c") for each in scripts)
@@ -96,18 +93,48 @@ def test_files_share_a_packet_and_a_packet_fits_five_messages() -> None:
 
 @pytest.mark.parametrize("path", ["", "3F00", "6432", "A000/6432", "3F00/64", "3F00/XXXX"])
 def test_a_path_that_is_none_selects_nothing(path: str) -> None:
-    assert FileChange(path, b"", b"x").select is None
+    assert "where the file lies" in (FileChange(path, 1, b"x").obstacle or "")
 
 
-@pytest.mark.parametrize(("length", "fits"), [(0x8000, True), (0x8001, False)])
-def test_what_a_device_calls_longer_than_offsets_reach_is_not_written(
-    length: int, fits: bool
+@pytest.mark.parametrize(
+    ("size", "obstacle"),
+    [
+        (None, "long enough"),
+        (-1, "long enough"),
+        (0, "long enough"),
+        (2, "long enough"),
+        (3, ""),
+        (0x8000, ""),
+        (0x8001, "longer than offsets reach"),
+    ],
+)
+def test_a_file_has_to_be_as_long_as_offsets_reach_and_no_longer(
+    size: int | None, obstacle: str
 ) -> None:
     """P1 with its highest bit set would name other files by their short identifiers."""
-    told, wanted = FileChange(PATH, bytes(length), b"x"), FileChange(PATH, b"", bytes(length))
-    assert (told.fits, wanted.fits) == (fits, fits)
-    if fits:
-        assert all(update[2] < 0x80 for update in told.updates())
+    change = FileChange(PATH, size, b"new")
+    assert obstacle in (change.obstacle or "")
+    assert (change.obstacle is None) is not bool(obstacle)
+    if not obstacle:
+        assert all(update[2] < 0x80 for update in change.updates())
+
+
+@pytest.mark.parametrize("depth", range(1, 9))
+def test_a_script_holds_three_updates_however_deep_the_file_lies(depth: int) -> None:
+    change = FileChange("/".join(["3F00", *["7F50"] * depth]), 0x8000, b"")
+    scripts = scripts_for([change])
+    assert all(len(each) <= 640 and each.startswith(change.select) for each in scripts)
+    assert len(scripts) <= 55
+    assert b"".join(script[len(change.select) :] for script in scripts) == b"".join(
+        change.updates()
+    )
+
+
+def test_two_files_at_one_place_are_none() -> None:
+    """The later would undo the earlier, and the card would have proved both."""
+    one, other = FileChange(PATH, 10, b"1"), FileChange("3F00/7F50/6433", 10, b"2")
+    assert obstacle_to([one, other]) is None
+    assert "one place" in (obstacle_to([one, replace(other, path=PATH)]) or "")
 
 
 def test_a_download_is_what_a_network_would_send() -> None:
@@ -164,4 +191,4 @@ def test_every_packet_has_to_be_proved() -> None:
 
 def test_the_keys_do_not_print() -> None:
     assert "OTA-KI" not in repr(KEYS)
-    assert "secret" not in repr(FileChange(PATH, b"secret", b"secret"))
+    assert "secret" not in repr(FileChange(PATH, 6, b"secret"))

@@ -266,7 +266,8 @@ def packets(bench: Bench, device: Device) -> Device:
 def obeyed(device: Device) -> str:
     """What the last packets do to a card of another make, and what it answers: a report's words."""
     card = SoftCard.from_profile("operator", overrides={"ota": {"kic": KIC, "kid": KID}})
-    card.write_file("Config1", OLD)
+    size = int(device.nodes[f"{BASE}/Files/2/Size"].value or b"")
+    card.write_file("Config1", OLD.ljust(size, b"."))
     card.transmit(bytes.fromhex("801000000113"))
     words = []
     for each in downloads(device.executed[-1][1]):
@@ -404,6 +405,27 @@ def test_a_file_without_a_path_is_not_written_with_adm1_instead(
     packets.run()
     assert packets.executed == []
     assert bench.last_session().outcome == "partial"
+
+
+@pytest.mark.parametrize("size", [None, b"", b"long"])
+def test_a_file_without_a_size_is_not_written_by_packets(
+    bench: Bench, packets: Device, size: bytes | None
+) -> None:
+    """It is written from end to end, and nobody else says where that is."""
+    if size is None:
+        del packets.nodes[f"{BASE}/Files/2/Size"]
+    else:
+        packets.nodes[f"{BASE}/Files/2/Size"].value = size
+    packets.run()
+    assert packets.executed == []
+    assert bench.last_session().outcome == "partial"
+
+
+def test_packets_cover_the_file_whatever_the_device_says_that_it_contains(packets: Device) -> None:
+    packets.nodes[f"{BASE}/Files/2/Size"].value = b"1024"
+    packets.nodes[f"{BASE}/Files/2/Data"].value = b""
+    packets.run()
+    assert obeyed(packets)
 
 
 def test_no_key_for_packets_is_in_a_record(bench: Bench, packets: Device) -> None:
