@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 
 from omadm.alerts import name_of_type
+from omadm.downloads import MOST_PROOF_CHARACTERS
 from omadm.errors import FormatError
 from omadm.messages import Alert, Command, Item, Replace, Status, Unsupported
 from omadm.status import AlertCode, StatusCode
@@ -20,7 +21,8 @@ __all__ = ["ClientCommands"]
 
 _DEVINFO = "./DevInfo/"
 _MAX_DEVINFO = 32
-_MAX_TEXT = 4096
+# A report with the longest proof of packets.
+_MAX_TEXT = 256 + MOST_PROOF_CHARACTERS
 _SILENT = frozenset({AlertCode.NEXT_MESSAGE, AlertCode.NO_END_OF_DATA, AlertCode.CLIENT_EVENT})
 _OPENING = frozenset({AlertCode.SERVER_INITIATED, AlertCode.CLIENT_INITIATED})
 
@@ -86,6 +88,8 @@ class ClientCommands:
     def _generic(self, command: Alert, chunks: Reassembly, now_ms: int) -> StatusCode:
         if not command.items:
             return StatusCode.INCOMPLETE
+        correlator = command.correlator or ""
+        said: dict[str, str] = {}
         for item in command.items:
             whole = chunks.take((command.name,), item)
             if whole is None:
@@ -94,8 +98,7 @@ class ClientCommands:
             if meta is None or not meta.type or whole.data is None:
                 # §8.7.1: Meta/Type, Meta/Format and Data must be there.
                 return StatusCode.INCOMPLETE
-            text = _text(whole)
-            correlator = command.correlator or ""
+            text = said[whole.source or ""] = _text(whole)
             self._registry.journal.add_report(
                 ReportRow(
                     session=self._session,
@@ -109,8 +112,8 @@ class ClientCommands:
                     data=text,
                 )
             )
-            if correlator:
-                self._cards.reported(correlator, text)
+        if correlator:
+            self._cards.reported(correlator, said)
         return StatusCode.OK
 
 

@@ -20,7 +20,7 @@ from cardea_core import (
     sms_cut,
     tlv_encode,
 )
-from omadm.downloads import SMS_PP_DOWNLOAD
+from omadm.downloads import MOST_PACKETS, SMS_PP_DOWNLOAD
 
 from dmsd.registry import OtaKeys
 
@@ -122,7 +122,10 @@ def obstacle_to(changes: Sequence[FileChange]) -> str | None:
     """Why packets cannot make the changes, each in a file of its own; None if they can."""
     if len({change.select for change in changes}) < len(changes):
         return "the device says of two files that they lie at one place"
-    return next(filter(None, (change.obstacle for change in changes)), None)
+    obstacle = next(filter(None, (change.obstacle for change in changes)), None)
+    if obstacle is None and len(scripts_for(changes)) > MOST_PACKETS:
+        return "the files take more packets than an order may have"
+    return obstacle
 
 
 def scripts_for(changes: Sequence[FileChange]) -> tuple[bytes, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dmsd.errors import ConflictError, NotOrderedError
 from dmsd.orders import UNANSWERED, Order, Outcome
@@ -27,6 +27,10 @@ _PASSING = frozenset(
         "READER_NOT_FOUND",
     }
 )
+
+# The card has run the packets, and its file is another one all the same.
+_DIFFERS = "READ_BACK_DIFFERS"
+_DEVICE = "."
 
 _MAX_CANDIDATES = 32
 
@@ -120,27 +124,27 @@ class SessionCards:
         reason = "" if outcome.ok else f"STATUS_{outcome.code}"
         self._registry.journal.order_state(correlator, self._device, state, reason, self.now_ms)
 
-    def reported(self, correlator: str, data: str) -> None:
-        """An installation report (Alert 1226) for an order: ``200`` or ``500 REASON``, and what the
-        card has answered to packets.
+    def reported(self, correlator: str, said: Mapping[str, str]) -> None:
+        """An installation report (Alert 1226) for an order, by path: ``200`` or ``500 REASON``, and
+        behind that what the card has answered to packets.
 
-        Where packets were sent the card's word counts, not the device's.
+        The order is about the card, and its word counts: what it has proved is done, whatever
+        became of the device. That stands beside it as the order's reason.
         """
         self._reported.add(correlator)
         order = self._registry.journal.order(correlator, self._device)
-        if order is None or not order.open:
+        if order is None or not order.open or not said:
             return
-        code, _, rest = data.strip().partition(" ")
-        done = code.isdecimal() and 200 <= int(code) < 300
-        reason = "" if done else rest.strip()[:80] or "UNKNOWN"
-        if order.packets:
-            receipts = rest.split()
-            reason = "" if done else receipts.pop(0)[:40] if receipts else "UNKNOWN"
-            if done or (receipts and reason not in _PASSING):
-                reason = f"{reason} {self._shortfall(order, receipts)}".strip()
-        self._registry.journal.order_state(
-            correlator, self._device, "failed" if reason else "done", reason, self.now_ms
-        )
+        first = next(iter(said.values()))
+        card = _Word.read(said.get(f"./Card/{order.iccid}", first))
+        device = _Word.read(said.get(_DEVICE, first))
+        missing = self._shortfall(order, card.receipts) if order.packets else ""
+        done = not (missing or card.failure == _DIFFERS) if order.packets else not card.failure
+        # The card's answers say more of a failure, unless it is one of the moment.
+        tell = not card.failure or (card.receipts and card.failure not in _PASSING)
+        failure = " ".join(filter(None, (card.failure, missing if tell else "")))
+        state, reason = ("done", device.failure) if done else ("failed", failure)
+        self._registry.journal.order_state(correlator, self._device, state, reason, self.now_ms)
 
     def _shortfall(self, order: CardOrder, words: Sequence[str]) -> str:
         card = self._registry.subscribers.card(order.iccid)
@@ -151,6 +155,21 @@ class SessionCards:
         except ValueError:
             return "FALSE_PROOF"
         return shortfall(card.ota, order.first_counter, order.packets, receipts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a report says of one path: why it failed, "" if it did not, and the card's answers."""
+
+    failure: str
+    receipts: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str) -> _Word:
+        code, *words = text.split() or [""]
+        if code.isdecimal() and 200 <= int(code) < 300:
+            return cls("", tuple(words))
+        return cls(words[0][:80] if words else "UNKNOWN", tuple(words[1:]))
 
 
 class SettledValues:

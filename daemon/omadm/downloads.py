@@ -10,13 +10,19 @@ from cardea_core import TlvError, tlv_decode, tlv_encode
 
 from omadm.errors import FormatError
 
-__all__ = ["SMS_PP_DOWNLOAD", "downloads"]
+__all__ = ["MOST_PACKETS", "MOST_PROOF_CHARACTERS", "SMS_PP_DOWNLOAD", "downloads"]
 
 SMS_PP_DOWNLOAD = 0xD1
 # Lc of a short command; extended lengths do not exist under T=0.
 _MOST_BYTES = 255
-# The largest file of a card takes 320; more would only hold the card.
-_MOST_DOWNLOADS = 1024
+# A card has four kinds of documents. Files as long as offsets reach, 32 KiB, take 55 packets each
+# of five short messages, however deep they lie; more would only hold the card.
+MOST_PACKETS = 4 * 55
+_MOST_DOWNLOADS = 5 * MOST_PACKETS
+# Each packet is answered by one message of 41 bytes where keys are AES, fewer with triple DES: user
+# data header 3, lengths 3, TAR 3, and two blocks for counter, status, check and three bytes of data
+# (TS 102 225 §5.2). In base64, with a space in front, and room for a fourth of them more.
+MOST_PROOF_CHARACTERS = MOST_PACKETS * 57 * 5 // 4
 
 
 def downloads(data: bytes) -> tuple[bytes, ...]:

@@ -139,7 +139,7 @@ def _directory(section: Section, fid: int, dialect: _Dialect) -> list[Ef]:
 
 def _provisioning_file(section: Section) -> tuple[Ef, str]:
     content = section.content()
-    size = section.number("size", max(len(content), 1), 1, 32767)
+    size = section.number("size", max(len(content), 1), 1, 0x8000)
     if len(content) > size:
         raise section.error("size", f"{size} is less than the {len(content)} bytes of content")
     oid = section.text("oid")

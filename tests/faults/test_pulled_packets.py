@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+from importlib import resources
 
 import pytest
 from cardd.provisioning import card_update
@@ -80,6 +81,25 @@ def test_pulled_at_every_apdu_the_card_is_old_or_new_or_completed_at_the_next_in
         assert scene.settled, at
     assert nth > 30
     assert torn >= 1, "the document is longer than a packet, so some cut tears it"
+
+
+def test_the_biggest_file_that_offsets_reach_is_written_and_proved(
+    make_scene: MakeScene, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    profiles = resources.files("softcard") / "profiles"
+    text = (profiles / "operator.toml").read_text()
+    assert text.count("size = 2048") == 1
+    text = text.replace("size = 2048", f"size = {0x8000}")
+    path = tmp_path_factory.mktemp("profile") / "big.toml"
+    path.write_text(text.replace('"documents/', f'"{profiles}/documents/'))
+    scene = make_scene(OTA, path)
+
+    result = scene.machine.run(scene.inserted())
+
+    assert (result.stage, result.reason) == (Stage.CONFIRMED, "")
+    order = last_order(scene)
+    assert (order.state, order.reason, order.packets) == ("done", "", 54)
+    assert scene.card.read_file("Bootstrap") == NEW_DOCUMENT.ljust(0x8000, b"\xff")
 
 
 def test_packets_played_again_are_refused_by_the_card_and_are_no_success(scene: Scene) -> None:

@@ -81,10 +81,13 @@ MakeScene = Callable[..., Scene]
 
 @pytest.fixture
 def make_scene(tmp_path: Path) -> Iterator[MakeScene]:
-    """Makes scenes, each with a store of its own. `card`: what the server knows of the card."""
+    """Makes scenes, each with a store of its own. `card`: what the server knows of the card,
+    which is one of `profile`."""
     with ExitStack() as stack:
 
-        def make(card: Mapping[str, Any] = CARDS["operator"]) -> Scene:
+        def make(
+            card: Mapping[str, Any] = CARDS["operator"], profile: str | Path = "operator"
+        ) -> Scene:
             network = DmNetwork()
             network.call("POST", "devices", body={"device": DEVICE, "accounts": [dict(ACCOUNT)]})
             network.call("POST", "cards", body=dict(card))
@@ -92,7 +95,7 @@ def make_scene(tmp_path: Path) -> Iterator[MakeScene]:
             number = len(list(tmp_path.iterdir()))
             machine = Machine(tmp_path / f"store-{number}.sqlite", network)
             stack.callback(machine.close)
-            soft = SoftCard.from_profile("operator")
+            soft = SoftCard.from_profile(profile)
             soft.write_file("Bootstrap", OLD_DOCUMENT)
             assert not machine.run(DirectCard(soft)).reason
             document = base64.b64encode(NEW_DOCUMENT).decode()

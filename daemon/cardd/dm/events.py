@@ -19,6 +19,7 @@ __all__ = [
     "Outgoing",
     "Report",
     "ReportAnswered",
+    "Said",
     "ServerAuthenticated",
     "ServerChallenged",
     "SessionEnded",
@@ -43,16 +44,22 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A generic alert (1226) of this device (DM Protocol 1.2 §8.7.1).
+class Said:
+    """What a report says of one path of the tree: "." for the device, "./Card/<iccid>"."""
 
-    ``sources`` are paths of the tree, one item each: "." for the device, "./Card/<iccid>".
+    source: str
+    data: str
+    mark: Mark = Mark.INFORMATIONAL
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A generic alert (1226) of this device, one item for each path (DM Protocol 1.2 §8.7.1).
+
     ``correlator`` is that of the Exec that is answered so.
     """
 
-    sources: tuple[str, ...]
-    data: str
-    mark: Mark = Mark.INFORMATIONAL
+    said: tuple[Said, ...]
     correlator: str | None = None
     type: str = INSTALL_REPORT
     format: str = "chr"
@@ -62,8 +69,14 @@ class Report:
         # Events are known to many that speak no DM: those do not wait for its messages to load.
         from omadm.messages import Alert, Item, Meta
 
-        meta = Meta(format=self.format, type=generic_type(self.type), mark=self.mark.text)
-        items = tuple(Item(source=source, meta=meta, data=self.data) for source in self.sources)
+        items = tuple(
+            Item(
+                source=each.source,
+                meta=Meta(format=self.format, type=generic_type(self.type), mark=each.mark.text),
+                data=each.data,
+            )
+            for each in self.said
+        )
         return Alert(0, AlertCode.GENERIC, items, self.correlator)
 
 

@@ -53,11 +53,6 @@ class Conversation:
     execs: tuple[ExecOrder, ...]
     confirmed: bool
 
-    @property
-    def correlator(self) -> str | None:
-        """What the server wants to recognise our report by, if it said so."""
-        return next((order.correlator for order in self.execs if order.correlator), None)
-
 
 def converse(
     account: Account,

@@ -27,19 +27,22 @@ class CardWrite:
 class NewConfirmation:
     """Something that a server is to be told until it has answered.
 
-    ``payload`` is "200" or "500 REASON", then what the card has answered to the server's packets;
-    ``card`` names the card that was to be written, or is "".
+    ``payload`` is what became of the device, "200" or "500 REASON". ``card`` names the card that
+    was to be written, or is ""; ``card_payload`` is what became of that, and what it has answered
+    to the server's packets.
     """
 
     server_id: str
     card: str
     payload: str
     correlator: str | None = None
+    card_payload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingConfirmation:
-    """A confirmation that the server has not acknowledged yet."""
+    """A confirmation that the server has not acknowledged yet; its ``card_payload`` is "" where an
+    earlier version has made it: then ``payload`` stands for both."""
 
     id: int
     server_id: str
@@ -47,6 +50,7 @@ class PendingConfirmation:
     payload: str
     correlator: str | None
     made_ms: int
+    card_payload: str = ""
 
 
 @dataclass(frozen=True, slots=True)

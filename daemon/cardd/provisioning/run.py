@@ -337,9 +337,10 @@ class Run:
         changed = len(self._committed.content_diff(self._tree))
         self._nodes_changed += changed
         updated = self._content.card_id if self._orders and self._content else ""
-        # A session that changed nothing has nothing to confirm.
-        worth_telling = self._unconfirmed if changed or updated else ()
-        reports = confirmation.installed(worth_telling, updated, self._receipts)
+        # A session that changed nothing and ordered nothing has nothing to confirm.
+        worth_telling = [each for each in self._unconfirmed if changed or updated or each.execs]
+        orders = [each.order for each in self._orders]
+        reports = confirmation.installed(worth_telling, updated, orders, self._receipts)
         if reports or not self._committed.claims_the_same(self._tree):
             self._commit_tree(self._tree, reports)
         self._committed, self._tree = self._tree, self._tree.fork()
@@ -397,7 +398,8 @@ class Run:
     def _tell_of_failure(self, error: Exception) -> None:
         """The server has been told "received"; now it is told "not installed" (M5)."""
         reason = self._reason_of(error)[0]
-        reports = confirmation.failed(self._unconfirmed, reason, self._receipts)
+        orders = [each.order for each in self._orders]
+        reports = confirmation.failed(self._unconfirmed, reason, orders, self._receipts)
         due = [each.server_id for each in reports]
         if self._stage is Stage.RENDERING and self._news:
             # What was committed for them says so already.

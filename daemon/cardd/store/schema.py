@@ -224,6 +224,11 @@ CREATE TABLE digest_before (
 ) STRICT, WITHOUT ROWID;
 """
 
+_CARD_PAYLOADS = """
+-- What a server is told of the card, apart from the device; '': the same.
+ALTER TABLE confirmation ADD COLUMN card_payload TEXT NOT NULL DEFAULT '';
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _PROPERTIES,
@@ -232,4 +237,5 @@ MIGRATIONS: tuple[str, ...] = (
     _RENDERING,
     _HOSTS,
     _DIGESTS,
+    _CARD_PAYLOADS,
 )

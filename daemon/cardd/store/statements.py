@@ -135,9 +135,18 @@ def write_confirmation(
 ) -> int:
     return row_id(
         db.execute(
-            "INSERT INTO confirmation (server_id, card, correlator, payload, made_ms, held)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (new.server_id, new.card, new.correlator, new.payload, now_ms, held),
+            "INSERT INTO confirmation"
+            " (server_id, card, correlator, payload, card_payload, made_ms, held)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                new.server_id,
+                new.card,
+                new.correlator,
+                new.payload,
+                new.card_payload,
+                now_ms,
+                held,
+            ),
         )
     )
 

@@ -210,7 +210,10 @@ class Store:
             return write_confirmation(db, confirmation, now_ms)
 
     def release_confirmations(self, payload: str | None = None) -> None:
-        """What was committed is rendered too, or is not: then servers get this payload instead."""
+        """What was committed is rendered too, or is not: then servers get this payload instead.
+
+        What became of the card has nothing to do with that, and stays.
+        """
         with self._database.transaction() as db:
             db.execute(
                 "UPDATE confirmation SET held = 0, payload = coalesce(?, payload) WHERE held",
@@ -223,7 +226,8 @@ class Store:
         """Oldest first; of one server or of all."""
         with self._database.reading() as db:
             rows = db.execute(
-                "SELECT id, server_id, card, payload, correlator, made_ms FROM confirmation"
+                "SELECT id, server_id, card, payload, correlator, made_ms, card_payload"
+                " FROM confirmation"
                 " WHERE done_ms IS NULL AND NOT held AND (?1 IS NULL OR server_id = ?1)"
                 " ORDER BY id",
                 (server_id,),

@@ -114,7 +114,8 @@ def test_a_confirmation_is_held_back_until_rendering_has_ended_and_says_how(
     path = tmp_path / "s" / "store.sqlite"
     with Store(path) as store:
         tree = ManagementTree()
-        store.commit(tree, 1, confirmations=[NewConfirmation("a", "8949", "200", "c-1")])
+        proof = NewConfirmation("a", "8949", "200", "c-1", "200 AAAA BBBB")
+        store.commit(tree, 1, confirmations=[proof])
         assert store.pending_confirmations() == ()
     with Store(path) as store:
         executor = SerialExecutor("tree")
@@ -123,6 +124,7 @@ def test_a_confirmation_is_held_back_until_rendering_has_ended_and_says_how(
         executor.submit(lambda: None).result(10)
         (pending,) = store.pending_confirmations()
         assert (pending.payload, pending.correlator) == (told, "c-1")
+        assert pending.card_payload == "200 AAAA BBBB", "what a card has proved stays proved"
         executor.shutdown()
 
 

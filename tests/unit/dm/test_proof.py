@@ -9,6 +9,7 @@ from cardd.dm.errors import CredentialsRefused, DmError, DmProtocolError, Server
 from cardd.dm.events import (
     ClientChallenged,
     Report,
+    Said,
     ServerAuthenticated,
     ServerChallenged,
     SessionEnded,
@@ -62,7 +63,7 @@ def test_accepted_for_the_message_means_credentials_with_the_next_nonce() -> Non
 
 @pytest.mark.parametrize("code", [401, 407])
 def test_challenge_is_answered_once_with_package_1_and_its_nonce(code: int) -> None:
-    report = Report((".",), "200")
+    report = Report((Said(".", "200"),))
     client = session(device_tree(), reports=(report,))
     peer = Peer(client)
     peer.hear()
@@ -233,7 +234,7 @@ def test_server_without_proof_and_without_commands_is_not_challenged() -> None:
 
 
 def test_acknowledgement_of_a_server_without_proof_does_not_count() -> None:
-    report = Report((".",), "200")
+    report = Report((Said(".", "200"),))
     client = session(device_tree(), reports=(report,))
     peer = Peer(client)
     peer.hear()

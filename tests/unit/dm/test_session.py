@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 from cardd.dm.errors import CredentialsRefused, DmProtocolError, SessionAborted
-from cardd.dm.events import CommandDone, Report, ReportAnswered, ServerAuthenticated, SessionEnded
+from cardd.dm.events import (
+    CommandDone,
+    Report,
+    ReportAnswered,
+    Said,
+    ServerAuthenticated,
+    SessionEnded,
+)
 from omadm import auth
 from omadm.messages import (
     Add,
@@ -204,13 +211,13 @@ def test_a_display_alert_in_a_sequence_does_not_stop_it() -> None:
 
 
 def test_reports_travel_in_package_1_and_are_acknowledged() -> None:
-    report = Report((".", "./Card/8949"), "200", correlator="c-7")
-    failed = Report((".",), "500 CARD_LOST", mark=Mark.CRITICAL)
+    report = Report((Said(".", "200"), Said("./Card/8949", "200 AAAA")), correlator="c-7")
+    failed = Report((Said(".", "500 CARD_LOST", Mark.CRITICAL),))
     client = session(device_tree(), reports=(report, failed))
     peer = Peer(client)
     message = peer.hear()
     first, second = (c for c in message.commands if isinstance(c, Alert) and c.code == 1226)
-    assert [i.source for i in first.items] == [".", "./Card/8949"]
+    assert [(i.source, i.data) for i in first.items] == [(".", "200"), ("./Card/8949", "200 AAAA")]
     assert first.correlator == "c-7"
     meta = first.items[0].meta
     assert meta is not None
@@ -230,7 +237,7 @@ def test_reports_travel_in_package_1_and_are_acknowledged() -> None:
 
 
 def test_reports_in_several_messages_are_told_apart() -> None:
-    reports = tuple(Report((".",), str(number) * 400) for number in range(3))
+    reports = tuple(Report((Said(".", str(number) * 400),)) for number in range(3))
     client = session(device_tree(), reports=reports)
     peer = Peer(client, max_msg_size=1200)
     peer.hear()
@@ -241,7 +248,7 @@ def test_reports_in_several_messages_are_told_apart() -> None:
     while not client.finished:
         message = peer.hear()
         alerts = [c for c in message.commands if isinstance(c, Alert) and c.code == 1226]
-        codes = [415 if alert.items[0].data == reports[0].data else 200 for alert in alerts]
+        codes = [415 if alert.items[0].data == reports[0].said[0].data else 200 for alert in alerts]
         peer.say(
             *(
                 Status(9, message.header.msg_id, alert.cmd_id, "Alert", code)
@@ -264,7 +271,7 @@ def test_a_device_that_is_known_and_not_wanted_is_told_so() -> None:
 
 
 def test_reports_that_a_stranger_answered_are_sent_again_and_acknowledged() -> None:
-    reports = tuple(Report((".",), str(number) * 400) for number in range(3))
+    reports = tuple(Report((Said(".", str(number) * 400),)) for number in range(3))
     client = session(device_tree(), reports=reports)
     peer = Peer(client, max_msg_size=1200)
     peer.hear()
@@ -281,7 +288,7 @@ def test_reports_that_a_stranger_answered_are_sent_again_and_acknowledged() -> N
 
 
 def test_a_refused_report_is_not_acknowledged() -> None:
-    report = Report((".",), "200")
+    report = Report((Said(".", "200"),))
     client = session(device_tree(), reports=(report,))
     peer = Peer(client)
     message = peer.hear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from dmsd.ota import FileChange, downloads_of, obstacle_to, scripts_for, shortfa
 from dmsd.registry import OtaKeys
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omadm.downloads import downloads
+from omadm.downloads import MOST_PROOF_CHARACTERS, downloads
 from softcard import SoftCard
 
 PATH = "3F00/7F50/6432"
@@ -128,6 +129,17 @@ def test_a_script_holds_three_updates_however_deep_the_file_lies(depth: int) -> 
     assert b"".join(script[len(change.select) :] for script in scripts) == b"".join(
         change.updates()
     )
+
+
+def test_an_order_may_have_the_packets_of_all_the_files_that_a_card_can_have() -> None:
+    deep = "/".join(["3F00", *["7F50"] * 7])
+    files = [FileChange(f"{deep}/{fid:04X}", 0x8000, bytes(range(256)) * 128) for fid in range(5)]
+    assert "more packets" in (obstacle_to(files) or "")
+    assert obstacle_to(files[:4]) is None
+    scripts = scripts_for(files[:4])
+    assert len(downloads(downloads_of(KEYS, scripts, 1, NOW_MS))) > 4 * len(scripts)
+    proof = [base64.b64encode(answer()) for _ in scripts]
+    assert sum(1 + len(word) for word in proof) <= MOST_PROOF_CHARACTERS
 
 
 def test_two_files_at_one_place_are_none() -> None:

@@ -43,21 +43,13 @@ def device(bench: Bench) -> Device:
     return made
 
 
-def report(device: Device, data: str, correlator: str) -> None:
-    device.alerts = [
-        Alert(
-            0,
-            AlertCode.GENERIC,
-            (
-                Item(
-                    source=BASE,
-                    meta=Meta(type="org.cardea.install", format="chr"),
-                    data=data,
-                ),
-            ),
-            correlator=correlator,
-        )
-    ]
+def report(device: Device, data: str, correlator: str, *, of_device: str | None = None) -> None:
+    """What became of the card; ``of_device``: and of the device."""
+    meta = Meta(type="org.cardea.install", format="chr")
+    items = [Item(source=BASE, meta=meta, data=data)]
+    if of_device is not None:
+        items.insert(0, Item(source=".", meta=meta, data=of_device))
+    device.alerts = [Alert(0, AlertCode.GENERIC, tuple(items), correlator=correlator)]
 
 
 def test_an_obsolete_document_is_replaced_and_the_card_update_ordered(
@@ -322,6 +314,53 @@ def test_without_the_card_s_word_no_order_by_packets_is_done(
     packets.run()
     [order] = bench.registry.journal.orders(DEVICE)
     assert (order.state, order.reason) == ("failed", reason)
+
+
+@pytest.mark.parametrize("reason", ["PARTLY_INSTALLED", "RENDERING_FAILED", "CARD_LOST"])
+@pytest.mark.parametrize("apart", [True, False], ids=["apart", "of both at once"])
+def test_what_the_card_has_proved_is_done_whatever_became_of_the_device(
+    bench: Bench, packets: Device, reason: str, apart: bool
+) -> None:
+    packets.run()
+    words, correlator = obeyed(packets), packets.executed[0][2] or ""
+    if apart:
+        report(packets, f"200 {words}", correlator, of_device=f"500 {reason}")
+    else:
+        report(packets, f"500 {reason} {words}", correlator)
+    packets.run()
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("done", reason)
+
+
+def test_a_card_that_proves_what_does_not_read_back_is_not_done(
+    bench: Bench, packets: Device
+) -> None:
+    packets.run()
+    words = obeyed(packets)
+    report(packets, f"500 READ_BACK_DIFFERS {words}", packets.executed[0][2] or "")
+    packets.run()
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("failed", "READ_BACK_DIFFERS")
+
+
+@pytest.mark.parametrize(
+    ("card", "of_device", "state", "reason"),
+    [
+        ("200", "500 PARTLY_INSTALLED", "done", "PARTLY_INSTALLED"),
+        ("500 NOT_IN_FORCE", "200", "failed", "NOT_IN_FORCE"),
+        ("500 NOT_IN_FORCE", "500 PARTLY_INSTALLED", "failed", "NOT_IN_FORCE"),
+    ],
+)
+def test_an_order_is_about_the_card_and_not_about_the_device(
+    bench: Bench, device: Device, card: str, of_device: str, state: str, reason: str
+) -> None:
+    device.run()
+    report(device, card, device.executed[0][2] or "", of_device=of_device)
+    device.run()
+    [order] = bench.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == (state, reason)
+    told = {row.source: row.data for row in bench.registry.journal.reports(DEVICE)}
+    assert told == {".": of_device, BASE: card}
 
 
 def test_the_proof_of_another_order_is_none(bench: Bench, packets: Device) -> None:
