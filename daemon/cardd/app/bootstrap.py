@@ -61,6 +61,7 @@ from cardd.tree import Acl, ManagementTree, Source, TreeHolder
 
 from .administration import admin_service, admin_socket, reload_policy
 from .config import Config, StoreConfig
+from .ddf_files import described_by
 from .derivation import Deriver
 from .device import VERSION, device_info, nodes_of_device
 from .lifecycle import StopRequest, notify, on_reload, watchdog
@@ -233,7 +234,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.ProvisioningService",
-                ProvisioningService(leases, provisioner, committer),
+                ProvisioningService(leases, provisioner, committer, holder.current.descriptions),
                 provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server,
             ),
             Service(
@@ -269,6 +270,7 @@ def _open_store(config: StoreConfig) -> tuple[Store, StoredTree]:
 def _tree(config: Config, store: Store, stored: StoredTree) -> TreeHolder:
     """The stored tree with the device's own claims as the configuration has them now."""
     tree, now_ms = stored.tree(), time.time_ns() // 1_000_000
+    tree.descriptions, _ = described_by(config.device.ddf_directory)
     before = tree.fork()
     tree.adopt("device", "local", nodes_of_device(config.device), now_ms)
     if stored.revision and not before.diff(tree) and _acls(before) == _acls(tree):

@@ -183,6 +183,12 @@ class DeviceConfig:
         "ACLs that the device gives nodes, for example who may reach the card: "
         '`"./Card" = "Get=dm.example&Replace=dm.example&Exec=dm.example"`.',
     )
+    ddf_directory: str = key(
+        "",
+        "Device descriptions (DDF 1.2 documents, `*.ddf` and `*.xml`) of management objects of "
+        "your own: what servers may do to their nodes. Empty: none. See "
+        "[integrator.md](integrator.md#objects-of-your-own).",
+    )
     tree: Mapping[str, str] = key(
         {}, 'Values of the device in the tree, weakest in precedence: `"./NAP/own/NAPAddr" = "…"`.'
     )

@@ -6,14 +6,25 @@ import hashlib
 import platform
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cardea_core import TreeError, canonical_path
-from omadm.nodes import TreeNode, leaf
+from omadm.nodes import TreeNode, interior, leaf
 
-from cardd.tree import Acl, AclError, DeviceInfo, device_nodes
+from cardd.tree import (
+    LIMITS,
+    Acl,
+    AclError,
+    Descriptions,
+    DeviceInfo,
+    Refused,
+    checked_value,
+    device_nodes,
+)
 
 from .config import DeviceConfig
+from .ddf_files import described_by, permanent_nodes
 from .settings import ConfigError
 
 __all__ = ["VERSION", "device_info", "nodes_of_device"]
@@ -42,19 +53,34 @@ def nodes_of_device(config: DeviceConfig, where: str = "device") -> list[TreeNod
     """Everything that the source ("device", "local") claims.
 
     Raises:
-        ConfigError: a path or an ACL of the configuration is none.
+        ConfigError: a path or an ACL of the configuration is none, a value or a device
+            description not what it has to be.
     """
-    nodes = {node.path: node for node in device_nodes(device_info(config))}
+    known, described = described_by(config.ddf_directory, f"{where}.ddf_directory")
+    nodes = {node.path: node for node in permanent_nodes(described)}
+    nodes |= {node.path: node for node in device_nodes(device_info(config))}
     for path, value in _canonical(config.tree, f"{where}.tree").items():
-        nodes[path] = leaf(path, value)
+        acl = nodes[path].acl if path in nodes else None
+        nodes[path] = _as_described(path, value, acl, known, f'{where}.tree."{path}"')
     for path, acl in _canonical(config.acl, f"{where}.acl").items():
         _check_acl(acl, f'{where}.acl."{path}"')
-        known = nodes.get(path)
-        if known is None:
-            nodes[path] = TreeNode(path, None, "node", "", acl)
-        else:
-            nodes[path] = TreeNode(path, known.value, known.format, known.mime, acl)
+        node = nodes.get(path, interior(path))
+        nodes[path] = replace(node, acl=acl)
     return list(nodes.values())
+
+
+def _as_described(
+    path: str, value: str, acl: str | None, known: Descriptions, where: str
+) -> TreeNode:
+    """A configured value in the format and of the type that its description wants."""
+    rule = known.rule_for(path)
+    # Octets come as the text's: "bin", never "b64".
+    format = "chr" if not rule.formats or "chr" in rule.formats else max(rule.formats)
+    mime = "text/plain" if not rule.types or "text/plain" in rule.types else min(rule.types)
+    try:
+        return checked_value(leaf(path, value, format=format, mime=mime, acl=acl), LIMITS, rule)
+    except Refused as refusal:
+        raise ConfigError(where, refusal.reason) from refusal
 
 
 def _canonical(values: Mapping[str, str], where: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from cardd.provisioning.progress import (
     Stage,
 )
 from cardd.store import Operation, Revision
-from cardd.tree import Delegation, ExportFormat, ManagementTree, Source, Usage, is_secret
+from cardd.tree import Delegation, Descriptions, ExportFormat, ManagementTree, Source, Usage
 
 from .ports import AccountView
 
@@ -78,9 +78,9 @@ def timestamp(at_ms: int) -> Timestamp | None:
     return message
 
 
-def node_message(node: Node) -> tree_pb2.Node:
+def node_message(node: Node, known: Descriptions) -> tree_pb2.Node:
     """The value of a secret node stays behind."""
-    secret = is_secret(node.path)
+    secret = known.is_secret(node.path)
     return tree_pb2.Node(
         path=node.path,
         interior=node.interior,
@@ -93,8 +93,8 @@ def node_message(node: Node) -> tree_pb2.Node:
     )
 
 
-def claim_message(path: str, claim: Claim) -> tree_pb2.Claim:
-    secret = is_secret(path)
+def claim_message(path: str, claim: Claim, known: Descriptions) -> tree_pb2.Claim:
+    secret = known.is_secret(path)
     return tree_pb2.Claim(
         source=_source(claim.kind, claim.id),
         claimed_at=timestamp(claim.at_ms),
@@ -152,11 +152,12 @@ def delegation_message(delegation: Delegation) -> management_pb2.Delegation:
     )
 
 
-def change_message(change: Change) -> provisioning_pb2.NodeChange:
+def change_message(change: Change, known: Descriptions) -> provisioning_pb2.NodeChange:
+    before, after = change.before, change.after
     return provisioning_pb2.NodeChange(
         path=change.path,
-        before=node_message(change.before) if change.before is not None else None,
-        after=node_message(change.after) if change.after is not None else None,
+        before=node_message(before, known) if before is not None else None,
+        after=node_message(after, known) if after is not None else None,
     )
 
 
@@ -184,9 +185,12 @@ def progress_message(progress: Progress) -> provisioning_pb2.ProvisionResponse:
     )
 
 
-def preview_message(preview: Preview) -> provisioning_pb2.PreviewProvisioningResponse:
+def preview_message(
+    preview: Preview, known: Descriptions
+) -> provisioning_pb2.PreviewProvisioningResponse:
     return provisioning_pb2.PreviewProvisioningResponse(
-        documents=map(_document, preview.documents), changes=map(change_message, preview.changes)
+        documents=map(_document, preview.documents),
+        changes=(change_message(change, known) for change in preview.changes),
     )
 
 

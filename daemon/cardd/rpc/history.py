@@ -7,7 +7,7 @@ from typing import Any
 from cardea.v1 import provisioning_pb2 as pb
 from cardea.v1 import provisioning_pb2_grpc as pb_grpc
 
-from cardd.tree import Delta
+from cardd.tree import Delta, Descriptions
 
 from . import convert
 from .call import current_call
@@ -23,8 +23,9 @@ _LIMIT = 100
 class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
     """Converts, calls the committer, converts."""
 
-    def __init__(self, history: HistoryPort) -> None:
+    def __init__(self, history: HistoryPort, known: Descriptions) -> None:
         self._history = history
+        self._known = known
         self._rollbacks: IdempotentCalls[Delta] = IdempotentCalls()
 
     async def ListHistory(
@@ -41,7 +42,8 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
         delta = await self._history.compare(request.before, newer)
         seen = (change for change in delta.changes if may_see_change(call, delta, change.path))
         return pb.CompareRevisionsResponse(
-            changes=map(convert.change_message, seen), after=delta.revision
+            changes=(convert.change_message(change, self._known) for change in seen),
+            after=delta.revision,
         )
 
     async def RollbackTree(

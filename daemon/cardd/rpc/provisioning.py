@@ -10,6 +10,7 @@ from cardea.v1 import provisioning_pb2 as pb
 
 from cardd.provisioning.progress import Progress
 from cardd.reader.events import ReaderStatus
+from cardd.tree import Descriptions
 
 from . import convert
 from .call import current_call
@@ -26,9 +27,13 @@ class ProvisioningService(HistoryCalls):
     """Finds the card that is meant, calls the provisioner, converts."""
 
     def __init__(
-        self, leases: CardLeases, provisioner: ProvisionerPort, history: HistoryPort
+        self,
+        leases: CardLeases,
+        provisioner: ProvisionerPort,
+        history: HistoryPort,
+        known: Descriptions,
     ) -> None:
-        super().__init__(history)
+        super().__init__(history, known)
         self._leases = leases
         self._provisioner = provisioner
         self._idempotent: IdempotentStreams[Progress] = IdempotentStreams()
@@ -54,7 +59,7 @@ class ProvisioningService(HistoryCalls):
         call = current_call()
         preview = await self._provisioner.preview(await self._card(request.name))
         seen = tuple(change for change in preview.changes if call.may(node=change.path))
-        return convert.preview_message(replace(preview, changes=seen))
+        return convert.preview_message(replace(preview, changes=seen), self._known)
 
     async def GetProvisioningStatus(
         self, request: pb.GetProvisioningStatusRequest, context: Any

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from cardea.v1 import tree_pb2 as pb
-from cardea_core import canonical_path
+from cardea_core import Node, canonical_path
 
 from cardd.tree import (
     Delta,
+    Descriptions,
     ManagementTree,
     Source,
     TreeHolder,
     export,
-    is_secret,
     precedence,
     serialised,
 )
@@ -44,15 +44,16 @@ class TreeService(TreeWriting):
         self._committed = committed
 
     async def GetNode(self, request: pb.GetNodeRequest, context: Any) -> pb.GetNodeResponse:
-        node = self._view(self._holder.current).node(canonical_path(request.path))
-        return pb.GetNodeResponse(node=convert.node_message(node))
+        tree = self._holder.current
+        node = self._view(tree).node(canonical_path(request.path))
+        return pb.GetNodeResponse(node=convert.node_message(node, tree.descriptions))
 
     async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:
         path = canonical_path(request.path or ".")
         tree, revision = self._holder.state()
         if tree.snapshot.get(path) is None:
             raise NodeNotFoundError(path)
-        nodes = map(convert.node_message, self._view(tree).below(path))
+        nodes = _messages(self._view(tree).below(path), tree)
         return pb.ListNodesResponse(nodes=nodes, revision=revision)
 
     async def ExplainNode(
@@ -67,8 +68,8 @@ class TreeService(TreeWriting):
         node = tree.snapshot.get(path)
         acl, acl_from = tree.acl_in_force(path)
         return pb.ExplainNodeResponse(
-            node=convert.node_message(node) if node is not None else None,
-            claims=(convert.claim_message(path, claim) for claim in claims),
+            node=convert.node_message(node, tree.descriptions) if node is not None else None,
+            claims=(convert.claim_message(path, claim, tree.descriptions) for claim in claims),
             acl=str(acl),
             acl_from=acl_from,
         )
@@ -81,7 +82,7 @@ class TreeService(TreeWriting):
         revision = request.after_revision
         if not revision:
             tree, revision = self._holder.state()
-            nodes = map(convert.node_message, TreeView(call, tree).below(path))
+            nodes = _messages(TreeView(call, tree).below(path), tree)
             yield pb.WatchTreeResponse(revision=revision, snapshot=pb.TreeSnapshot(nodes=nodes))
         while True:
             wake = self._committed.next()
@@ -90,7 +91,7 @@ class TreeService(TreeWriting):
                 raise EventsGoneError(after=revision)
             for delta in deltas:
                 revision = delta.revision
-                message = _delta_message(delta, path, call)
+                message = _delta_message(delta, path, call, self._holder.current.descriptions)
                 if message.changed or message.removed:
                     yield pb.WatchTreeResponse(revision=revision, delta=message)
             if not deltas:
@@ -115,6 +116,7 @@ class TreeService(TreeWriting):
         view.node(path)
 
         def exported() -> bytes:
+            is_secret = tree.descriptions.is_secret
             plain = (node for node in view.below(path) if not is_secret(node.path))
             return export((serialised(tree, node) for node in plain), format)
 
@@ -143,12 +145,16 @@ class TreeService(TreeWriting):
         return TreeView(current_call(), tree)
 
 
-def _delta_message(delta: Delta, path: str, call: Call) -> pb.TreeDelta:
+def _messages(nodes: Iterable[Node], tree: ManagementTree) -> Iterator[pb.Node]:
+    return (convert.node_message(node, tree.descriptions) for node in nodes)
+
+
+def _delta_message(delta: Delta, path: str, call: Call, known: Descriptions) -> pb.TreeDelta:
     def wanted(changed: str) -> bool:
         inside = path == "." or changed == path or changed.startswith(f"{path}/")
         return inside and may_see_change(call, delta, changed)
 
     return pb.TreeDelta(
-        changed=(convert.node_message(node) for node in delta.changed if wanted(node.path)),
+        changed=(convert.node_message(node, known) for node in delta.changed if wanted(node.path)),
         removed=filter(wanted, delta.removed),
     )

@@ -53,7 +53,9 @@ class TreeWriting(pb_grpc.TreeServiceServicer):
         # What another has put in its place is for those who may read it.
         seen = in_force or TreeView(current_call().with_right("tree.read"), tree).covers(path)
         return pb.ReplaceNodeResponse(
-            node=convert.node_message(node) if node is not None and seen else None,
+            node=(
+                convert.node_message(node, tree.descriptions) if node is not None and seen else None
+            ),
             in_force=in_force,
             revision=revision,
         )

@@ -4,8 +4,9 @@ from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim
 from cardd.tree.addresses import path_status
 from cardd.tree.authority import Authority, ExecOrder
-from cardd.tree.ddf import SECRET_LEAVES, is_secret
+from cardd.tree.ddf import BUILT_IN
 from cardd.tree.delegations import Delegation, delegations, revoke
+from cardd.tree.descriptions import SECRET_LEAVES, Descriptions
 from cardd.tree.device import (
     LIMITS,
     NOBODY,
@@ -14,7 +15,7 @@ from cardd.tree.device import (
     dev_info_nodes,
     device_nodes,
 )
-from cardd.tree.errors import AclError, ManagementTreeError, Refused
+from cardd.tree.errors import AclError, DescriptionError, ManagementTreeError, Refused
 from cardd.tree.export import ExportFormat, export
 from cardd.tree.holder import Delta, TreeHolder
 from cardd.tree.holdings import Usage
@@ -33,8 +34,10 @@ from cardd.tree.sources import (
     precedence,
     source_of,
 )
+from cardd.tree.values import checked_value
 
 __all__ = [
+    "BUILT_IN",
     "DEVICE",
     "LIMITS",
     "NOBODY",
@@ -46,6 +49,8 @@ __all__ = [
     "Authority",
     "Delegation",
     "Delta",
+    "DescriptionError",
+    "Descriptions",
     "DeviceInfo",
     "ExecOrder",
     "ExportFormat",
@@ -61,12 +66,12 @@ __all__ = [
     "TreeHolder",
     "Usage",
     "Verb",
+    "checked_value",
     "delegations",
     "dev_info_nodes",
     "device_nodes",
     "export",
     "is_program",
-    "is_secret",
     "path_status",
     "place",
     "precedence",

@@ -16,7 +16,7 @@ from omadm.status import StatusCode
 
 from cardd.tree.acl import ANY, INHERIT, Acl, Verb
 from cardd.tree.addresses import Address
-from cardd.tree.ddf import Occurs, rule_for
+from cardd.tree.descriptions import Occurs, Rule
 from cardd.tree.device import NOBODY
 from cardd.tree.errors import AclError, Refused
 from cardd.tree.management_tree import ManagementTree
@@ -128,7 +128,7 @@ class Authority:
         if old.interior != node.interior:
             raise Refused(StatusCode.NOT_ALLOWED, old.path, "a leaf stays a leaf")
         format, mime = node.format or old.format, node.mime or old.mime
-        if rule_for(old.path).permanent and (format, mime) != (old.format, old.mime):
+        if self._rule(old.path).permanent and (format, mime) != (old.format, old.mime):
             # §4.1.6.11
             raise Refused(StatusCode.NOT_ALLOWED, old.path, "a permanent node keeps its type")
         self._own.put(replace(node, path=old.path, format=format, mime=mime), at_ms)
@@ -159,12 +159,14 @@ class Authority:
         node = self._existing(_plain(uri).path)
         if self._is_required(node):
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "what it stands in cannot be without")
+        if Verb.DELETE not in self._rule(node.path).access:
+            # What is below goes whatever its access type says (§6.5).
+            raise Refused(StatusCode.NOT_ALLOWED, node.path, "the node takes no Delete")
         self._delete(node, at_ms)
 
     def _delete(self, node: Node, at_ms: int) -> None:
         for below in self.tree.snapshot.walk(node.path):
-            rule = rule_for(below.path)
-            if rule.permanent:
+            if self._rule(below.path).permanent:
                 raise Refused(StatusCode.NOT_ALLOWED, below.path, "the node is permanent")
             self._granted(Verb.DELETE, below.path)
         self._own.remove(node.path, at_ms)
@@ -176,6 +178,8 @@ class Authority:
         if node.value is None:
             raise Refused(StatusCode.FORBIDDEN, node.path, "only leaves can be copied")
         target = _plain(target_uri).path
+        if not self._rule(target).copies:
+            raise Refused(StatusCode.NOT_ALLOWED, target, "the node takes no Copy")
         copied = TreeNode(target, node.value, node.format, node.mime)
         old = self.tree.snapshot.get(target)
         if old is not None:
@@ -216,6 +220,9 @@ class Authority:
 
     # -- rights
 
+    def _rule(self, path: str) -> Rule:
+        return self.tree.descriptions.rule_for(path)
+
     def _existing(self, path: str) -> Node:
         node = self.tree.snapshot.get(path)
         if node is None:
@@ -223,7 +230,7 @@ class Authority:
         return node
 
     def _permitted(self, verb: Verb, path: str) -> None:
-        if verb not in rule_for(path).access:
+        if verb not in self._rule(path).access:
             raise Refused(StatusCode.NOT_ALLOWED, path, f"the node takes no {verb}")
         if verb is not Verb.GET and not self._at_hand(path):
             raise Refused(StatusCode.NOT_ALLOWED, path, "that card is not at hand")
@@ -241,9 +248,15 @@ class Authority:
 
     def _is_required(self, node: Node) -> bool:
         """Whether the object that the node stands in has to have it (DM TND 1.2 §9.5)."""
-        occurs = rule_for(node.path).occurs
-        siblings = self.tree.snapshot.children(parent_of(node.path))
-        return occurs is Occurs.ONE or (occurs is Occurs.SOME and len(siblings) == 1)
+        rule = self._rule(node.path)
+        last = rule.occurs is Occurs.SOME and self._instances(node.path) == 1
+        return rule.occurs is Occurs.ONE or last
+
+    def _instances(self, path: str) -> int:
+        """How many nodes stand in the node's parent by the same description."""
+        rule, parent = self._rule(path), parent_of(path)
+        siblings = self.tree.snapshot.children(parent)
+        return sum(self._rule(f"{parent}/{name}") is rule for name in siblings)
 
     # -- properties
 
@@ -284,8 +297,8 @@ class Authority:
             raise Refused(StatusCode.PERMISSION_DENIED, node.path, "no right to change the ACL")
 
     def _rename(self, node: Node, name: str, at_ms: int) -> None:
-        rule = rule_for(node.path)
-        if rule.permanent or Verb.GET not in rule.access or self._is_required(node):
+        rule = self._rule(node.path)
+        if rule.permanent or {Verb.GET, Verb.REPLACE} - rule.access or self._is_required(node):
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "the node keeps its name")
         self._granted(Verb.REPLACE, node.path)
         if "/" in name or "?" in name:
@@ -301,11 +314,12 @@ class Authority:
             raise Refused(StatusCode.NOT_SUPPORTED, node.path, "others claim part of it")
         stamp = self._own.stamp(at_ms)
         renamed = self.tree.fork()
+        self._check_creation(target)
         for below in moved:
             self._granted(Verb.REPLACE, below.path)
             path = Address.parse(target + below.path[len(node.path) :]).path
             moving = TreeNode(path, below.value, below.format, below.mime)
-            renamed.put(self._source, fitting(moving, rule_for(path).formats), stamp)
+            renamed.put(self._source, fitting(moving, self._rule(path)), stamp)
             acl, title = self.tree.acl(below.path), self.tree.title(below.path)
             if acl or renamed.has_acl_claims(path):
                 renamed.set_acl(path, self._source, acl, stamp)
@@ -328,16 +342,14 @@ class Authority:
         ground = self._existing(parent)
         if not ground.interior:
             raise Refused(StatusCode.NOT_ALLOWED, ground.path, "a leaf has no children")
-        if Verb.ADD not in rule_for(ground.path).access:
-            raise Refused(StatusCode.NOT_ALLOWED, ground.path, "nothing is added here")
-        self._granted(Verb.ADD, ground.path)
         for path in reversed(missing[1:]):
             try:
                 self._check_creation(path)
-                fitting(interior(path), rule_for(path).formats)
+                fitting(interior(path), self._rule(path))
             except Refused as refusal:
                 raise Refused(refusal.status, path, refusal.reason, parent=path) from None
         self._check_creation(node.path)
+        self._granted(Verb.ADD, ground.path)
         # §7.7.1.2: whoever could not control the new interior node otherwise is made its owner;
         # what is created below that inherits.
         owner = not self.tree.allows(self.identifier, Verb.REPLACE, ground.path)
@@ -353,8 +365,17 @@ class Authority:
                 self._own.set_title(path, "", at_ms)
 
     def _check_creation(self, path: str) -> None:
-        if rule_for(path).permanent:
+        """Refuse what the descriptions do not let anybody create (DM TND 1.2 §9.4.3)."""
+        rule, parent = self._rule(path), parent_of(path)
+        if rule.permanent:
             raise Refused(StatusCode.NOT_ALLOWED, path, "permanent nodes are not created")
+        # A node takes Add itself; one that is not described is what its parent takes.
+        giver = path if self.tree.descriptions.describes(path) else parent
+        if Verb.ADD not in self._rule(giver).access:
+            raise Refused(StatusCode.NOT_ALLOWED, path, "nothing is added here")
+        known = rule.most is not None and self.tree.snapshot.get(parent) is not None
+        if known and self._instances(path) >= (rule.most or 0):
+            raise Refused(StatusCode.NOT_ALLOWED, path, f"there are {rule.most} already")
 
     def _create_stated(self, node: TreeNode, at_ms: int) -> None:
         old = self.tree.snapshot.get(node.path)

@@ -2,98 +2,18 @@
 
 A row says what the DDF of an object says of a node (DM TND 1.2 §9): its format, how often it stands
 in its parent (Occurrence), which verbs it takes (AccessType), and whether it is permanent (Scope).
-An access type is a matter of the node, an ACL a matter of the server: a verb that is not in the
-access type is refused with 405 to everybody. Nodes that are not described are taken as they come.
+An integrator adds rows by documents (`tree/descriptions.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
 
 from cardd.tree.acl import Verb
+from cardd.tree.descriptions import DYNAMIC, SECRET, SECRET_LEAVES, Descriptions, Occurs, Rule
 
-__all__ = ["SECRET_LEAVES", "Occurs", "Rule", "described", "is_secret", "rule_for"]
+__all__ = ["BUILT_IN"]
 
-# AAuthSecret and AAuthData take no Get (DM Standardized Objects 1.2 §5.3.1); AuthSecret is that of
-# the connectivity objects.
-SECRET_LEAVES = frozenset({"AAuthSecret", "AAuthData", "AuthSecret"})
-
-
-class Occurs(Enum):
-    """How often a node stands in its parent. What has to be there goes with its parent only."""
-
-    ONE = "One"
-    OPTIONAL = "ZeroOrOne"
-    MANY = "ZeroOrMore"
-    SOME = "OneOrMore"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """The description of a node. ``permanent``: nobody creates, deletes or renames it;
-    ``formats``: what it may be; anything if empty."""
-
-    access: frozenset[Verb]
-    permanent: bool = False
-    formats: frozenset[str] = frozenset()
-    occurs: Occurs = Occurs.OPTIONAL
-
-
-def rule_for(path: str) -> Rule:
-    """The rule for a canonical path; unknown nodes are dynamic and take every verb."""
-    place, below = _ROOT, None
-    segments = path.split("/")[1:]
-    for segment in segments:
-        below = place.below or below
-        found = place.children.get(segment) or place.children.get("*")
-        if found is None:
-            break
-        place = found
-    else:
-        if place.rule is not None:
-            return place.rule
-        below = place.below or below
-    return below or (_SECRET if segments and segments[-1] in SECRET_LEAVES else _DYNAMIC)
-
-
-def is_secret(path: str) -> bool:
-    """Whether the node's value is kept back from local programs and logs.
-
-    A card's file is among them: a provisioning document holds the secrets of its accounts. A
-    server may read it over DM where the ACL names that server.
-    """
-    segments = path.split("/")[1:]
-    of_a_card = len(segments) == 5 and segments[::2] == ["Card", "Files", "Data"]
-    return bool(segments) and (segments[-1] in SECRET_LEAVES or of_a_card)
-
-
-def described() -> Iterator[tuple[str, Rule]]:
-    """Every row; ``*`` stands for a name given at run time, ``**`` for all that is below."""
-    return _rows(_ROOT, ".")
-
-
-@dataclass(slots=True)
-class _Place:
-    """A node of the descriptions; ``below``: the rule of all that is below and not described."""
-
-    rule: Rule | None = None
-    below: Rule | None = None
-    children: dict[str, _Place] = field(default_factory=dict)
-
-
-def _rows(place: _Place, path: str) -> Iterator[tuple[str, Rule]]:
-    if place.rule is not None:
-        yield path, place.rule
-    if place.below is not None:
-        yield f"{path}/**", place.below
-    for name, child in place.children.items():
-        yield from _rows(child, f"{path}/{name}")
-
-
-_DYNAMIC = Rule(frozenset(Verb))
-_SECRET = Rule(frozenset(Verb) - {Verb.GET})
 _ALL = frozenset(Verb)
 _NODE, _CHR = frozenset({"node"}), frozenset({"chr"})
 # What is octets comes as text from many a server.
@@ -192,7 +112,7 @@ _PROXY: _Description = (
 def _dynamic(rows: Iterable[tuple[str, frozenset[str], Occurs]]) -> Iterator[tuple[str, Rule]]:
     for path, formats, occurs in rows:
         secret = path.rpartition("/")[2] in SECRET_LEAVES
-        yield path, Rule((_SECRET if secret else _DYNAMIC).access, False, formats, occurs)
+        yield path, Rule((SECRET if secret else DYNAMIC).access, False, formats, occurs)
 
 
 # Where each object stands; "/**" is what is below and has no row of its own.
@@ -218,19 +138,10 @@ _OBJECTS: tuple[tuple[str, Iterable[tuple[str, Rule]]], ...] = (
 )
 
 
-def _built() -> _Place:
-    root = _Place()
+def _rows() -> Iterator[tuple[str, Rule]]:
     for at, rows in _OBJECTS:
         for path, rule in rows:
-            place = root
-            for segment in [*at.split("/")[1:], *filter(None, path.split("/"))]:
-                if segment == "**":
-                    place.below = rule
-                    break
-                place = place.children.setdefault(segment, _Place())
-            else:
-                place.rule = rule
-    return root
+            yield f"{at}/{path}" if path else at, rule
 
 
-_ROOT = _built()
+BUILT_IN = Descriptions(_rows())

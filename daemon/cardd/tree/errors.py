@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omadm.status import StatusCode
 
-__all__ = ["AclError", "ManagementTreeError", "Refused"]
+__all__ = ["AclError", "DescriptionError", "ManagementTreeError", "Refused"]
 
 
 class ManagementTreeError(Exception):
@@ -18,6 +18,15 @@ class AclError(ManagementTreeError):
         super().__init__(f"ACL {reason}: {part!r}" if part else f"ACL {reason}")
         self.reason = reason
         self.part = part
+
+
+class DescriptionError(ManagementTreeError):
+    """A description that contradicts another one of the same node."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
 
 
 class Refused(ManagementTreeError):

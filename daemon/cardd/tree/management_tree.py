@@ -11,6 +11,8 @@ from omadm.nodes import TreeNode
 from cardd.tree.acl import Acl, Verb
 from cardd.tree.acl_table import AclClaim, AclTable
 from cardd.tree.adoption import restated
+from cardd.tree.ddf import BUILT_IN
+from cardd.tree.descriptions import Descriptions
 from cardd.tree.device import LIMITS, Limits
 from cardd.tree.holdings import Holdings, Usage
 from cardd.tree.properties import TitleClaim, Titles, Versions
@@ -34,6 +36,7 @@ class ManagementTree:
         digests: Mapping[Source, bytes] = MappingProxyType({}),
         *,
         limits: Limits = LIMITS,
+        descriptions: Descriptions = BUILT_IN,
     ) -> None:
         self._layers = {Source(layer.kind, layer.id): layer for layer in layers}
         # Layers that nobody else can see, so that they may be written to.
@@ -47,10 +50,11 @@ class ManagementTree:
         # Up to here changes are counted in the versions.
         self._counted: Snapshot | None = None
         self.limits = limits
+        self.descriptions = descriptions
 
     def fork(self) -> ManagementTree:
         """A working copy; layers are shared until one side writes to them."""
-        copy = ManagementTree(limits=self.limits)
+        copy = ManagementTree(limits=self.limits, descriptions=self.descriptions)
         copy.become(self)
         return copy
 

@@ -6,7 +6,6 @@ from omadm.nodes import TreeNode
 from omadm.status import StatusCode
 
 from cardd.tree.acl import Acl
-from cardd.tree.ddf import rule_for
 from cardd.tree.errors import Refused
 from cardd.tree.management_tree import ManagementTree
 from cardd.tree.sources import ROOT, Source, parent_of
@@ -27,7 +26,8 @@ class OwnClaims:
 
     def put(self, node: TreeNode, at_ms: int) -> None:
         """Claim a node as its description allows: else 413, 415 or 420."""
-        checked = checked_value(node, self._tree.limits, rule_for(node.path).formats)
+        rule = self._tree.descriptions.rule_for(node.path)
+        checked = checked_value(node, self._tree.limits, rule)
         usage, limits = self._tree.usage(self._source), self._tree.limits
         grown = usage.value_bytes + len(checked.value or b"")
         if usage.claims >= limits.nodes_per_server or grown > limits.bytes_per_server:

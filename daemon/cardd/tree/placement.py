@@ -15,7 +15,7 @@ from cardea_core import Layer
 from omadm.nodes import TreeNode
 
 from cardd.tree.acl import Acl, Verb
-from cardd.tree.ddf import rule_for
+from cardd.tree.descriptions import Descriptions
 from cardd.tree.management_tree import ManagementTree
 from cardd.tree.sources import Source, is_program, parent_of
 
@@ -56,7 +56,7 @@ def place(tree: ManagementTree, source: Source, nodes: Iterable[TreeNode]) -> Pl
     ]
     mine = tree.layer(source.kind, source.id)
     values = {node.path: node.value for node in stated}
-    objects = [node for node in stated if _is_object(node)]
+    objects = [node for node in stated if _is_object(node, tree.descriptions)]
     used = {node.path for node in objects}
     moves: dict[str, str] = {}
     for node in objects:
@@ -75,8 +75,9 @@ def place(tree: ManagementTree, source: Source, nodes: Iterable[TreeNode]) -> Pl
     return Placement(tuple(_moved(node, as_stated) for node in stated), moves)
 
 
-def _is_object(node: TreeNode) -> bool:
-    return node.interior and node.path.count("/") == 2 and not rule_for(node.path).permanent
+def _is_object(node: TreeNode, known: Descriptions) -> bool:
+    top = node.interior and node.path.count("/") == 2
+    return top and not known.rule_for(node.path).permanent
 
 
 def _known_place(mine: Layer | None, path: str, values: Mapping[str, bytes | None]) -> str | None:

@@ -12,7 +12,6 @@ from omadm.status import StatusCode
 
 from cardd.tree.acl import Verb
 from cardd.tree.addresses import TNDS_PROPERTIES, Address, tnds_properties
-from cardd.tree.ddf import is_secret, rule_for
 from cardd.tree.errors import Refused
 from cardd.tree.management_tree import ManagementTree
 
@@ -45,7 +44,7 @@ def property_of(tree: ManagementTree, uri: str, node: Node, prop: str) -> Readin
     if prop == "Size":
         if node.value is None:
             raise Refused(StatusCode.NOT_SUPPORTED, node.path, "interior nodes have no Size")
-        if is_secret(node.path) and Verb.GET not in rule_for(node.path).access:
+        if tree.descriptions.is_secret(node.path) and not _readable(tree, node):
             raise Refused(StatusCode.NOT_ALLOWED, node.path, "the size of a secret is kept back")
         text = str(len(node.value))
     elif prop == "TStamp":
@@ -75,13 +74,15 @@ def listing_of(
         return tuple(Reading(node.path, node.format, node.mime) for node in visible)
     if address.listing == "StructData":
         return tuple(
-            Reading(node.path, node.format, node.mime, node.value if _readable(node) else None)
+            Reading(
+                node.path, node.format, node.mime, node.value if _readable(tree, node) else None
+            )
             for node in visible
         )
     properties = tnds_properties(address.listing)
     if properties is None:
         raise Refused(StatusCode.NOT_SUPPORTED, address.path, "property list of TNDS")
-    readable = (node for node in visible if node.interior or _readable(node))
+    readable = (node for node in visible if node.interior or _readable(tree, node))
     nodes = tuple(serialised(tree, node, properties) for node in readable)
     without = frozenset({"Format", "Value"}) - properties
     return (Reading(uri, "xml", TNDS_XML_TYPE, nodes=nodes, without=without),)
@@ -110,5 +111,5 @@ def _t_stamp(tree: ManagementTree, node: Node) -> str:
     return f"{at:%Y%m%dT%H%M%SZ}"
 
 
-def _readable(node: Node) -> bool:
-    return Verb.GET in rule_for(node.path).access
+def _readable(tree: ManagementTree, node: Node) -> bool:
+    return Verb.GET in tree.descriptions.rule_for(node.path).access

@@ -10,6 +10,7 @@ from dataclasses import replace
 from omadm.nodes import INTERIOR, TreeNode
 from omadm.status import StatusCode
 
+from cardd.tree.descriptions import Rule
 from cardd.tree.device import Limits
 from cardd.tree.errors import Refused
 
@@ -47,23 +48,26 @@ _TEXTS: dict[str, Callable[[str], bool]] = {
 _MAX_MIME_BYTES = 255
 
 
-def checked_value(node: TreeNode, limits: Limits, formats: frozenset[str]) -> TreeNode:
+def checked_value(node: TreeNode, limits: Limits, rule: Rule) -> TreeNode:
     """The node as it can be stored. Raises Refused: 413 too large, 415 not of its format."""
     if len(node.mime.encode()) > _MAX_MIME_BYTES or not node.mime.isprintable():
         raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, "type")
     if node.value is None:
-        return fitting(replace(node, format=INTERIOR), formats)
+        return fitting(replace(node, format=INTERIOR), rule)
     if len(node.value) > limits.value_bytes:
         raise Refused(StatusCode.TOO_LARGE, node.path, f"{len(node.value)} bytes")
     if not _fits(node.value, node.format):
         raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"not {node.format[:16]}")
-    return fitting(node, formats)
+    return fitting(node, rule)
 
 
-def fitting(node: TreeNode, formats: frozenset[str]) -> TreeNode:
-    """The node, if its description allows its format; no formats: it has none."""
-    if formats and node.format not in formats:
-        wanted = " or ".join(sorted(formats))
+def fitting(node: TreeNode, rule: Rule) -> TreeNode:
+    """The node, if its description allows its format and, of a leaf, its type; else 415."""
+    if rule.formats and node.format not in rule.formats:
+        wanted = " or ".join(sorted(rule.formats))
+        raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"has to be {wanted}")
+    if rule.types and node.mime not in rule.types:
+        wanted = " or ".join(sorted(rule.types))
         raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"has to be {wanted}")
     return node
 

@@ -17,7 +17,7 @@ from cardd.rpc.management import ManagementService
 from cardd.rpc.provisioning import ProvisioningService
 from cardd.rpc.server import Service
 from cardd.store import Revision
-from cardd.tree import Delta, ManagementTree, TreeHolder
+from cardd.tree import BUILT_IN, Delta, ManagementTree, TreeHolder
 from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
 from omadm.nodes import leaf
 from support.readers import ONE_CARD, OneReader
@@ -81,7 +81,8 @@ class History:
 
 
 def provisioning_service(history: History) -> ProvisioningService:
-    return ProvisioningService(CardLeases(OneReader(), max_wait_s=1.0), Provisioner(), history)
+    leases = CardLeases(OneReader(), max_wait_s=1.0)
+    return ProvisioningService(leases, Provisioner(), history, BUILT_IN)
 
 
 async def test_a_preview_shows_the_changes_of_nodes_that_the_caller_may_see(serve: Serve) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cardd.tree import Authority, ManagementTree, Source, is_secret
+from cardd.tree import BUILT_IN, Authority, ManagementTree, Source
 from omadm.errors import FormatError
 from omadm.nodes import TreeNode, interior, leaf
 from unit.tree.tree_samples import NOW, A, B, code, full, text, value
@@ -183,7 +183,7 @@ def test_file_of_a_card_is_replaced_by_whom_its_acl_names(
     node = tree.snapshot.get(path)
     assert node is not None
     assert (node.value, node.kind) == (b"new", "server")
-    assert is_secret(path)
+    assert BUILT_IN.is_secret(path)
     assert code(lambda: b.get(path)) == 425
     assert code(lambda: b.replace(path, leaf(".", b"x"), NOW)) == 425
     assert tree.forget("server", A, path)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from cardd.tree import Authority, ManagementTree, is_secret
+from cardd.tree import BUILT_IN, Authority, ManagementTree
 from cardd.tree.acl import Verb
-from cardd.tree.ddf import Occurs, described, rule_for
+from cardd.tree.descriptions import Occurs
 from omadm.nodes import TreeNode, interior, leaf
 from unit.tree.tree_samples import NOW, A, code, full, text, value
 
@@ -25,15 +25,15 @@ def owner(tree: ManagementTree) -> Authority:
 
 
 def test_every_row_is_what_the_tree_goes_by() -> None:
-    rows = dict(described())
+    rows = dict(BUILT_IN.rows())
     assert len(rows) > 60
     for path, rule in rows.items():
         example = path.replace("**", "Anything").replace("*", "1")
-        assert rule_for(example) == rule
+        assert BUILT_IN.rule_for(example) == rule
         assert not (rule.permanent and {Verb.ADD, Verb.DELETE} <= rule.access)
         if path.endswith("Secret"):
             assert Verb.GET not in rule.access
-            assert is_secret(example)
+            assert BUILT_IN.is_secret(example)
 
 
 def test_what_is_not_described_is_taken_as_it_comes(owner: Authority, tree: ManagementTree) -> None:
@@ -101,8 +101,8 @@ def test_object_can_be_rebuilt_by_a_document(owner: Authority, tree: ManagementT
 
 
 def test_permanent_nodes_of_the_device_have_one_occurrence() -> None:
-    assert all(rule.occurs is Occurs.ONE for _, rule in described() if rule.permanent)
-    assert rule_for("./DMAcc/1").occurs is Occurs.MANY
+    assert all(rule.occurs is Occurs.ONE for _, rule in BUILT_IN.rows() if rule.permanent)
+    assert BUILT_IN.rule_for("./DMAcc/1").occurs is Occurs.MANY
 
 
 def test_document_does_not_touch_what_another_has_there(tree: ManagementTree) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cardd.tree import Authority, ManagementTree, is_secret
+from cardd.tree import BUILT_IN, Authority, ManagementTree
 from omadm.nodes import interior, leaf
 from unit.tree.tree_samples import NOW, A, code, full, text, value
 
@@ -68,7 +68,7 @@ def test_what_is_not_supported_is_406(a: Authority, uri: str) -> None:
 @pytest.mark.parametrize("name", ["AAuthSecret", "AAuthData"])
 def test_secret_is_never_given_out(a: Authority, name: str) -> None:
     path = f"./DMAcc/1/AppAuth/1/{name}"
-    assert is_secret(path)
+    assert BUILT_IN.is_secret(path)
     assert code(lambda: a.get(path)) == 405
     assert code(lambda: a.get(f"{path}?list=StructData")) == 405
     assert code(lambda: a.get(f"{path}?prop=Size")) == 405
