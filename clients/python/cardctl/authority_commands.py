@@ -10,7 +10,7 @@ from rich.text import Text
 
 from . import screen
 from .cli import cli
-from .context import Output, command
+from .context import COUNT, NUMBER, Output, command
 from .plain import plain
 
 __all__ = ["acl", "delegations", "delete", "export", "report", "revoke", "set_node", "sources"]
@@ -92,8 +92,8 @@ def sources(output: Output) -> None:
 
 @command(cli)
 @click.argument("authority", default="")
-@click.option("--limit", default=100, help="So many of the newest.")
-@click.option("--before", default=0, help="Go on there: next of the answer before.")
+@click.option("--limit", type=COUNT, default=100, help="So many of the newest.")
+@click.option("--before", type=NUMBER, default=0, help="Go on there: next of the answer before.")
 def report(output: Output, authority: str, limit: int, before: int) -> None:
     """Show what each authority did to the tree, or was refused.
 

@@ -15,9 +15,13 @@ from rich.console import Console, RenderableType
 
 from . import screen
 
-__all__ = ["EXIT_CODES", "Output", "command", "exit_code"]
+__all__ = ["COUNT", "EXIT_CODES", "NUMBER", "Output", "command", "exit_code"]
 
 P = ParamSpec("P")
+
+# What requests have room for: how many of something, and the number of a revision or event.
+COUNT = click.IntRange(0, 2**32 - 1)
+NUMBER = click.IntRange(0, 2**64 - 1)
 
 EXIT_CODES = {
     0: "done",

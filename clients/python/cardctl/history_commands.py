@@ -7,14 +7,14 @@ from rich.text import Text
 
 from . import screen
 from .cli import cli
-from .context import Output, command
+from .context import COUNT, NUMBER, Output, command
 from .plain import plain
 
 __all__ = ["diff", "history", "rollback"]
 
 
 @command(cli)
-@click.option("--limit", default=100, help="So many of the newest.")
+@click.option("--limit", type=COUNT, default=100, help="So many of the newest.")
 def history(output: Output, limit: int) -> None:
     """List the commits of the tree: when, why, by whom."""
     with output.connect() as client:
@@ -23,8 +23,8 @@ def history(output: Output, limit: int) -> None:
 
 
 @command(cli)
-@click.argument("before", type=click.IntRange(min=0))
-@click.argument("after", type=click.IntRange(min=0), required=False)
+@click.argument("before", type=NUMBER)
+@click.argument("after", type=NUMBER, required=False)
 def diff(output: Output, before: int, after: int | None) -> None:
     """Show which nodes differ between two revisions.
 
@@ -37,7 +37,7 @@ def diff(output: Output, before: int, after: int | None) -> None:
 
 
 @command(cli)
-@click.argument("revision", type=click.IntRange(min=0))
+@click.argument("revision", type=NUMBER)
 def rollback(output: Output, revision: int) -> None:
     """Restore what cards, servers and programs claimed at REVISION.
 

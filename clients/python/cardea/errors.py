@@ -151,8 +151,17 @@ class ConnectionFailedError(CardeaError):
 
 @contextmanager
 def readable_errors(target: str) -> Iterator[None]:
-    """Turn what grpc raises inside into :class:`CardeaError`."""
+    """Turn what grpc raises inside, and what fits into no request, into :class:`CardeaError`."""
     try:
         yield
     except grpc.RpcError as error:
         raise CardeaError.from_rpc(error, target) from error
+    except UnicodeEncodeError:
+        raise _argument_invalid("a text is not UTF-8") from None
+    except ValueError as error:
+        # A number that the field of the request has no room for.
+        raise _argument_invalid(str(error)) from None
+
+
+def _argument_invalid(message: str) -> CardeaError:
+    return CardeaError("ARGUMENT_INVALID", message, remedy=REMEDIES["ARGUMENT_INVALID"])

@@ -163,9 +163,11 @@ class Store:
             RevisionNotFoundError: the history does not have it, or no more.
         """
         with self._database.reading() as db:
-            if not db.execute("SELECT 1 FROM revision WHERE number = ?", (revision,)).fetchone():
+            present, known = self._written or self.load(), "SELECT 1 FROM revision WHERE number = ?"
+            # A number that was never given out may be greater than those SQLite has.
+            if revision > present.revision or not db.execute(known, (revision,)).fetchone():
                 raise RevisionNotFoundError(revision)
-            return tree_at(db, revision, self._written or self.load())
+            return tree_at(db, revision, present)
 
     # -- journal of card writes (P5)
 

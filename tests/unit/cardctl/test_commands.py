@@ -157,3 +157,31 @@ def test_bad_arguments_are_usage_errors(tmp_path: Path, arguments: tuple[str, ..
 
 def test_hexadecimal_may_have_blanks_and_colons(tmp_path: Path) -> None:
     assert run(tmp_path / "none", "transmit", "00 A4:00 00").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("history", "--limit", "-1"),
+        ("history", "--limit", str(1 << 32)),
+        ("diff", str(1 << 64)),
+        ("rollback", str(1 << 64)),
+        ("watch", "tree", "--after", "-1"),
+        ("watch", "--count", "-1"),
+        ("report", "--limit", "-1"),
+        ("report", "--before", str(1 << 64)),
+    ],
+    ids=" ".join,
+)
+def test_a_number_that_no_request_has_room_for_is_wrong_usage(
+    scripted: Path, arguments: tuple[str, ...]
+) -> None:
+    shown = run(scripted, *arguments)
+    assert shown.exit_code == 2
+    assert shown.stderr.splitlines()[-1].startswith("Error: Invalid value")
+
+
+def test_a_path_that_is_not_utf8_is_an_invalid_argument(scripted: Path) -> None:
+    shown = run(scripted, "explain", "./\udcff")
+    assert shown.exit_code == 1
+    assert shown.stderr.startswith("error [ARGUMENT_INVALID] a text is not UTF-8")

@@ -83,7 +83,7 @@ def test_a_rollback_is_a_commit_that_can_be_rolled_back(store: Store) -> None:
 
 def test_what_the_history_does_not_have_is_not_found(store: Store) -> None:
     store.commit(full_tree(), 1)
-    for number in (2, -1, 1 << 40):
+    for number in (2, -1, 1 << 40, (1 << 64) - 1):
         with pytest.raises(RevisionNotFoundError):
             store.tree_at(number)
 
