@@ -40,7 +40,9 @@ def explain(output: Output, node: str) -> None:
 @command(cli)
 @click.argument("what", type=click.Choice(["readers", "tree"]), default="readers")
 @click.option("--path", default=".", help="With tree: the part to watch.")
-@click.option("--after", type=NUMBER, default=0, help="Resume after this sequence number or revision.")
+@click.option(
+    "--after", type=NUMBER, default=0, help="Resume after this sequence number or revision."
+)
 @click.option("--count", type=COUNT, default=0, help="End after so many messages; 0: never.")
 def watch(output: Output, what: str, path: str, after: int, count: int) -> None:
     """Show the present state, then every change, until interrupted."""

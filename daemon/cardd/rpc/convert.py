@@ -106,13 +106,13 @@ def claim_message(path: str, claim: Claim, known: Descriptions) -> tree_pb2.Clai
 
 
 def acl_message(tree: ManagementTree, path: str) -> tree_pb2.NodeAcl:
-    acl, at = tree.acl_in_force(path)
+    at = tree.acl_place(path)
     claims = tree.acl_claims(at)
     given = claims[-1] if claims and claims[-1].acl else None
     return tree_pb2.NodeAcl(
         **{"from": at},
         own=str(tree.acl(path)),
-        in_force=str(acl),
+        in_force=str(tree.acl_in_force(path)),
         given_by=_source(*given.source) if given is not None else None,
         given_at=timestamp(given.at_ms) if given is not None else None,
     )

@@ -66,12 +66,11 @@ class TreeService(TreeWriting):
         if not claims:
             raise NodeNotFoundError(path)
         node = tree.snapshot.get(path)
-        acl, acl_from = tree.acl_in_force(path)
         return pb.ExplainNodeResponse(
             node=convert.node_message(node, tree.descriptions) if node is not None else None,
             claims=(convert.claim_message(path, claim, tree.descriptions) for claim in claims),
-            acl=str(acl),
-            acl_from=acl_from,
+            acl=str(tree.acl_in_force(path)),
+            acl_from=tree.acl_place(path),
         )
 
     async def WatchTree(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from cardd.tree.errors import AclError
 
-__all__ = ["ANY", "INHERIT", "ROOT_DEFAULT", "Acl", "Verb", "root_without"]
+__all__ = ["ANY", "INHERIT", "ROOT_DEFAULT", "Acl", "Verb", "parsed", "root_without"]
 
 ANY = "*"
 MAX_ACL_BYTES = 4096
@@ -91,6 +92,12 @@ class Acl:
         """The same without one identifier; a verb left without any goes (§7.7.1.2)."""
         kept = ((verb, tuple(n for n in names if n != server_id)) for verb, names in self.grants)
         return Acl(tuple((verb, names) for verb, names in kept if names))
+
+
+@lru_cache(maxsize=1024)
+def parsed(text: str) -> Acl:
+    """As ``Acl.parse``, for values that come again and again."""
+    return Acl.parse(text)
 
 
 INHERIT = Acl()

@@ -1,10 +1,16 @@
-"""Who gives which node which ACL, and which of these values counts."""
+"""Who gives which node which ACL, and which of these values is the node's own.
+
+What is in force where follows from that by inheritance, and is the merge's matter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Self
+
+from cardea_core import Acls
 
 from cardd.tree.acl import INHERIT, ROOT_DEFAULT, Acl, Verb, root_without
 from cardd.tree.claims import ClaimTable, strength
@@ -29,6 +35,47 @@ class AclTable(ClaimTable[AclClaim]):
     # Of which claims it was last asked whether they name programs, and the answer.
     _asked: tuple[AclClaim, ...] | None = None
     _programs = False
+
+    def __init__(self, claims: Iterable[AclClaim] = ()) -> None:
+        # Every node's own value but the root's, as it was last merged; of the open ones it may be
+        # another by now.
+        self._values = Acls()
+        self._open: set[str] = set()
+        # What that was where programs state one: there it depends on what cards claim, too.
+        self._of_programs: dict[str, str] = {}
+        super().__init__(claims)
+
+    def copy(self) -> Self:
+        twin = super().copy()
+        twin._values = self._values.copy()
+        twin._open = set(self._open)
+        twin._of_programs = dict(self._of_programs)
+        return twin
+
+    @property
+    def changed(self) -> bool:
+        """Whether claims have changed since the values were last merged."""
+        return bool(self._open)
+
+    def values(self, is_on_a_card: Callable[[str], bool]) -> Acls:
+        """Every node's own value, for a merge."""
+        for path in (self._open | self._of_programs.keys()) - {ROOT}:
+            value = str(self.value(path, is_on_a_card))
+            if path in self._open or self._of_programs[path] != value:
+                self._values.set(path, value)
+            if any(is_program(claim.source) for claim in self.at(path)):
+                self._of_programs[path] = value
+            else:
+                self._of_programs.pop(path, None)
+        self._open.clear()
+        return self._values
+
+    def has_room_for(self, acl: Acl, limit: int) -> bool:
+        """Whether there would be no more than so many different values."""
+        if len(self._claims) < limit:
+            return True
+        different = {claim.acl for claim in self}
+        return acl in different or len(different) < limit
 
     def value(self, path: str, is_on_a_card: Callable[[str], bool]) -> Acl:
         """The node's own ACL value; falsy when it inherits."""
@@ -87,6 +134,10 @@ class AclTable(ClaimTable[AclClaim]):
                 self.put(replace(claim, acl=acl))
                 changed.add(claim.path)
         return changed
+
+    def _write(self, path: str, claims: tuple[AclClaim, ...]) -> None:
+        self._open.add(path)
+        super()._write(path, claims)
 
 
 def _by_time(claims: list[AclClaim]) -> list[AclClaim]:

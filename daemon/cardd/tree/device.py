@@ -37,6 +37,8 @@ class Limits:
     value_bytes: int = 262_144
     nodes_per_server: int = 20_000
     bytes_per_server: int = 16 * 1024 * 1024
+    # A merge tells 65,535 apart, those of the tree before it among them.
+    different_acls: int = 16_384
 
 
 LIMITS = Limits()

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from cardea_core import Change, Layer, Node, Snapshot, canonical_path, merge
 from omadm.nodes import TreeNode
 
-from cardd.tree.acl import Acl, Verb
+from cardd.tree.acl import Acl, Verb, parsed
 from cardd.tree.acl_table import AclClaim, AclTable
 from cardd.tree.adoption import restated
 from cardd.tree.ddf import BUILT_IN
@@ -74,9 +74,10 @@ class ManagementTree:
     @property
     def snapshot(self) -> Snapshot:
         """The merged tree, immutable."""
-        if self._snapshot is None:
+        if self._snapshot is None or self._acls.changed:
             # Layers are copied before they are written to: only what is new in them is merged.
-            self._snapshot = merge(list(self._layers.values()), since=self._counted)
+            acls = self._acls.values(self._is_on_a_card)
+            self._snapshot = merge(list(self._layers.values()), acls=acls, since=self._counted)
             self._count_changes(self._snapshot)
         return self._snapshot
 
@@ -243,25 +244,46 @@ class ManagementTree:
         """The claims that count for the node's own ACL value; the last of them is in force."""
         return tuple(self._acls.counting(path, self._is_on_a_card))
 
-    def acl_in_force(self, path: str) -> tuple[Acl, str]:
-        """The ACL that counts for a node and the path where it stands (§7.7.1.1)."""
+    def acl_in_force(self, path: str) -> Acl:
+        """The ACL that counts for a node (§7.7.1.1); for one that is not there, that of the
+        nearest node above it, from which it would inherit."""
+        while path != ROOT:
+            value = self.snapshot.acl(path)
+            if value is not None:
+                return parsed(value)
+            path = parent_of(path)
+        return self.acl(ROOT)
+
+    def acl_if_there(self, path: str) -> Acl:
+        """The ACL that would count for a node, if it and all above it that have an ACL were there:
+        what is hidden keeps what it says."""
         while not (acl := self.acl(path)):
             path = parent_of(path)
-        return acl, path
+        return acl
+
+    def acl_place(self, path: str) -> str:
+        """The node where the ACL in force stands."""
+        while path != ROOT and (self.snapshot.get(path) is None or not self.acl(path)):
+            path = parent_of(path)
+        return path
 
     def allows(self, server_id: str, verb: Verb, path: str) -> bool:
         """Whether the ACL in force at the path grants the verb."""
-        return self.acl_in_force(path)[0].allows(verb, server_id)
+        return self.acl_in_force(path).allows(verb, server_id)
 
     def programs_reading(self, path: str) -> frozenset[str]:
         """The local programs that the ACL in force gives Get by name: to these and no others of
         them. None: the access policy alone decides, for settings are there to be read."""
-        readers = self.acl_in_force(path)[0].holders(Verb.GET)
+        readers = self.acl_in_force(path).holders(Verb.GET)
         return frozenset(filter(is_program_name, readers))
 
     def names_programs(self) -> bool:
         """Whether any ACL gives a local program anything."""
         return self._acls.names_programs()
+
+    def has_room_for(self, acl: Acl) -> bool:
+        """Whether the tree takes one more node with this ACL."""
+        return self._acls.has_room_for(acl, self.limits.different_acls)
 
     def has_acl_claims(self, path: str) -> bool:
         """Whether any source gives the node an ACL, even an empty one."""

@@ -46,6 +46,8 @@ class OwnClaims:
             self._insist(path, self._tree.snapshot.get(path) is None)
 
     def set_acl(self, path: str, acl: Acl, at_ms: int) -> None:
+        if not self._tree.has_room_for(acl):
+            raise Refused(StatusCode.DEVICE_FULL, path, "too many different ACLs")
         self._tree.set_acl(path, self._source, acl, self.stamp(at_ms))
         self._insist(path, self._tree.acl(path) == acl)
 

@@ -35,9 +35,9 @@ def restored(present: ManagementTree, then: ManagementTree, at_ms: int) -> Manag
 
 def _rights(then: ManagementTree, present: ManagementTree, path: str) -> Acl | None:
     """The ACL that a node has to get; None: the one that it has does."""
-    now, _ = present.acl_in_force(path)
+    now = present.acl_if_there(path)
     if present.snapshot.get(path) is not None or present.has_acl_claims(path):
-        was, _ = then.acl_in_force(path)
+        was = then.acl_if_there(path)
         kept = was.meet(now)
     else:
         claim = _in_force(then, path)

@@ -57,7 +57,7 @@ def test_revoked_authority_cannot_hold_on_by_what_it_said_itself(
     # What it has granted on stands, and is told, until it is revoked too.
     assert told(tree, grantee=C) == [(B, C, "./A/Sub", "Get")]
     assert revoke(tree, C)
-    assert tree.acl_in_force("./A/Sub")[1] == "./A"
+    assert tree.acl_place("./A/Sub") == "./A"
     assert code(lambda: a.get("./A/Sub/Deep")) == 200
 
 

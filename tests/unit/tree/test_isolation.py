@@ -82,7 +82,7 @@ def attempt(authority: Authority, act: tuple[str, str, str, str, str], now: int)
 def possessions(tree: ManagementTree, server: str) -> list[object]:
     """All that belongs to a server: nodes, values and the rights on them."""
     return [
-        (node.path, node.value, node.format, str(tree.acl_in_force(node.path)[0]))
+        (node.path, node.value, node.format, str(tree.acl_in_force(node.path)))
         for root in (f"./DMAcc/{server}", f"./Own-{server}")
         for node in tree.snapshot.walk(root)
     ]

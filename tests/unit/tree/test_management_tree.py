@@ -46,7 +46,7 @@ def test_adopting_again_replaces_all_that_the_source_said() -> None:
     made.adopt("card", "8949", [interior("./C", acl="Get=a"), leaf("./C/x", "1")], 2000)
     made.adopt("card", "8949", [leaf("./C/y", "2")], 3000)
     assert made.snapshot.children("./C") == ["y"]
-    assert made.acl_in_force("./C")[1] == "."
+    assert made.acl_place("./C") == "."
 
 
 def test_adopting_the_same_keeps_times_and_the_layer_itself() -> None:
@@ -144,7 +144,7 @@ def test_purge_takes_a_server_out_of_every_acl() -> None:
     assert str(made.acl(".")) == "Add=*&Get=b"
     assert str(made.acl("./C")) == "Get=b"
     # An ACL without commands is inherited (§7.7.1.2).
-    assert made.acl_in_force("./D")[1] == "."
+    assert made.acl_place("./D") == "."
 
 
 def test_device_describes_itself_and_its_limits() -> None:

@@ -74,7 +74,7 @@ def test_acl_is_not_inherited_verb_by_verb(a: Authority, b: Authority) -> None:
 def test_empty_acl_makes_a_node_inherit_again(a: Authority, tree: ManagementTree) -> None:
     a.replace("./A/Sub?prop=ACL", text(f"Get={B}"), NOW)
     a.replace("./A/Sub?prop=ACL", text(""), NOW)
-    assert tree.acl_in_force("./A/Sub/Deep")[1] == "./A"
+    assert tree.acl_place("./A/Sub/Deep") == "./A"
 
 
 def test_malformed_acl_is_415(a: Authority) -> None:

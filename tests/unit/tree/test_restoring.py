@@ -177,7 +177,7 @@ def test_no_authority_may_do_what_it_might_not_do_then_and_may_not_do_now(
     ]
     for node in back.snapshot.walk():
         path, is_there = node.path, present.snapshot.get(node.path) is not None
-        claims = then.acl_claims(then.acl_in_force(path)[1])
+        claims = then.acl_claims(then.acl_place(path))
         stays = is_there or present.has_acl_claims(path)
         for who in EVERYBODY:
             for verb in Verb:
@@ -187,4 +187,5 @@ def test_no_authority_may_do_what_it_might_not_do_then_and_may_not_do_now(
                 its_own = claims and (
                     claims[-1].source.id == who or claims[-1].source.kind == "card"
                 )
-                assert present.allows(who, verb, path) or (its_own and not stays)
+                now = present.acl_if_there(path)
+                assert now.allows(verb, who) or (its_own and not stays)
