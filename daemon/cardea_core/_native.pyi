@@ -976,6 +976,11 @@ class Layer:
     def entries(self, path: str | None = None) -> list[Entry]:
         """The claims at and below a node, or all: parents before children, siblings by name."""
 
+    def totals(self) -> tuple[int, int, int | None]:
+        """How many claims there are, how many bytes their values have, and when the latest was
+        made, in Unix milliseconds (None without claims). The interpreter is free during the work.
+        """
+
     def diff(self, newer: Layer) -> list[tuple[str, Entry | None, Entry | None]]:
         """The claims that differ in another version of the layer: path, and the claim before and
         after, None where there is none. What is shared with a copy is not looked at."""
@@ -1060,6 +1065,12 @@ class Snapshot:
         """The ACL in force at a node, its own or that of the nearest node above that has one.
 
         None where there is no node, and where only the root's could count.
+        """
+
+    def winners(self) -> list[tuple[tuple[_SourceKind, str], int]]:
+        """Of how many nodes each source's claim is in force, by kind and id; the root is nobody's.
+
+        The interpreter is free during the work.
         """
 
     def explain(self, path: str) -> list[Claim]:

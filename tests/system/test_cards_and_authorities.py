@@ -278,15 +278,17 @@ def test_a_watch_goes_on_after_a_restart_or_is_told_to_begin_anew(
     provisioned: tuple[Site, SoftCard],
 ) -> None:
     site, _ = provisioned
-    revision = site.revision()
+    listed = site.client.nodes()
+    revision, epoch = listed.revision, listed.epoch
     site.restart_cardd()
-    watch = site.client.watch_tree(NEWS, revision)
+    watch = site.client.watch_tree(NEWS, revision, epoch)
     site.desire({NEWS: "https://news.example/2"})
     assert site.client.sync(SERVER_ID).confirmed
     assert [node.value for node in next(watch).delta.changed] == [b"https://news.example/2"]
-    gone = failure(lambda: next(site.client.watch_tree(NEWS, revision - 1)))
-    assert gone is not None
-    assert gone.reason == "EVENTS_GONE"
+    for told in ((revision - 1, epoch), (revision, "another"), (revision, "")):
+        gone = failure(lambda told=told: next(site.client.watch_tree(NEWS, *told)))  # type: ignore[misc] # mypy knows no default of a lambda
+        assert gone is not None
+        assert gone.reason == "EVENTS_GONE"
 
 
 @pytest.fixture

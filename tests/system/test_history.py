@@ -65,7 +65,7 @@ def test_a_rollback_restores_the_nodes_and_watchers_see_it(
 ) -> None:
     site, _, before = changed
     revision = site.revision()
-    watch = site.client.watch_tree(NEWS, revision)
+    watch = site.client.watch_tree(NEWS, revision, site.client.nodes(NEWS).epoch)
 
     done = site.client.rollback(before)
 

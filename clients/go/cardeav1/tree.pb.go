@@ -486,7 +486,9 @@ type ListNodesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Nodes []*Node                `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// Counts the commits of the tree since its store was made.
-	Revision      uint64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Which store that is: as in WatchTreeResponse.
+	Epoch         string `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -533,6 +535,13 @@ func (x *ListNodesResponse) GetRevision() uint64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *ListNodesResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
 }
 
 type ExplainNodeRequest struct {
@@ -739,6 +748,8 @@ type WatchTreeRequest struct {
 	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	// 0: begin with a snapshot. Else: the last revision seen.
 	AfterRevision uint64 `protobuf:"varint,2,opt,name=after_revision,json=afterRevision,proto3" json:"after_revision,omitempty"`
+	// The epoch that came with that revision.
+	Epoch         string `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -787,9 +798,20 @@ func (x *WatchTreeRequest) GetAfterRevision() uint64 {
 	return 0
 }
 
+func (x *WatchTreeRequest) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
 type WatchTreeResponse struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Revision uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the client has now, whole; 0: the snapshot is not whole yet.
+	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The history that revisions count in. It lasts as long as the daemon's store; another
+	// store, as after one that was damaged, counts anew in another epoch.
+	Epoch string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Types that are valid to be assigned to Change:
 	//
 	//	*WatchTreeResponse_Snapshot
@@ -834,6 +856,13 @@ func (x *WatchTreeResponse) GetRevision() uint64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *WatchTreeResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
 }
 
 func (x *WatchTreeResponse) GetChange() isWatchTreeResponse_Change {
@@ -1777,10 +1806,11 @@ const file_cardea_v1_tree_proto_rawDesc = "" +
 	"\x0fGetNodeResponse\x12#\n" +
 	"\x04node\x18\x01 \x01(\v2\x0f.cardea.v1.NodeR\x04node\"&\n" +
 	"\x10ListNodesRequest\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\"V\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\"l\n" +
 	"\x11ListNodesResponse\x12%\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x0f.cardea.v1.NodeR\x05nodes\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x04R\brevision\"(\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\tR\x05epoch\"(\n" +
 	"\x12ExplainNodeRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\"\x91\x01\n" +
 	"\x13ExplainNodeResponse\x12#\n" +
@@ -1795,12 +1825,14 @@ const file_cardea_v1_tree_proto_rawDesc = "" +
 	"\x05value\x18\x03 \x01(\fR\x05value\x12\x16\n" +
 	"\x06secret\x18\x04 \x01(\bR\x06secret\x12\x16\n" +
 	"\x06absent\x18\x05 \x01(\bR\x06absent\x121\n" +
-	"\aoutcome\x18\x06 \x01(\x0e2\x17.cardea.v1.ClaimOutcomeR\aoutcome\"M\n" +
+	"\aoutcome\x18\x06 \x01(\x0e2\x17.cardea.v1.ClaimOutcomeR\aoutcome\"c\n" +
 	"\x10WatchTreeRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12%\n" +
-	"\x0eafter_revision\x18\x02 \x01(\x04R\rafterRevision\"\x9e\x01\n" +
+	"\x0eafter_revision\x18\x02 \x01(\x04R\rafterRevision\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\tR\x05epoch\"\xb4\x01\n" +
 	"\x11WatchTreeResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x04R\brevision\x125\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\tR\x05epoch\x125\n" +
 	"\bsnapshot\x18\x02 \x01(\v2\x17.cardea.v1.TreeSnapshotH\x00R\bsnapshot\x12,\n" +
 	"\x05delta\x18\x03 \x01(\v2\x14.cardea.v1.TreeDeltaH\x00R\x05deltaB\b\n" +
 	"\x06change\"5\n" +

@@ -49,8 +49,12 @@ type TreeServiceClient interface {
 	// ExplainNode says which source won, what lost, and why.
 	// Who, errors: as GetNode.
 	ExplainNode(ctx context.Context, in *ExplainNodeRequest, opts ...grpc.CallOption) (*ExplainNodeResponse, error)
-	// WatchTree sends the nodes below a path, then each committed change.
-	// Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+	// WatchTree sends the nodes below a path, then each committed change. What is much comes
+	// in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+	// them the revision stays what it was.
+	// A client resumes with epoch and revision of the last message. Where the changes after
+	// it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+	// client begins anew with a snapshot.
 	// Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
 	WatchTree(ctx context.Context, in *WatchTreeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchTreeResponse], error)
 	// ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.
@@ -234,8 +238,12 @@ type TreeServiceServer interface {
 	// ExplainNode says which source won, what lost, and why.
 	// Who, errors: as GetNode.
 	ExplainNode(context.Context, *ExplainNodeRequest) (*ExplainNodeResponse, error)
-	// WatchTree sends the nodes below a path, then each committed change.
-	// Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+	// WatchTree sends the nodes below a path, then each committed change. What is much comes
+	// in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+	// them the revision stays what it was.
+	// A client resumes with epoch and revision of the last message. Where the changes after
+	// it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+	// client begins anew with a snapshot.
 	// Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
 	WatchTree(*WatchTreeRequest, grpc.ServerStreamingServer[WatchTreeResponse]) error
 	// ReplaceNode sets the value of a leaf, or makes it, with the parents that are missing.

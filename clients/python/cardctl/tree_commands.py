@@ -43,15 +43,16 @@ def explain(output: Output, node: str) -> None:
 @click.option(
     "--after", type=NUMBER, default=0, help="Resume after this sequence number or revision."
 )
+@click.option("--epoch", default="", help="With tree: the epoch of that revision.")
 @click.option("--count", type=COUNT, default=0, help="End after so many messages; 0: never.")
-def watch(output: Output, what: str, path: str, after: int, count: int) -> None:
+def watch(output: Output, what: str, path: str, after: int, epoch: str, count: int) -> None:
     """Show the present state, then every change, until interrupted."""
     with output.connect() as client:
         lines: Iterable[tuple[Message, Group]]
         if what == "readers":
             lines = ((m, _reader_change(m)) for m in client.watch_readers(after))
         else:
-            lines = ((m, _tree_change(m)) for m in client.watch_tree(path, after))
+            lines = ((m, _tree_change(m)) for m in client.watch_tree(path, after, epoch))
         for message, view in islice(lines, count or None):
             output.line(plain(message), view)
 
@@ -68,6 +69,7 @@ def _reader_change(message: readers_pb2.WatchReadersResponse) -> Group:
 
 def _tree_change(message: tree_pb2.WatchTreeResponse) -> Group:
     head = Text(f"revision {message.revision}", style="bold")
+    head.append(f"  epoch {message.epoch}", style="not bold dim")
     if message.HasField("snapshot"):
         nodes = message.snapshot.nodes
         lines = [screen.node_line(n, full_path=True) for n in nodes if not n.interior]

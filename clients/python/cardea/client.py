@@ -89,7 +89,8 @@ class Client(PinCalls, KeyCalls):
 
     def watch_readers(self, after_sequence: int = 0) -> Iterator[readers_pb2.WatchReadersResponse]:
         """A snapshot, then changes, for ever; resume with the last sequence number seen."""
-        request = readers_pb2.WatchReadersRequest(after_sequence=after_sequence)
+        with readable_errors(self.target):
+            request = readers_pb2.WatchReadersRequest(after_sequence=after_sequence)
         return self._connection.stream(self._readers.WatchReaders(request))
 
     # -- cards
@@ -185,10 +186,14 @@ class Client(PinCalls, KeyCalls):
             return self._tree.ExplainNode(request, timeout=self._timeout_s)
 
     def watch_tree(
-        self, path: str = ".", after_revision: int = 0
+        self, path: str = ".", after_revision: int = 0, epoch: str = ""
     ) -> Iterator[tree_pb2.WatchTreeResponse]:
-        """A snapshot, then each committed change, for ever."""
-        request = tree_pb2.WatchTreeRequest(path=path, after_revision=after_revision)
+        """A snapshot, then each committed change, for ever; resume with revision and epoch of the
+        last message, and where that ends with EVENTS_GONE begin anew."""
+        with readable_errors(self.target):
+            request = tree_pb2.WatchTreeRequest(
+                path=path, after_revision=after_revision, epoch=epoch
+            )
         return self._connection.stream(self._tree.WatchTree(request))
 
     def set_node(

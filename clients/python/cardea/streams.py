@@ -32,7 +32,8 @@ class Connection:
 
     def __init__(self, target: str) -> None:
         self.target = target if ":" in target else f"unix:{os.path.abspath(target)}"
-        options = [("grpc.default_authority", "cardd")]
+        # The daemon is trusted, and its tree may be large.
+        options = [("grpc.default_authority", "cardd"), ("grpc.max_receive_message_length", -1)]
         self.channel = grpc.insecure_channel(self.target, options=options)
         self._open = _OpenStreams()
         self._end = weakref.finalize(self, _close, self.channel, self._open)

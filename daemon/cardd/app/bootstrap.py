@@ -274,8 +274,8 @@ def _tree(config: Config, store: Store, stored: StoredTree) -> TreeHolder:
     before = tree.fork()
     tree.adopt("device", "local", nodes_of_device(config.device), now_ms)
     if stored.revision and not before.diff(tree) and _acls(before) == _acls(tree):
-        return TreeHolder(before, stored.revision)
-    return TreeHolder(tree, store.commit(tree, now_ms))
+        return TreeHolder(before, stored.revision, store.epoch)
+    return TreeHolder(tree, store.commit(tree, now_ms), store.epoch)
 
 
 def _acls(tree: ManagementTree) -> list[tuple[str, Source, Acl]]:

@@ -12,6 +12,7 @@ from cardd.tree import Delta, Descriptions
 from . import convert
 from .call import current_call
 from .idempotency import IdempotentCalls
+from .pieces import fill
 from .ports import HistoryPort
 from .tree_view import may_see_change
 
@@ -40,11 +41,14 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
         call = current_call()
         newer = request.after if request.HasField("after") else None
         delta = await self._history.compare(request.before, newer)
-        seen = (change for change in delta.changes if may_see_change(call, delta, change.path))
-        return pb.CompareRevisionsResponse(
-            changes=(convert.change_message(change, self._known) for change in seen),
-            after=delta.revision,
+        known = self._known
+        seen = (
+            convert.change_message(each, known) if may_see_change(call, delta, each.path) else None
+            for each in delta.changes
         )
+        answer = pb.CompareRevisionsResponse(after=delta.revision)
+        await fill(answer.changes, seen)
+        return answer
 
     async def RollbackTree(
         self, request: pb.RollbackTreeRequest, context: Any

@@ -158,12 +158,16 @@ class DelegationNotFoundError(RefusalError):
 
 
 class EventsGoneError(RefusalError):
-    """The events after a number are no longer kept."""
+    """The events after a number are no longer kept, or the number is of another history."""
 
     reason = pb.ERROR_REASON_EVENTS_GONE
 
-    def __init__(self, *, after: int) -> None:
-        super().__init__(f"events after {after} are not kept; begin anew with 0", after=after)
+    def __init__(self, *, after: int, epoch: str | None = None) -> None:
+        problem = f"events after {after} are not kept"
+        if epoch is not None:
+            problem = f"revision {after} is of another history than that of this store"
+        facts = {"epoch": epoch} if epoch is not None else {}
+        super().__init__(f"{problem}; begin anew with 0", after=after, **facts)
 
 
 class RunFailedError(RefusalError):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from cardea.v1 import tree_pb2 as pb
-from cardea_core import Node, canonical_path
+from cardea_core import canonical_path
 
 from cardd.tree import (
     Delta,
@@ -24,6 +23,7 @@ from cardd.tree import (
 from . import convert
 from .call import Call, current_call
 from .feed import Signal
+from .pieces import fill, pieces
 from .ports import TreeChanges
 from .refusals import ArgumentInvalidError, EventsGoneError, NodeNotFoundError
 from .tree_view import TreeView, may_see_change
@@ -53,8 +53,9 @@ class TreeService(TreeWriting):
         tree, revision = self._holder.state()
         if tree.snapshot.get(path) is None:
             raise NodeNotFoundError(path)
-        nodes = _messages(self._view(tree).below(path), tree)
-        return pb.ListNodesResponse(nodes=nodes, revision=revision)
+        answer = pb.ListNodesResponse(revision=revision, epoch=self._holder.epoch)
+        await fill(answer.nodes, _seen_below(path, tree, self._view(tree)))
+        return answer
 
     async def ExplainNode(
         self, request: pb.ExplainNodeRequest, context: Any
@@ -76,23 +77,25 @@ class TreeService(TreeWriting):
     async def WatchTree(
         self, request: pb.WatchTreeRequest, context: Any
     ) -> AsyncIterator[pb.WatchTreeResponse]:
-        call = current_call()
+        call, holder = current_call(), self._holder
         path = canonical_path(request.path or ".")
-        revision = request.after_revision
+        revision, epoch = request.after_revision, request.epoch
         if not revision:
-            tree, revision = self._holder.state()
-            nodes = _messages(TreeView(call, tree).below(path), tree)
-            yield pb.WatchTreeResponse(revision=revision, snapshot=pb.TreeSnapshot(nodes=nodes))
+            (tree, revision), epoch = holder.state(), holder.epoch
+            nodes = _seen_below(path, tree, TreeView(call, tree))
+            async for message in _told(nodes, epoch, 0, revision, is_snapshot=True):
+                yield message
         while True:
             wake = self._committed.next()
-            deltas = self._holder.since(revision)
+            deltas = holder.since(revision, epoch)
             if deltas is None:
-                raise EventsGoneError(after=revision)
+                other = holder.epoch if epoch != holder.epoch else None
+                raise EventsGoneError(after=revision, epoch=other)
             for delta in deltas:
+                changes = _seen_of(delta, path, call, holder.current.descriptions)
+                async for message in _told(changes, epoch, revision, delta.revision):
+                    yield message
                 revision = delta.revision
-                message = _delta_message(delta, path, call, self._holder.current.descriptions)
-                if message.changed or message.removed:
-                    yield pb.WatchTreeResponse(revision=revision, delta=message)
             if not deltas:
                 await asyncio.shield(wake)
 
@@ -128,32 +131,64 @@ class TreeService(TreeWriting):
     ) -> pb.ListSourcesResponse:
         tree, revision = self._holder.state()
         self._view(tree).require(".")
-        in_force = Counter((node.kind, node.id) for node in tree.snapshot.walk())
         sources = (Source(layer.kind, layer.id) for layer in reversed(tree.layers()))
         strongest_first = sorted(sources, key=precedence, reverse=True)
-        return pb.ListSourcesResponse(
-            sources=(
-                convert.source_info(source, tree.usage(source), in_force[source])
+
+        def counted() -> list[pb.SourceInfo]:
+            in_force = dict(tree.snapshot.winners())
+            return [
+                convert.source_info(source, tree.usage(source), in_force.get(source, 0))
                 for source in strongest_first
-            ),
-            revision=revision,
-        )
+            ]
+
+        return pb.ListSourcesResponse(sources=await asyncio.to_thread(counted), revision=revision)
 
     @staticmethod
     def _view(tree: ManagementTree) -> TreeView:
         return TreeView(current_call(), tree)
 
 
-def _messages(nodes: Iterable[Node], tree: ManagementTree) -> Iterator[pb.Node]:
-    return (convert.node_message(node, tree.descriptions) for node in nodes)
+def _seen_below(path: str, tree: ManagementTree, view: TreeView) -> Iterator[pb.Node | None]:
+    """The nodes at and below a path; None for those that are kept from the caller."""
+    for node in tree.snapshot.nodes(path):
+        yield convert.node_message(node, tree.descriptions) if view.covers(node.path) else None
 
 
-def _delta_message(delta: Delta, path: str, call: Call, known: Descriptions) -> pb.TreeDelta:
-    def wanted(changed: str) -> bool:
-        inside = path == "." or changed == path or changed.startswith(f"{path}/")
-        return inside and may_see_change(call, delta, changed)
+def _seen_of(
+    delta: Delta, path: str, call: Call, known: Descriptions
+) -> Iterator[pb.Node | str | None]:
+    """The nodes at and below a path that have changed, and the paths of those that are gone."""
+    below = "./" if path == "." else f"{path}/"
+    for change in delta.changes:
+        where = change.path
+        wanted = where == path or where.startswith(below)
+        if not wanted or not may_see_change(call, delta, where):
+            yield None
+        else:
+            after = change.after
+            yield convert.node_message(after, known) if after is not None else where
 
-    return pb.TreeDelta(
-        changed=(convert.node_message(node, known) for node in delta.changed if wanted(node.path)),
-        removed=filter(wanted, delta.removed),
-    )
+
+async def _told(
+    items: Iterator[pb.Node | None] | Iterator[pb.Node | str | None],
+    epoch: str,
+    before: int,
+    after: int,
+    *,
+    is_snapshot: bool = False,
+) -> AsyncIterator[pb.WatchTreeResponse]:
+    """What leads from one revision to another; nothing, where a commit has changed nothing."""
+    begun = False
+    for piece, is_last in pieces(items):
+        if piece or (begun and is_last) or (is_snapshot and not begun):
+            nodes = [item for item in piece if isinstance(item, pb.Node)]
+            gone = [item for item in piece if isinstance(item, str)]
+            first = is_snapshot and not begun
+            yield pb.WatchTreeResponse(
+                revision=after if is_last else before,
+                epoch=epoch,
+                snapshot=pb.TreeSnapshot(nodes=nodes) if first else None,
+                delta=None if first else pb.TreeDelta(changed=nodes, removed=gone),
+            )
+            begun = True
+        await asyncio.sleep(0)

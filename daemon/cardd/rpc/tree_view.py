@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cardea_core import Node
 
 from cardd.tree import Delta, ManagementTree
@@ -42,11 +44,9 @@ class TreeView:
             raise NodeNotFoundError(path)
         return node
 
-    def below(self, path: str) -> list[Node]:
+    def below(self, path: str) -> Iterator[Node]:
         """The nodes at and below a path; none if it does not exist."""
-        if self._tree.snapshot.get(path) is None:
-            return []
-        return [node for node in self._tree.snapshot.walk(path) if self.covers(node.path)]
+        return (node for node in self._tree.snapshot.nodes(path) if self.covers(node.path))
 
 
 def may_see_change(call: Call, delta: Delta, path: str) -> bool:

@@ -229,6 +229,12 @@ _CARD_PAYLOADS = """
 ALTER TABLE confirmation ADD COLUMN card_payload TEXT NOT NULL DEFAULT '';
 """
 
+_EPOCH = """
+-- The history that revisions count in: another file has another one.
+ALTER TABLE tree_state ADD COLUMN epoch TEXT NOT NULL DEFAULT '';
+UPDATE tree_state SET epoch = lower(hex(randomblob(8)));
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _PROPERTIES,
@@ -238,4 +244,5 @@ MIGRATIONS: tuple[str, ...] = (
     _HOSTS,
     _DIGESTS,
     _CARD_PAYLOADS,
+    _EPOCH,
 )

@@ -87,6 +87,12 @@ class Store:
 
     # -- the tree
 
+    @property
+    def epoch(self) -> str:
+        """The history that its revisions count in, as no other store does."""
+        with self._database.reading() as db:
+            return str(db.execute("SELECT epoch FROM tree_state").fetchone()[0])
+
     def load(self) -> StoredTree:
         """The tree as it was last committed."""
         try:

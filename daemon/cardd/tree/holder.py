@@ -49,10 +49,12 @@ class Delta:
 class TreeHolder:
     """Owner of the present tree and of the last deltas. Thread-safe.
 
-    ``current`` is for reading: work on ``current.fork()`` and hand it to ``replace``.
+    ``current`` is for reading: work on ``current.fork()`` and hand it to ``replace``, one after the
+    other. ``epoch`` names the history that revisions count in.
     """
 
-    def __init__(self, tree: ManagementTree, revision: int) -> None:
+    def __init__(self, tree: ManagementTree, revision: int, epoch: str = "") -> None:
+        self.epoch = epoch
         self._lock = threading.RLock()
         self._tree = _settled(tree)
         self._revision = revision
@@ -85,20 +87,25 @@ class TreeHolder:
 
         A subscriber must not block or raise: hand over to a queue.
         """
+        before, known = self.state()
+        if revision <= known:
+            raise ValueError(f"revision {revision} is not newer than {known}")
+        # Readers need not wait for that.
+        settled = _settled(tree)
+        delta = Delta.between(before, settled, revision)
         with self._lock:
-            if revision <= self._revision:
-                raise ValueError(f"revision {revision} is not newer than {self._revision}")
-            settled = _settled(tree)
-            delta = Delta.between(self._tree, settled, revision)
             self._tree, self._revision = settled, revision
             self._history.append(delta)
             for callback in list(self._subscribers.values()):
                 callback(delta)
             return delta
 
-    def since(self, revision: int) -> tuple[Delta, ...] | None:
-        """The deltas after a revision; None when they are no longer known, or never were."""
+    def since(self, revision: int, epoch: str = "") -> tuple[Delta, ...] | None:
+        """The deltas after a revision; None when they are no longer known, or never were, as after
+        one of another epoch."""
         with self._lock:
+            if epoch != self.epoch:
+                return None
             if revision == self._revision:
                 return ()
             known = self._history[0].revision if self._history else self._revision + 1

@@ -36,7 +36,9 @@ class Holdings:
     def of(self, source: Source, layer: Layer | None) -> Usage:
         """What the source's layer holds; None: it has none."""
         if source not in self._known:
-            self._known[source] = Usage() if layer is None else _counted(layer.entries())
+            claims, value_bytes, latest_ms = (0, 0, None) if layer is None else layer.totals()
+            latest_ms = -1 if latest_ms is None else latest_ms
+            self._known[source] = Usage(claims, value_bytes, latest_ms)
         return self._known[source]
 
     def forget(self, source: Source) -> None:

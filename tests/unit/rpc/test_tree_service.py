@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import grpc
 import pytest
 from cardd.rpc.access import Grant, Policy
 from cardd.rpc.feed import Signal
+from cardd.rpc.pieces import MAX_ITEMS, fill
 from cardd.rpc.server import Service
 from cardd.rpc.tree import TreeService
 from cardd.tree import ManagementTree, TreeHolder
@@ -180,3 +182,74 @@ async def test_a_grant_for_some_nodes_shows_these_and_no_others(serve: Serve) ->
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
     reason, facts = reason_of(caught.value)
     assert (reason, facts["node"], facts["right"]) == ("ACCESS_DENIED", "./Own", "tree.read")
+
+
+@pytest.mark.parametrize("epoch", ["", "older"])
+async def test_resuming_in_another_epoch_says_events_gone_and_which_it_is_now(
+    serve: Serve, epoch: str
+) -> None:
+    holder = TreeHolder(tree_with(*THREE_SOURCES), 7, "present")
+    served = await serve(service(holder, Signal()))
+    async with served.channel() as channel:
+        stub = pb_grpc.TreeServiceStub(channel)
+        first = await stub.WatchTree(pb.WatchTreeRequest()).read()
+        listed = await stub.ListNodes(pb.ListNodesRequest())
+        assert (first.revision, first.epoch) == (listed.revision, listed.epoch) == (7, "present")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.WatchTree(pb.WatchTreeRequest(after_revision=7, epoch=epoch)).read()
+    assert reason_of(caught.value) == ("EVENTS_GONE", {"after": "7", "epoch": "present"})
+
+
+def large(values: int, size: int = 1) -> tuple[TreeNode, ...]:
+    return tuple(leaf(f"./L/{number:05}", b"v" * size) for number in range(values))
+
+
+@pytest.mark.parametrize("nodes", [large(3000), large(40, 200_000)], ids=["many", "heavy"])
+async def test_much_comes_in_pieces_and_the_revision_moves_with_the_last(
+    serve: Serve, nodes: tuple[TreeNode, ...]
+) -> None:
+    holder, committed = holder_of(tree_with(("device", "local", nodes)), 7)
+    holder.subscribe(lambda _: committed.raise_())
+    served = await serve(service(holder, committed))
+    # A client that takes what gRPC takes by default.
+    async with served.channel() as channel:
+        stub = pb_grpc.TreeServiceStub(channel)
+        watch = stub.WatchTree(pb.WatchTreeRequest(path="./L"))
+        pieces = [await watch.read()]
+        while pieces[-1].revision != 7:
+            pieces.append(await watch.read())
+        assert len(pieces) > 5
+        assert [piece.revision for piece in pieces[:-1]] == [0] * (len(pieces) - 1)
+        assert [piece.WhichOneof("change") for piece in pieces] == [
+            "snapshot", *["delta"] * (len(pieces) - 1),
+        ]  # fmt: skip
+        sent = [n.path for piece in pieces for n in (*piece.snapshot.nodes, *piece.delta.changed)]
+        assert sent == ["./L", *(node.path for node in nodes)]
+
+        newer = holder.fork()
+        newer.adopt("device", "local", (leaf("./Other", b"x"),), at_ms=9000)
+        holder.replace(newer, 8)
+        deltas = [await watch.read()]
+        while deltas[-1].revision != 8:
+            deltas.append(await watch.read())
+        assert {delta.revision for delta in deltas[:-1]} <= {7}
+        assert [path for delta in deltas for path in delta.delta.removed] == sent
+        watch.cancel()
+
+
+async def test_what_is_kept_from_the_caller_takes_turns_with_others_too() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    answer = pb.ListNodesResponse()
+    items = (pb.Node(path=str(n)) if n % 2 else None for n in range(10_000))
+    await fill(answer.nodes, items)
+    task.cancel()
+    assert [int(node.path) for node in answer.nodes] == list(range(1, 10_000, 2))
+    assert turns >= 10_000 // MAX_ITEMS

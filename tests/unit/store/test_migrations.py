@@ -50,6 +50,7 @@ def test_an_earlier_file_comes_out_whole(version: int, tmp_path: Path) -> None:
     with Store(store_of(version, tmp_path / "old")) as store:
         stored = store.load()
         assert stored.revision == 2
+        assert len(store.epoch) == 16
         tree = stored.tree()
         assert value(tree, "./NAP/1/Addr") == (b"internet.example", "card")
         assert value(tree, "./Service/News/URL") == (b"https://news.example/1", "server")

@@ -71,6 +71,19 @@ def test_a_store_whose_tree_makes_no_sense_is_set_aside(path: Path) -> None:
     assert started(path)[:2] == (0, "corrupt")
 
 
+def test_the_epoch_lasts_as_long_as_the_store(path: Path) -> None:
+    written(path)
+    epochs = []
+    for damaged in (False, False, True):
+        if damaged:
+            path.write_bytes(b"x" * 5000)
+        store, _, _ = open_store(path, Retention())
+        epochs.append(store.epoch)
+        store.close()
+    assert epochs[0] == epochs[1] != epochs[2]
+    assert all(len(epoch) == 16 for epoch in epochs)
+
+
 def test_what_was_set_aside_before_is_never_overwritten(path: Path) -> None:
     for n in range(3):
         path.write_bytes(f"notes {n}".encode())

@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -404,6 +405,24 @@ def test_nodes_are_made_one_at_a_time_and_outlive_the_walk() -> None:
     assert [node.path for node in walk] == ["./A", "./A/B", "./C"]
     assert list(tree.nodes("./A")) == tree.walk("./A")
     assert list(tree.nodes("./nowhere")) == []
+
+
+def test_winners_and_totals_are_what_counting_gives() -> None:
+    layers = [
+        layer("device", A__B=b"1", C=b"22"),
+        layer("card", A__B=b"333"),
+        layer("server", D=b""),
+    ]
+    layers[2].bury("./C", at_ms=7)
+    tree = merge(layers)
+    counted = Counter((node.kind, node.id) for node in tree.walk() if node.path != ".")
+    assert {source: count for source, count in tree.winners() if count} == counted
+    for each in layers:
+        entries = each.entries()
+        sizes = [len(entry.value) for entry in entries if entry.value is not None]
+        assert each.totals() == (len(entries), sum(sizes), max(entry.at_ms for entry in entries))
+    assert Layer("card", "none").totals() == (0, 0, None)
+    assert merge([]).winners() == []
 
 
 def test_an_acl_is_in_force_below_its_node_until_another_one() -> None:

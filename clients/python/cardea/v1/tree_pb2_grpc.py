@@ -121,8 +121,12 @@ class TreeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchTree(self, request, context):
-        """WatchTree sends the nodes below a path, then each committed change.
-        Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+        """WatchTree sends the nodes below a path, then each committed change. What is much comes
+        in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+        them the revision stays what it was.
+        A client resumes with epoch and revision of the last message. Where the changes after
+        it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+        client begins anew with a snapshot.
         Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

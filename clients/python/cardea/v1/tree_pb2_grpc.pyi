@@ -50,8 +50,12 @@ class TreeServiceStub:
     Who, errors: as GetNode.
     """
     WatchTree: _grpc.UnaryStreamMultiCallable[_tree_pb2.WatchTreeRequest, _tree_pb2.WatchTreeResponse]
-    """WatchTree sends the nodes below a path, then each committed change.
-    Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+    """WatchTree sends the nodes below a path, then each committed change. What is much comes
+    in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+    them the revision stays what it was.
+    A client resumes with epoch and revision of the last message. Where the changes after
+    it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+    client begins anew with a snapshot.
     Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
     """
     ReplaceNode: _grpc.UnaryUnaryMultiCallable[_tree_pb2.ReplaceNodeRequest, _tree_pb2.ReplaceNodeResponse]
@@ -118,8 +122,12 @@ class TreeServiceAsyncStub(TreeServiceStub):
     Who, errors: as GetNode.
     """
     WatchTree: _aio.UnaryStreamMultiCallable[_tree_pb2.WatchTreeRequest, _tree_pb2.WatchTreeResponse]  # type: ignore[assignment]
-    """WatchTree sends the nodes below a path, then each committed change.
-    Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+    """WatchTree sends the nodes below a path, then each committed change. What is much comes
+    in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+    them the revision stays what it was.
+    A client resumes with epoch and revision of the last message. Where the changes after
+    it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+    client begins anew with a snapshot.
     Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
     """
     ReplaceNode: _aio.UnaryUnaryMultiCallable[_tree_pb2.ReplaceNodeRequest, _tree_pb2.ReplaceNodeResponse]  # type: ignore[assignment]
@@ -207,8 +215,12 @@ class TreeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tree_pb2.WatchTreeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_tree_pb2.WatchTreeResponse], _abc.AsyncIterator[_tree_pb2.WatchTreeResponse]]:
-        """WatchTree sends the nodes below a path, then each committed change.
-        Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+        """WatchTree sends the nodes below a path, then each committed change. What is much comes
+        in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+        them the revision stays what it was.
+        A client resumes with epoch and revision of the last message. Where the changes after
+        it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+        client begins anew with a snapshot.
         Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
         """
 

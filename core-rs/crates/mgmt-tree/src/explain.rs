@@ -54,6 +54,26 @@ pub struct Explanation {
 }
 
 impl Snapshot {
+    /// Of how many nodes each source's claim is in force, in the order of sources; the root is
+    /// nobody's.
+    #[must_use]
+    pub fn winners(&self) -> Vec<(Source, usize)> {
+        let mut counts = vec![0; self.strata.tags().into()];
+        let mut open = vec![self.root];
+        while let Some(siblings) = open.pop() {
+            for place in self.run(siblings) {
+                counts[usize::from(place.tag())] += 1;
+                if place.children.count > 0 {
+                    open.push(place.children);
+                }
+            }
+        }
+        let counted = |(tag, count)| Some((self.strata.get(tag)?.source.clone(), count));
+        let mut winners: Vec<_> = (0..).zip(counts).filter_map(counted).collect();
+        winners.sort();
+        winners
+    }
+
     /// All claims that were made on a node, the winner first, then from strong to weak.
     ///
     /// If there is a node, the first claim is its content and source. If there is none although

@@ -55,6 +55,17 @@ impl Snapshot {
         Ok(value.map(|value| PyString::new(path.py(), &value)))
     }
 
+    /// Of how many nodes each source's claim is in force, by kind and id; the root is nobody's.
+    ///
+    /// The interpreter is free during the work.
+    fn winners(&self, py: Python<'_>) -> Vec<((&'static str, String), usize)> {
+        let winners = py.detach(|| self.0.winners());
+        let named = |(source, count): (mgmt_tree::Source, _)| {
+            ((source.kind.as_str(), source.id.to_string()), count)
+        };
+        winners.into_iter().map(named).collect()
+    }
+
     /// All claims on a node, the winner first, then from strong to weak.
     ///
     /// Where claims exist but no node does, the first is the claim that denies it, which may

@@ -223,6 +223,21 @@ impl Layer {
         Ok(entries.into_iter().map(Entry).collect())
     }
 
+    /// How many claims there are, how many bytes their values have, and when the latest was made
+    /// (Unix milliseconds; None without claims). The interpreter is free during the work.
+    fn totals(&mut self, py: Python<'_>) -> PyResult<(usize, usize, Option<i64>)> {
+        let layer = self.sealed(py)?;
+        Ok(py.detach(|| {
+            let entries = layer.entries();
+            let bytes = |entry: &mgmt_tree::Entry| match &entry.stance {
+                Stance::Present(Content::Leaf { value, .. }) => value.len(),
+                _ => 0,
+            };
+            let latest = entries.iter().map(|entry| entry.at_ms).max();
+            (entries.len(), entries.iter().map(bytes).sum(), latest)
+        }))
+    }
+
     /// The claims that differ in another version of the layer: path, and the claim before and
     /// after, None where there is none. What is shared with a copy is not looked at.
     fn diff(this: &Bound<'_, Self>, newer: &Bound<'_, Self>) -> PyResult<Vec<Amendment>> {

@@ -204,6 +204,8 @@ export interface ListNodesResponse {
   nodes: Node[];
   /** Counts the commits of the tree since its store was made. */
   revision: bigint;
+  /** Which store that is: as in WatchTreeResponse. */
+  epoch: string;
 }
 
 export interface ExplainNodeRequest {
@@ -235,10 +237,18 @@ export interface WatchTreeRequest {
   path: string;
   /** 0: begin with a snapshot. Else: the last revision seen. */
   afterRevision: bigint;
+  /** The epoch that came with that revision. */
+  epoch: string;
 }
 
 export interface WatchTreeResponse {
+  /** What the client has now, whole; 0: the snapshot is not whole yet. */
   revision: bigint;
+  /**
+   * The history that revisions count in. It lasts as long as the daemon's store; another
+   * store, as after one that was damaged, counts anew in another epoch.
+   */
+  epoch: string;
   change: { $case: "snapshot"; value: TreeSnapshot } | { $case: "delta"; value: TreeDelta } | undefined;
 }
 
@@ -828,7 +838,7 @@ export const ListNodesRequest: MessageFns<ListNodesRequest> = {
 };
 
 function createBaseListNodesResponse(): ListNodesResponse {
-  return { nodes: [], revision: 0n };
+  return { nodes: [], revision: 0n, epoch: "" };
 }
 
 export const ListNodesResponse: MessageFns<ListNodesResponse> = {
@@ -841,6 +851,9 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(16).uint64(message.revision);
+    }
+    if (message.epoch !== "") {
+      writer.uint32(26).string(message.epoch);
     }
     return writer;
   },
@@ -874,6 +887,14 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
             message.revision = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -890,6 +911,7 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
     return {
       nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => Node.fromJSON(e)) : [],
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
     };
   },
 
@@ -901,6 +923,9 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
     if (message.revision !== 0n) {
       obj.revision = message.revision.toString();
     }
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
+    }
     return obj;
   },
 
@@ -911,6 +936,7 @@ export const ListNodesResponse: MessageFns<ListNodesResponse> = {
     const message = createBaseListNodesResponse();
     message.nodes = object.nodes?.map((e) => Node.fromPartial(e)) || [];
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.epoch = object.epoch ?? "";
     return message;
   },
 };
@@ -1259,7 +1285,7 @@ export const Claim: MessageFns<Claim> = {
 };
 
 function createBaseWatchTreeRequest(): WatchTreeRequest {
-  return { path: "", afterRevision: 0n };
+  return { path: "", afterRevision: 0n, epoch: "" };
 }
 
 export const WatchTreeRequest: MessageFns<WatchTreeRequest> = {
@@ -1272,6 +1298,9 @@ export const WatchTreeRequest: MessageFns<WatchTreeRequest> = {
         throw new globalThis.Error("value provided for field message.afterRevision of type uint64 too large");
       }
       writer.uint32(16).uint64(message.afterRevision);
+    }
+    if (message.epoch !== "") {
+      writer.uint32(26).string(message.epoch);
     }
     return writer;
   },
@@ -1305,6 +1334,14 @@ export const WatchTreeRequest: MessageFns<WatchTreeRequest> = {
             message.afterRevision = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1325,6 +1362,7 @@ export const WatchTreeRequest: MessageFns<WatchTreeRequest> = {
         : isSet(object.after_revision)
         ? BigInt(object.after_revision)
         : 0n,
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
     };
   },
 
@@ -1335,6 +1373,9 @@ export const WatchTreeRequest: MessageFns<WatchTreeRequest> = {
     }
     if (message.afterRevision !== 0n) {
       obj.afterRevision = message.afterRevision.toString();
+    }
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
     }
     return obj;
   },
@@ -1348,12 +1389,13 @@ export const WatchTreeRequest: MessageFns<WatchTreeRequest> = {
     message.afterRevision = (object.afterRevision !== undefined && object.afterRevision !== null)
       ? BigInt(object.afterRevision)
       : 0n;
+    message.epoch = object.epoch ?? "";
     return message;
   },
 };
 
 function createBaseWatchTreeResponse(): WatchTreeResponse {
-  return { revision: 0n, change: undefined };
+  return { revision: 0n, epoch: "", change: undefined };
 }
 
 export const WatchTreeResponse: MessageFns<WatchTreeResponse> = {
@@ -1363,6 +1405,9 @@ export const WatchTreeResponse: MessageFns<WatchTreeResponse> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(8).uint64(message.revision);
+    }
+    if (message.epoch !== "") {
+      writer.uint32(34).string(message.epoch);
     }
     switch (message.change?.$case) {
       case "snapshot":
@@ -1396,6 +1441,14 @@ export const WatchTreeResponse: MessageFns<WatchTreeResponse> = {
             message.revision = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.epoch = reader.string();
+            continue;
+          }
           case 2: {
             if (tag !== 18) {
               break;
@@ -1427,6 +1480,7 @@ export const WatchTreeResponse: MessageFns<WatchTreeResponse> = {
   fromJSON(object: any): WatchTreeResponse {
     return {
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      epoch: isSet(object.epoch) ? globalThis.String(object.epoch) : "",
       change: isSet(object.snapshot)
         ? { $case: "snapshot", value: TreeSnapshot.fromJSON(object.snapshot) }
         : isSet(object.delta)
@@ -1439,6 +1493,9 @@ export const WatchTreeResponse: MessageFns<WatchTreeResponse> = {
     const obj: any = {};
     if (message.revision !== 0n) {
       obj.revision = message.revision.toString();
+    }
+    if (message.epoch !== "") {
+      obj.epoch = message.epoch;
     }
     if (message.change?.$case === "snapshot") {
       obj.snapshot = TreeSnapshot.toJSON(message.change.value);
@@ -1454,6 +1511,7 @@ export const WatchTreeResponse: MessageFns<WatchTreeResponse> = {
   fromPartial<I extends Exact<DeepPartial<WatchTreeResponse>, I>>(object: I): WatchTreeResponse {
     const message = createBaseWatchTreeResponse();
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.epoch = object.epoch ?? "";
     switch (object.change?.$case) {
       case "snapshot": {
         if (object.change?.value !== undefined && object.change?.value !== null) {
@@ -2994,8 +3052,12 @@ export const TreeServiceService = {
     responseDeserialize: (value: Buffer): ExplainNodeResponse => ExplainNodeResponse.decode(value),
   },
   /**
-   * WatchTree sends the nodes below a path, then each committed change.
-   * Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+   * WatchTree sends the nodes below a path, then each committed change. What is much comes
+   * in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+   * them the revision stays what it was.
+   * A client resumes with epoch and revision of the last message. Where the changes after
+   * it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+   * client begins anew with a snapshot.
    * Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
    */
   watchTree: {
@@ -3122,8 +3184,12 @@ export interface TreeServiceServer extends UntypedServiceImplementation {
    */
   explainNode: handleUnaryCall<ExplainNodeRequest, ExplainNodeResponse>;
   /**
-   * WatchTree sends the nodes below a path, then each committed change.
-   * Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+   * WatchTree sends the nodes below a path, then each committed change. What is much comes
+   * in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+   * them the revision stays what it was.
+   * A client resumes with epoch and revision of the last message. Where the changes after
+   * it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+   * client begins anew with a snapshot.
    * Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
    */
   watchTree: handleServerStreamingCall<WatchTreeRequest, WatchTreeResponse>;
@@ -3236,8 +3302,12 @@ export interface TreeServiceClient extends Client1 {
     callback: (error: ServiceError | null, response: ExplainNodeResponse) => void,
   ): ClientUnaryCall;
   /**
-   * WatchTree sends the nodes below a path, then each committed change.
-   * Resume and EVENTS_GONE as in ReaderService.WatchReaders.
+   * WatchTree sends the nodes below a path, then each committed change. What is much comes
+   * in pieces: a snapshot goes on in deltas, a delta in further ones, and until the last of
+   * them the revision stays what it was.
+   * A client resumes with epoch and revision of the last message. Where the changes after
+   * it are no longer kept, or it is of another epoch, the answer is EVENTS_GONE, and the
+   * client begins anew with a snapshot.
    * Who: as GetNode. Errors: PATH_INVALID, EVENTS_GONE, LIMIT_REACHED.
    */
   watchTree(request: WatchTreeRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchTreeResponse>;
