@@ -72,6 +72,7 @@ def test_every_command_has_the_status_that_the_standard_gives_it(tell: Tell) -> 
         (command("Search", ("Source", ("LocURI", "./S"))), 406),
         (alert(1100, "MINDT=10", "Management in progress"), 406),
         (alert(1101, "", "Sure?"), 406),
+        (alert(1101, "no text"), 412),
         (alert(1199, "?"), 406),
     ]
     server = tell(tuple(each for each, _ in said))

@@ -45,6 +45,7 @@ from omadm.codec import content_type, decode, encode
 from omadm.document import map_documents, parse_document
 from omadm.downloads import downloads
 from omadm.errors import FormatError, OmadmError
+from omadm.interaction import Outcome, Reply
 from omadm.messages import Add, Alert, Header, Item, Message, Replace, Status
 from omadm.nodes import interior, leaf
 from softcard import SoftCard
@@ -78,6 +79,7 @@ def messages() -> Iterator[bytes]:
         Replace(2, (Item(target="./Vendor/Name", data="new"),)),
         Add(2, (Item(target="./Vendor/New", element=document),)),
         Alert(2, 1100, (Item(data="MINDT=5"), Item(data="Text"))),
+        Alert(2, 1103, (Item(data="MAXDT=5&DR=1"), Item(data="Text"), Item(data="Choice"))),
     ):
         to_header = Status(1, 1, 0, "SyncHdr", 212)
         message = Message(Header("1F", 1, "IMEI:1", URL, cred=cred), (to_header, command))
@@ -136,6 +138,8 @@ def client_session(data: bytes) -> None:
     client.data_to_send()
     with suppress(DmError):
         client.receive(data, content_type("wbxml"), {}, NOW)
+        while client.question is not None:
+            client.answer(Reply(Outcome.ANSWERED))
         client.data_to_send()
 
 

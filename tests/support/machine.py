@@ -21,6 +21,7 @@ from cardd.card.credentials import Rejections
 from cardd.card.errors import CardLost
 from cardd.card.identify import CardIdentity, identify
 from cardd.network.errors import ServerUnreachableError
+from cardd.provisioning.people import Asked
 from cardd.provisioning.ports import Environment
 from cardd.provisioning.progress import Progress, ProvisioningResult
 from cardd.provisioning.records import NewConfirmation
@@ -37,6 +38,7 @@ from dmsd.session import Limits
 from dmsd.session import Settings as DmSettings
 from dmsd.sessions import Arrival, DmServer, MessageRefusedError
 from omadm.auth import HMAC_HEADER
+from omadm.interaction import Outcome, Reply
 from softcard import SoftCard
 
 __all__ = ["Content", "DirectCard", "DmNetwork", "Killed", "Machine", "content_of"]
@@ -202,6 +204,8 @@ class Machine:
         self.progress: list[Progress] = []
         self.failure: Exception | None = None
         self.rejections = Rejections()
+        self.asked: list[Asked] = []
+        self.replies: list[Reply] = []
         self._numbers = itertools.count(self.first_number)
         self.start()
         if not self.revision:
@@ -258,12 +262,18 @@ class Machine:
                 random_bytes=lambda n: next(self._numbers).to_bytes(n),
             ),
             rejections=self.rejections,
+            people=self,
             report=self.progress.append,
             reason_of=lambda error: (failure_of(error).reason_name, failure_of(error).message),
         )
         result = run.execute()
         self.failure = run.failure
         return result
+
+    def ask(self, asked: Asked) -> Reply:
+        """What the people of the test answer: nobody, after the last of ``replies``."""
+        self.asked.append(asked)
+        return self.replies.pop(0) if self.replies else Reply(Outcome.NOBODY)
 
     @property
     def content(self) -> Content:

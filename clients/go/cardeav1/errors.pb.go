@@ -154,6 +154,11 @@ const (
 	// FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
 	// and status_word.
 	ErrorReason_ERROR_REASON_CARD_PACKETS_UNSUPPORTED ErrorReason = 780
+	// Questions to people.
+	// NOT_FOUND: no such question, or none that is kept.
+	ErrorReason_ERROR_REASON_QUESTION_NOT_FOUND ErrorReason = 830
+	// FAILED_PRECONDITION: the question is not open any more; metadata has its outcome.
+	ErrorReason_ERROR_REASON_QUESTION_CLOSED ErrorReason = 831
 )
 
 // Enum value maps for ErrorReason.
@@ -215,6 +220,8 @@ var (
 		110: "ERROR_REASON_REVISION_NOT_FOUND",
 		111: "ERROR_REASON_RENDERING_FAILED",
 		780: "ERROR_REASON_CARD_PACKETS_UNSUPPORTED",
+		830: "ERROR_REASON_QUESTION_NOT_FOUND",
+		831: "ERROR_REASON_QUESTION_CLOSED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -273,6 +280,8 @@ var (
 		"ERROR_REASON_REVISION_NOT_FOUND":            110,
 		"ERROR_REASON_RENDERING_FAILED":              111,
 		"ERROR_REASON_CARD_PACKETS_UNSUPPORTED":      780,
+		"ERROR_REASON_QUESTION_NOT_FOUND":            830,
+		"ERROR_REASON_QUESTION_CLOSED":               831,
 	}
 )
 
@@ -307,7 +316,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xb1\x0f\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xfa\x0f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -364,7 +373,9 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"!ERROR_REASON_DELEGATION_NOT_FOUND\x10c\x12#\n" +
 	"\x1fERROR_REASON_REVISION_NOT_FOUND\x10n\x12!\n" +
 	"\x1dERROR_REASON_RENDERING_FAILED\x10o\x12*\n" +
-	"%ERROR_REASON_CARD_PACKETS_UNSUPPORTED\x10\x8c\x06B>\n" +
+	"%ERROR_REASON_CARD_PACKETS_UNSUPPORTED\x10\x8c\x06\x12$\n" +
+	"\x1fERROR_REASON_QUESTION_NOT_FOUND\x10\xbe\x06\x12!\n" +
+	"\x1cERROR_REASON_QUESTION_CLOSED\x10\xbf\x06B>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (

@@ -178,6 +178,196 @@ func (Stage) EnumDescriptor() ([]byte, []int) {
 	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{1}
 }
 
+// What is asked (OMA DM Protocol 1.2 §10.2).
+type QuestionKind int32
+
+const (
+	QuestionKind_QUESTION_KIND_UNSPECIFIED QuestionKind = 0
+	// Something to be read; the answer says that it was shown.
+	QuestionKind_QUESTION_KIND_NOTICE       QuestionKind = 1
+	QuestionKind_QUESTION_KIND_CONFIRMATION QuestionKind = 2
+	QuestionKind_QUESTION_KIND_TEXT         QuestionKind = 3
+	QuestionKind_QUESTION_KIND_CHOICE       QuestionKind = 4
+	// None, one or several of the choices.
+	QuestionKind_QUESTION_KIND_CHOICES QuestionKind = 5
+)
+
+// Enum value maps for QuestionKind.
+var (
+	QuestionKind_name = map[int32]string{
+		0: "QUESTION_KIND_UNSPECIFIED",
+		1: "QUESTION_KIND_NOTICE",
+		2: "QUESTION_KIND_CONFIRMATION",
+		3: "QUESTION_KIND_TEXT",
+		4: "QUESTION_KIND_CHOICE",
+		5: "QUESTION_KIND_CHOICES",
+	}
+	QuestionKind_value = map[string]int32{
+		"QUESTION_KIND_UNSPECIFIED":  0,
+		"QUESTION_KIND_NOTICE":       1,
+		"QUESTION_KIND_CONFIRMATION": 2,
+		"QUESTION_KIND_TEXT":         3,
+		"QUESTION_KIND_CHOICE":       4,
+		"QUESTION_KIND_CHOICES":      5,
+	}
+)
+
+func (x QuestionKind) Enum() *QuestionKind {
+	p := new(QuestionKind)
+	*p = x
+	return p
+}
+
+func (x QuestionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QuestionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_cardea_v1_provisioning_proto_enumTypes[2].Descriptor()
+}
+
+func (QuestionKind) Type() protoreflect.EnumType {
+	return &file_cardea_v1_provisioning_proto_enumTypes[2]
+}
+
+func (x QuestionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QuestionKind.Descriptor instead.
+func (QuestionKind) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{2}
+}
+
+// What a text has to be (§10.3.5).
+type QuestionInput int32
+
+const (
+	// Anything.
+	QuestionInput_QUESTION_INPUT_UNSPECIFIED QuestionInput = 0
+	QuestionInput_QUESTION_INPUT_NUMBER      QuestionInput = 1
+	// DDMMYYYY
+	QuestionInput_QUESTION_INPUT_DATE QuestionInput = 2
+	// hhmmss
+	QuestionInput_QUESTION_INPUT_TIME  QuestionInput = 3
+	QuestionInput_QUESTION_INPUT_PHONE QuestionInput = 4
+	// Four numbers with dots between them.
+	QuestionInput_QUESTION_INPUT_IP_ADDRESS QuestionInput = 5
+)
+
+// Enum value maps for QuestionInput.
+var (
+	QuestionInput_name = map[int32]string{
+		0: "QUESTION_INPUT_UNSPECIFIED",
+		1: "QUESTION_INPUT_NUMBER",
+		2: "QUESTION_INPUT_DATE",
+		3: "QUESTION_INPUT_TIME",
+		4: "QUESTION_INPUT_PHONE",
+		5: "QUESTION_INPUT_IP_ADDRESS",
+	}
+	QuestionInput_value = map[string]int32{
+		"QUESTION_INPUT_UNSPECIFIED": 0,
+		"QUESTION_INPUT_NUMBER":      1,
+		"QUESTION_INPUT_DATE":        2,
+		"QUESTION_INPUT_TIME":        3,
+		"QUESTION_INPUT_PHONE":       4,
+		"QUESTION_INPUT_IP_ADDRESS":  5,
+	}
+)
+
+func (x QuestionInput) Enum() *QuestionInput {
+	p := new(QuestionInput)
+	*p = x
+	return p
+}
+
+func (x QuestionInput) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QuestionInput) Descriptor() protoreflect.EnumDescriptor {
+	return file_cardea_v1_provisioning_proto_enumTypes[3].Descriptor()
+}
+
+func (QuestionInput) Type() protoreflect.EnumType {
+	return &file_cardea_v1_provisioning_proto_enumTypes[3]
+}
+
+func (x QuestionInput) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QuestionInput.Descriptor instead.
+func (QuestionInput) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{3}
+}
+
+type QuestionOutcome int32
+
+const (
+	// It is open.
+	QuestionOutcome_QUESTION_OUTCOME_UNSPECIFIED QuestionOutcome = 0
+	// Shown, confirmed, typed or chosen.
+	QuestionOutcome_QUESTION_OUTCOME_ANSWERED QuestionOutcome = 1
+	QuestionOutcome_QUESTION_OUTCOME_DECLINED QuestionOutcome = 2
+	// The person wants nothing of what the server is about.
+	QuestionOutcome_QUESTION_OUTCOME_CANCELLED QuestionOutcome = 3
+	QuestionOutcome_QUESTION_OUTCOME_TIMED_OUT QuestionOutcome = 4
+	// No program was there (any more) that could ask.
+	QuestionOutcome_QUESTION_OUTCOME_NOBODY QuestionOutcome = 5
+	// What it was about has gone, the daemon perhaps.
+	QuestionOutcome_QUESTION_OUTCOME_WITHDRAWN QuestionOutcome = 6
+)
+
+// Enum value maps for QuestionOutcome.
+var (
+	QuestionOutcome_name = map[int32]string{
+		0: "QUESTION_OUTCOME_UNSPECIFIED",
+		1: "QUESTION_OUTCOME_ANSWERED",
+		2: "QUESTION_OUTCOME_DECLINED",
+		3: "QUESTION_OUTCOME_CANCELLED",
+		4: "QUESTION_OUTCOME_TIMED_OUT",
+		5: "QUESTION_OUTCOME_NOBODY",
+		6: "QUESTION_OUTCOME_WITHDRAWN",
+	}
+	QuestionOutcome_value = map[string]int32{
+		"QUESTION_OUTCOME_UNSPECIFIED": 0,
+		"QUESTION_OUTCOME_ANSWERED":    1,
+		"QUESTION_OUTCOME_DECLINED":    2,
+		"QUESTION_OUTCOME_CANCELLED":   3,
+		"QUESTION_OUTCOME_TIMED_OUT":   4,
+		"QUESTION_OUTCOME_NOBODY":      5,
+		"QUESTION_OUTCOME_WITHDRAWN":   6,
+	}
+)
+
+func (x QuestionOutcome) Enum() *QuestionOutcome {
+	p := new(QuestionOutcome)
+	*p = x
+	return p
+}
+
+func (x QuestionOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QuestionOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_cardea_v1_provisioning_proto_enumTypes[4].Descriptor()
+}
+
+func (QuestionOutcome) Type() protoreflect.EnumType {
+	return &file_cardea_v1_provisioning_proto_enumTypes[4]
+}
+
+func (x QuestionOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QuestionOutcome.Descriptor instead.
+func (QuestionOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{4}
+}
+
 type Commit struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Revision uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
@@ -1275,6 +1465,756 @@ func (x *ProvisioningStatus) GetConfirmationPending() bool {
 	return false
 }
 
+type Question struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// questions/{id}
+	Name string       `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Kind QuestionKind `protobuf:"varint,2,opt,name=kind,proto3,enum=cardea.v1.QuestionKind" json:"kind,omitempty"`
+	// In the words of who asks: not to be trusted, but without control characters.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Numbered from 1.
+	Choices []string `protobuf:"bytes,4,rep,name=choices,proto3" json:"choices,omitempty"`
+	// servers/{server_id}, or cards/{card} whose data says that a person is asked.
+	Asker string `protobuf:"bytes,5,opt,name=asker,proto3" json:"asker,omitempty"`
+	// provisionings/{id}
+	Run string `protobuf:"bytes,6,opt,name=run,proto3" json:"run,omitempty"`
+	// The DM session in which a server asks.
+	Session string                 `protobuf:"bytes,7,opt,name=session,proto3" json:"session,omitempty"`
+	AskedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	// When it closes at the latest; unset: not by itself.
+	ClosesAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=closes_at,json=closesAt,proto3" json:"closes_at,omitempty"`
+	// What the control shows at first: "1" for yes, a text, numbers with "-" between them.
+	DefaultAnswer string `protobuf:"bytes,10,opt,name=default_answer,json=defaultAnswer,proto3" json:"default_answer,omitempty"`
+	// A hint how long to show it at least.
+	MinDisplay *durationpb.Duration `protobuf:"bytes,11,opt,name=min_display,json=minDisplay,proto3" json:"min_display,omitempty"`
+	// Characters; 0: no limit of its own.
+	MaxLength uint32        `protobuf:"varint,12,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"`
+	Input     QuestionInput `protobuf:"varint,13,opt,name=input,proto3,enum=cardea.v1.QuestionInput" json:"input,omitempty"`
+	// The answer is typed like a password, and is not kept.
+	Hidden  bool            `protobuf:"varint,14,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	Outcome QuestionOutcome `protobuf:"varint,15,opt,name=outcome,proto3,enum=cardea.v1.QuestionOutcome" json:"outcome,omitempty"`
+	// The text, or the numbers chosen.
+	Answer []string `protobuf:"bytes,16,rep,name=answer,proto3" json:"answer,omitempty"`
+	// Who has answered: users/{uid}.
+	AnsweredBy    string                 `protobuf:"bytes,17,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
+	ClosedAt      *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Question) Reset() {
+	*x = Question{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Question) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Question) ProtoMessage() {}
+
+func (x *Question) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Question.ProtoReflect.Descriptor instead.
+func (*Question) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Question) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Question) GetKind() QuestionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return QuestionKind_QUESTION_KIND_UNSPECIFIED
+}
+
+func (x *Question) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Question) GetChoices() []string {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *Question) GetAsker() string {
+	if x != nil {
+		return x.Asker
+	}
+	return ""
+}
+
+func (x *Question) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *Question) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Question) GetAskedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AskedAt
+	}
+	return nil
+}
+
+func (x *Question) GetClosesAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClosesAt
+	}
+	return nil
+}
+
+func (x *Question) GetDefaultAnswer() string {
+	if x != nil {
+		return x.DefaultAnswer
+	}
+	return ""
+}
+
+func (x *Question) GetMinDisplay() *durationpb.Duration {
+	if x != nil {
+		return x.MinDisplay
+	}
+	return nil
+}
+
+func (x *Question) GetMaxLength() uint32 {
+	if x != nil {
+		return x.MaxLength
+	}
+	return 0
+}
+
+func (x *Question) GetInput() QuestionInput {
+	if x != nil {
+		return x.Input
+	}
+	return QuestionInput_QUESTION_INPUT_UNSPECIFIED
+}
+
+func (x *Question) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
+func (x *Question) GetOutcome() QuestionOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return QuestionOutcome_QUESTION_OUTCOME_UNSPECIFIED
+}
+
+func (x *Question) GetAnswer() []string {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *Question) GetAnsweredBy() string {
+	if x != nil {
+		return x.AnsweredBy
+	}
+	return ""
+}
+
+func (x *Question) GetClosedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClosedAt
+	}
+	return nil
+}
+
+type WatchQuestionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchQuestionsRequest) Reset() {
+	*x = WatchQuestionsRequest{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchQuestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchQuestionsRequest) ProtoMessage() {}
+
+func (x *WatchQuestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchQuestionsRequest.ProtoReflect.Descriptor instead.
+func (*WatchQuestionsRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{18}
+}
+
+type WatchQuestionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*WatchQuestionsResponse_Begun
+	//	*WatchQuestionsResponse_Opened
+	//	*WatchQuestionsResponse_Closed
+	Event         isWatchQuestionsResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchQuestionsResponse) Reset() {
+	*x = WatchQuestionsResponse{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchQuestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchQuestionsResponse) ProtoMessage() {}
+
+func (x *WatchQuestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchQuestionsResponse.ProtoReflect.Descriptor instead.
+func (*WatchQuestionsResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WatchQuestionsResponse) GetEvent() isWatchQuestionsResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *WatchQuestionsResponse) GetBegun() *QuestionWatchBegun {
+	if x != nil {
+		if x, ok := x.Event.(*WatchQuestionsResponse_Begun); ok {
+			return x.Begun
+		}
+	}
+	return nil
+}
+
+func (x *WatchQuestionsResponse) GetOpened() *Question {
+	if x != nil {
+		if x, ok := x.Event.(*WatchQuestionsResponse_Opened); ok {
+			return x.Opened
+		}
+	}
+	return nil
+}
+
+func (x *WatchQuestionsResponse) GetClosed() string {
+	if x != nil {
+		if x, ok := x.Event.(*WatchQuestionsResponse_Closed); ok {
+			return x.Closed
+		}
+	}
+	return ""
+}
+
+type isWatchQuestionsResponse_Event interface {
+	isWatchQuestionsResponse_Event()
+}
+
+type WatchQuestionsResponse_Begun struct {
+	// First of all, once: from now on the caller is somebody who can ask.
+	Begun *QuestionWatchBegun `protobuf:"bytes,1,opt,name=begun,proto3,oneof"`
+}
+
+type WatchQuestionsResponse_Opened struct {
+	Opened *Question `protobuf:"bytes,2,opt,name=opened,proto3,oneof"`
+}
+
+type WatchQuestionsResponse_Closed struct {
+	// questions/{id}: an answer would come too late.
+	Closed string `protobuf:"bytes,3,opt,name=closed,proto3,oneof"`
+}
+
+func (*WatchQuestionsResponse_Begun) isWatchQuestionsResponse_Event() {}
+
+func (*WatchQuestionsResponse_Opened) isWatchQuestionsResponse_Event() {}
+
+func (*WatchQuestionsResponse_Closed) isWatchQuestionsResponse_Event() {}
+
+type QuestionWatchBegun struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuestionWatchBegun) Reset() {
+	*x = QuestionWatchBegun{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuestionWatchBegun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuestionWatchBegun) ProtoMessage() {}
+
+func (x *QuestionWatchBegun) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuestionWatchBegun.ProtoReflect.Descriptor instead.
+func (*QuestionWatchBegun) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{20}
+}
+
+type AnswerQuestionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// questions/{id}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Types that are valid to be assigned to Answer:
+	//
+	//	*AnswerQuestionRequest_Shown
+	//	*AnswerQuestionRequest_Confirmed
+	//	*AnswerQuestionRequest_Text
+	//	*AnswerQuestionRequest_Chosen
+	//	*AnswerQuestionRequest_Cancelled
+	Answer        isAnswerQuestionRequest_Answer `protobuf_oneof:"answer"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerQuestionRequest) Reset() {
+	*x = AnswerQuestionRequest{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerQuestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerQuestionRequest) ProtoMessage() {}
+
+func (x *AnswerQuestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerQuestionRequest.ProtoReflect.Descriptor instead.
+func (*AnswerQuestionRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AnswerQuestionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AnswerQuestionRequest) GetAnswer() isAnswerQuestionRequest_Answer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *AnswerQuestionRequest) GetShown() *QuestionShown {
+	if x != nil {
+		if x, ok := x.Answer.(*AnswerQuestionRequest_Shown); ok {
+			return x.Shown
+		}
+	}
+	return nil
+}
+
+func (x *AnswerQuestionRequest) GetConfirmed() bool {
+	if x != nil {
+		if x, ok := x.Answer.(*AnswerQuestionRequest_Confirmed); ok {
+			return x.Confirmed
+		}
+	}
+	return false
+}
+
+func (x *AnswerQuestionRequest) GetText() string {
+	if x != nil {
+		if x, ok := x.Answer.(*AnswerQuestionRequest_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *AnswerQuestionRequest) GetChosen() *QuestionChoices {
+	if x != nil {
+		if x, ok := x.Answer.(*AnswerQuestionRequest_Chosen); ok {
+			return x.Chosen
+		}
+	}
+	return nil
+}
+
+func (x *AnswerQuestionRequest) GetCancelled() *QuestionCancelled {
+	if x != nil {
+		if x, ok := x.Answer.(*AnswerQuestionRequest_Cancelled); ok {
+			return x.Cancelled
+		}
+	}
+	return nil
+}
+
+type isAnswerQuestionRequest_Answer interface {
+	isAnswerQuestionRequest_Answer()
+}
+
+type AnswerQuestionRequest_Shown struct {
+	// A notice was shown.
+	Shown *QuestionShown `protobuf:"bytes,2,opt,name=shown,proto3,oneof"`
+}
+
+type AnswerQuestionRequest_Confirmed struct {
+	// To a confirmation: yes or no.
+	Confirmed bool `protobuf:"varint,3,opt,name=confirmed,proto3,oneof"`
+}
+
+type AnswerQuestionRequest_Text struct {
+	// To a text.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3,oneof"`
+}
+
+type AnswerQuestionRequest_Chosen struct {
+	// To a choice or choices, from 1.
+	Chosen *QuestionChoices `protobuf:"bytes,5,opt,name=chosen,proto3,oneof"`
+}
+
+type AnswerQuestionRequest_Cancelled struct {
+	// To any: the rest of what the server orders with it is not done either.
+	Cancelled *QuestionCancelled `protobuf:"bytes,6,opt,name=cancelled,proto3,oneof"`
+}
+
+func (*AnswerQuestionRequest_Shown) isAnswerQuestionRequest_Answer() {}
+
+func (*AnswerQuestionRequest_Confirmed) isAnswerQuestionRequest_Answer() {}
+
+func (*AnswerQuestionRequest_Text) isAnswerQuestionRequest_Answer() {}
+
+func (*AnswerQuestionRequest_Chosen) isAnswerQuestionRequest_Answer() {}
+
+func (*AnswerQuestionRequest_Cancelled) isAnswerQuestionRequest_Answer() {}
+
+type QuestionShown struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuestionShown) Reset() {
+	*x = QuestionShown{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuestionShown) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuestionShown) ProtoMessage() {}
+
+func (x *QuestionShown) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuestionShown.ProtoReflect.Descriptor instead.
+func (*QuestionShown) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{22}
+}
+
+type QuestionChoices struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Numbers       []uint32               `protobuf:"varint,1,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuestionChoices) Reset() {
+	*x = QuestionChoices{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuestionChoices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuestionChoices) ProtoMessage() {}
+
+func (x *QuestionChoices) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuestionChoices.ProtoReflect.Descriptor instead.
+func (*QuestionChoices) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *QuestionChoices) GetNumbers() []uint32 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
+type QuestionCancelled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuestionCancelled) Reset() {
+	*x = QuestionCancelled{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuestionCancelled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuestionCancelled) ProtoMessage() {}
+
+func (x *QuestionCancelled) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuestionCancelled.ProtoReflect.Descriptor instead.
+func (*QuestionCancelled) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{24}
+}
+
+type AnswerQuestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerQuestionResponse) Reset() {
+	*x = AnswerQuestionResponse{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerQuestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerQuestionResponse) ProtoMessage() {}
+
+func (x *AnswerQuestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerQuestionResponse.ProtoReflect.Descriptor instead.
+func (*AnswerQuestionResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{25}
+}
+
+type ListQuestionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0: 100.
+	Limit         uint32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQuestionsRequest) Reset() {
+	*x = ListQuestionsRequest{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQuestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQuestionsRequest) ProtoMessage() {}
+
+func (x *ListQuestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQuestionsRequest.ProtoReflect.Descriptor instead.
+func (*ListQuestionsRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListQuestionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListQuestionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Questions     []*Question            `protobuf:"bytes,1,rep,name=questions,proto3" json:"questions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQuestionsResponse) Reset() {
+	*x = ListQuestionsResponse{}
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQuestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQuestionsResponse) ProtoMessage() {}
+
+func (x *ListQuestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_provisioning_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQuestionsResponse.ProtoReflect.Descriptor instead.
+func (*ListQuestionsResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_provisioning_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListQuestionsResponse) GetQuestions() []*Question {
+	if x != nil {
+		return x.Questions
+	}
+	return nil
+}
+
 var File_cardea_v1_provisioning_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_provisioning_proto_rawDesc = "" +
@@ -1364,7 +2304,54 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x05stage\x18\x02 \x01(\x0e2\x10.cardea.v1.StageR\x05stage\x12>\n" +
 	"\vlast_result\x18\x03 \x01(\v2\x1d.cardea.v1.ProvisioningResultR\n" +
 	"lastResult\x121\n" +
-	"\x14confirmation_pending\x18\x04 \x01(\bR\x13confirmationPending*\xaf\x01\n" +
+	"\x14confirmation_pending\x18\x04 \x01(\bR\x13confirmationPending\"\x9d\x05\n" +
+	"\bQuestion\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x17.cardea.v1.QuestionKindR\x04kind\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x18\n" +
+	"\achoices\x18\x04 \x03(\tR\achoices\x12\x14\n" +
+	"\x05asker\x18\x05 \x01(\tR\x05asker\x12\x10\n" +
+	"\x03run\x18\x06 \x01(\tR\x03run\x12\x18\n" +
+	"\asession\x18\a \x01(\tR\asession\x125\n" +
+	"\basked_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aaskedAt\x127\n" +
+	"\tcloses_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bclosesAt\x12%\n" +
+	"\x0edefault_answer\x18\n" +
+	" \x01(\tR\rdefaultAnswer\x12:\n" +
+	"\vmin_display\x18\v \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"minDisplay\x12\x1d\n" +
+	"\n" +
+	"max_length\x18\f \x01(\rR\tmaxLength\x12.\n" +
+	"\x05input\x18\r \x01(\x0e2\x18.cardea.v1.QuestionInputR\x05input\x12\x16\n" +
+	"\x06hidden\x18\x0e \x01(\bR\x06hidden\x124\n" +
+	"\aoutcome\x18\x0f \x01(\x0e2\x1a.cardea.v1.QuestionOutcomeR\aoutcome\x12\x16\n" +
+	"\x06answer\x18\x10 \x03(\tR\x06answer\x12\x1f\n" +
+	"\vanswered_by\x18\x11 \x01(\tR\n" +
+	"answeredBy\x127\n" +
+	"\tclosed_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\bclosedAt\"\x17\n" +
+	"\x15WatchQuestionsRequest\"\xa1\x01\n" +
+	"\x16WatchQuestionsResponse\x125\n" +
+	"\x05begun\x18\x01 \x01(\v2\x1d.cardea.v1.QuestionWatchBegunH\x00R\x05begun\x12-\n" +
+	"\x06opened\x18\x02 \x01(\v2\x13.cardea.v1.QuestionH\x00R\x06opened\x12\x18\n" +
+	"\x06closed\x18\x03 \x01(\tH\x00R\x06closedB\a\n" +
+	"\x05event\"\x14\n" +
+	"\x12QuestionWatchBegun\"\x91\x02\n" +
+	"\x15AnswerQuestionRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x120\n" +
+	"\x05shown\x18\x02 \x01(\v2\x18.cardea.v1.QuestionShownH\x00R\x05shown\x12\x1e\n" +
+	"\tconfirmed\x18\x03 \x01(\bH\x00R\tconfirmed\x12\x14\n" +
+	"\x04text\x18\x04 \x01(\tH\x00R\x04text\x124\n" +
+	"\x06chosen\x18\x05 \x01(\v2\x1a.cardea.v1.QuestionChoicesH\x00R\x06chosen\x12<\n" +
+	"\tcancelled\x18\x06 \x01(\v2\x1c.cardea.v1.QuestionCancelledH\x00R\tcancelledB\b\n" +
+	"\x06answer\"\x0f\n" +
+	"\rQuestionShown\"+\n" +
+	"\x0fQuestionChoices\x12\x18\n" +
+	"\anumbers\x18\x01 \x03(\rR\anumbers\"\x13\n" +
+	"\x11QuestionCancelled\"\x18\n" +
+	"\x16AnswerQuestionResponse\",\n" +
+	"\x14ListQuestionsRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\"J\n" +
+	"\x15ListQuestionsResponse\x121\n" +
+	"\tquestions\x18\x01 \x03(\v2\x13.cardea.v1.QuestionR\tquestions*\xaf\x01\n" +
 	"\vCommitCause\x12\x1c\n" +
 	"\x18COMMIT_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12COMMIT_CAUSE_START\x10\x01\x12\x1d\n" +
@@ -1385,14 +2372,39 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x0fSTAGE_CONFIRMED\x10\t\x12\x10\n" +
 	"\fSTAGE_FAILED\x10\n" +
 	"\x12\x13\n" +
-	"\x0fSTAGE_RENDERING\x10\v2\xad\x04\n" +
+	"\x0fSTAGE_RENDERING\x10\v*\xb4\x01\n" +
+	"\fQuestionKind\x12\x1d\n" +
+	"\x19QUESTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14QUESTION_KIND_NOTICE\x10\x01\x12\x1e\n" +
+	"\x1aQUESTION_KIND_CONFIRMATION\x10\x02\x12\x16\n" +
+	"\x12QUESTION_KIND_TEXT\x10\x03\x12\x18\n" +
+	"\x14QUESTION_KIND_CHOICE\x10\x04\x12\x19\n" +
+	"\x15QUESTION_KIND_CHOICES\x10\x05*\xb5\x01\n" +
+	"\rQuestionInput\x12\x1e\n" +
+	"\x1aQUESTION_INPUT_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15QUESTION_INPUT_NUMBER\x10\x01\x12\x17\n" +
+	"\x13QUESTION_INPUT_DATE\x10\x02\x12\x17\n" +
+	"\x13QUESTION_INPUT_TIME\x10\x03\x12\x18\n" +
+	"\x14QUESTION_INPUT_PHONE\x10\x04\x12\x1d\n" +
+	"\x19QUESTION_INPUT_IP_ADDRESS\x10\x05*\xee\x01\n" +
+	"\x0fQuestionOutcome\x12 \n" +
+	"\x1cQUESTION_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19QUESTION_OUTCOME_ANSWERED\x10\x01\x12\x1d\n" +
+	"\x19QUESTION_OUTCOME_DECLINED\x10\x02\x12\x1e\n" +
+	"\x1aQUESTION_OUTCOME_CANCELLED\x10\x03\x12\x1e\n" +
+	"\x1aQUESTION_OUTCOME_TIMED_OUT\x10\x04\x12\x1b\n" +
+	"\x17QUESTION_OUTCOME_NOBODY\x10\x05\x12\x1e\n" +
+	"\x1aQUESTION_OUTCOME_WITHDRAWN\x10\x062\xb1\x06\n" +
 	"\x13ProvisioningService\x12H\n" +
 	"\tProvision\x12\x1b.cardea.v1.ProvisionRequest\x1a\x1c.cardea.v1.ProvisionResponse0\x01\x12d\n" +
 	"\x13PreviewProvisioning\x12%.cardea.v1.PreviewProvisioningRequest\x1a&.cardea.v1.PreviewProvisioningResponse\x12j\n" +
 	"\x15GetProvisioningStatus\x12'.cardea.v1.GetProvisioningStatusRequest\x1a(.cardea.v1.GetProvisioningStatusResponse\x12L\n" +
 	"\vListHistory\x12\x1d.cardea.v1.ListHistoryRequest\x1a\x1e.cardea.v1.ListHistoryResponse\x12[\n" +
 	"\x10CompareRevisions\x12\".cardea.v1.CompareRevisionsRequest\x1a#.cardea.v1.CompareRevisionsResponse\x12O\n" +
-	"\fRollbackTree\x12\x1e.cardea.v1.RollbackTreeRequest\x1a\x1f.cardea.v1.RollbackTreeResponseB>\n" +
+	"\fRollbackTree\x12\x1e.cardea.v1.RollbackTreeRequest\x1a\x1f.cardea.v1.RollbackTreeResponse\x12W\n" +
+	"\x0eWatchQuestions\x12 .cardea.v1.WatchQuestionsRequest\x1a!.cardea.v1.WatchQuestionsResponse0\x01\x12U\n" +
+	"\x0eAnswerQuestion\x12 .cardea.v1.AnswerQuestionRequest\x1a!.cardea.v1.AnswerQuestionResponse\x12R\n" +
+	"\rListQuestions\x12\x1f.cardea.v1.ListQuestionsRequest\x1a .cardea.v1.ListQuestionsResponseB>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (
@@ -1407,71 +2419,104 @@ func file_cardea_v1_provisioning_proto_rawDescGZIP() []byte {
 	return file_cardea_v1_provisioning_proto_rawDescData
 }
 
-var file_cardea_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cardea_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_cardea_v1_provisioning_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_cardea_v1_provisioning_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_cardea_v1_provisioning_proto_goTypes = []any{
 	(CommitCause)(0),                      // 0: cardea.v1.CommitCause
 	(Stage)(0),                            // 1: cardea.v1.Stage
-	(*Commit)(nil),                        // 2: cardea.v1.Commit
-	(*ListHistoryRequest)(nil),            // 3: cardea.v1.ListHistoryRequest
-	(*ListHistoryResponse)(nil),           // 4: cardea.v1.ListHistoryResponse
-	(*CompareRevisionsRequest)(nil),       // 5: cardea.v1.CompareRevisionsRequest
-	(*CompareRevisionsResponse)(nil),      // 6: cardea.v1.CompareRevisionsResponse
-	(*RollbackTreeRequest)(nil),           // 7: cardea.v1.RollbackTreeRequest
-	(*RollbackTreeResponse)(nil),          // 8: cardea.v1.RollbackTreeResponse
-	(*ProvisionRequest)(nil),              // 9: cardea.v1.ProvisionRequest
-	(*ProvisionResponse)(nil),             // 10: cardea.v1.ProvisionResponse
-	(*ProvisioningResult)(nil),            // 11: cardea.v1.ProvisioningResult
-	(*PreviewProvisioningRequest)(nil),    // 12: cardea.v1.PreviewProvisioningRequest
-	(*PreviewProvisioningResponse)(nil),   // 13: cardea.v1.PreviewProvisioningResponse
-	(*FoundDocument)(nil),                 // 14: cardea.v1.FoundDocument
-	(*NodeChange)(nil),                    // 15: cardea.v1.NodeChange
-	(*GetProvisioningStatusRequest)(nil),  // 16: cardea.v1.GetProvisioningStatusRequest
-	(*GetProvisioningStatusResponse)(nil), // 17: cardea.v1.GetProvisioningStatusResponse
-	(*ProvisioningStatus)(nil),            // 18: cardea.v1.ProvisioningStatus
-	nil,                                   // 19: cardea.v1.ProvisioningResult.LeftOutEntry
-	(*timestamppb.Timestamp)(nil),         // 20: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 21: google.protobuf.Duration
-	(*Node)(nil),                          // 22: cardea.v1.Node
+	(QuestionKind)(0),                     // 2: cardea.v1.QuestionKind
+	(QuestionInput)(0),                    // 3: cardea.v1.QuestionInput
+	(QuestionOutcome)(0),                  // 4: cardea.v1.QuestionOutcome
+	(*Commit)(nil),                        // 5: cardea.v1.Commit
+	(*ListHistoryRequest)(nil),            // 6: cardea.v1.ListHistoryRequest
+	(*ListHistoryResponse)(nil),           // 7: cardea.v1.ListHistoryResponse
+	(*CompareRevisionsRequest)(nil),       // 8: cardea.v1.CompareRevisionsRequest
+	(*CompareRevisionsResponse)(nil),      // 9: cardea.v1.CompareRevisionsResponse
+	(*RollbackTreeRequest)(nil),           // 10: cardea.v1.RollbackTreeRequest
+	(*RollbackTreeResponse)(nil),          // 11: cardea.v1.RollbackTreeResponse
+	(*ProvisionRequest)(nil),              // 12: cardea.v1.ProvisionRequest
+	(*ProvisionResponse)(nil),             // 13: cardea.v1.ProvisionResponse
+	(*ProvisioningResult)(nil),            // 14: cardea.v1.ProvisioningResult
+	(*PreviewProvisioningRequest)(nil),    // 15: cardea.v1.PreviewProvisioningRequest
+	(*PreviewProvisioningResponse)(nil),   // 16: cardea.v1.PreviewProvisioningResponse
+	(*FoundDocument)(nil),                 // 17: cardea.v1.FoundDocument
+	(*NodeChange)(nil),                    // 18: cardea.v1.NodeChange
+	(*GetProvisioningStatusRequest)(nil),  // 19: cardea.v1.GetProvisioningStatusRequest
+	(*GetProvisioningStatusResponse)(nil), // 20: cardea.v1.GetProvisioningStatusResponse
+	(*ProvisioningStatus)(nil),            // 21: cardea.v1.ProvisioningStatus
+	(*Question)(nil),                      // 22: cardea.v1.Question
+	(*WatchQuestionsRequest)(nil),         // 23: cardea.v1.WatchQuestionsRequest
+	(*WatchQuestionsResponse)(nil),        // 24: cardea.v1.WatchQuestionsResponse
+	(*QuestionWatchBegun)(nil),            // 25: cardea.v1.QuestionWatchBegun
+	(*AnswerQuestionRequest)(nil),         // 26: cardea.v1.AnswerQuestionRequest
+	(*QuestionShown)(nil),                 // 27: cardea.v1.QuestionShown
+	(*QuestionChoices)(nil),               // 28: cardea.v1.QuestionChoices
+	(*QuestionCancelled)(nil),             // 29: cardea.v1.QuestionCancelled
+	(*AnswerQuestionResponse)(nil),        // 30: cardea.v1.AnswerQuestionResponse
+	(*ListQuestionsRequest)(nil),          // 31: cardea.v1.ListQuestionsRequest
+	(*ListQuestionsResponse)(nil),         // 32: cardea.v1.ListQuestionsResponse
+	nil,                                   // 33: cardea.v1.ProvisioningResult.LeftOutEntry
+	(*timestamppb.Timestamp)(nil),         // 34: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 35: google.protobuf.Duration
+	(*Node)(nil),                          // 36: cardea.v1.Node
 }
 var file_cardea_v1_provisioning_proto_depIdxs = []int32{
-	20, // 0: cardea.v1.Commit.at:type_name -> google.protobuf.Timestamp
+	34, // 0: cardea.v1.Commit.at:type_name -> google.protobuf.Timestamp
 	0,  // 1: cardea.v1.Commit.cause:type_name -> cardea.v1.CommitCause
-	2,  // 2: cardea.v1.ListHistoryResponse.commits:type_name -> cardea.v1.Commit
-	15, // 3: cardea.v1.CompareRevisionsResponse.changes:type_name -> cardea.v1.NodeChange
+	5,  // 2: cardea.v1.ListHistoryResponse.commits:type_name -> cardea.v1.Commit
+	18, // 3: cardea.v1.CompareRevisionsResponse.changes:type_name -> cardea.v1.NodeChange
 	1,  // 4: cardea.v1.ProvisionResponse.stage:type_name -> cardea.v1.Stage
-	21, // 5: cardea.v1.ProvisionResponse.elapsed:type_name -> google.protobuf.Duration
-	11, // 6: cardea.v1.ProvisionResponse.result:type_name -> cardea.v1.ProvisioningResult
+	35, // 5: cardea.v1.ProvisionResponse.elapsed:type_name -> google.protobuf.Duration
+	14, // 6: cardea.v1.ProvisionResponse.result:type_name -> cardea.v1.ProvisioningResult
 	1,  // 7: cardea.v1.ProvisioningResult.stage:type_name -> cardea.v1.Stage
-	21, // 8: cardea.v1.ProvisioningResult.card_time:type_name -> google.protobuf.Duration
-	21, // 9: cardea.v1.ProvisioningResult.network_time:type_name -> google.protobuf.Duration
-	21, // 10: cardea.v1.ProvisioningResult.total_time:type_name -> google.protobuf.Duration
-	20, // 11: cardea.v1.ProvisioningResult.ended_at:type_name -> google.protobuf.Timestamp
-	19, // 12: cardea.v1.ProvisioningResult.left_out:type_name -> cardea.v1.ProvisioningResult.LeftOutEntry
-	14, // 13: cardea.v1.PreviewProvisioningResponse.documents:type_name -> cardea.v1.FoundDocument
-	15, // 14: cardea.v1.PreviewProvisioningResponse.changes:type_name -> cardea.v1.NodeChange
-	22, // 15: cardea.v1.NodeChange.before:type_name -> cardea.v1.Node
-	22, // 16: cardea.v1.NodeChange.after:type_name -> cardea.v1.Node
-	18, // 17: cardea.v1.GetProvisioningStatusResponse.statuses:type_name -> cardea.v1.ProvisioningStatus
+	35, // 8: cardea.v1.ProvisioningResult.card_time:type_name -> google.protobuf.Duration
+	35, // 9: cardea.v1.ProvisioningResult.network_time:type_name -> google.protobuf.Duration
+	35, // 10: cardea.v1.ProvisioningResult.total_time:type_name -> google.protobuf.Duration
+	34, // 11: cardea.v1.ProvisioningResult.ended_at:type_name -> google.protobuf.Timestamp
+	33, // 12: cardea.v1.ProvisioningResult.left_out:type_name -> cardea.v1.ProvisioningResult.LeftOutEntry
+	17, // 13: cardea.v1.PreviewProvisioningResponse.documents:type_name -> cardea.v1.FoundDocument
+	18, // 14: cardea.v1.PreviewProvisioningResponse.changes:type_name -> cardea.v1.NodeChange
+	36, // 15: cardea.v1.NodeChange.before:type_name -> cardea.v1.Node
+	36, // 16: cardea.v1.NodeChange.after:type_name -> cardea.v1.Node
+	21, // 17: cardea.v1.GetProvisioningStatusResponse.statuses:type_name -> cardea.v1.ProvisioningStatus
 	1,  // 18: cardea.v1.ProvisioningStatus.stage:type_name -> cardea.v1.Stage
-	11, // 19: cardea.v1.ProvisioningStatus.last_result:type_name -> cardea.v1.ProvisioningResult
-	9,  // 20: cardea.v1.ProvisioningService.Provision:input_type -> cardea.v1.ProvisionRequest
-	12, // 21: cardea.v1.ProvisioningService.PreviewProvisioning:input_type -> cardea.v1.PreviewProvisioningRequest
-	16, // 22: cardea.v1.ProvisioningService.GetProvisioningStatus:input_type -> cardea.v1.GetProvisioningStatusRequest
-	3,  // 23: cardea.v1.ProvisioningService.ListHistory:input_type -> cardea.v1.ListHistoryRequest
-	5,  // 24: cardea.v1.ProvisioningService.CompareRevisions:input_type -> cardea.v1.CompareRevisionsRequest
-	7,  // 25: cardea.v1.ProvisioningService.RollbackTree:input_type -> cardea.v1.RollbackTreeRequest
-	10, // 26: cardea.v1.ProvisioningService.Provision:output_type -> cardea.v1.ProvisionResponse
-	13, // 27: cardea.v1.ProvisioningService.PreviewProvisioning:output_type -> cardea.v1.PreviewProvisioningResponse
-	17, // 28: cardea.v1.ProvisioningService.GetProvisioningStatus:output_type -> cardea.v1.GetProvisioningStatusResponse
-	4,  // 29: cardea.v1.ProvisioningService.ListHistory:output_type -> cardea.v1.ListHistoryResponse
-	6,  // 30: cardea.v1.ProvisioningService.CompareRevisions:output_type -> cardea.v1.CompareRevisionsResponse
-	8,  // 31: cardea.v1.ProvisioningService.RollbackTree:output_type -> cardea.v1.RollbackTreeResponse
-	26, // [26:32] is the sub-list for method output_type
-	20, // [20:26] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	14, // 19: cardea.v1.ProvisioningStatus.last_result:type_name -> cardea.v1.ProvisioningResult
+	2,  // 20: cardea.v1.Question.kind:type_name -> cardea.v1.QuestionKind
+	34, // 21: cardea.v1.Question.asked_at:type_name -> google.protobuf.Timestamp
+	34, // 22: cardea.v1.Question.closes_at:type_name -> google.protobuf.Timestamp
+	35, // 23: cardea.v1.Question.min_display:type_name -> google.protobuf.Duration
+	3,  // 24: cardea.v1.Question.input:type_name -> cardea.v1.QuestionInput
+	4,  // 25: cardea.v1.Question.outcome:type_name -> cardea.v1.QuestionOutcome
+	34, // 26: cardea.v1.Question.closed_at:type_name -> google.protobuf.Timestamp
+	25, // 27: cardea.v1.WatchQuestionsResponse.begun:type_name -> cardea.v1.QuestionWatchBegun
+	22, // 28: cardea.v1.WatchQuestionsResponse.opened:type_name -> cardea.v1.Question
+	27, // 29: cardea.v1.AnswerQuestionRequest.shown:type_name -> cardea.v1.QuestionShown
+	28, // 30: cardea.v1.AnswerQuestionRequest.chosen:type_name -> cardea.v1.QuestionChoices
+	29, // 31: cardea.v1.AnswerQuestionRequest.cancelled:type_name -> cardea.v1.QuestionCancelled
+	22, // 32: cardea.v1.ListQuestionsResponse.questions:type_name -> cardea.v1.Question
+	12, // 33: cardea.v1.ProvisioningService.Provision:input_type -> cardea.v1.ProvisionRequest
+	15, // 34: cardea.v1.ProvisioningService.PreviewProvisioning:input_type -> cardea.v1.PreviewProvisioningRequest
+	19, // 35: cardea.v1.ProvisioningService.GetProvisioningStatus:input_type -> cardea.v1.GetProvisioningStatusRequest
+	6,  // 36: cardea.v1.ProvisioningService.ListHistory:input_type -> cardea.v1.ListHistoryRequest
+	8,  // 37: cardea.v1.ProvisioningService.CompareRevisions:input_type -> cardea.v1.CompareRevisionsRequest
+	10, // 38: cardea.v1.ProvisioningService.RollbackTree:input_type -> cardea.v1.RollbackTreeRequest
+	23, // 39: cardea.v1.ProvisioningService.WatchQuestions:input_type -> cardea.v1.WatchQuestionsRequest
+	26, // 40: cardea.v1.ProvisioningService.AnswerQuestion:input_type -> cardea.v1.AnswerQuestionRequest
+	31, // 41: cardea.v1.ProvisioningService.ListQuestions:input_type -> cardea.v1.ListQuestionsRequest
+	13, // 42: cardea.v1.ProvisioningService.Provision:output_type -> cardea.v1.ProvisionResponse
+	16, // 43: cardea.v1.ProvisioningService.PreviewProvisioning:output_type -> cardea.v1.PreviewProvisioningResponse
+	20, // 44: cardea.v1.ProvisioningService.GetProvisioningStatus:output_type -> cardea.v1.GetProvisioningStatusResponse
+	7,  // 45: cardea.v1.ProvisioningService.ListHistory:output_type -> cardea.v1.ListHistoryResponse
+	9,  // 46: cardea.v1.ProvisioningService.CompareRevisions:output_type -> cardea.v1.CompareRevisionsResponse
+	11, // 47: cardea.v1.ProvisioningService.RollbackTree:output_type -> cardea.v1.RollbackTreeResponse
+	24, // 48: cardea.v1.ProvisioningService.WatchQuestions:output_type -> cardea.v1.WatchQuestionsResponse
+	30, // 49: cardea.v1.ProvisioningService.AnswerQuestion:output_type -> cardea.v1.AnswerQuestionResponse
+	32, // 50: cardea.v1.ProvisioningService.ListQuestions:output_type -> cardea.v1.ListQuestionsResponse
+	42, // [42:51] is the sub-list for method output_type
+	33, // [33:42] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_provisioning_proto_init() }
@@ -1482,13 +2527,25 @@ func file_cardea_v1_provisioning_proto_init() {
 	file_cardea_v1_tree_proto_init()
 	file_cardea_v1_provisioning_proto_msgTypes[0].OneofWrappers = []any{}
 	file_cardea_v1_provisioning_proto_msgTypes[3].OneofWrappers = []any{}
+	file_cardea_v1_provisioning_proto_msgTypes[19].OneofWrappers = []any{
+		(*WatchQuestionsResponse_Begun)(nil),
+		(*WatchQuestionsResponse_Opened)(nil),
+		(*WatchQuestionsResponse_Closed)(nil),
+	}
+	file_cardea_v1_provisioning_proto_msgTypes[21].OneofWrappers = []any{
+		(*AnswerQuestionRequest_Shown)(nil),
+		(*AnswerQuestionRequest_Confirmed)(nil),
+		(*AnswerQuestionRequest_Text)(nil),
+		(*AnswerQuestionRequest_Chosen)(nil),
+		(*AnswerQuestionRequest_Cancelled)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_provisioning_proto_rawDesc), len(file_cardea_v1_provisioning_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   18,
+			NumEnums:      5,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

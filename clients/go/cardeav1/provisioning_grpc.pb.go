@@ -25,6 +25,9 @@ const (
 	ProvisioningService_ListHistory_FullMethodName           = "/cardea.v1.ProvisioningService/ListHistory"
 	ProvisioningService_CompareRevisions_FullMethodName      = "/cardea.v1.ProvisioningService/CompareRevisions"
 	ProvisioningService_RollbackTree_FullMethodName          = "/cardea.v1.ProvisioningService/RollbackTree"
+	ProvisioningService_WatchQuestions_FullMethodName        = "/cardea.v1.ProvisioningService/WatchQuestions"
+	ProvisioningService_AnswerQuestion_FullMethodName        = "/cardea.v1.ProvisioningService/AnswerQuestion"
+	ProvisioningService_ListQuestions_FullMethodName         = "/cardea.v1.ProvisioningService/ListQuestions"
 )
 
 // ProvisioningServiceClient is the client API for ProvisioningService service.
@@ -68,6 +71,22 @@ type ProvisioningServiceClient interface {
 	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
 	// RENDERING_FAILED after it was done.
 	RollbackTree(ctx context.Context, in *RollbackTreeRequest, opts ...grpc.CallOption) (*RollbackTreeResponse, error)
+	// WatchQuestions tells which questions to people are open, and each that opens or
+	// closes, for ever. As long as the stream lasts the daemon takes it that somebody
+	// can be asked through the caller: texts are shown as they come. Without any such
+	// caller no question is open, and who asks is told so at once.
+	// Who: callers with a row for questions.answer. Effect: none beyond that.
+	WatchQuestions(ctx context.Context, in *WatchQuestionsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchQuestionsResponse], error)
+	// AnswerQuestion gives a person's answer to an open question. The first answer counts.
+	// When it returns, the answer is kept and on its way.
+	// Who: callers with a row for questions.answer.
+	// Effect: idempotent by the question; the same answer of the same user again is none.
+	// Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+	AnswerQuestion(ctx context.Context, in *AnswerQuestionRequest, opts ...grpc.CallOption) (*AnswerQuestionResponse, error)
+	// ListQuestions tells what people were asked, and what became of it, newest first:
+	// who asked what in which run and session, who answered what and when.
+	// Who: callers with a row for questions.list. Effect: none.
+	ListQuestions(ctx context.Context, in *ListQuestionsRequest, opts ...grpc.CallOption) (*ListQuestionsResponse, error)
 }
 
 type provisioningServiceClient struct {
@@ -147,6 +166,45 @@ func (c *provisioningServiceClient) RollbackTree(ctx context.Context, in *Rollba
 	return out, nil
 }
 
+func (c *provisioningServiceClient) WatchQuestions(ctx context.Context, in *WatchQuestionsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchQuestionsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ProvisioningService_ServiceDesc.Streams[1], ProvisioningService_WatchQuestions_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchQuestionsRequest, WatchQuestionsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProvisioningService_WatchQuestionsClient = grpc.ServerStreamingClient[WatchQuestionsResponse]
+
+func (c *provisioningServiceClient) AnswerQuestion(ctx context.Context, in *AnswerQuestionRequest, opts ...grpc.CallOption) (*AnswerQuestionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AnswerQuestionResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_AnswerQuestion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *provisioningServiceClient) ListQuestions(ctx context.Context, in *ListQuestionsRequest, opts ...grpc.CallOption) (*ListQuestionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListQuestionsResponse)
+	err := c.cc.Invoke(ctx, ProvisioningService_ListQuestions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProvisioningServiceServer is the server API for ProvisioningService service.
 // All implementations must embed UnimplementedProvisioningServiceServer
 // for forward compatibility.
@@ -188,6 +246,22 @@ type ProvisioningServiceServer interface {
 	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
 	// RENDERING_FAILED after it was done.
 	RollbackTree(context.Context, *RollbackTreeRequest) (*RollbackTreeResponse, error)
+	// WatchQuestions tells which questions to people are open, and each that opens or
+	// closes, for ever. As long as the stream lasts the daemon takes it that somebody
+	// can be asked through the caller: texts are shown as they come. Without any such
+	// caller no question is open, and who asks is told so at once.
+	// Who: callers with a row for questions.answer. Effect: none beyond that.
+	WatchQuestions(*WatchQuestionsRequest, grpc.ServerStreamingServer[WatchQuestionsResponse]) error
+	// AnswerQuestion gives a person's answer to an open question. The first answer counts.
+	// When it returns, the answer is kept and on its way.
+	// Who: callers with a row for questions.answer.
+	// Effect: idempotent by the question; the same answer of the same user again is none.
+	// Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+	AnswerQuestion(context.Context, *AnswerQuestionRequest) (*AnswerQuestionResponse, error)
+	// ListQuestions tells what people were asked, and what became of it, newest first:
+	// who asked what in which run and session, who answered what and when.
+	// Who: callers with a row for questions.list. Effect: none.
+	ListQuestions(context.Context, *ListQuestionsRequest) (*ListQuestionsResponse, error)
 	mustEmbedUnimplementedProvisioningServiceServer()
 }
 
@@ -215,6 +289,15 @@ func (UnimplementedProvisioningServiceServer) CompareRevisions(context.Context, 
 }
 func (UnimplementedProvisioningServiceServer) RollbackTree(context.Context, *RollbackTreeRequest) (*RollbackTreeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RollbackTree not implemented")
+}
+func (UnimplementedProvisioningServiceServer) WatchQuestions(*WatchQuestionsRequest, grpc.ServerStreamingServer[WatchQuestionsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchQuestions not implemented")
+}
+func (UnimplementedProvisioningServiceServer) AnswerQuestion(context.Context, *AnswerQuestionRequest) (*AnswerQuestionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AnswerQuestion not implemented")
+}
+func (UnimplementedProvisioningServiceServer) ListQuestions(context.Context, *ListQuestionsRequest) (*ListQuestionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListQuestions not implemented")
 }
 func (UnimplementedProvisioningServiceServer) mustEmbedUnimplementedProvisioningServiceServer() {}
 func (UnimplementedProvisioningServiceServer) testEmbeddedByValue()                             {}
@@ -338,6 +421,53 @@ func _ProvisioningService_RollbackTree_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProvisioningService_WatchQuestions_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchQuestionsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ProvisioningServiceServer).WatchQuestions(m, &grpc.GenericServerStream[WatchQuestionsRequest, WatchQuestionsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProvisioningService_WatchQuestionsServer = grpc.ServerStreamingServer[WatchQuestionsResponse]
+
+func _ProvisioningService_AnswerQuestion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AnswerQuestionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).AnswerQuestion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_AnswerQuestion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).AnswerQuestion(ctx, req.(*AnswerQuestionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProvisioningService_ListQuestions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListQuestionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProvisioningServiceServer).ListQuestions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProvisioningService_ListQuestions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProvisioningServiceServer).ListQuestions(ctx, req.(*ListQuestionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProvisioningService_ServiceDesc is the grpc.ServiceDesc for ProvisioningService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -365,11 +495,24 @@ var ProvisioningService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "RollbackTree",
 			Handler:    _ProvisioningService_RollbackTree_Handler,
 		},
+		{
+			MethodName: "AnswerQuestion",
+			Handler:    _ProvisioningService_AnswerQuestion_Handler,
+		},
+		{
+			MethodName: "ListQuestions",
+			Handler:    _ProvisioningService_ListQuestions_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Provision",
 			Handler:       _ProvisioningService_Provision_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchQuestions",
+			Handler:       _ProvisioningService_WatchQuestions_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cardea
 import click
 from cardea.v1 import provisioning_pb2 as pb
 from rich.console import Group
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import screen
+from .asking import ask_person, meanwhile_asking
 from .cli import cli
 from .context import Output, command
 from .plain import plain
@@ -27,7 +29,10 @@ _WORKING_STAGES = (
 @command(cli)
 @click.argument("name", default="", metavar="[CARD]")
 def provision(output: Output, name: str) -> None:
-    """Provision this machine from a card, and show each stage."""
+    """Provision this machine from a card, and show each stage.
+
+    On a terminal it also asks you what card and servers want to be asked.
+    """
     with output.connect() as client:
         if output.as_json or not output.console.is_terminal:
             for progress in client.provision(name):
@@ -35,8 +40,16 @@ def provision(output: Output, name: str) -> None:
             return
         lines: list[Text] = []
         with Live(console=output.console, refresh_per_second=20) as live:
+
+            def ask(question: pb.Question) -> cardea.QuestionAnswer:
+                live.stop()
+                try:
+                    return ask_person(output.console, question)
+                finally:
+                    live.start()
+
             last = pb.STAGE_UNSPECIFIED
-            for progress in client.provision(name):
+            for progress in meanwhile_asking(client, client.provision(name), ask):
                 if progress.stage == last:
                     lines.pop()
                 lines.append(screen.stage_line(progress))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .errors import CardeaError, ConnectionFailedError
     from .keys import AkaResult, DerivedKey
     from .pins import AskPerson, PinValue
+    from .questions import QuestionAnswer
     from .session import Session
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "DerivedKey",
     "FileData",
     "PinValue",
+    "QuestionAnswer",
     "Session",
 ]
 
@@ -46,6 +48,7 @@ _HOMES = {
     "DerivedKey": "keys",
     "FileData": "client",
     "PinValue": "pins",
+    "QuestionAnswer": "questions",
     "Session": "session",
 }
 

@@ -28,6 +28,7 @@ from .durations import duration
 from .errors import readable_errors
 from .keys import KeyCalls
 from .pins import PinCalls
+from .questions import QuestionCalls
 from .session import Session
 from .streams import Connection
 
@@ -46,7 +47,7 @@ class FileData:
     decoded: Any
 
 
-class Client(PinCalls, KeyCalls):
+class Client(PinCalls, KeyCalls, QuestionCalls):
     """A connection to the daemon. Every method raises :class:`cardea.CardeaError`.
 
     ``target`` is a gRPC target or a path of a Unix socket; by default ``$CARDEA_SOCKET``, or the

@@ -66,6 +66,8 @@ REMEDIES: Mapping[str, str] = {
     "CREDENTIALS_REFUSED_BY_SERVER": "The operator must register this card or device.",
     "SERVER_PROTOCOL_ERROR": "The operator must look at the server.",
     "SESSION_ABORTED_BY_SERVER": "Try later, or ask the operator.",
+    "QUESTION_NOT_FOUND": "List them with: cardctl question list",
+    "QUESTION_CLOSED": "It is too late: cardctl question list says what became of it.",
     "NODE_NOT_FOUND": "List what there is with: cardctl tree",
     "PATH_INVALID": "A path begins with ./ and has no empty parts, for example ./DevInfo/DevId.",
     "EVENTS_GONE": "Begin anew with a snapshot.",

@@ -44,6 +44,7 @@ from cardd.rpc.open_sessions import OpenSessions
 from cardd.rpc.pin_agents import PinAgents, PinAgentService
 from cardd.rpc.pins import PinOperations
 from cardd.rpc.provisioning import ProvisioningService
+from cardd.rpc.questions import OpenQuestions
 from cardd.rpc.readers import ReaderEvents, ReaderService
 from cardd.rpc.refusals import PolicyInvalidError
 from cardd.rpc.server import (
@@ -65,6 +66,7 @@ from .ddf_files import described_by
 from .derivation import Deriver
 from .device import VERSION, device_info, nodes_of_device
 from .lifecycle import StopRequest, notify, on_reload, watchdog
+from .people import People
 from .policy import policy_of
 from .provisioner import ENVIRONMENT, Provisioner
 from .renderers import renderers_of
@@ -150,6 +152,8 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
     cleanup.callback(executor.shutdown)
     committer = TreeCommitter(store, holder, executor, renderers_of(config.render))
     connect, settings = _connections(config), _settings(config)
+    store.questions.close_all(time.time_ns() // 1_000_000)
+    questions = OpenQuestions(store.questions)
     provisioner = Provisioner(
         supervisor,
         store,
@@ -159,6 +163,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         max_wait_s=config.sharing.max_wait_s,
         connect=connect,
         rejections=rejections,
+        people=People(questions, loop),
     )
     cleanup.callback(provisioner.close)
     deriver = Deriver(
@@ -234,7 +239,9 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.ProvisioningService",
-                ProvisioningService(leases, provisioner, committer, holder.current.descriptions),
+                ProvisioningService(
+                    leases, provisioner, committer, holder.current.descriptions, questions
+                ),
                 provisioning_pb2_grpc.add_ProvisioningServiceServicer_to_server,
             ),
             Service(
@@ -286,6 +293,7 @@ def _settings(config: Config) -> Settings:
     return Settings(
         device=device_info(config.device),
         retry_floor=config.provisioning.retry_floor,
+        question_limit_s=config.provisioning.question_limit_s,
         bsf_url=config.network.bsf_url,
         dm_url=config.network.dm_url,
         server_hosts=config.network.server_hosts,

@@ -204,6 +204,13 @@ class ProvisioningConfig:
         "With this many tries left of a PIN or key, or fewer, only a person may spend one.",
         minimum=0,
     )
+    question_limit_s: float = key(
+        60.0,
+        "Longest wait for people's answers to what one management session asks them, all its "
+        "questions together. Another provisioning waits for its turn as long.",
+        minimum=1.0,
+        maximum=600.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import structlog
 from omadm.accounts import accounts_in
 
 from cardd.provisioning.errors import AccountNotFoundError
+from cardd.provisioning.people import PeoplePort
 from cardd.provisioning.ports import Environment
 from cardd.provisioning.progress import (
     CardStatus,
@@ -90,6 +91,7 @@ class Provisioner:
         max_wait_s: longest wait for a card that others use.
         connect: makes the HTTPS client of one run.
         rejections: what cards have refused, shared with whoever else presents credentials.
+        people: who answers what servers ask.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Provisioner:
         max_wait_s: float,
         connect: Callable[[], HttpsClient],
         rejections: RejectionsByCard,
+        people: PeoplePort,
     ) -> None:
         self._supervisor = supervisor
         self._store = store
@@ -112,6 +115,7 @@ class Provisioner:
         self._max_wait_s = max_wait_s
         self._connect = connect
         self._rejections = rejections
+        self._people = people
         self._thread = committer.executor
         # By card and by whether the run talks to servers that the card's data does not ask for.
         self._running: dict[tuple[str, bool], ProgressLog] = {}
@@ -334,6 +338,7 @@ class Provisioner:
             rejections=(
                 self._rejections.of(card.identity, card.reader, card.insertion) if card else None
             ),
+            people=self._people,
             report=report,
             reason_of=_reason_of,
         )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from cardea_core import Element
 from omadm import tnds
-from omadm.elements import xml_text
 from omadm.errors import FormatError
+from omadm.interaction import (
+    USER_ALERTS,
+    Outcome,
+    Question,
+    QuestionError,
+    Reply,
+    read_question,
+)
 from omadm.messages import (
     Add,
     Alert,
@@ -25,28 +32,23 @@ from omadm.messages import (
     Sequence,
     Status,
 )
-from omadm.names import TNDS_XML_TYPE
 from omadm.nodes import INTERIOR, TreeNode
 from omadm.reading import with_document
 from omadm.status import AlertCode, StatusCode, is_success
 
 from cardd.dm.chunks import Chunks
 from cardd.dm.events import CommandDone
+from cardd.dm.results import result_item, size_of
 from cardd.tree import Authority, ExecOrder, ManagementTree, Reading, Refused, path_status
 
-__all__ = ["Execution", "size_of"]
+__all__ = ["Answer", "Asking", "Execution"]
+
+T = TypeVar("T")
 
 Answer = Alert | Results | Status
+# What comes to a halt at every question, and goes on with its reply.
+Asking = Generator[Question, Reply, T]
 
-# DM Protocol §10: who was to confirm cannot be asked, so what depends on the answer is not done.
-_QUESTIONS = frozenset(
-    {
-        AlertCode.CONFIRM,
-        AlertCode.TEXT_INPUT,
-        AlertCode.SINGLE_CHOICE,
-        AlertCode.MULTIPLE_CHOICE,
-    }
-)
 _OF_DOCUMENTS = {
     "duplicate_node": StatusCode.ALREADY_EXISTS,
     "too_many_nodes": StatusCode.DEVICE_FULL,
@@ -57,18 +59,18 @@ _IN_ATOMIC = (Add, Alert, Copy, Delete, Replace)
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of one item: its status, and what a Get found."""
+    """What became of one item: its status, what a Get found, what a user has answered."""
 
     item: Item | None
     status: StatusCode
     readings: tuple[Reading, ...] = ()
-    # Of an Add: the parent that could not be created (§4.1.6.1).
-    parent: str = ""
+    # Of the status: the parent that an Add could not create (§4.1.6.1); what a user has typed or
+    # chosen, one each (DM Protocol §10.2.3, §10.2.4).
+    items: tuple[Item, ...] = ()
 
 
-# Bytes of results that may wait to be sent, of one session; and what an item counts for itself.
+# Bytes of results that may wait to be sent, of one session.
 _MOST_WAITING = 4 << 20
-_ITEM_BYTES = 64
 
 
 class Execution:
@@ -94,22 +96,32 @@ class Execution:
         self._chunks = Chunks(max_object_bytes)
         self._fits = fits
         self._room = _MOST_WAITING
+        # Of the Sequence under way: its question was not answered with yes, or with a value.
+        self._stopped = False
+        # Of the package under way: the user has cancelled it.
+        self._cancelled = False
 
     def carry_out(
         self, commands: tuple[Command, ...], msg_ref: int, at_ms: int, *, waiting: int = 0
-    ) -> list[Answer]:
-        """Statuses and results for the top-level commands of one message. ``waiting`` bytes of
-        results have yet to be sent: a server that asks on and on does not fill the memory."""
+    ) -> Asking[list[Answer]]:
+        """Statuses and results for the top-level commands of one message, and the questions that
+        users have to answer on the way. ``waiting`` bytes of results have yet to be sent: a server
+        that asks on and on does not fill the memory."""
         self._room = _MOST_WAITING - waiting
         answers: list[Answer] = []
         for command in commands:
             if not self._continues(command) and (alert := self._chunks.interrupted()):
                 answers.append(alert)
-            answers.extend(self._top_level(command, msg_ref, at_ms))
+            self._stopped = False
+            if self._cancelled:
+                answers.extend(self._passed_over(command, msg_ref))
+            else:
+                answers.extend((yield from self._top_level(command, msg_ref, at_ms)))
         return answers
 
     def package_ended(self) -> list[Answer]:
         """The server's package is over; an object whose end has not come is given up (1225)."""
+        self._cancelled = False
         alert = self._chunks.interrupted()
         return [alert] if alert is not None else []
 
@@ -124,25 +136,24 @@ class Execution:
 
     # -- one command
 
-    def _top_level(self, command: Command, msg_ref: int, at_ms: int) -> Iterator[Answer]:
+    def _top_level(self, command: Command, msg_ref: int, at_ms: int) -> Asking[list[Answer]]:
         match command:
             case Atomic():
-                yield from self._atomic(command, msg_ref, at_ms)
+                return (yield from self._atomic(command, msg_ref, at_ms))
             case Sequence():
-                yield from self._sequence(command, msg_ref, at_ms)
-            case _:
-                outcomes = self._items(self._authority, command, at_ms, chunks=self._chunks)
-                yield from self._answers(command, outcomes, msg_ref)
+                return (yield from self._sequence(command, msg_ref, at_ms))
+        outcomes = yield from self._items(self._authority, command, at_ms, chunks=self._chunks)
+        return list(self._answers(command, outcomes, msg_ref))
 
-    def _atomic(self, atomic: Atomic, msg_ref: int, at_ms: int) -> Iterator[Answer]:
+    def _atomic(self, atomic: Atomic, msg_ref: int, at_ms: int) -> Asking[list[Answer]]:
         """§4.1.6.3: on a fork, which takes effect only as a whole."""
         illegal = [c for c in atomic.commands if not isinstance(c, _IN_ATOMIC)]
         if illegal:
-            yield self._said(_status(atomic, msg_ref, StatusCode.FAILED))
+            answers = [self._said(_status(atomic, msg_ref, StatusCode.FAILED))]
             for command in atomic.commands:
                 code = StatusCode.FAILED if command in illegal else StatusCode.NOT_EXECUTED
-                yield from map(self._said, self.refuse((command,), msg_ref, code))
-            return
+                answers.extend(map(self._said, self.refuse((command,), msg_ref, code)))
+            return answers
         fork = self._tree.fork()
         authority = self._authority.on(fork)
         done: list[tuple[Command, list[_Outcome]]] = []
@@ -151,40 +162,35 @@ class Execution:
             if failed:
                 done.append((command, [_Outcome(None, StatusCode.NOT_EXECUTED)]))
                 continue
-            outcomes = self._items(authority, command, at_ms)
+            outcomes = yield from self._items(authority, command, at_ms)
             failed = not all(is_success(outcome.status) for outcome in outcomes)
             done.append((command, outcomes))
         if not failed:
             self._tree.become(fork)
         whole = StatusCode.ATOMIC_FAILED if failed else StatusCode.OK
-        yield self._said(_status(atomic, msg_ref, whole))
+        answers = [self._said(_status(atomic, msg_ref, whole))]
         for command, outcomes in done:
             if failed:
                 outcomes = [_rolled_back(outcome) for outcome in outcomes]
-            yield from self._answers(command, outcomes, msg_ref)
+            answers.extend(self._answers(command, outcomes, msg_ref))
+        return answers
 
-    def _sequence(self, sequence: Sequence, msg_ref: int, at_ms: int) -> Iterator[Answer]:
-        """§4.1.6.14: in order; a question that nobody can answer keeps the rest undone."""
-        yield self._said(_status(sequence, msg_ref, StatusCode.OK))
-        stopped = False
+    def _sequence(self, sequence: Sequence, msg_ref: int, at_ms: int) -> Asking[list[Answer]]:
+        """§4.1.6.14: in order. DM Protocol §10.2.2: what stands behind a question that was not
+        answered with yes, or with a value, is not done."""
+        answers = [self._said(_status(sequence, msg_ref, StatusCode.OK))]
         for command in sequence.commands:
-            if stopped:
-                refused = self.refuse((command,), msg_ref, StatusCode.NOT_EXECUTED)
-                yield from map(self._said, refused)
-                continue
-            answers = list(self._top_level_in_sequence(command, msg_ref, at_ms))
-            yield from answers
-            stopped = isinstance(command, Alert) and command.code in _QUESTIONS
-            if isinstance(command, Atomic):
-                stopped = _code(answers) != StatusCode.OK and _asks(command)
+            if self._stopped or self._cancelled:
+                answers.extend(self._passed_over(command, msg_ref))
+            elif isinstance(command, Atomic | Sequence):
+                answers.extend((yield from self._top_level(command, msg_ref, at_ms)))
+            else:
+                outcomes = yield from self._items(self._authority, command, at_ms)
+                answers.extend(self._answers(command, outcomes, msg_ref))
+        return answers
 
-    def _top_level_in_sequence(
-        self, command: Command, msg_ref: int, at_ms: int
-    ) -> Iterator[Answer]:
-        if isinstance(command, Atomic | Sequence):
-            yield from self._top_level(command, msg_ref, at_ms)
-        else:
-            yield from self._answers(command, self._items(self._authority, command, at_ms), msg_ref)
+    def _passed_over(self, command: Command, msg_ref: int) -> Iterator[Answer]:
+        return map(self._said, self.refuse((command,), msg_ref, StatusCode.NOT_EXECUTED))
 
     def _items(
         self,
@@ -192,10 +198,10 @@ class Execution:
         command: Command,
         at_ms: int,
         chunks: Chunks | None = None,
-    ) -> list[_Outcome]:
+    ) -> Asking[list[_Outcome]]:
         match command:
             case Alert():
-                return [_Outcome(None, _alert_status(command))]
+                return [(yield from self._alert(command))]
             case Add() | Copy() | Delete() | Exec() | Get() | Replace():
                 if not command.items:
                     return [_Outcome(None, StatusCode.INCOMPLETE)]
@@ -204,6 +210,23 @@ class Execution:
                     for item in command.items
                 ]
         return [_Outcome(None, StatusCode.NOT_SUPPORTED)]
+
+    def _alert(self, alert: Alert) -> Asking[_Outcome]:
+        """DM Protocol §10: the user answers in the status."""
+        if alert.code not in USER_ALERTS:
+            return _Outcome(None, _alert_status(alert))
+        try:
+            reply = yield read_question(alert)
+        except QuestionError as error:
+            outcome = _Outcome(None, error.status)
+        else:
+            self._cancelled |= reply.outcome is Outcome.CANCELLED
+            said = tuple(Item(data=value) for value in reply.values)
+            outcome = _Outcome(None, reply.status, items=said)
+        # A notice asks for nothing, so nothing depends on it.
+        if alert.code != AlertCode.DISPLAY:
+            self._stopped |= outcome.status != StatusCode.OK
+        return outcome
 
     def _chunk_or_item(
         self,
@@ -226,7 +249,8 @@ class Execution:
                 item = with_document(item)
             return self._item(authority, command, item, at_ms)
         except Refused as refusal:
-            return _Outcome(item, refusal.status, parent=refusal.parent)
+            parent = (Item(target=refusal.parent),) if refusal.parent else ()
+            return _Outcome(item, refusal.status, items=parent)
         except FormatError as error:
             return _Outcome(item, _as_added(error))
 
@@ -277,9 +301,7 @@ class Execution:
                 # A value of a card that is not what its format says.
                 code, results = StatusCode.UNSUPPORTED_FORMAT, None
             status = _status(command, msg_ref, code, outcome.item, several=several)
-            if outcome.parent:
-                status = replace(status, items=(Item(target=outcome.parent),))
-            yield self._said(status)
+            yield self._said(replace(status, items=outcome.items) if outcome.items else status)
             if results is not None:
                 yield results
 
@@ -300,21 +322,6 @@ class Execution:
         if not isinstance(command, _WITH_OBJECTS) or not command.items:
             return False
         return self._chunks.continues(command.name, command.items[0])
-
-
-def size_of(results: Results) -> int:
-    """About how much memory it takes: data, names, and what each item has besides."""
-    return sum(_item_size(item) for item in results.items)
-
-
-def _item_size(item: Item) -> int:
-    content = len(item.payload) if item.element is None else _element_size(item.element)
-    return _ITEM_BYTES + len(item.source or "") + content
-
-
-def _element_size(element: Element) -> int:
-    below = (child for child in element.content if isinstance(child, Element))
-    return _ITEM_BYTES + len(element.data) + sum(map(_element_size, below))
 
 
 def _as_added(error: FormatError) -> StatusCode:
@@ -342,24 +349,8 @@ def _results(command: Command, outcome: _Outcome, msg_ref: int) -> Results | Non
     if not outcome.readings:
         return None
     asked = "" if outcome.item is None else outcome.item.target or ""
-    items = tuple(_found(asked, reading) for reading in outcome.readings)
+    items = tuple(result_item(asked, reading) for reading in outcome.readings)
     return Results(0, msg_ref, command.cmd_id, items)
-
-
-def _found(asked: str, reading: Reading) -> Item:
-    meta = Meta(format=reading.format, type=reading.mime)
-    data: str | bytes | None = None
-    element = None
-    if reading.nodes is not None:
-        base = asked.partition("?")[0]
-        element = tnds.write(reading.nodes, base=base, without=reading.without)
-        meta = replace(meta, type=TNDS_XML_TYPE)
-    elif reading.value is not None:
-        text = None if reading.format == "bin" else xml_text(reading.value)
-        data = reading.value if text is None else text
-        if isinstance(data, bytes):
-            meta = replace(meta, format="bin")
-    return Item(source=reading.uri, meta=meta, data=data, element=element)
 
 
 def _status(
@@ -379,18 +370,10 @@ def _status(
 
 def _rolled_back(outcome: _Outcome) -> _Outcome:
     if is_success(outcome.status):
-        return replace(outcome, status=StatusCode.ROLLED_BACK, readings=())
+        return replace(outcome, status=StatusCode.ROLLED_BACK, readings=(), items=())
     return outcome
 
 
 def _alert_status(alert: Alert) -> StatusCode:
     known = (AlertCode.NEXT_MESSAGE, AlertCode.NO_END_OF_DATA)
     return StatusCode.OK if alert.code in known else StatusCode.NOT_SUPPORTED
-
-
-def _asks(atomic: Atomic) -> bool:
-    return any(isinstance(c, Alert) and c.code in _QUESTIONS for c in atomic.commands)
-
-
-def _code(answers: list[Answer]) -> int:
-    return next((a.code for a in answers if isinstance(a, Status)), 0)

@@ -3,6 +3,8 @@
     while (message := session.data_to_send()) is not None:
         answer = post(message)
         session.receive(answer.body, answer.content_type, answer.headers, now_ms)
+        while session.question is not None:
+            session.answer(ask(session.question))
 
 DM Protocol 1.2 §8: package 1 introduces the device, packages 2 and 4 bring the server's commands,
 package 3 their statuses and results, until a package of the server asks for nothing.
@@ -11,14 +13,15 @@ package 3 their statuses and results, until a package of the server asks for not
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from omadm.accounts import Account
 from omadm.codec import Encoding, content_type, decode, encode, encoding_of
 from omadm.errors import FormatError
+from omadm.interaction import Question, Reply
 from omadm.messages import (
     Alert,
-    Command,
     Header,
     Item,
     Message,
@@ -49,9 +52,10 @@ from cardd.dm.events import (
     ServerChallenged,
     SessionEnded,
 )
-from cardd.dm.execution import Execution, size_of
+from cardd.dm.execution import Answer, Asking, Execution
 from cardd.dm.outbox import Outbox, Sendable
 from cardd.dm.reports import Reports
+from cardd.dm.results import size_of
 from cardd.tree import DeviceInfo, ExecOrder, ManagementTree, Refused, dev_info_nodes
 
 __all__ = ["ClientSession"]
@@ -115,6 +119,9 @@ class ClientSession:
         self._opening = (
             AlertCode.SERVER_INITIATED if server_initiated else AlertCode.CLIENT_INITIATED
         )
+        # What the user has to be asked before the commands of a message go on.
+        self.question: Question | None = None
+        self._halted: _Halted | None = None
         self._outbox = Outbox()
         self._first: tuple[Sendable, ...] = ()
         self._to_send = True
@@ -156,7 +163,8 @@ class ClientSession:
     # -- the exchange
 
     def data_to_send(self) -> Outgoing | None:
-        """The next message; None when the session is over, or when an answer is awaited."""
+        """The next message; None when the session is over, or when an answer is awaited: the
+        server's, or that of a user to ``question``."""
         if self.finished or not self._to_send:
             return None
         self._to_send = False
@@ -192,10 +200,21 @@ class ClientSession:
             self.finished = True
             raise
 
+    def answer(self, reply: Reply) -> tuple[Event, ...]:
+        """Go on with what became of ``question``. Raises DmError; the session is over then."""
+        halted, self._halted = self._halted, None
+        if halted is None:
+            raise DmError("nothing_is_asked")
+        try:
+            return self._go_on(halted, reply)
+        except DmError:
+            self.finished = True
+            raise
+
     def _receive(
         self, body: bytes, type: str, headers: Mapping[str, str], now_ms: int
     ) -> tuple[Event, ...]:
-        if self.finished or self._to_send:
+        if self.finished or self._to_send or self._halted is not None:
             raise DmError("nothing_is_awaited")
         message = self._decoded(body, type)
         self._check_header(message)
@@ -219,33 +238,49 @@ class ClientSession:
             events.extend(self._reports.answered(statuses))
         if any(isinstance(c, Alert) and c.code == AlertCode.SESSION_ABORT for c in commands):
             raise SessionAborted("aborted_by_server", server=self._account.server_id)
-        self._take_commands(message, commands, verdict, events, now_ms)
-        return tuple(events)
-
-    def _take_commands(
-        self,
-        message: Message,
-        commands: tuple[Command, ...],
-        verdict: Verdict,
-        events: list[Event],
-        now_ms: int,
-    ) -> None:
         if not self._package_open or not self._server_ended_package:
             self._server_ended_package = message.final
-        done = len(self._execution.log)
         msg_ref = message.header.msg_id
-        if verdict is Verdict.AUTHENTIC:
-            waiting = sum(map(size_of, self._outbox.results()))
-            answers = self._execution.carry_out(commands, msg_ref, now_ms, waiting=waiting)
-            if self._server_ended_package:
-                answers += self._execution.package_ended()
-        else:
+        done = len(self._execution.log)
+        if verdict is not Verdict.AUTHENTIC:
             answers = self._execution.refuse(commands, msg_ref, _denial(verdict))
+            self._take_answers(message, verdict, answers, done, events)
+            return tuple(events)
+        waiting = sum(map(size_of, self._outbox.results()))
+        work = self._execution.carry_out(commands, msg_ref, now_ms, waiting=waiting)
+        return tuple(events) + self._go_on(_Halted(work, message, done), None)
+
+    def _go_on(self, halted: _Halted, reply: Reply | None) -> tuple[Event, ...]:
+        """Carry out the commands of a message up to its next question, or to its end."""
+        self.question = None
+        try:
+            # A generator that has not begun takes None.
+            self.question = next(halted.work) if reply is None else halted.work.send(reply)
+        except StopIteration as end:
+            answers: list[Answer] = end.value
+        else:
+            self._halted = halted
+            return ()
+        if self._server_ended_package:
+            answers += self._execution.package_ended()
+        events: list[Event] = []
+        self._take_answers(halted.message, Verdict.AUTHENTIC, answers, halted.done, events)
+        return tuple(events)
+
+    def _take_answers(
+        self,
+        message: Message,
+        verdict: Verdict,
+        answers: list[Answer],
+        done: int,
+        events: list[Event],
+    ) -> None:
         self._outbox.extend(answers)
         events.extend(self._execution.log[done:])
         if len(self._execution.log) > MAX_COMMANDS:
             raise DmProtocolError("session_without_end", commands=MAX_COMMANDS)
-        if self._server_ended_package and not commands and not len(self._outbox):
+        asked = any(not isinstance(c, Status | Results) for c in message.commands)
+        if self._server_ended_package and not asked and not len(self._outbox):
             # §8: what is left to say is the status of the header, and that is not sent.
             if not self._server.proved:
                 raise ServerNotAuthentic(verdict.name.lower(), server=self._account.server_id)
@@ -364,6 +399,15 @@ class ClientSession:
             raise DmProtocolError("header_status", status=status.code)
         self._client.accepted(status.code, status.chal)
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Halted:
+    """The work of a message that waits for a user; ``done`` operations were known before it."""
+
+    work: Asking[list[Answer]]
+    message: Message
+    done: int
 
 
 # What the status of the header takes in a message, at most.

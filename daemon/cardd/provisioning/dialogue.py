@@ -24,6 +24,7 @@ from cardd.tree.management_tree import ManagementTree
 
 from .binding import host_of
 from .errors import ServerAnswerError
+from .people import Interview
 from .ports import Answer, Environment, ServerPort, StorePort, TransportError
 from .records import SessionRecord
 
@@ -65,6 +66,7 @@ def converse(
     store: StorePort,
     environment: Environment,
     reason_of: Callable[[Exception], tuple[str, str]],
+    interview: Callable[[str], Interview],
     card: str,
 ) -> Conversation:
     """Hold one session on ``tree`` and note in the store what outlives it whatever becomes of the
@@ -88,7 +90,7 @@ def converse(
     )
     failure: Exception | None = None
     try:
-        _exchange(session, server, naf, environment)
+        _exchange(session, server, naf, environment, interview(session_id))
     except (TransportError, DmError, ServerAnswerError) as error:
         failure = error
     acknowledged = session.reports_acknowledged
@@ -143,11 +145,16 @@ def _with_kept_nonces(account: Account, store: StorePort) -> Account:
 
 
 def _exchange(
-    session: ClientSession, server: ServerPort, naf: NafClient | None, environment: Environment
+    session: ClientSession,
+    server: ServerPort,
+    naf: NafClient | None,
+    environment: Environment,
+    interview: Interview,
 ) -> None:
     began_s = environment.monotonic_s()
     while (outgoing := session.data_to_send()) is not None:
-        if environment.monotonic_s() - began_s > _SESSION_LIMIT_S:
+        # What people take to answer is no time of the server's.
+        if environment.monotonic_s() - began_s - interview.seconds_spent > _SESSION_LIMIT_S:
             raise DmProtocolError("session_without_end", seconds=_SESSION_LIMIT_S)
         answer = _post(outgoing, server, naf, environment)
         if answer.status == 401:
@@ -155,6 +162,8 @@ def _exchange(
         if answer.status != 200:
             raise ServerAnswerError(outgoing.shown, answer.status)
         session.receive(answer.body, answer.content_type, answer.headers, environment.now_ms())
+        while (question := session.question) is not None:
+            session.answer(interview.reply(question))
 
 
 def _post(

@@ -35,6 +35,7 @@ from .errors import (
 )
 from .machine import FIRST, Found, follow
 from .outcome import LAST_WORDS, result_of
+from .people import Interview, PeoplePort
 from .ports import CardPort, Environment, ServerPort, StorePort, TransportError
 from .progress import Preview, Progress, ProvisioningResult, Stage
 from .records import NewConfirmation
@@ -66,6 +67,7 @@ class Run:
         render: Callable[[], Sequence[str]],
         environment: Environment,
         rejections: Rejections | None,
+        people: PeoplePort,
         report: Callable[[Progress], None],
         reason_of: Callable[[Exception], tuple[str, str]],
     ) -> None:
@@ -77,6 +79,7 @@ class Run:
         self._render_tree = render
         self._environment = environment
         self._rejections = rejections
+        self._people = people
         self._report = report
         self._reason_of = reason_of
         self._started_s = environment.monotonic_s()
@@ -262,6 +265,14 @@ class Run:
             environment=self._environment,
             store=self._store,
             reason_of=self._reason_of,
+            interview=lambda session: Interview(
+                self._people,
+                self._settings.question_limit_s,
+                self._environment.monotonic_s,
+                server_id=account.server_id,
+                run=self._task.name,
+                session=session,
+            ),
             card=self._task.card.identity.name if self._task.card is not None else "",
         )
         purge_servers(working, self._tree)

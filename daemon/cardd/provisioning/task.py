@@ -17,12 +17,14 @@ __all__ = ["Settings", "Task"]
 class Settings:
     """What the configuration says about provisioning; empty URLs are found by TS 23.003.
 
+    ``question_limit_s``: the longest that the questions of one session wait for people.
     ``version`` is this program's: a newer one may read something else in the same files.
     ``server_hosts``: the only host that may speak for a ServerID, where the owner says so.
     """
 
     device: DeviceInfo
     retry_floor: int = 2
+    question_limit_s: float = 60.0
     bsf_url: str = ""
     dm_url: str = ""
     version: str = ""

@@ -18,12 +18,13 @@ from .card_leases import CardLeases
 from .history import HistoryCalls
 from .idempotency import IdempotentStreams
 from .ports import HistoryPort, ProvisionerPort
+from .questions import OpenQuestions, QuestionCalls
 from .refusals import RunFailedError
 
 __all__ = ["ProvisioningService"]
 
 
-class ProvisioningService(HistoryCalls):
+class ProvisioningService(HistoryCalls, QuestionCalls):
     """Finds the card that is meant, calls the provisioner, converts."""
 
     def __init__(
@@ -32,8 +33,10 @@ class ProvisioningService(HistoryCalls):
         provisioner: ProvisionerPort,
         history: HistoryPort,
         known: Descriptions,
+        questions: OpenQuestions,
     ) -> None:
-        super().__init__(history, known)
+        HistoryCalls.__init__(self, history, known)
+        QuestionCalls.__init__(self, questions)
         self._leases = leases
         self._provisioner = provisioner
         self._idempotent: IdempotentStreams[Progress] = IdempotentStreams()

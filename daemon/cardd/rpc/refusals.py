@@ -22,6 +22,8 @@ __all__ = [
     "PinAgentMissingError",
     "PinPromptRefusedError",
     "PolicyInvalidError",
+    "QuestionClosedError",
+    "QuestionNotFoundError",
     "RefusalError",
     "RunFailedError",
     "SessionNotFoundError",
@@ -168,6 +170,24 @@ class EventsGoneError(RefusalError):
             problem = f"revision {after} is of another history than that of this store"
         facts = {"epoch": epoch} if epoch is not None else {}
         super().__init__(f"{problem}; begin anew with 0", after=after, **facts)
+
+
+class QuestionNotFoundError(RefusalError):
+    """No question of that name is known."""
+
+    reason = pb.ERROR_REASON_QUESTION_NOT_FOUND
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no question {name}", question=name)
+
+
+class QuestionClosedError(RefusalError):
+    """The question has come to its end without this answer."""
+
+    reason = pb.ERROR_REASON_QUESTION_CLOSED
+
+    def __init__(self, name: str, outcome: str) -> None:
+        super().__init__(f"{name} is closed: {outcome}", question=name, outcome=outcome)
 
 
 class RunFailedError(RefusalError):

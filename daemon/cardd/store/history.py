@@ -276,6 +276,13 @@ _PRUNING = {
         " (SELECT id FROM card_write WHERE state <> 'open' ORDER BY id DESC LIMIT 1 OFFSET :count),"
         " -1))"
     ),
+    # Of each asker, as of each authority; what people agreed to of a card last is not forgotten.
+    "question": (
+        "DELETE FROM question WHERE number IN (SELECT number FROM ("
+        " SELECT number, closed_ms, row_number() OVER (PARTITION BY asker ORDER BY number DESC)"
+        " AS nth FROM question WHERE outcome IS NOT NULL)"
+        " WHERE nth > :count OR (nth > 1 AND closed_ms < :oldest_ms))"
+    ),
     "confirmation": (
         "DELETE FROM confirmation WHERE done_ms IS NOT NULL"
         " AND (done_ms < :oldest_ms OR id <= coalesce((SELECT id FROM confirmation"

@@ -235,6 +235,27 @@ ALTER TABLE tree_state ADD COLUMN epoch TEXT NOT NULL DEFAULT '';
 UPDATE tree_state SET epoch = lower(hex(randomblob(8)));
 """
 
+_QUESTIONS = """
+-- What people were asked. outcome NULL: it is open. digest: what of a card they agreed to.
+CREATE TABLE question (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    asker TEXT NOT NULL,
+    run TEXT NOT NULL,
+    session TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    choices TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    asked_ms INTEGER NOT NULL,
+    outcome TEXT,
+    answer TEXT NOT NULL DEFAULT '[]',
+    answered_by TEXT NOT NULL DEFAULT '',
+    closed_ms INTEGER
+) STRICT;
+CREATE INDEX question_by_asker ON question (asker, number);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _PROPERTIES,
@@ -245,4 +266,5 @@ MIGRATIONS: tuple[str, ...] = (
     _DIGESTS,
     _CARD_PAYLOADS,
     _EPOCH,
+    _QUESTIONS,
 )

@@ -28,6 +28,7 @@ from cardd.store.history import (
     tree_at,
     write_revision,
 )
+from cardd.store.questions import QuestionTable
 from cardd.store.records import Operation, Origin, Retention, Revision, StoredTree
 from cardd.store.rejections import RejectionTable
 from cardd.store.renderings import RenderingTable
@@ -66,6 +67,7 @@ class Store:
         self._database = Database(Path(path))
         self.rejections = RejectionTable(self._database)
         self.renderings = RenderingTable(self._database)
+        self.questions = QuestionTable(self._database, retention)
         self._retention = retention
         # The tree as it is in the file. A tree never writes to a layer it has given out, so the
         # same object means the same content. None: not known, as nothing was loaded yet.

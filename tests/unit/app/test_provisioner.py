@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import structlog
+from cardd.app.people import People
 from cardd.app.provisioner import Provisioner
 from cardd.app.serial_executor import SerialExecutor
 from cardd.app.tree_committer import TreeCommitter
@@ -13,6 +15,7 @@ from cardd.provisioning.progress import Stage
 from cardd.provisioning.task import Settings
 from cardd.reader.rejections import RejectionsByCard
 from cardd.reader.supervisor import ReaderSupervisor
+from cardd.rpc.questions import OpenQuestions
 from cardd.store import Store
 from cardd.tree import DeviceInfo, ManagementTree, TreeHolder
 from support.readers import ONE_CARD
@@ -34,6 +37,7 @@ async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Pa
             max_wait_s=1.0,
             connect=defect,
             rejections=RejectionsByCard(store.rejections),
+            people=People(OpenQuestions(store.questions), asyncio.get_running_loop()),
         )
         with structlog.testing.capture_logs() as log:
             told = [each async for each in provisioner.provision(ONE_CARD)]

@@ -57,6 +57,7 @@ class ScriptedProvisioning(pb_grpc.ProvisioningServiceServicer):
         raise AssertionError("not asked for")
 
     ListHistory = CompareRevisions = RollbackTree = PreviewProvisioning
+    WatchQuestions = AnswerQuestion = ListQuestions = PreviewProvisioning
 
     def GetProvisioningStatus(self, request, context):  # type: ignore[no-untyped-def] # as above
         return pb.GetProvisioningStatusResponse()

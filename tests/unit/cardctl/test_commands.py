@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 COMMANDS = {
     "accounts", "acl", "admin", "card", "certificate", "decrypt", "delegations", "delete",
     "diff", "doctor", "explain", "export", "history", "keys", "pin", "preview", "provision",
-    "public-key", "read", "readers", "report", "revoke", "rollback", "session", "set", "sign",
-    "sources", "status", "sync", "top", "transmit", "tree", "watch", "write-card",
+    "public-key", "question", "read", "readers", "report", "revoke", "rollback", "session", "set",
+    "sign", "sources", "status", "sync", "top", "transmit", "tree", "watch", "write-card",
 }  # fmt: skip
 
 

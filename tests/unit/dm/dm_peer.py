@@ -13,6 +13,7 @@ from cardea_core import Secret
 from omadm import auth
 from omadm.accounts import Account, AuthEntry
 from omadm.codec import Encoding, content_type, decode, encode
+from omadm.interaction import Outcome, Question, Reply
 from omadm.messages import Chal, Command, Cred, Header, Message, Results, Status
 from omadm.nodes import interior, leaf
 
@@ -102,6 +103,9 @@ class Peer:
     max_obj_size: int | None = None
     got: list[Message] = field(default_factory=list)
     sent: list[Outgoing] = field(default_factory=list)
+    # What users are asked, and what they will answer; then there is nobody any more.
+    asked: list[Question] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
     msg_id: int = 0
 
     def hear(self) -> Message:
@@ -145,11 +149,19 @@ class Peer:
         ]
         message = Message(header(head), (to_header, *others, *commands), final=final)
         body = encode(message, encoding=self.encoding)
-        headers = {}
+        headers: dict[str, str] = {}
         if cred and self.server_type == auth.HMAC:
             mac = auth.mac_header(SERVER, self.server_secret, self.server_nonce, body)
             headers[auth.HMAC_HEADER.title()] = mac
-        return self.client.receive(body, content_type(self.encoding), headers, NOW)
+        events = self.client.receive(body, content_type(self.encoding), headers, NOW)
+        while self.client.question is not None:
+            self.asked.append(self.client.question)
+            assert self.client.data_to_send() is None
+            replies = iter(self.replies)
+            reply = next(replies, Reply(Outcome.NOBODY))
+            self.replies = list(replies)
+            events += self.client.answer(reply)
+        return events
 
     def _cred(self) -> Cred | None:
         if self.server_type == auth.BASIC:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from omadm.messages import (
     Add,
-    Alert,
     Atomic,
     Command,
     Copy,
@@ -55,13 +54,6 @@ def test_atomic_that_fails_leaves_the_tree_as_it_was() -> None:
     assert before.diff(tree) == []
     assert tree.layer("server", SERVER) is None
     assert tree.acls() == before.acls()
-
-
-def test_question_to_the_user_fails_an_atomic() -> None:
-    tree = device_tree()
-    peer = Peer(session(tree))
-    inner = (put(2), Alert(3, 1101, (Item(data="Sure?"),)), put(4))
-    assert [code for _, code in peer.codes(Atomic(1, inner))] == [507, 216, 406, 215]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from omadm.messages import (
     Meta,
     Replace,
     Results,
-    Sequence,
     Status,
 )
 from omadm.nodes import leaf
@@ -176,38 +175,6 @@ def test_exec_of_a_card_update_is_an_order_kept_in_memory() -> None:
     assert order.key.expose() == b"\x11\x22345678"
     assert "\\x11" not in repr(order)
     assert "1122" not in repr(order)
-
-
-def test_alerts_for_the_user_are_not_supported() -> None:
-    peer = Peer(session(device_tree()))
-    codes = peer.codes(*(Alert(n, code) for n, code in enumerate(range(1100, 1105), 1)))
-    assert codes == [("Alert", 406)] * 5
-
-
-def test_a_question_in_a_sequence_keeps_the_rest_undone() -> None:
-    tree = device_tree()
-    peer = Peer(session(tree))
-    inner = (
-        Replace(2, (item("./Vendor/Name", "before"),)),
-        Alert(3, 1101, (Item(data="Sure?"),)),
-        Replace(4, (item("./Vendor/Name", "after"),)),
-    )
-    assert peer.codes(Sequence(1, inner)) == [
-        ("Sequence", 200),
-        ("Replace", 200),
-        ("Alert", 406),
-        ("Replace", 215),
-    ]
-    node = tree.snapshot.get("./Vendor/Name")
-    assert node is not None
-    assert node.value == b"before"
-
-
-def test_a_display_alert_in_a_sequence_does_not_stop_it() -> None:
-    tree = device_tree()
-    peer = Peer(session(tree))
-    inner = (Alert(2, 1100), Replace(3, (item("./Vendor/Name", "after"),)))
-    assert peer.codes(Sequence(1, inner))[-1] == ("Replace", 200)
 
 
 def test_reports_travel_in_package_1_and_are_acknowledged() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cardd.dm.events import SessionEnded
-from cardd.dm.execution import size_of
+from cardd.dm.results import size_of
 from cardd.tree import ManagementTree
 from cardea_core import wbxml_encode, xml_encode
 from omadm import tnds

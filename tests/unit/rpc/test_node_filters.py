@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import create_autospec
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from cardd.rpc.access import Grant, Policy
 from cardd.rpc.card_leases import CardLeases
 from cardd.rpc.management import ManagementService
 from cardd.rpc.provisioning import ProvisioningService
+from cardd.rpc.questions import OpenQuestions
 from cardd.rpc.server import Service
 from cardd.store import Revision
 from cardd.tree import BUILT_IN, Delta, ManagementTree, TreeHolder
@@ -82,7 +84,8 @@ class History:
 
 def provisioning_service(history: History) -> ProvisioningService:
     leases = CardLeases(OneReader(), max_wait_s=1.0)
-    return ProvisioningService(leases, Provisioner(), history, BUILT_IN)
+    questions = create_autospec(OpenQuestions)  # nobody is asked anything
+    return ProvisioningService(leases, Provisioner(), history, BUILT_IN, questions)
 
 
 async def test_a_preview_shows_the_changes_of_nodes_that_the_caller_may_see(serve: Serve) -> None:

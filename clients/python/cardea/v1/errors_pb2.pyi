@@ -162,6 +162,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
     and status_word.
     """
+    ERROR_REASON_QUESTION_NOT_FOUND: _ErrorReason.ValueType  # 830
+    """Questions to people.
+    NOT_FOUND: no such question, or none that is kept.
+    """
+    ERROR_REASON_QUESTION_CLOSED: _ErrorReason.ValueType  # 831
+    """FAILED_PRECONDITION: the question is not open any more; metadata has its outcome."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every failed call carries a google.rpc.Status with a google.rpc.ErrorInfo:
@@ -310,4 +316,10 @@ ERROR_REASON_CARD_PACKETS_UNSUPPORTED: ErrorReason.ValueType  # 780
 FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
 and status_word.
 """
+ERROR_REASON_QUESTION_NOT_FOUND: ErrorReason.ValueType  # 830
+"""Questions to people.
+NOT_FOUND: no such question, or none that is kept.
+"""
+ERROR_REASON_QUESTION_CLOSED: ErrorReason.ValueType  # 831
+"""FAILED_PRECONDITION: the question is not open any more; metadata has its outcome."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -126,6 +126,101 @@ telling them.
 """
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
+class _QuestionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QuestionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QuestionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUESTION_KIND_UNSPECIFIED: _QuestionKind.ValueType  # 0
+    QUESTION_KIND_NOTICE: _QuestionKind.ValueType  # 1
+    """Something to be read; the answer says that it was shown."""
+    QUESTION_KIND_CONFIRMATION: _QuestionKind.ValueType  # 2
+    QUESTION_KIND_TEXT: _QuestionKind.ValueType  # 3
+    QUESTION_KIND_CHOICE: _QuestionKind.ValueType  # 4
+    QUESTION_KIND_CHOICES: _QuestionKind.ValueType  # 5
+    """None, one or several of the choices."""
+
+class QuestionKind(_QuestionKind, metaclass=_QuestionKindEnumTypeWrapper):
+    """What is asked (OMA DM Protocol 1.2 §10.2)."""
+
+QUESTION_KIND_UNSPECIFIED: QuestionKind.ValueType  # 0
+QUESTION_KIND_NOTICE: QuestionKind.ValueType  # 1
+"""Something to be read; the answer says that it was shown."""
+QUESTION_KIND_CONFIRMATION: QuestionKind.ValueType  # 2
+QUESTION_KIND_TEXT: QuestionKind.ValueType  # 3
+QUESTION_KIND_CHOICE: QuestionKind.ValueType  # 4
+QUESTION_KIND_CHOICES: QuestionKind.ValueType  # 5
+"""None, one or several of the choices."""
+Global___QuestionKind: _TypeAlias = QuestionKind  # noqa: Y015
+
+class _QuestionInput:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QuestionInputEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QuestionInput.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUESTION_INPUT_UNSPECIFIED: _QuestionInput.ValueType  # 0
+    """Anything."""
+    QUESTION_INPUT_NUMBER: _QuestionInput.ValueType  # 1
+    QUESTION_INPUT_DATE: _QuestionInput.ValueType  # 2
+    """DDMMYYYY"""
+    QUESTION_INPUT_TIME: _QuestionInput.ValueType  # 3
+    """hhmmss"""
+    QUESTION_INPUT_PHONE: _QuestionInput.ValueType  # 4
+    QUESTION_INPUT_IP_ADDRESS: _QuestionInput.ValueType  # 5
+    """Four numbers with dots between them."""
+
+class QuestionInput(_QuestionInput, metaclass=_QuestionInputEnumTypeWrapper):
+    """What a text has to be (§10.3.5)."""
+
+QUESTION_INPUT_UNSPECIFIED: QuestionInput.ValueType  # 0
+"""Anything."""
+QUESTION_INPUT_NUMBER: QuestionInput.ValueType  # 1
+QUESTION_INPUT_DATE: QuestionInput.ValueType  # 2
+"""DDMMYYYY"""
+QUESTION_INPUT_TIME: QuestionInput.ValueType  # 3
+"""hhmmss"""
+QUESTION_INPUT_PHONE: QuestionInput.ValueType  # 4
+QUESTION_INPUT_IP_ADDRESS: QuestionInput.ValueType  # 5
+"""Four numbers with dots between them."""
+Global___QuestionInput: _TypeAlias = QuestionInput  # noqa: Y015
+
+class _QuestionOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QuestionOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QuestionOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUESTION_OUTCOME_UNSPECIFIED: _QuestionOutcome.ValueType  # 0
+    """It is open."""
+    QUESTION_OUTCOME_ANSWERED: _QuestionOutcome.ValueType  # 1
+    """Shown, confirmed, typed or chosen."""
+    QUESTION_OUTCOME_DECLINED: _QuestionOutcome.ValueType  # 2
+    QUESTION_OUTCOME_CANCELLED: _QuestionOutcome.ValueType  # 3
+    """The person wants nothing of what the server is about."""
+    QUESTION_OUTCOME_TIMED_OUT: _QuestionOutcome.ValueType  # 4
+    QUESTION_OUTCOME_NOBODY: _QuestionOutcome.ValueType  # 5
+    """No program was there (any more) that could ask."""
+    QUESTION_OUTCOME_WITHDRAWN: _QuestionOutcome.ValueType  # 6
+    """What it was about has gone, the daemon perhaps."""
+
+class QuestionOutcome(_QuestionOutcome, metaclass=_QuestionOutcomeEnumTypeWrapper): ...
+
+QUESTION_OUTCOME_UNSPECIFIED: QuestionOutcome.ValueType  # 0
+"""It is open."""
+QUESTION_OUTCOME_ANSWERED: QuestionOutcome.ValueType  # 1
+"""Shown, confirmed, typed or chosen."""
+QUESTION_OUTCOME_DECLINED: QuestionOutcome.ValueType  # 2
+QUESTION_OUTCOME_CANCELLED: QuestionOutcome.ValueType  # 3
+"""The person wants nothing of what the server is about."""
+QUESTION_OUTCOME_TIMED_OUT: QuestionOutcome.ValueType  # 4
+QUESTION_OUTCOME_NOBODY: QuestionOutcome.ValueType  # 5
+"""No program was there (any more) that could ask."""
+QUESTION_OUTCOME_WITHDRAWN: QuestionOutcome.ValueType  # 6
+"""What it was about has gone, the daemon perhaps."""
+Global___QuestionOutcome: _TypeAlias = QuestionOutcome  # noqa: Y015
+
 @_typing.final
 class Commit(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -649,3 +744,311 @@ class ProvisioningStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProvisioningStatus: _TypeAlias = ProvisioningStatus  # noqa: Y015
+
+@_typing.final
+class Question(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    ASKER_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    CLOSES_AT_FIELD_NUMBER: _builtins.int
+    DEFAULT_ANSWER_FIELD_NUMBER: _builtins.int
+    MIN_DISPLAY_FIELD_NUMBER: _builtins.int
+    MAX_LENGTH_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    ANSWERED_BY_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """questions/{id}"""
+    kind: Global___QuestionKind.ValueType
+    text: _builtins.str
+    """In the words of who asks: not to be trusted, but without control characters."""
+    asker: _builtins.str
+    """servers/{server_id}, or cards/{card} whose data says that a person is asked."""
+    run: _builtins.str
+    """provisionings/{id}"""
+    session: _builtins.str
+    """The DM session in which a server asks."""
+    default_answer: _builtins.str
+    """What the control shows at first: "1" for yes, a text, numbers with "-" between them."""
+    max_length: _builtins.int
+    """Characters; 0: no limit of its own."""
+    input: Global___QuestionInput.ValueType
+    hidden: _builtins.bool
+    """The answer is typed like a password, and is not kept."""
+    outcome: Global___QuestionOutcome.ValueType
+    answered_by: _builtins.str
+    """Who has answered: users/{uid}."""
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Numbered from 1."""
+
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def closes_at(self) -> _timestamp_pb2.Timestamp:
+        """When it closes at the latest; unset: not by itself."""
+
+    @_builtins.property
+    def min_display(self) -> _duration_pb2.Duration:
+        """A hint how long to show it at least."""
+
+    @_builtins.property
+    def answer(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The text, or the numbers chosen."""
+
+    @_builtins.property
+    def closed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        kind: Global___QuestionKind.ValueType = ...,
+        text: _builtins.str = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
+        asker: _builtins.str = ...,
+        run: _builtins.str = ...,
+        session: _builtins.str = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        closes_at: _timestamp_pb2.Timestamp | None = ...,
+        default_answer: _builtins.str = ...,
+        min_display: _duration_pb2.Duration | None = ...,
+        max_length: _builtins.int = ...,
+        input: Global___QuestionInput.ValueType = ...,
+        hidden: _builtins.bool = ...,
+        outcome: Global___QuestionOutcome.ValueType = ...,
+        answer: _abc.Iterable[_builtins.str] | None = ...,
+        answered_by: _builtins.str = ...,
+        closed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "closed_at", b"closed_at", "closes_at", b"closes_at", "min_display", b"min_display"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answered_by", b"answered_by", "asked_at", b"asked_at", "asker", b"asker", "choices", b"choices", "closed_at", b"closed_at", "closes_at", b"closes_at", "default_answer", b"default_answer", "hidden", b"hidden", "input", b"input", "kind", b"kind", "max_length", b"max_length", "min_display", b"min_display", "name", b"name", "outcome", b"outcome", "run", b"run", "session", b"session", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Question: _TypeAlias = Question  # noqa: Y015
+
+@_typing.final
+class WatchQuestionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchQuestionsRequest: _TypeAlias = WatchQuestionsRequest  # noqa: Y015
+
+@_typing.final
+class WatchQuestionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGUN_FIELD_NUMBER: _builtins.int
+    OPENED_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    closed: _builtins.str
+    """questions/{id}: an answer would come too late."""
+    @_builtins.property
+    def begun(self) -> Global___QuestionWatchBegun:
+        """First of all, once: from now on the caller is somebody who can ask."""
+
+    @_builtins.property
+    def opened(self) -> Global___Question: ...
+    def __init__(
+        self,
+        *,
+        begun: Global___QuestionWatchBegun | None = ...,
+        opened: Global___Question | None = ...,
+        closed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "closed", b"closed", "event", b"event", "opened", b"opened"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "closed", b"closed", "event", b"event", "opened", b"opened"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["begun", "opened", "closed"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___WatchQuestionsResponse: _TypeAlias = WatchQuestionsResponse  # noqa: Y015
+
+@_typing.final
+class QuestionWatchBegun(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuestionWatchBegun: _TypeAlias = QuestionWatchBegun  # noqa: Y015
+
+@_typing.final
+class AnswerQuestionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SHOWN_FIELD_NUMBER: _builtins.int
+    CONFIRMED_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    CHOSEN_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """questions/{id}"""
+    confirmed: _builtins.bool
+    """To a confirmation: yes or no."""
+    text: _builtins.str
+    """To a text."""
+    @_builtins.property
+    def shown(self) -> Global___QuestionShown:
+        """A notice was shown."""
+
+    @_builtins.property
+    def chosen(self) -> Global___QuestionChoices:
+        """To a choice or choices, from 1."""
+
+    @_builtins.property
+    def cancelled(self) -> Global___QuestionCancelled:
+        """To any: the rest of what the server orders with it is not done either."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        shown: Global___QuestionShown | None = ...,
+        confirmed: _builtins.bool = ...,
+        text: _builtins.str = ...,
+        chosen: Global___QuestionChoices | None = ...,
+        cancelled: Global___QuestionCancelled | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "cancelled", b"cancelled", "chosen", b"chosen", "confirmed", b"confirmed", "shown", b"shown", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "cancelled", b"cancelled", "chosen", b"chosen", "confirmed", b"confirmed", "name", b"name", "shown", b"shown", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["shown", "confirmed", "text", "chosen", "cancelled"]  # noqa: Y015
+    _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
+
+Global___AnswerQuestionRequest: _TypeAlias = AnswerQuestionRequest  # noqa: Y015
+
+@_typing.final
+class QuestionShown(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuestionShown: _TypeAlias = QuestionShown  # noqa: Y015
+
+@_typing.final
+class QuestionChoices(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        numbers: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["numbers", b"numbers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuestionChoices: _TypeAlias = QuestionChoices  # noqa: Y015
+
+@_typing.final
+class QuestionCancelled(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuestionCancelled: _TypeAlias = QuestionCancelled  # noqa: Y015
+
+@_typing.final
+class AnswerQuestionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerQuestionResponse: _TypeAlias = AnswerQuestionResponse  # noqa: Y015
+
+@_typing.final
+class ListQuestionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """0: 100."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuestionsRequest: _TypeAlias = ListQuestionsRequest  # noqa: Y015
+
+@_typing.final
+class ListQuestionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Question]: ...
+    def __init__(
+        self,
+        *,
+        questions: _abc.Iterable[Global___Question] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["questions", b"questions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuestionsResponse: _TypeAlias = ListQuestionsResponse  # noqa: Y015

@@ -65,6 +65,21 @@ class ProvisioningServiceStub:
                 request_serializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeRequest.SerializeToString,
                 response_deserializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeResponse.FromString,
                 _registered_method=True)
+        self.WatchQuestions = channel.unary_stream(
+                '/cardea.v1.ProvisioningService/WatchQuestions',
+                request_serializer=cardea_dot_v1_dot_provisioning__pb2.WatchQuestionsRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_provisioning__pb2.WatchQuestionsResponse.FromString,
+                _registered_method=True)
+        self.AnswerQuestion = channel.unary_unary(
+                '/cardea.v1.ProvisioningService/AnswerQuestion',
+                request_serializer=cardea_dot_v1_dot_provisioning__pb2.AnswerQuestionRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_provisioning__pb2.AnswerQuestionResponse.FromString,
+                _registered_method=True)
+        self.ListQuestions = channel.unary_unary(
+                '/cardea.v1.ProvisioningService/ListQuestions',
+                request_serializer=cardea_dot_v1_dot_provisioning__pb2.ListQuestionsRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_provisioning__pb2.ListQuestionsResponse.FromString,
+                _registered_method=True)
 
 
 class ProvisioningServiceServicer:
@@ -136,6 +151,37 @@ class ProvisioningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchQuestions(self, request, context):
+        """WatchQuestions tells which questions to people are open, and each that opens or
+        closes, for ever. As long as the stream lasts the daemon takes it that somebody
+        can be asked through the caller: texts are shown as they come. Without any such
+        caller no question is open, and who asks is told so at once.
+        Who: callers with a row for questions.answer. Effect: none beyond that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerQuestion(self, request, context):
+        """AnswerQuestion gives a person's answer to an open question. The first answer counts.
+        When it returns, the answer is kept and on its way.
+        Who: callers with a row for questions.answer.
+        Effect: idempotent by the question; the same answer of the same user again is none.
+        Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQuestions(self, request, context):
+        """ListQuestions tells what people were asked, and what became of it, newest first:
+        who asked what in which run and session, who answered what and when.
+        Who: callers with a row for questions.list. Effect: none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProvisioningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -168,6 +214,21 @@ def add_ProvisioningServiceServicer_to_server(servicer, server):
                     servicer.RollbackTree,
                     request_deserializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeRequest.FromString,
                     response_serializer=cardea_dot_v1_dot_provisioning__pb2.RollbackTreeResponse.SerializeToString,
+            ),
+            'WatchQuestions': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchQuestions,
+                    request_deserializer=cardea_dot_v1_dot_provisioning__pb2.WatchQuestionsRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_provisioning__pb2.WatchQuestionsResponse.SerializeToString,
+            ),
+            'AnswerQuestion': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerQuestion,
+                    request_deserializer=cardea_dot_v1_dot_provisioning__pb2.AnswerQuestionRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_provisioning__pb2.AnswerQuestionResponse.SerializeToString,
+            ),
+            'ListQuestions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQuestions,
+                    request_deserializer=cardea_dot_v1_dot_provisioning__pb2.ListQuestionsRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_provisioning__pb2.ListQuestionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -333,6 +394,87 @@ class ProvisioningService:
             '/cardea.v1.ProvisioningService/RollbackTree',
             cardea_dot_v1_dot_provisioning__pb2.RollbackTreeRequest.SerializeToString,
             cardea_dot_v1_dot_provisioning__pb2.RollbackTreeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchQuestions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/cardea.v1.ProvisioningService/WatchQuestions',
+            cardea_dot_v1_dot_provisioning__pb2.WatchQuestionsRequest.SerializeToString,
+            cardea_dot_v1_dot_provisioning__pb2.WatchQuestionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerQuestion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ProvisioningService/AnswerQuestion',
+            cardea_dot_v1_dot_provisioning__pb2.AnswerQuestionRequest.SerializeToString,
+            cardea_dot_v1_dot_provisioning__pb2.AnswerQuestionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQuestions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ProvisioningService/ListQuestions',
+            cardea_dot_v1_dot_provisioning__pb2.ListQuestionsRequest.SerializeToString,
+            cardea_dot_v1_dot_provisioning__pb2.ListQuestionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -74,6 +74,25 @@ class ProvisioningServiceStub:
     Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
     RENDERING_FAILED after it was done.
     """
+    WatchQuestions: _grpc.UnaryStreamMultiCallable[_provisioning_pb2.WatchQuestionsRequest, _provisioning_pb2.WatchQuestionsResponse]
+    """WatchQuestions tells which questions to people are open, and each that opens or
+    closes, for ever. As long as the stream lasts the daemon takes it that somebody
+    can be asked through the caller: texts are shown as they come. Without any such
+    caller no question is open, and who asks is told so at once.
+    Who: callers with a row for questions.answer. Effect: none beyond that.
+    """
+    AnswerQuestion: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.AnswerQuestionRequest, _provisioning_pb2.AnswerQuestionResponse]
+    """AnswerQuestion gives a person's answer to an open question. The first answer counts.
+    When it returns, the answer is kept and on its way.
+    Who: callers with a row for questions.answer.
+    Effect: idempotent by the question; the same answer of the same user again is none.
+    Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+    """
+    ListQuestions: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.ListQuestionsRequest, _provisioning_pb2.ListQuestionsResponse]
+    """ListQuestions tells what people were asked, and what became of it, newest first:
+    who asked what in which run and session, who answered what and when.
+    Who: callers with a row for questions.list. Effect: none.
+    """
 
 @_typing.type_check_only
 class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
@@ -120,6 +139,25 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     Who: callers with a row for provisioning.rollback on every node.
     Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
     RENDERING_FAILED after it was done.
+    """
+    WatchQuestions: _aio.UnaryStreamMultiCallable[_provisioning_pb2.WatchQuestionsRequest, _provisioning_pb2.WatchQuestionsResponse]  # type: ignore[assignment]
+    """WatchQuestions tells which questions to people are open, and each that opens or
+    closes, for ever. As long as the stream lasts the daemon takes it that somebody
+    can be asked through the caller: texts are shown as they come. Without any such
+    caller no question is open, and who asks is told so at once.
+    Who: callers with a row for questions.answer. Effect: none beyond that.
+    """
+    AnswerQuestion: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.AnswerQuestionRequest, _provisioning_pb2.AnswerQuestionResponse]  # type: ignore[assignment]
+    """AnswerQuestion gives a person's answer to an open question. The first answer counts.
+    When it returns, the answer is kept and on its way.
+    Who: callers with a row for questions.answer.
+    Effect: idempotent by the question; the same answer of the same user again is none.
+    Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+    """
+    ListQuestions: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.ListQuestionsRequest, _provisioning_pb2.ListQuestionsResponse]  # type: ignore[assignment]
+    """ListQuestions tells what people were asked, and what became of it, newest first:
+    who asked what in which run and session, who answered what and when.
+    Who: callers with a row for questions.list. Effect: none.
     """
 
 class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -200,6 +238,43 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
         Who: callers with a row for provisioning.rollback on every node.
         Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
         RENDERING_FAILED after it was done.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchQuestions(
+        self,
+        request: _provisioning_pb2.WatchQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_provisioning_pb2.WatchQuestionsResponse], _abc.AsyncIterator[_provisioning_pb2.WatchQuestionsResponse]]:
+        """WatchQuestions tells which questions to people are open, and each that opens or
+        closes, for ever. As long as the stream lasts the daemon takes it that somebody
+        can be asked through the caller: texts are shown as they come. Without any such
+        caller no question is open, and who asks is told so at once.
+        Who: callers with a row for questions.answer. Effect: none beyond that.
+        """
+
+    @_abc_1.abstractmethod
+    def AnswerQuestion(
+        self,
+        request: _provisioning_pb2.AnswerQuestionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioning_pb2.AnswerQuestionResponse, _abc.Awaitable[_provisioning_pb2.AnswerQuestionResponse]]:
+        """AnswerQuestion gives a person's answer to an open question. The first answer counts.
+        When it returns, the answer is kept and on its way.
+        Who: callers with a row for questions.answer.
+        Effect: idempotent by the question; the same answer of the same user again is none.
+        Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+        """
+
+    @_abc_1.abstractmethod
+    def ListQuestions(
+        self,
+        request: _provisioning_pb2.ListQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioning_pb2.ListQuestionsResponse, _abc.Awaitable[_provisioning_pb2.ListQuestionsResponse]]:
+        """ListQuestions tells what people were asked, and what became of it, newest first:
+        who asked what in which run and session, who answered what and when.
+        Who: callers with a row for questions.list. Effect: none.
         """
 
 def add_ProvisioningServiceServicer_to_server(servicer: ProvisioningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

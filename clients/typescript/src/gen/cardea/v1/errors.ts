@@ -167,6 +167,13 @@ export enum ErrorReason {
    * and status_word.
    */
   ERROR_REASON_CARD_PACKETS_UNSUPPORTED = 780,
+  /**
+   * ERROR_REASON_QUESTION_NOT_FOUND - Questions to people.
+   * NOT_FOUND: no such question, or none that is kept.
+   */
+  ERROR_REASON_QUESTION_NOT_FOUND = 830,
+  /** ERROR_REASON_QUESTION_CLOSED - FAILED_PRECONDITION: the question is not open any more; metadata has its outcome. */
+  ERROR_REASON_QUESTION_CLOSED = 831,
 }
 
 export function errorReasonFromJSON(object: any): ErrorReason {
@@ -339,6 +346,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 780:
     case "ERROR_REASON_CARD_PACKETS_UNSUPPORTED":
       return ErrorReason.ERROR_REASON_CARD_PACKETS_UNSUPPORTED;
+    case 830:
+    case "ERROR_REASON_QUESTION_NOT_FOUND":
+      return ErrorReason.ERROR_REASON_QUESTION_NOT_FOUND;
+    case 831:
+    case "ERROR_REASON_QUESTION_CLOSED":
+      return ErrorReason.ERROR_REASON_QUESTION_CLOSED;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }
@@ -458,6 +471,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_RENDERING_FAILED";
     case ErrorReason.ERROR_REASON_CARD_PACKETS_UNSUPPORTED:
       return "ERROR_REASON_CARD_PACKETS_UNSUPPORTED";
+    case ErrorReason.ERROR_REASON_QUESTION_NOT_FOUND:
+      return "ERROR_REASON_QUESTION_NOT_FOUND";
+    case ErrorReason.ERROR_REASON_QUESTION_CLOSED:
+      return "ERROR_REASON_QUESTION_CLOSED";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }

@@ -193,6 +193,184 @@ export function stageToJSON(object: Stage): string {
   }
 }
 
+/** What is asked (OMA DM Protocol 1.2 §10.2). */
+export enum QuestionKind {
+  QUESTION_KIND_UNSPECIFIED = 0,
+  /** QUESTION_KIND_NOTICE - Something to be read; the answer says that it was shown. */
+  QUESTION_KIND_NOTICE = 1,
+  QUESTION_KIND_CONFIRMATION = 2,
+  QUESTION_KIND_TEXT = 3,
+  QUESTION_KIND_CHOICE = 4,
+  /** QUESTION_KIND_CHOICES - None, one or several of the choices. */
+  QUESTION_KIND_CHOICES = 5,
+}
+
+export function questionKindFromJSON(object: any): QuestionKind {
+  switch (object) {
+    case 0:
+    case "QUESTION_KIND_UNSPECIFIED":
+      return QuestionKind.QUESTION_KIND_UNSPECIFIED;
+    case 1:
+    case "QUESTION_KIND_NOTICE":
+      return QuestionKind.QUESTION_KIND_NOTICE;
+    case 2:
+    case "QUESTION_KIND_CONFIRMATION":
+      return QuestionKind.QUESTION_KIND_CONFIRMATION;
+    case 3:
+    case "QUESTION_KIND_TEXT":
+      return QuestionKind.QUESTION_KIND_TEXT;
+    case 4:
+    case "QUESTION_KIND_CHOICE":
+      return QuestionKind.QUESTION_KIND_CHOICE;
+    case 5:
+    case "QUESTION_KIND_CHOICES":
+      return QuestionKind.QUESTION_KIND_CHOICES;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QuestionKind");
+  }
+}
+
+export function questionKindToJSON(object: QuestionKind): string {
+  switch (object) {
+    case QuestionKind.QUESTION_KIND_UNSPECIFIED:
+      return "QUESTION_KIND_UNSPECIFIED";
+    case QuestionKind.QUESTION_KIND_NOTICE:
+      return "QUESTION_KIND_NOTICE";
+    case QuestionKind.QUESTION_KIND_CONFIRMATION:
+      return "QUESTION_KIND_CONFIRMATION";
+    case QuestionKind.QUESTION_KIND_TEXT:
+      return "QUESTION_KIND_TEXT";
+    case QuestionKind.QUESTION_KIND_CHOICE:
+      return "QUESTION_KIND_CHOICE";
+    case QuestionKind.QUESTION_KIND_CHOICES:
+      return "QUESTION_KIND_CHOICES";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QuestionKind");
+  }
+}
+
+/** What a text has to be (§10.3.5). */
+export enum QuestionInput {
+  /** QUESTION_INPUT_UNSPECIFIED - Anything. */
+  QUESTION_INPUT_UNSPECIFIED = 0,
+  QUESTION_INPUT_NUMBER = 1,
+  /** QUESTION_INPUT_DATE - DDMMYYYY */
+  QUESTION_INPUT_DATE = 2,
+  /** QUESTION_INPUT_TIME - hhmmss */
+  QUESTION_INPUT_TIME = 3,
+  QUESTION_INPUT_PHONE = 4,
+  /** QUESTION_INPUT_IP_ADDRESS - Four numbers with dots between them. */
+  QUESTION_INPUT_IP_ADDRESS = 5,
+}
+
+export function questionInputFromJSON(object: any): QuestionInput {
+  switch (object) {
+    case 0:
+    case "QUESTION_INPUT_UNSPECIFIED":
+      return QuestionInput.QUESTION_INPUT_UNSPECIFIED;
+    case 1:
+    case "QUESTION_INPUT_NUMBER":
+      return QuestionInput.QUESTION_INPUT_NUMBER;
+    case 2:
+    case "QUESTION_INPUT_DATE":
+      return QuestionInput.QUESTION_INPUT_DATE;
+    case 3:
+    case "QUESTION_INPUT_TIME":
+      return QuestionInput.QUESTION_INPUT_TIME;
+    case 4:
+    case "QUESTION_INPUT_PHONE":
+      return QuestionInput.QUESTION_INPUT_PHONE;
+    case 5:
+    case "QUESTION_INPUT_IP_ADDRESS":
+      return QuestionInput.QUESTION_INPUT_IP_ADDRESS;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QuestionInput");
+  }
+}
+
+export function questionInputToJSON(object: QuestionInput): string {
+  switch (object) {
+    case QuestionInput.QUESTION_INPUT_UNSPECIFIED:
+      return "QUESTION_INPUT_UNSPECIFIED";
+    case QuestionInput.QUESTION_INPUT_NUMBER:
+      return "QUESTION_INPUT_NUMBER";
+    case QuestionInput.QUESTION_INPUT_DATE:
+      return "QUESTION_INPUT_DATE";
+    case QuestionInput.QUESTION_INPUT_TIME:
+      return "QUESTION_INPUT_TIME";
+    case QuestionInput.QUESTION_INPUT_PHONE:
+      return "QUESTION_INPUT_PHONE";
+    case QuestionInput.QUESTION_INPUT_IP_ADDRESS:
+      return "QUESTION_INPUT_IP_ADDRESS";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QuestionInput");
+  }
+}
+
+export enum QuestionOutcome {
+  /** QUESTION_OUTCOME_UNSPECIFIED - It is open. */
+  QUESTION_OUTCOME_UNSPECIFIED = 0,
+  /** QUESTION_OUTCOME_ANSWERED - Shown, confirmed, typed or chosen. */
+  QUESTION_OUTCOME_ANSWERED = 1,
+  QUESTION_OUTCOME_DECLINED = 2,
+  /** QUESTION_OUTCOME_CANCELLED - The person wants nothing of what the server is about. */
+  QUESTION_OUTCOME_CANCELLED = 3,
+  QUESTION_OUTCOME_TIMED_OUT = 4,
+  /** QUESTION_OUTCOME_NOBODY - No program was there (any more) that could ask. */
+  QUESTION_OUTCOME_NOBODY = 5,
+  /** QUESTION_OUTCOME_WITHDRAWN - What it was about has gone, the daemon perhaps. */
+  QUESTION_OUTCOME_WITHDRAWN = 6,
+}
+
+export function questionOutcomeFromJSON(object: any): QuestionOutcome {
+  switch (object) {
+    case 0:
+    case "QUESTION_OUTCOME_UNSPECIFIED":
+      return QuestionOutcome.QUESTION_OUTCOME_UNSPECIFIED;
+    case 1:
+    case "QUESTION_OUTCOME_ANSWERED":
+      return QuestionOutcome.QUESTION_OUTCOME_ANSWERED;
+    case 2:
+    case "QUESTION_OUTCOME_DECLINED":
+      return QuestionOutcome.QUESTION_OUTCOME_DECLINED;
+    case 3:
+    case "QUESTION_OUTCOME_CANCELLED":
+      return QuestionOutcome.QUESTION_OUTCOME_CANCELLED;
+    case 4:
+    case "QUESTION_OUTCOME_TIMED_OUT":
+      return QuestionOutcome.QUESTION_OUTCOME_TIMED_OUT;
+    case 5:
+    case "QUESTION_OUTCOME_NOBODY":
+      return QuestionOutcome.QUESTION_OUTCOME_NOBODY;
+    case 6:
+    case "QUESTION_OUTCOME_WITHDRAWN":
+      return QuestionOutcome.QUESTION_OUTCOME_WITHDRAWN;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QuestionOutcome");
+  }
+}
+
+export function questionOutcomeToJSON(object: QuestionOutcome): string {
+  switch (object) {
+    case QuestionOutcome.QUESTION_OUTCOME_UNSPECIFIED:
+      return "QUESTION_OUTCOME_UNSPECIFIED";
+    case QuestionOutcome.QUESTION_OUTCOME_ANSWERED:
+      return "QUESTION_OUTCOME_ANSWERED";
+    case QuestionOutcome.QUESTION_OUTCOME_DECLINED:
+      return "QUESTION_OUTCOME_DECLINED";
+    case QuestionOutcome.QUESTION_OUTCOME_CANCELLED:
+      return "QUESTION_OUTCOME_CANCELLED";
+    case QuestionOutcome.QUESTION_OUTCOME_TIMED_OUT:
+      return "QUESTION_OUTCOME_TIMED_OUT";
+    case QuestionOutcome.QUESTION_OUTCOME_NOBODY:
+      return "QUESTION_OUTCOME_NOBODY";
+    case QuestionOutcome.QUESTION_OUTCOME_WITHDRAWN:
+      return "QUESTION_OUTCOME_WITHDRAWN";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum QuestionOutcome");
+  }
+}
+
 export interface Commit {
   revision: bigint;
   /** Unset where history begins: at the empty tree, or with the store of an older version. */
@@ -347,6 +525,108 @@ export interface ProvisioningStatus {
     | undefined;
   /** A confirmation waits for the server to be reachable. */
   confirmationPending: boolean;
+}
+
+export interface Question {
+  /** questions/{id} */
+  name: string;
+  kind: QuestionKind;
+  /** In the words of who asks: not to be trusted, but without control characters. */
+  text: string;
+  /** Numbered from 1. */
+  choices: string[];
+  /** servers/{server_id}, or cards/{card} whose data says that a person is asked. */
+  asker: string;
+  /** provisionings/{id} */
+  run: string;
+  /** The DM session in which a server asks. */
+  session: string;
+  askedAt:
+    | Date
+    | undefined;
+  /** When it closes at the latest; unset: not by itself. */
+  closesAt:
+    | Date
+    | undefined;
+  /** What the control shows at first: "1" for yes, a text, numbers with "-" between them. */
+  defaultAnswer: string;
+  /** A hint how long to show it at least. */
+  minDisplay:
+    | Duration
+    | undefined;
+  /** Characters; 0: no limit of its own. */
+  maxLength: number;
+  input: QuestionInput;
+  /** The answer is typed like a password, and is not kept. */
+  hidden: boolean;
+  outcome: QuestionOutcome;
+  /** The text, or the numbers chosen. */
+  answer: string[];
+  /** Who has answered: users/{uid}. */
+  answeredBy: string;
+  closedAt: Date | undefined;
+}
+
+export interface WatchQuestionsRequest {
+}
+
+export interface WatchQuestionsResponse {
+  event:
+    | //
+    /** First of all, once: from now on the caller is somebody who can ask. */
+    { $case: "begun"; value: QuestionWatchBegun }
+    | { $case: "opened"; value: Question }
+    | //
+    /** questions/{id}: an answer would come too late. */
+    { $case: "closed"; value: string }
+    | undefined;
+}
+
+export interface QuestionWatchBegun {
+}
+
+export interface AnswerQuestionRequest {
+  /** questions/{id} */
+  name: string;
+  answer:
+    | //
+    /** A notice was shown. */
+    { $case: "shown"; value: QuestionShown }
+    | //
+    /** To a confirmation: yes or no. */
+    { $case: "confirmed"; value: boolean }
+    | //
+    /** To a text. */
+    { $case: "text"; value: string }
+    | //
+    /** To a choice or choices, from 1. */
+    { $case: "chosen"; value: QuestionChoices }
+    | //
+    /** To any: the rest of what the server orders with it is not done either. */
+    { $case: "cancelled"; value: QuestionCancelled }
+    | undefined;
+}
+
+export interface QuestionShown {
+}
+
+export interface QuestionChoices {
+  numbers: number[];
+}
+
+export interface QuestionCancelled {
+}
+
+export interface AnswerQuestionResponse {
+}
+
+export interface ListQuestionsRequest {
+  /** 0: 100. */
+  limit: number;
+}
+
+export interface ListQuestionsResponse {
+  questions: Question[];
 }
 
 function createBaseCommit(): Commit {
@@ -2406,6 +2686,1181 @@ export const ProvisioningStatus: MessageFns<ProvisioningStatus> = {
   },
 };
 
+function createBaseQuestion(): Question {
+  return {
+    name: "",
+    kind: 0,
+    text: "",
+    choices: [],
+    asker: "",
+    run: "",
+    session: "",
+    askedAt: undefined,
+    closesAt: undefined,
+    defaultAnswer: "",
+    minDisplay: undefined,
+    maxLength: 0,
+    input: 0,
+    hidden: false,
+    outcome: 0,
+    answer: [],
+    answeredBy: "",
+    closedAt: undefined,
+  };
+}
+
+export const Question: MessageFns<Question> = {
+  encode(message: Question, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    for (const v of message.choices) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.asker !== "") {
+      writer.uint32(42).string(message.asker);
+    }
+    if (message.run !== "") {
+      writer.uint32(50).string(message.run);
+    }
+    if (message.session !== "") {
+      writer.uint32(58).string(message.session);
+    }
+    if (message.askedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.askedAt), writer.uint32(66).fork()).join();
+    }
+    if (message.closesAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.closesAt), writer.uint32(74).fork()).join();
+    }
+    if (message.defaultAnswer !== "") {
+      writer.uint32(82).string(message.defaultAnswer);
+    }
+    if (message.minDisplay !== undefined) {
+      Duration.encode(message.minDisplay, writer.uint32(90).fork()).join();
+    }
+    if (message.maxLength !== 0) {
+      writer.uint32(96).uint32(message.maxLength);
+    }
+    if (message.input !== 0) {
+      writer.uint32(104).int32(message.input);
+    }
+    if (message.hidden !== false) {
+      writer.uint32(112).bool(message.hidden);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(120).int32(message.outcome);
+    }
+    for (const v of message.answer) {
+      writer.uint32(130).string(v!);
+    }
+    if (message.answeredBy !== "") {
+      writer.uint32(138).string(message.answeredBy);
+    }
+    if (message.closedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.closedAt), writer.uint32(146).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Question {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuestion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.choices.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.asker = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.session = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.askedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.closesAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.defaultAnswer = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.minDisplay = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.maxLength = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.input = reader.int32() as any;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.hidden = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.answer.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.answeredBy = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.closedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Question {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      kind: isSet(object.kind) ? questionKindFromJSON(object.kind) : 0,
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      choices: globalThis.Array.isArray(object?.choices) ? object.choices.map((e: any) => globalThis.String(e)) : [],
+      asker: isSet(object.asker) ? globalThis.String(object.asker) : "",
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      session: isSet(object.session) ? globalThis.String(object.session) : "",
+      askedAt: isSet(object.askedAt)
+        ? fromJsonTimestamp(object.askedAt)
+        : isSet(object.asked_at)
+        ? fromJsonTimestamp(object.asked_at)
+        : undefined,
+      closesAt: isSet(object.closesAt)
+        ? fromJsonTimestamp(object.closesAt)
+        : isSet(object.closes_at)
+        ? fromJsonTimestamp(object.closes_at)
+        : undefined,
+      defaultAnswer: isSet(object.defaultAnswer)
+        ? globalThis.String(object.defaultAnswer)
+        : isSet(object.default_answer)
+        ? globalThis.String(object.default_answer)
+        : "",
+      minDisplay: isSet(object.minDisplay)
+        ? Duration.fromJSON(object.minDisplay)
+        : isSet(object.min_display)
+        ? Duration.fromJSON(object.min_display)
+        : undefined,
+      maxLength: isSet(object.maxLength)
+        ? globalThis.Number(object.maxLength)
+        : isSet(object.max_length)
+        ? globalThis.Number(object.max_length)
+        : 0,
+      input: isSet(object.input) ? questionInputFromJSON(object.input) : 0,
+      hidden: isSet(object.hidden) ? globalThis.Boolean(object.hidden) : false,
+      outcome: isSet(object.outcome) ? questionOutcomeFromJSON(object.outcome) : 0,
+      answer: globalThis.Array.isArray(object?.answer)
+        ? object.answer.map((e: any) => globalThis.String(e))
+        : [],
+      answeredBy: isSet(object.answeredBy)
+        ? globalThis.String(object.answeredBy)
+        : isSet(object.answered_by)
+        ? globalThis.String(object.answered_by)
+        : "",
+      closedAt: isSet(object.closedAt)
+        ? fromJsonTimestamp(object.closedAt)
+        : isSet(object.closed_at)
+        ? fromJsonTimestamp(object.closed_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Question): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.kind !== 0) {
+      obj.kind = questionKindToJSON(message.kind);
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.choices?.length) {
+      obj.choices = message.choices;
+    }
+    if (message.asker !== "") {
+      obj.asker = message.asker;
+    }
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.session !== "") {
+      obj.session = message.session;
+    }
+    if (message.askedAt !== undefined) {
+      obj.askedAt = message.askedAt.toISOString();
+    }
+    if (message.closesAt !== undefined) {
+      obj.closesAt = message.closesAt.toISOString();
+    }
+    if (message.defaultAnswer !== "") {
+      obj.defaultAnswer = message.defaultAnswer;
+    }
+    if (message.minDisplay !== undefined) {
+      obj.minDisplay = Duration.toJSON(message.minDisplay);
+    }
+    if (message.maxLength !== 0) {
+      obj.maxLength = Math.round(message.maxLength);
+    }
+    if (message.input !== 0) {
+      obj.input = questionInputToJSON(message.input);
+    }
+    if (message.hidden !== false) {
+      obj.hidden = message.hidden;
+    }
+    if (message.outcome !== 0) {
+      obj.outcome = questionOutcomeToJSON(message.outcome);
+    }
+    if (message.answer?.length) {
+      obj.answer = message.answer;
+    }
+    if (message.answeredBy !== "") {
+      obj.answeredBy = message.answeredBy;
+    }
+    if (message.closedAt !== undefined) {
+      obj.closedAt = message.closedAt.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Question>, I>>(base?: I): Question {
+    return Question.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Question>, I>>(object: I): Question {
+    const message = createBaseQuestion();
+    message.name = object.name ?? "";
+    message.kind = object.kind ?? 0;
+    message.text = object.text ?? "";
+    message.choices = object.choices?.map((e) => e) || [];
+    message.asker = object.asker ?? "";
+    message.run = object.run ?? "";
+    message.session = object.session ?? "";
+    message.askedAt = object.askedAt ?? undefined;
+    message.closesAt = object.closesAt ?? undefined;
+    message.defaultAnswer = object.defaultAnswer ?? "";
+    message.minDisplay = (object.minDisplay !== undefined && object.minDisplay !== null)
+      ? Duration.fromPartial(object.minDisplay)
+      : undefined;
+    message.maxLength = object.maxLength ?? 0;
+    message.input = object.input ?? 0;
+    message.hidden = object.hidden ?? false;
+    message.outcome = object.outcome ?? 0;
+    message.answer = object.answer?.map((e) => e) || [];
+    message.answeredBy = object.answeredBy ?? "";
+    message.closedAt = object.closedAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWatchQuestionsRequest(): WatchQuestionsRequest {
+  return {};
+}
+
+export const WatchQuestionsRequest: MessageFns<WatchQuestionsRequest> = {
+  encode(_: WatchQuestionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchQuestionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchQuestionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): WatchQuestionsRequest {
+    return {};
+  },
+
+  toJSON(_: WatchQuestionsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchQuestionsRequest>, I>>(base?: I): WatchQuestionsRequest {
+    return WatchQuestionsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchQuestionsRequest>, I>>(_: I): WatchQuestionsRequest {
+    const message = createBaseWatchQuestionsRequest();
+    return message;
+  },
+};
+
+function createBaseWatchQuestionsResponse(): WatchQuestionsResponse {
+  return { event: undefined };
+}
+
+export const WatchQuestionsResponse: MessageFns<WatchQuestionsResponse> = {
+  encode(message: WatchQuestionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "begun":
+        QuestionWatchBegun.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "opened":
+        Question.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "closed":
+        writer.uint32(26).string(message.event.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchQuestionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchQuestionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "begun", value: QuestionWatchBegun.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "opened", value: Question.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "closed", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchQuestionsResponse {
+    return {
+      event: isSet(object.begun)
+        ? { $case: "begun", value: QuestionWatchBegun.fromJSON(object.begun) }
+        : isSet(object.opened)
+        ? { $case: "opened", value: Question.fromJSON(object.opened) }
+        : isSet(object.closed)
+        ? { $case: "closed", value: globalThis.String(object.closed) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: WatchQuestionsResponse): unknown {
+    const obj: any = {};
+    if (message.event?.$case === "begun") {
+      obj.begun = QuestionWatchBegun.toJSON(message.event.value);
+    } else if (message.event?.$case === "opened") {
+      obj.opened = Question.toJSON(message.event.value);
+    } else if (message.event?.$case === "closed") {
+      obj.closed = message.event.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchQuestionsResponse>, I>>(base?: I): WatchQuestionsResponse {
+    return WatchQuestionsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchQuestionsResponse>, I>>(object: I): WatchQuestionsResponse {
+    const message = createBaseWatchQuestionsResponse();
+    switch (object.event?.$case) {
+      case "begun": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "begun", value: QuestionWatchBegun.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "opened": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "opened", value: Question.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "closed": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "closed", value: object.event.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseQuestionWatchBegun(): QuestionWatchBegun {
+  return {};
+}
+
+export const QuestionWatchBegun: MessageFns<QuestionWatchBegun> = {
+  encode(_: QuestionWatchBegun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuestionWatchBegun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuestionWatchBegun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): QuestionWatchBegun {
+    return {};
+  },
+
+  toJSON(_: QuestionWatchBegun): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<QuestionWatchBegun>, I>>(base?: I): QuestionWatchBegun {
+    return QuestionWatchBegun.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<QuestionWatchBegun>, I>>(_: I): QuestionWatchBegun {
+    const message = createBaseQuestionWatchBegun();
+    return message;
+  },
+};
+
+function createBaseAnswerQuestionRequest(): AnswerQuestionRequest {
+  return { name: "", answer: undefined };
+}
+
+export const AnswerQuestionRequest: MessageFns<AnswerQuestionRequest> = {
+  encode(message: AnswerQuestionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    switch (message.answer?.$case) {
+      case "shown":
+        QuestionShown.encode(message.answer.value, writer.uint32(18).fork()).join();
+        break;
+      case "confirmed":
+        writer.uint32(24).bool(message.answer.value);
+        break;
+      case "text":
+        writer.uint32(34).string(message.answer.value);
+        break;
+      case "chosen":
+        QuestionChoices.encode(message.answer.value, writer.uint32(42).fork()).join();
+        break;
+      case "cancelled":
+        QuestionCancelled.encode(message.answer.value, writer.uint32(50).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnswerQuestionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnswerQuestionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.answer = { $case: "shown", value: QuestionShown.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.answer = { $case: "confirmed", value: reader.bool() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.answer = { $case: "text", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.answer = { $case: "chosen", value: QuestionChoices.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.answer = { $case: "cancelled", value: QuestionCancelled.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AnswerQuestionRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      answer: isSet(object.shown)
+        ? { $case: "shown", value: QuestionShown.fromJSON(object.shown) }
+        : isSet(object.confirmed)
+        ? { $case: "confirmed", value: globalThis.Boolean(object.confirmed) }
+        : isSet(object.text)
+        ? { $case: "text", value: globalThis.String(object.text) }
+        : isSet(object.chosen)
+        ? { $case: "chosen", value: QuestionChoices.fromJSON(object.chosen) }
+        : isSet(object.cancelled)
+        ? { $case: "cancelled", value: QuestionCancelled.fromJSON(object.cancelled) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: AnswerQuestionRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.answer?.$case === "shown") {
+      obj.shown = QuestionShown.toJSON(message.answer.value);
+    } else if (message.answer?.$case === "confirmed") {
+      obj.confirmed = message.answer.value;
+    } else if (message.answer?.$case === "text") {
+      obj.text = message.answer.value;
+    } else if (message.answer?.$case === "chosen") {
+      obj.chosen = QuestionChoices.toJSON(message.answer.value);
+    } else if (message.answer?.$case === "cancelled") {
+      obj.cancelled = QuestionCancelled.toJSON(message.answer.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AnswerQuestionRequest>, I>>(base?: I): AnswerQuestionRequest {
+    return AnswerQuestionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AnswerQuestionRequest>, I>>(object: I): AnswerQuestionRequest {
+    const message = createBaseAnswerQuestionRequest();
+    message.name = object.name ?? "";
+    switch (object.answer?.$case) {
+      case "shown": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "shown", value: QuestionShown.fromPartial(object.answer.value) };
+        }
+        break;
+      }
+      case "confirmed": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "confirmed", value: object.answer.value };
+        }
+        break;
+      }
+      case "text": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "text", value: object.answer.value };
+        }
+        break;
+      }
+      case "chosen": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "chosen", value: QuestionChoices.fromPartial(object.answer.value) };
+        }
+        break;
+      }
+      case "cancelled": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "cancelled", value: QuestionCancelled.fromPartial(object.answer.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseQuestionShown(): QuestionShown {
+  return {};
+}
+
+export const QuestionShown: MessageFns<QuestionShown> = {
+  encode(_: QuestionShown, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuestionShown {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuestionShown();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): QuestionShown {
+    return {};
+  },
+
+  toJSON(_: QuestionShown): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<QuestionShown>, I>>(base?: I): QuestionShown {
+    return QuestionShown.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<QuestionShown>, I>>(_: I): QuestionShown {
+    const message = createBaseQuestionShown();
+    return message;
+  },
+};
+
+function createBaseQuestionChoices(): QuestionChoices {
+  return { numbers: [] };
+}
+
+export const QuestionChoices: MessageFns<QuestionChoices> = {
+  encode(message: QuestionChoices, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.numbers.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.numbers) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuestionChoices {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuestionChoices();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.numbers.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.numbers.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QuestionChoices {
+    return {
+      numbers: globalThis.Array.isArray(object?.numbers) ? object.numbers.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: QuestionChoices): unknown {
+    const obj: any = {};
+    if (message.numbers?.length) {
+      obj.numbers = message.numbers.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<QuestionChoices>, I>>(base?: I): QuestionChoices {
+    return QuestionChoices.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<QuestionChoices>, I>>(object: I): QuestionChoices {
+    const message = createBaseQuestionChoices();
+    message.numbers = object.numbers?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseQuestionCancelled(): QuestionCancelled {
+  return {};
+}
+
+export const QuestionCancelled: MessageFns<QuestionCancelled> = {
+  encode(_: QuestionCancelled, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuestionCancelled {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuestionCancelled();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): QuestionCancelled {
+    return {};
+  },
+
+  toJSON(_: QuestionCancelled): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<QuestionCancelled>, I>>(base?: I): QuestionCancelled {
+    return QuestionCancelled.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<QuestionCancelled>, I>>(_: I): QuestionCancelled {
+    const message = createBaseQuestionCancelled();
+    return message;
+  },
+};
+
+function createBaseAnswerQuestionResponse(): AnswerQuestionResponse {
+  return {};
+}
+
+export const AnswerQuestionResponse: MessageFns<AnswerQuestionResponse> = {
+  encode(_: AnswerQuestionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnswerQuestionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnswerQuestionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): AnswerQuestionResponse {
+    return {};
+  },
+
+  toJSON(_: AnswerQuestionResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AnswerQuestionResponse>, I>>(base?: I): AnswerQuestionResponse {
+    return AnswerQuestionResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AnswerQuestionResponse>, I>>(_: I): AnswerQuestionResponse {
+    const message = createBaseAnswerQuestionResponse();
+    return message;
+  },
+};
+
+function createBaseListQuestionsRequest(): ListQuestionsRequest {
+  return { limit: 0 };
+}
+
+export const ListQuestionsRequest: MessageFns<ListQuestionsRequest> = {
+  encode(message: ListQuestionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.limit !== 0) {
+      writer.uint32(8).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListQuestionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListQuestionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListQuestionsRequest {
+    return { limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0 };
+  },
+
+  toJSON(message: ListQuestionsRequest): unknown {
+    const obj: any = {};
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListQuestionsRequest>, I>>(base?: I): ListQuestionsRequest {
+    return ListQuestionsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListQuestionsRequest>, I>>(object: I): ListQuestionsRequest {
+    const message = createBaseListQuestionsRequest();
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListQuestionsResponse(): ListQuestionsResponse {
+  return { questions: [] };
+}
+
+export const ListQuestionsResponse: MessageFns<ListQuestionsResponse> = {
+  encode(message: ListQuestionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.questions) {
+      Question.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListQuestionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListQuestionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.questions.push(Question.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListQuestionsResponse {
+    return {
+      questions: globalThis.Array.isArray(object?.questions)
+        ? object.questions.map((e: any) => Question.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListQuestionsResponse): unknown {
+    const obj: any = {};
+    if (message.questions?.length) {
+      obj.questions = message.questions.map((e) => Question.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListQuestionsResponse>, I>>(base?: I): ListQuestionsResponse {
+    return ListQuestionsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListQuestionsResponse>, I>>(object: I): ListQuestionsResponse {
+    const message = createBaseListQuestionsResponse();
+    message.questions = object.questions?.map((e) => Question.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /** Provisioning: from the card into the tree, to the server and back. */
 export type ProvisioningServiceService = typeof ProvisioningServiceService;
 export const ProvisioningServiceService = {
@@ -2511,6 +3966,57 @@ export const ProvisioningServiceService = {
       Buffer.from(RollbackTreeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RollbackTreeResponse => RollbackTreeResponse.decode(value),
   },
+  /**
+   * WatchQuestions tells which questions to people are open, and each that opens or
+   * closes, for ever. As long as the stream lasts the daemon takes it that somebody
+   * can be asked through the caller: texts are shown as they come. Without any such
+   * caller no question is open, and who asks is told so at once.
+   * Who: callers with a row for questions.answer. Effect: none beyond that.
+   */
+  watchQuestions: {
+    path: "/cardea.v1.ProvisioningService/WatchQuestions" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchQuestionsRequest): Buffer =>
+      Buffer.from(WatchQuestionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchQuestionsRequest => WatchQuestionsRequest.decode(value),
+    responseSerialize: (value: WatchQuestionsResponse): Buffer =>
+      Buffer.from(WatchQuestionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchQuestionsResponse => WatchQuestionsResponse.decode(value),
+  },
+  /**
+   * AnswerQuestion gives a person's answer to an open question. The first answer counts.
+   * When it returns, the answer is kept and on its way.
+   * Who: callers with a row for questions.answer.
+   * Effect: idempotent by the question; the same answer of the same user again is none.
+   * Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+   */
+  answerQuestion: {
+    path: "/cardea.v1.ProvisioningService/AnswerQuestion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AnswerQuestionRequest): Buffer =>
+      Buffer.from(AnswerQuestionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AnswerQuestionRequest => AnswerQuestionRequest.decode(value),
+    responseSerialize: (value: AnswerQuestionResponse): Buffer =>
+      Buffer.from(AnswerQuestionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AnswerQuestionResponse => AnswerQuestionResponse.decode(value),
+  },
+  /**
+   * ListQuestions tells what people were asked, and what became of it, newest first:
+   * who asked what in which run and session, who answered what and when.
+   * Who: callers with a row for questions.list. Effect: none.
+   */
+  listQuestions: {
+    path: "/cardea.v1.ProvisioningService/ListQuestions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListQuestionsRequest): Buffer => Buffer.from(ListQuestionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListQuestionsRequest => ListQuestionsRequest.decode(value),
+    responseSerialize: (value: ListQuestionsResponse): Buffer =>
+      Buffer.from(ListQuestionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListQuestionsResponse => ListQuestionsResponse.decode(value),
+  },
 } as const;
 
 export interface ProvisioningServiceServer extends UntypedServiceImplementation {
@@ -2561,6 +4067,28 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
    * RENDERING_FAILED after it was done.
    */
   rollbackTree: handleUnaryCall<RollbackTreeRequest, RollbackTreeResponse>;
+  /**
+   * WatchQuestions tells which questions to people are open, and each that opens or
+   * closes, for ever. As long as the stream lasts the daemon takes it that somebody
+   * can be asked through the caller: texts are shown as they come. Without any such
+   * caller no question is open, and who asks is told so at once.
+   * Who: callers with a row for questions.answer. Effect: none beyond that.
+   */
+  watchQuestions: handleServerStreamingCall<WatchQuestionsRequest, WatchQuestionsResponse>;
+  /**
+   * AnswerQuestion gives a person's answer to an open question. The first answer counts.
+   * When it returns, the answer is kept and on its way.
+   * Who: callers with a row for questions.answer.
+   * Effect: idempotent by the question; the same answer of the same user again is none.
+   * Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+   */
+  answerQuestion: handleUnaryCall<AnswerQuestionRequest, AnswerQuestionResponse>;
+  /**
+   * ListQuestions tells what people were asked, and what became of it, newest first:
+   * who asked what in which run and session, who answered what and when.
+   * Who: callers with a row for questions.list. Effect: none.
+   */
+  listQuestions: handleUnaryCall<ListQuestionsRequest, ListQuestionsResponse>;
 }
 
 export interface ProvisioningServiceClient extends Client1 {
@@ -2685,6 +4213,64 @@ export interface ProvisioningServiceClient extends Client1 {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RollbackTreeResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * WatchQuestions tells which questions to people are open, and each that opens or
+   * closes, for ever. As long as the stream lasts the daemon takes it that somebody
+   * can be asked through the caller: texts are shown as they come. Without any such
+   * caller no question is open, and who asks is told so at once.
+   * Who: callers with a row for questions.answer. Effect: none beyond that.
+   */
+  watchQuestions(
+    request: WatchQuestionsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchQuestionsResponse>;
+  watchQuestions(
+    request: WatchQuestionsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchQuestionsResponse>;
+  /**
+   * AnswerQuestion gives a person's answer to an open question. The first answer counts.
+   * When it returns, the answer is kept and on its way.
+   * Who: callers with a row for questions.answer.
+   * Effect: idempotent by the question; the same answer of the same user again is none.
+   * Errors: QUESTION_NOT_FOUND, QUESTION_CLOSED, ARGUMENT_INVALID (no answer to that question).
+   */
+  answerQuestion(
+    request: AnswerQuestionRequest,
+    callback: (error: ServiceError | null, response: AnswerQuestionResponse) => void,
+  ): ClientUnaryCall;
+  answerQuestion(
+    request: AnswerQuestionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AnswerQuestionResponse) => void,
+  ): ClientUnaryCall;
+  answerQuestion(
+    request: AnswerQuestionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AnswerQuestionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ListQuestions tells what people were asked, and what became of it, newest first:
+   * who asked what in which run and session, who answered what and when.
+   * Who: callers with a row for questions.list. Effect: none.
+   */
+  listQuestions(
+    request: ListQuestionsRequest,
+    callback: (error: ServiceError | null, response: ListQuestionsResponse) => void,
+  ): ClientUnaryCall;
+  listQuestions(
+    request: ListQuestionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListQuestionsResponse) => void,
+  ): ClientUnaryCall;
+  listQuestions(
+    request: ListQuestionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListQuestionsResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,186 @@
+"""A question is open while somebody can be asked, is answered once, and is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from cardd.provisioning.people import Asked
+from cardd.rpc.questions import OpenQuestions
+from cardd.rpc.refusals import QuestionClosedError, QuestionNotFoundError
+from cardd.store import Retention, Store, StoreError
+from cardea.v1 import provisioning_pb2 as pb
+from omadm.interaction import Outcome, Question, Reply
+from omadm.status import AlertCode
+
+YES, NO = Reply(Outcome.ANSWERED), Reply(Outcome.DECLINED)
+CONFIRM, TEXT = Question(AlertCode.CONFIRM, "Sure?"), Question(AlertCode.TEXT_INPUT, "Name?")
+
+Watch = AsyncIterator[pb.WatchQuestionsResponse]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "s" / "store.sqlite") as opened:
+        yield opened
+
+
+def asked(question: Question = CONFIRM, wait_s: float | None = None) -> Asked:
+    return Asked("servers/dm.example", "provisionings/1", question, "1F", max_wait_s=wait_s)
+
+
+async def watching(questions: OpenQuestions) -> Watch:
+    watch = questions.watch()
+    assert (await anext(watch)).HasField("begun")
+    return watch
+
+
+async def opened(watch: Watch) -> pb.Question:
+    return (await anext(watch)).opened
+
+
+def outcomes(store: Store) -> list[Outcome | None]:
+    return [record.outcome for record in store.questions.list(10)]
+
+
+async def test_where_nobody_can_be_asked_the_answer_is_at_once_and_kept(store: Store) -> None:
+    assert await OpenQuestions(store.questions).ask(asked()) == Reply(Outcome.NOBODY)
+    assert outcomes(store) == [Outcome.NOBODY]
+
+
+async def test_the_answer_is_kept_with_who_asked_and_who_answered(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    asking = asyncio.create_task(questions.ask(asked(TEXT)))
+    shown = await opened(watch)
+    reply = Reply(Outcome.ANSWERED, ("CNN",))
+    await questions.answer(shown.name, lambda _: reply, "users/1000")
+    assert await asking == reply
+    assert (await anext(watch)).closed == shown.name
+    (record,) = store.questions.list(10)
+    assert f"questions/{record.id}" == shown.name
+    assert (record.asker, record.run, record.session, record.text) == (
+        *("servers/dm.example", "provisionings/1"),
+        *("1F", "Name?"),
+    )
+    assert (record.outcome, record.answer, record.answered_by) == (
+        *(Outcome.ANSWERED, ("CNN",)),
+        "users/1000",
+    )
+    assert record.asked_ms <= record.closed_ms
+
+
+async def test_what_is_typed_like_a_password_is_told_and_not_kept(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    hidden = Question(AlertCode.TEXT_INPUT, "Password?", hidden=True)
+    asking = asyncio.create_task(questions.ask(asked(hidden)))
+    shown = await opened(watch)
+    reply = Reply(Outcome.ANSWERED, ("canary",))
+    await questions.answer(shown.name, lambda _: reply, "users/0")
+    assert (await asking).values == ("canary",)
+    assert store.questions.list(1)[0].answer == ()
+    assert "canary" not in repr(reply)
+
+
+async def test_the_first_answer_counts_and_the_same_again_is_none(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    one, other = await watching(questions), await watching(questions)
+    asking = asyncio.create_task(questions.ask(asked()))
+    shown = await opened(one)
+    assert (await opened(other)).name == shown.name
+    results = await asyncio.gather(
+        questions.answer(shown.name, lambda _: YES, "users/1"),
+        questions.answer(shown.name, lambda _: NO, "users/2"),
+        return_exceptions=True,
+    )
+    first = YES if results[0] is None else NO
+    assert [type(each) for each in results].count(QuestionClosedError) == 1
+    assert await asking == first
+    user = "users/1" if first is YES else "users/2"
+    await questions.answer(shown.name, lambda _: first, user)
+    with pytest.raises(QuestionClosedError):
+        await questions.answer(shown.name, lambda _: first, "users/3")
+    with pytest.raises(QuestionClosedError):
+        await questions.answer(shown.name, lambda _: Reply(Outcome.CANCELLED), user)
+    assert (await anext(other)).closed == shown.name
+
+
+async def test_a_question_that_was_never_asked_is_not_found(store: Store) -> None:
+    with pytest.raises(QuestionNotFoundError):
+        await OpenQuestions(store.questions).answer("questions/00", lambda _: YES, "users/0")
+
+
+async def test_time_closes_a_question(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    assert await questions.ask(asked(wait_s=0.01)) == Reply(Outcome.TIMED_OUT)
+    assert outcomes(store) == [Outcome.TIMED_OUT]
+    await watch.aclose()  # type: ignore[attr-defined] # it is a generator
+
+
+async def test_one_of_two_programs_may_go_and_the_last_takes_the_questions_along(
+    store: Store,
+) -> None:
+    questions = OpenQuestions(store.questions)
+    one, other = await watching(questions), await watching(questions)
+    asking = asyncio.create_task(questions.ask(asked()))
+    await opened(one)
+    await one.aclose()  # type: ignore[attr-defined] # it is a generator
+    assert (await opened(other)).text == "Sure?"
+    assert not asking.done()
+    await other.aclose()  # type: ignore[attr-defined] # it is a generator
+    assert await asking == Reply(Outcome.NOBODY)
+
+
+async def test_a_program_that_comes_later_sees_what_is_open(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    one = await watching(questions)
+    asking = asyncio.create_task(questions.ask(asked()))
+    first = await opened(one)
+    assert await opened(await watching(questions)) == first
+    questions.withdraw("servers/other.example")
+    questions.withdraw("servers/dm.example")
+    assert await asking == Reply(Outcome.WITHDRAWN)
+
+
+async def test_an_answer_that_cannot_be_kept_is_none(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    asking = asyncio.create_task(questions.ask(asked()))
+    shown = await opened(watch)
+    store.close()
+    with pytest.raises(StoreError):
+        await questions.answer(shown.name, lambda _: YES, "users/0")
+    assert not asking.done()
+    questions.withdraw("servers/dm.example")
+    with pytest.raises(StoreError):
+        await asking
+
+
+def test_what_the_last_process_left_open_is_closed(store: Store) -> None:
+    async def ask() -> None:
+        questions = OpenQuestions(store.questions)
+        watch = await watching(questions)
+        asking = asyncio.create_task(questions.ask(asked()))
+        await opened(watch)
+        asking.cancel()
+
+    asyncio.run(ask())
+    assert outcomes(store) == [None]
+    store.questions.close_all(1)
+    assert outcomes(store) == [Outcome.WITHDRAWN]
+
+
+async def test_of_each_asker_only_so_many_are_kept_and_none_pushes_out_anothers(
+    tmp_path: Path,
+) -> None:
+    with Store(tmp_path / "t" / "store.sqlite", Retention(count=2)) as store:
+        questions = OpenQuestions(store.questions)
+        await questions.ask(Asked("cards/8949", "", CONFIRM))
+        for _ in range(4):
+            await questions.ask(asked())
+        kept = [record.asker for record in store.questions.list(10)]
+    assert kept == ["servers/dm.example", "servers/dm.example", "cards/8949"]
