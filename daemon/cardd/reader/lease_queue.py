@@ -144,6 +144,13 @@ class LeaseQueue:
         for future, lease in list(self._unanswered.items()):
             self.answer(lease, future, error)
 
+    def give_up(self, lease: Lease) -> None:
+        """None of the commands of a lease that is over has gone out yet, and none will."""
+        error = lease.error
+        assert error is not None
+        for future in list(lease.pending):
+            self.answer(lease, future, error)
+
     def answer(self, lease: Lease, future: Future[bytes], answer: bytes | Exception) -> None:
         """Tell the caller; nothing if the command was given up before."""
         if self._unanswered.pop(future, None) is None:

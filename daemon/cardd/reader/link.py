@@ -89,10 +89,15 @@ class CardLink:
             self._begin()
         self._leased = True
 
-    def transmit(self, command: bytes) -> bytes:
-        """One APDU within a lease. CardLost if the card's state is not what it was."""
+    def hold(self) -> None:
+        """Keep other programs out, within a lease, once the one that is in is through: which may
+        take as long as it likes. CardLost if the card's state is not what it was."""
         if not self._in_transaction:
             self._begin()
+
+    def transmit(self, command: bytes) -> bytes:
+        """One APDU within a lease. CardLost if the card's state is not what it was."""
+        self.hold()
         started = time.monotonic()
         self._clock.transmitting = True
         try:
@@ -108,8 +113,7 @@ class CardLink:
 
     def reset(self) -> None:
         """Reset the card within a lease, which keeps it. CardLost if somebody else just did."""
-        if not self._in_transaction:
-            self._begin()
+        self.hold()
         self._call(self._connected().reset)
         self.keeps_rights = False
         self._used_at = time.monotonic()

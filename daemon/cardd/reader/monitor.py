@@ -104,12 +104,13 @@ class Monitor:
                     known[seen.reader] = seen.known
                     self._watcher.observed(seen)
             self._watcher.scanned()
-            if not limit_s:
+            changed = any(s.reader == PNP_READER or s.unavailable for s in waited)
+            if not limit_s or not waited or changed:
+                names = context.readers()
+            if not limit_s and set(names) == known.keys():
                 with self._passes:
                     self._answered = asked
                     self._passes.notify_all()
-            if not waited or any(s.reader == PNP_READER or s.unavailable for s in waited):
-                names = context.readers()
 
     def _wait(
         self, context: Context, known: dict[str, int], plug: int, limit_s: float

@@ -189,6 +189,8 @@ class Worker:
         with self._locked():
             over, busy = self._queue.expire(now)
             if over is not None:
+                if self._executor.kept_out:
+                    self._queue.give_up(over)
                 self._clean_up(over)
             if busy is not None:
                 self._apply(self._presence.not_identified(busy, now), busy)
@@ -230,11 +232,14 @@ class Worker:
     ) -> None:
         with self._locked():
             epoch = self._epoch
-            if lease.error is not None:
-                self._queue.answer(lease, future, lease.error)
-                return
         before = link.card_time_s
         try:
+            if lease.error is None:
+                link.hold()
+            with self._locked():
+                if lease.error is not None:  # perhaps while another program kept us out
+                    self._queue.answer(lease, future, lease.error)
+                    return
             response = work(link)
         except (CardError, ReaderError) as error:
             with self._locked():

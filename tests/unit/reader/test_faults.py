@@ -23,6 +23,7 @@ from cardd.reader.events import (
     ReaderStopped,
 )
 from cardd.reader.lease import Lease
+from cardd.sharing.ticket import EndReason
 from support.stack import Pcsc
 
 from .conftest import QUICK, Watched, wait_until
@@ -326,6 +327,24 @@ def test_another_programs_transaction_is_waited_for_and_named(watched: Watched, 
         foreign.order("end")
         with watched.supervisor.lease(reader, "a", "work", 5) as lease:
             assert lease.transmit(SELECT_MF) == OK
+
+
+def test_what_another_program_keeps_out_ends_with_its_lease_and_is_not_done_later(
+    watched: Watched, pcsc: Pcsc
+) -> None:
+    reader = watched.ready(pcsc).reader
+    lease = watched.supervisor.lease(reader, "a", "work", 1)
+    with Foreign(reader) as foreign:
+        foreign.order("begin")  # the lease is idle
+        done = watched.supervisor.queue(reader).apdus
+        answers = [lease.submit(SELECT_MF), lease.submit(SELECT_MF)]
+        for answer in answers:
+            with pytest.raises(LeaseEnded) as caught:
+                answer.result(3 * QUICK.max_hold_s)
+            assert caught.value.reason is EndReason.MAX_HOLD
+        foreign.order("end")
+        with watched.supervisor.lease(reader, "b", "work", 5):
+            assert watched.supervisor.queue(reader).apdus == done
 
 
 def test_an_idle_lease_lets_other_programs_in(watched: Watched, pcsc: Pcsc) -> None:
