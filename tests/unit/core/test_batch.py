@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -28,6 +31,7 @@ from cardea_core import (
     tuak_vectors,
 )
 from Cryptodome.Cipher import AES, DES3
+from support.client import eventually
 
 from .scp02_card import Scp02Card
 
@@ -233,6 +237,46 @@ def test_a_session_that_is_named_twice_is_refused_and_left_as_it_was() -> None:
     assert scp02_wrap_many([], command) == scp02_unwrap_many([], b"") == bytearray()
     with pytest.raises(TypeError):
         scp02_wrap_many([session, None], command)  # type: ignore[list-item]
+
+
+def test_who_waits_for_a_batch_leaves_the_interpreter_to_others() -> None:
+    _, sessions = _channels(400, 0x13)
+    command = bytes.fromhex("80E20000C8") + bytes(200)
+    ended = threading.Event()
+    ticks = 0
+
+    def tick() -> None:
+        nonlocal ticks
+        while not ended.is_set():
+            ticks += 1
+            time.sleep(0)
+
+    def batches() -> None:
+        while not ended.is_set():
+            with suppress(CryptoError):  # a single call was first
+                scp02_wrap_many(sessions, command)
+
+    def others_went_on() -> bool:
+        if repr(sessions[-1]) != "<Scp02Session in use>":
+            time.sleep(0)
+            return False
+        before = ticks
+        sessions[-1].wrap(command)
+        return ticks > before
+
+    threads = [threading.Thread(target=run) for run in (tick, batches)]
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(30)  # nobody is interrupted: others go on only where one lets them
+    try:
+        for thread in threads:
+            thread.start()
+        eventually(others_went_on, 10)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(usual_s)
+    assert repr(sessions[-1]) == "<Scp02Session level=0x13>"
 
 
 def test_two_batches_over_the_same_sessions_do_not_wait_for_each_other() -> None:

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::PyBytes;
 use session_crypto::CryptoError;
 use session_crypto::scp02::{Host, Level, Opening, Parameters, Session};
@@ -52,14 +53,16 @@ impl Scp02Host {
     }
 
     fn initialize_update<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        match lock(&self.0).as_ref() {
+        match lock(py, &self.0).as_ref() {
             Some(host) => Ok(PyBytes::new(py, &host.initialize_update())),
             None => Err(spent(py, "initialize_update")),
         }
     }
 
     fn receive(&self, py: Python<'_>, response: Data<'_>) -> PyResult<Scp02Opening> {
-        let host = lock(&self.0).take().ok_or_else(|| spent(py, "receive"))?;
+        let host = lock(py, &self.0)
+            .take()
+            .ok_or_else(|| spent(py, "receive"))?;
         match host.receive(response.as_slice()) {
             Ok(opening) => Ok(Scp02Opening(Mutex::new(Some(opening)))),
             Err(fault) => Err(failure(py, fault)),
@@ -100,7 +103,9 @@ impl Scp02Opening {
     }
 
     fn confirm(&self, py: Python<'_>, response: Data<'_>) -> PyResult<Scp02Session> {
-        let opening = lock(&self.0).take().ok_or_else(|| spent(py, "confirm"))?;
+        let opening = lock(py, &self.0)
+            .take()
+            .ok_or_else(|| spent(py, "confirm"))?;
         match opening.confirm(response.as_slice()) {
             Ok(session) => Ok(Scp02Session(Mutex::new(session))),
             Err(fault) => Err(failure(py, fault)),
@@ -118,7 +123,7 @@ impl Scp02Opening {
 
 impl Scp02Opening {
     fn look<T>(&self, py: Python<'_>, read: impl FnOnce(&Opening) -> T) -> PyResult<T> {
-        match lock(&self.0).as_ref() {
+        match lock(py, &self.0).as_ref() {
             Some(opening) => Ok(read(opening)),
             None => Err(spent(py, "reading")),
         }
@@ -128,18 +133,18 @@ impl Scp02Opening {
 #[pymethods]
 impl Scp02Session {
     #[getter]
-    fn level(&self) -> u8 {
-        lock(&self.0).level() as u8
+    fn level(&self, py: Python<'_>) -> u8 {
+        lock(py, &self.0).level() as u8
     }
 
     #[getter]
-    fn closed(&self) -> bool {
-        lock(&self.0).is_closed()
+    fn closed(&self, py: Python<'_>) -> bool {
+        lock(py, &self.0).is_closed()
     }
 
     #[pyo3(signature = (command, /))]
     fn wrap<'py>(&self, py: Python<'py>, command: Data<'_>) -> PyResult<Bound<'py, PyBytes>> {
-        match lock(&self.0).wrap(command.as_slice()) {
+        match lock(py, &self.0).wrap(command.as_slice()) {
             Ok(wrapped) => Ok(PyBytes::new(py, wrapped)),
             Err(fault) => Err(failure(py, fault)),
         }
@@ -147,7 +152,7 @@ impl Scp02Session {
 
     #[pyo3(signature = (response, /))]
     fn unwrap<'py>(&self, py: Python<'py>, response: Data<'_>) -> PyResult<Bound<'py, PyBytes>> {
-        match lock(&self.0).unwrap(response.as_slice()) {
+        match lock(py, &self.0).unwrap(response.as_slice()) {
             Ok((data, status)) => PyBytes::new_with(py, data.len() + 2, |opened| {
                 let (body, end) = opened.split_at_mut(data.len());
                 body.copy_from_slice(data);
@@ -163,7 +168,9 @@ impl Scp02Session {
     }
 
     fn __repr__(&self) -> String {
-        let session = lock(&self.0);
+        let Some(session) = self.try_lock() else {
+            return "<Scp02Session in use>".into();
+        };
         let closed = if session.is_closed() { " closed" } else { "" };
         format!(
             "<Scp02Session level={:#04x}{closed}>",
@@ -183,9 +190,12 @@ impl Scp02Session {
     }
 }
 
-/// Nothing panics while it holds a lock; should it, what it held is still whole enough to refuse.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// A batch may have what is asked for, and for long: whoever waits for it leaves the interpreter to
+/// others. Nothing panics while it holds a lock; should it, what it held is still whole enough to refuse.
+fn lock<'a, T>(py: Python<'_>, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+    mutex
+        .lock_py_attached(py)
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 fn spent(py: Python<'_>, step: &'static str) -> PyErr {
