@@ -7,6 +7,7 @@ each user has a budget of events, all users together another, and what is left o
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -48,10 +49,11 @@ class Budget:
 
 
 class Audit:
-    """Writes the events. Belongs to one event loop."""
+    """Writes the events. Thread-safe."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
+        self._lock = threading.Lock()
         self._of_all = Budget(burst=256, per_second=4.0, now=now())
         self._of_user: OrderedDict[tuple[int, bool], Budget] = OrderedDict()
 
@@ -78,6 +80,10 @@ class Audit:
             )
 
     def _room(self, uid: int, *, granted: bool) -> int | None:
+        with self._lock:
+            return self._taken(uid, granted=granted)
+
+    def _taken(self, uid: int, *, granted: bool) -> int | None:
         now = self._now()
         budget = self._of_user.get((uid, granted))
         if budget is None:
@@ -93,32 +99,44 @@ class Audit:
 
 
 class Decisions:
-    """Those of one call, written when it ends: some are made outside the event loop."""
+    """Those of one call. A refusal is written at once: a call may go on for days. What was granted
+    is written when the call ends, with what came of it. Thread-safe."""
 
     def __init__(self, audit: Audit, call_id: str, method: str, caller: Caller) -> None:
         self._audit = audit
         self._facts = {"call": call_id, "method": method}
         self._caller = caller
+        self._lock = threading.Lock()
         # By right: part of a call may be judged by another one than the call itself.
         self._granted: dict[str, tuple[Grant, Objects]] = {}
-        self._denied: list[tuple[str, Objects]] = []
+        self._outcome: str | None = None
 
     def take(self, right: str, row: Grant | None, objects: Objects) -> None:
         """A decision: the row that gives the right, None for a refusal, and what it was about."""
         if row is None:
-            self._denied.append((right, objects))
-        else:
-            _, before = self._granted.get(right, (row, Objects()))
-            self._granted[right] = row, before | objects
+            self._audit.denied({**self._facts, "right": right}, self._caller, objects)
+            return
+        with self._lock:
+            outcome = self._outcome
+            if outcome is None:
+                _, before = self._granted.get(right, (row, Objects()))
+                self._granted[right] = row, before | objects
+        if outcome is not None:  # its work goes on in a thread
+            self._tell(right, row, objects, outcome)
 
     def close(self, outcome: str) -> None:
-        """The call has ended. Rights that only look at things are passed over."""
-        for right, objects in self._denied:
-            self._audit.denied({**self._facts, "right": right}, self._caller, objects)
-        for right, (row, objects) in self._granted.items():
-            if right not in QUIET_RIGHTS:
-                facts = {**self._facts, "right": right}
-                self._audit.granted(facts, self._caller, row, objects, outcome)
+        """The call has ended."""
+        with self._lock:
+            self._outcome = outcome
+            granted, self._granted = self._granted, {}
+        for right, (row, objects) in granted.items():
+            self._tell(right, row, objects, outcome)
+
+    def _tell(self, right: str, row: Grant, objects: Objects, outcome: str) -> None:
+        """Rights that only look at things are passed over."""
+        if right not in QUIET_RIGHTS:
+            facts = {**self._facts, "right": right}
+            self._audit.granted(facts, self._caller, row, objects, outcome)
 
 
 def _named(caller: Caller) -> dict[str, object]:

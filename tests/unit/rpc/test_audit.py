@@ -1,4 +1,4 @@
-"""What was decided in a call is told when it ends, each under the right that it was about."""
+"""Refusals are told at once, what was granted when the call ends; each under its own right."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def begun() -> tuple[Call, Decisions]:
 
 def test_part_of_a_call_is_told_under_the_right_that_it_takes() -> None:
     call, told = begun()
-    call.require(node="./Mine")
-    call.with_right("keys.derive").require(node="./Mine")
-    with pytest.raises(AccessDeniedError):
-        call.with_right("keys.sign").require(node="./Mine")
     with capture_logs() as events:
+        call.require(node="./Mine")
+        call.with_right("keys.derive").require(node="./Mine")
+        with pytest.raises(AccessDeniedError):
+            call.with_right("keys.sign").require(node="./Mine")
         told.close("OK")
     assert [(each["event"], each["right"], each["node"]) for each in events] == [
         ("access.denied", "keys.sign", "./Mine"),
@@ -36,7 +36,7 @@ def test_part_of_a_call_is_told_under_the_right_that_it_takes() -> None:
     ]
 
 
-def test_what_is_decided_in_another_thread_is_told_where_the_call_ends() -> None:
+def test_a_refusal_is_told_at_once_whatever_becomes_of_the_call() -> None:
     call, told = begun()
 
     def refused() -> None:
@@ -47,6 +47,17 @@ def test_what_is_decided_in_another_thread_is_told_where_the_call_ends() -> None
         thread = threading.Thread(target=refused)
         thread.start()
         thread.join()
-        assert events == []
+        assert [(each["event"], each["node"]) for each in events] == [("access.denied", "./Others")]
         told.close("ACCESS_DENIED")
-    assert [(each["event"], each["node"]) for each in events] == [("access.denied", "./Others")]
+    assert len(events) == 1
+
+
+def test_what_is_granted_to_work_that_outlives_its_call_is_told_too() -> None:
+    call, told = begun()
+    with capture_logs() as events:
+        told.close("CANCELLED")
+        assert events == []
+        call.require(node="./Mine")
+    assert [(each["event"], each["outcome"]) for each in events] == [
+        ("access.granted", "CANCELLED")
+    ]
