@@ -13,7 +13,14 @@ from typing import Any
 import cardea
 import grpc
 import pytest
-from cardea.v1 import cards_pb2, cards_pb2_grpc, readers_pb2, readers_pb2_grpc
+from cardea.v1 import (
+    admin_pb2,
+    admin_pb2_grpc,
+    cards_pb2,
+    cards_pb2_grpc,
+    readers_pb2,
+    readers_pb2_grpc,
+)
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from support.client import eventually
@@ -129,6 +136,21 @@ def test_a_session_whose_user_has_had_its_share_of_bytes_waits_and_goes_on(pcsc:
                     cards.ReadFile(cards_pb2.ReadFileRequest(name="x" * 60_000))
                 refused = caught.value.code().name
             assert session.transmit(SELECT_MF) == before
+
+
+def test_bytes_of_calls_that_are_refused_count_too(pcsc: Pcsc) -> None:
+    settings = QUIET + "[limits]\nbytes_per_second_per_user = 65536\nmax_message_bytes = 65536\n"
+    with (
+        RunningDaemon(pcsc.readers.socket, settings) as daemon,
+        grpc.insecure_channel(f"unix:{daemon.socket}") as channel,
+    ):
+        admin = admin_pb2_grpc.AdminServiceStub(channel)  # which only the admin socket has
+        codes = []
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError) as caught:
+                admin.ReleaseReader(admin_pb2.ReleaseReaderRequest(name="x" * 60_000))
+            codes.append(caught.value.code().name)
+        assert codes == ["PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"]
 
 
 def test_bytes_beyond_a_users_share_are_refused_until_the_time_that_is_told(pcsc: Pcsc) -> None:

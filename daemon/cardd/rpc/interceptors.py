@@ -73,20 +73,23 @@ class CallGuard(grpc.aio.ServerInterceptor):
         kind = "watches" if endless else "streams" if streaming else "calls"
         # Parsed in here: to grpc, bytes that are no message are a defect of the server.
         parse = handler.request_deserializer
-        take = self._taken_stream if handler.request_streaming else self._taken
+        take = self._taken_stream if handler.request_streaming else self._parsed
 
         def give(answer: Any) -> bytes:
             data: bytes = handler.response_serializer(answer)
             self.registry.sent(current_call().caller.uid, len(data))
             return data
 
+        def size(request: Any) -> int | None:
+            return None if handler.request_streaming else len(request)
+
         async def answer_one(request: Any, context: Any) -> Any:
-            async with self._served(method, context, kind):
+            async with self._served(method, context, kind, size(request)):
                 answer = handler.unary_unary or handler.stream_unary
                 return await answer(take(parse, request), context)
 
         async def answer_many(request: Any, context: Any) -> AsyncIterator[Any]:
-            async with self._served(method, context, kind):
+            async with self._served(method, context, kind, size(request)):
                 answer = handler.unary_stream or handler.stream_stream
                 answers = answer(take(parse, request), context)
                 if not hasattr(answers, "__aiter__"):  # a coroutine that writes by itself
@@ -112,7 +115,10 @@ class CallGuard(grpc.aio.ServerInterceptor):
         )
 
     @asynccontextmanager
-    async def _served(self, method: str, context: Any, kind: str) -> AsyncIterator[None]:
+    async def _served(
+        self, method: str, context: Any, kind: str, size: int | None
+    ) -> AsyncIterator[None]:
+        """Around a call whose message has this size; None: its messages are still to come."""
         started = time.perf_counter()
         facts: dict[str, Any] = {"call": secrets.token_hex(8), "method": method}
         outcome = "OK"
@@ -122,6 +128,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
             caller = identify(self._peers, peer)
             facts |= {"uid": caller.uid, "pid": caller.pid}
             told = Decisions(self._audit, facts["call"], method, caller)
+            if size is not None:  # whoever is refused has sent them too
+                self.registry.received(caller.uid, size)
             call = self._admit(facts["call"], method, caller, told)
             with self.registry.entry(call.id, peer, method, caller.uid, kind) as delay_s:
                 if delay_s:
@@ -152,10 +160,6 @@ class CallGuard(grpc.aio.ServerInterceptor):
             report = _log.debug if RIGHTS.get(method) in _QUIET else _log.info
             elapsed_ms = round((time.perf_counter() - started) * 1000, 3)
             report("rpc.done", outcome=outcome, ms=elapsed_ms, **facts)
-
-    def _taken(self, parse: _Parse, data: bytes) -> Any:
-        self.registry.received(current_call().caller.uid, len(data))
-        return self._parsed(parse, data)
 
     @staticmethod
     def _parsed(parse: _Parse, data: bytes) -> Any:
