@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import cardea
@@ -109,6 +110,25 @@ def test_what_cannot_be_is_refused_by_name(
     assert caught.value.reason == reason
     # And no PIN was presented for it.
     assert not [each for each in card.trace if each.command[1] == 0x20 and len(each.command) > 5]
+
+
+def test_the_subscribers_key_is_there_and_does_not_sign_or_decrypt(
+    pcsc: Pcsc, daemon: RunningDaemon
+) -> None:
+    inserted(pcsc, daemon, "operator")
+    with daemon.client() as client:
+        assert "keys/usim" in client.card_keys()[-1].name
+        uses: list[Callable[[], bytes]] = [
+            lambda: client.sign("keys/usim", "ECDSA_SHA256", MESSAGE),
+            lambda: client.decrypt("keys/usim", bytes(256)),
+        ]
+        for use in uses:
+            with pytest.raises(cardea.CardeaError) as caught:
+                use()
+            assert (caught.value.reason, caught.value.facts["key"]) == (
+                "KEY_USE_UNSUPPORTED",
+                "usim",
+            )
 
 
 def test_digest_has_the_length_of_its_hash(pcsc: Pcsc, daemon: RunningDaemon) -> None:

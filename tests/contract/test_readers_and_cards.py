@@ -139,9 +139,12 @@ def test_the_only_card_must_be_the_only_one(daemon: RunningDaemon, pcsc: Pcsc) -
     pcsc.insert(index=0)
     pcsc.insert("second-operator", index=1)
     with daemon.client() as client:
-        client.card(reader_resource(pcsc, 1))
-        with pytest.raises(cardea.CardeaError, match="more than one"):
+        cards = [client.card(reader_resource(pcsc, index)).name for index in range(2)]
+        with pytest.raises(cardea.CardeaError) as caught:
             client.read("", "EF.ICCID")
+        # As a person reads them, and as the next call takes them.
+        found = ", ".join(f"{card} in {pcsc.names[index]}" for index, card in enumerate(cards))
+        assert caught.value.message == f"more than one card is inserted, name one of them: {found}"
 
 
 def test_a_status_word_is_data_and_a_short_apdu_is_refused(

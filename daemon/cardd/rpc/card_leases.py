@@ -242,8 +242,8 @@ class CardLeases:
         if not present:
             raise CardNotFoundError("no card is inserted")
         if len(present) > 1:
-            names = ", ".join(reader_name(s.name) for s in present)
-            raise CardNotFoundError(f"more than one card is inserted; name one of {names}")
+            found = ", ".join(f"{card_name(s.card) or 'a card'} in {s.name}" for s in present)
+            raise CardNotFoundError(f"more than one card is inserted, name one of them: {found}")
         return present[0]
 
 

@@ -56,9 +56,9 @@ class CardWriter:
             raise ArgumentInvalidError("writes", f"must be 1 to {_MAX_WRITES}")
         status = await self._leases.find(request.name, call)
         call.require(reader=status.name, application="pkcs15")
-        # Also without an id it runs to its end: who hangs up would else leave half a document.
-        key = (call.caller.uid, request.request_id or f"call {call.id}")
-        return await self._idempotent.once(
+        # Who hangs up would else leave half a document.
+        key = (call.caller.uid, request.request_id)
+        return await self._idempotent.to_its_end(
             key, _fingerprint(request), lambda: self._write(request, status, call)
         )
 

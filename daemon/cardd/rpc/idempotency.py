@@ -28,6 +28,7 @@ class IdempotentCalls(Generic[T]):
 
     def __init__(self, kept: int = 64) -> None:
         self._known: _Known[asyncio.Task[T]] = _Known(kept, lambda task: task.done())
+        self._nameless: set[asyncio.Task[T]] = set()
 
     async def once(
         self,
@@ -50,6 +51,23 @@ class IdempotentCalls(Generic[T]):
             return task
 
         return await asyncio.shield(self._known.begun(key, fingerprint, begin))
+
+    async def to_its_end(
+        self, key: Key, fingerprint: bytes, start: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T:
+        """As ``once``, but what has no id runs to its end too. It is not remembered: ids would be
+        forgotten for it."""
+        if key[1]:
+            return await self.once(key, fingerprint, start)
+        task = asyncio.create_task(start())
+        self._nameless.add(task)
+        task.add_done_callback(self._forget_nameless)
+        return await asyncio.shield(task)
+
+    def _forget_nameless(self, task: asyncio.Task[T]) -> None:
+        self._nameless.discard(task)
+        if not task.cancelled():
+            task.exception()  # of which the caller heard, unless it has left
 
     def _forget_failure(self, key: Key, task: asyncio.Task[T]) -> None:
         if task.cancelled() or task.exception() is not None:

@@ -113,7 +113,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         status, name = await self._find(request.name, request.session, call)
 
         def find(open_card: OpenCard) -> CardKey:
-            key = keys.find_key(open_card.tokens, name)
+            key = _key_for(scheme.name, open_card, name)
             if not key.can_sign(scheme):  # before anybody is asked for a PIN, or a try is spent
                 raise KeyUseUnsupported(name, scheme.name)
             return key
@@ -148,7 +148,7 @@ class KeyService(pb_grpc.KeyServiceServicer):
         status, name = await self._find(request.name, request.session, call)
 
         def find(open_card: OpenCard) -> CardKey:
-            key = keys.find_key(open_card.tokens, name)
+            key = _key_for("decryption", open_card, name)
             if not key.can_decrypt:
                 raise KeyUseUnsupported(name, "decryption")
             if len(request.ciphertext) != key.size:
@@ -255,10 +255,10 @@ class KeyService(pb_grpc.KeyServiceServicer):
     ) -> tuple[ReaderStatus, str]:
         """The reader and the key that are meant, if the caller may use the key."""
         card, key = _split(name)
-        if (key == _SUBSCRIBER) is not subscriber:
+        if subscriber and key != _SUBSCRIBER:
             raise NoSuchKey(key)
         status = await self._jobs.find(card, session, call)
-        application = _USIM if subscriber else _PKCS15
+        application = _USIM if key == _SUBSCRIBER else _PKCS15
         call.require(reader=status.name, application=application, key=key)
         return status, key
 
@@ -299,6 +299,13 @@ def _to_sign(request: pb.SignRequest) -> tuple[Scheme, Hash, bytes]:
     if len(request.data) > _MAX_DATA:
         raise ArgumentInvalidError("data", f"is longer than {_MAX_DATA} bytes; send its digest")
     return scheme, hash, hash.of(request.data)
+
+
+def _key_for(use: str, open_card: OpenCard, name: str) -> CardKey:
+    """The key of that name; NoSuchKey, and KeyUseUnsupported for the subscriber's."""
+    if name == _SUBSCRIBER and _usims(open_card):
+        raise KeyUseUnsupported(name, use)
+    return keys.find_key(open_card.tokens, name)
 
 
 def _usims(open_card: OpenCard) -> list[bytes]:
