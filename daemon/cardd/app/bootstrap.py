@@ -58,7 +58,7 @@ from cardd.rpc.server import (
 )
 from cardd.rpc.tree import TreeService
 from cardd.store import Retention, Store, StoredTree, StoreError, open_store
-from cardd.tree import Acl, ManagementTree, Source, TreeHolder
+from cardd.tree import TreeHolder
 
 from .administration import admin_service, admin_socket, reload_policy
 from .config import Config, StoreConfig
@@ -280,13 +280,10 @@ def _tree(config: Config, store: Store, stored: StoredTree) -> TreeHolder:
     tree.descriptions, _ = described_by(config.device.ddf_directory)
     before = tree.fork()
     tree.adopt("device", "local", nodes_of_device(config.device), now_ms)
-    if stored.revision and not before.diff(tree) and _acls(before) == _acls(tree):
+    # Also what a card or server overrules: it comes into force when they go.
+    if stored.revision and tree.claims_the_same(before):
         return TreeHolder(before, stored.revision, store.epoch)
     return TreeHolder(tree, store.commit(tree, now_ms), store.epoch)
-
-
-def _acls(tree: ManagementTree) -> list[tuple[str, Source, Acl]]:
-    return [(claim.path, claim.source, claim.acl) for claim in tree.acls()]
 
 
 def _settings(config: Config) -> Settings:
