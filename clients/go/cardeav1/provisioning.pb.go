@@ -117,6 +117,9 @@ const (
 	// Between committing and confirming: writing what local programs read, and
 	// telling them.
 	Stage_STAGE_RENDERING Stage = 11
+	// End: the card carries neither provisioning data nor a usable key, and never did. Nothing
+	// has failed; the tree is as it was.
+	Stage_STAGE_NOTHING_TO_PROVISION Stage = 12
 )
 
 // Enum value maps for Stage.
@@ -134,20 +137,22 @@ var (
 		9:  "STAGE_CONFIRMED",
 		10: "STAGE_FAILED",
 		11: "STAGE_RENDERING",
+		12: "STAGE_NOTHING_TO_PROVISION",
 	}
 	Stage_value = map[string]int32{
-		"STAGE_UNSPECIFIED":   0,
-		"STAGE_READING_CARD":  1,
-		"STAGE_ADOPTING":      2,
-		"STAGE_BOOTSTRAPPING": 3,
-		"STAGE_MANAGING":      4,
-		"STAGE_UPDATING_CARD": 5,
-		"STAGE_COMMITTING":    6,
-		"STAGE_CONFIRMING":    7,
-		"STAGE_INSTALLED":     8,
-		"STAGE_CONFIRMED":     9,
-		"STAGE_FAILED":        10,
-		"STAGE_RENDERING":     11,
+		"STAGE_UNSPECIFIED":          0,
+		"STAGE_READING_CARD":         1,
+		"STAGE_ADOPTING":             2,
+		"STAGE_BOOTSTRAPPING":        3,
+		"STAGE_MANAGING":             4,
+		"STAGE_UPDATING_CARD":        5,
+		"STAGE_COMMITTING":           6,
+		"STAGE_CONFIRMING":           7,
+		"STAGE_INSTALLED":            8,
+		"STAGE_CONFIRMED":            9,
+		"STAGE_FAILED":               10,
+		"STAGE_RENDERING":            11,
+		"STAGE_NOTHING_TO_PROVISION": 12,
 	}
 )
 
@@ -2358,7 +2363,7 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x19COMMIT_CAUSE_PROVISIONING\x10\x02\x12\x18\n" +
 	"\x14COMMIT_CAUSE_SESSION\x10\x03\x12\x16\n" +
 	"\x12COMMIT_CAUSE_LOCAL\x10\x04\x12\x19\n" +
-	"\x15COMMIT_CAUSE_ROLLBACK\x10\x05*\x8d\x02\n" +
+	"\x15COMMIT_CAUSE_ROLLBACK\x10\x05*\xad\x02\n" +
 	"\x05Stage\x12\x15\n" +
 	"\x11STAGE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STAGE_READING_CARD\x10\x01\x12\x12\n" +
@@ -2372,7 +2377,8 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x0fSTAGE_CONFIRMED\x10\t\x12\x10\n" +
 	"\fSTAGE_FAILED\x10\n" +
 	"\x12\x13\n" +
-	"\x0fSTAGE_RENDERING\x10\v*\xb4\x01\n" +
+	"\x0fSTAGE_RENDERING\x10\v\x12\x1e\n" +
+	"\x1aSTAGE_NOTHING_TO_PROVISION\x10\f*\xb4\x01\n" +
 	"\fQuestionKind\x12\x1d\n" +
 	"\x19QUESTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14QUESTION_KIND_NOTICE\x10\x01\x12\x1e\n" +

@@ -85,6 +85,7 @@ _STAGE = {
     provisioning_pb2.STAGE_INSTALLED: "Installed",
     provisioning_pb2.STAGE_CONFIRMED: "Confirmed",
     provisioning_pb2.STAGE_FAILED: "Failed",
+    provisioning_pb2.STAGE_NOTHING_TO_PROVISION: "Nothing to provision",
 }
 
 
@@ -294,7 +295,8 @@ def status_table(statuses: Sequence[provisioning_pb2.ProvisioningStatus]) -> Ren
     table = new_table("Card", "Stage", "Trust", "Nodes", "Card files", "Time", "Remarks")
     for status in statuses:
         last = status.last_result
-        remarks = [f"{last.reason}: {last.message}"] if last.reason else []
+        failed = status.stage == provisioning_pb2.STAGE_FAILED
+        remarks = [f"{last.reason}: {last.message}"] if failed else []
         remarks += [f"refused nodes: {last.nodes_refused}"] if last.nodes_refused else []
         remarks += [f"{server}: {reason}" for server, reason in sorted(last.left_out.items())]
         remarks += ["confirmation pending"] if status.confirmation_pending else []

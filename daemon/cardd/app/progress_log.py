@@ -11,9 +11,10 @@ __all__ = ["ProgressLog"]
 
 
 class ProgressLog:
-    """Belongs to one event loop; its last progress has the result."""
+    """Belongs to one event loop; its last progress has the result. ``run``: provisionings/{id}"""
 
-    def __init__(self) -> None:
+    def __init__(self, run: str = "") -> None:
+        self.run = run
         self._told: list[Progress] = []
         self._more = asyncio.Event()
 

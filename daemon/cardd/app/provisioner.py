@@ -33,13 +33,14 @@ from cardd.rpc.errors import failure_of, where_raised
 from cardd.store import Origin, Store, StoreError
 
 from .progress_log import ProgressLog
+from .provisioning_report import AccountInfo, LastRuns, accounts_of
 from .tree_committer import TreeCommitter
 
 if TYPE_CHECKING:
     from cardd.network.https import HttpsClient
     from cardd.provisioning.run import Run
 
-__all__ = ["ENVIRONMENT", "AccountInfo", "Provisioner"]
+__all__ = ["ENVIRONMENT", "Provisioner"]
 
 _log = structlog.get_logger("cardd.provisioning")
 
@@ -60,24 +61,12 @@ ENVIRONMENT = Environment(
 
 
 @dataclass(frozen=True, slots=True)
-class AccountInfo:
-    """A DM account in the tree, without its secrets; fields as in management.proto."""
-
-    server_id: str
-    path: str
-    address: str
-    display_name: str
-    source: str
-    auth_type: str
-    last_session_at_ms: int
-    last_session_outcome: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Wish:
     """What a run is to do; see `Task`. The tree it begins with is taken when its turn comes."""
 
     card: LeasedCard | None
+    # provisionings/{id}
+    run: str
     connect: bool = False
     only_server: str | None = None
 
@@ -141,7 +130,7 @@ class Provisioner:
 
     async def preview(self, status: ReaderStatus) -> Preview:
         """Only look. Raises what a run raises."""
-        wish = _Wish(self._card(status), connect=True)
+        wish = _Wish(self._card(status), _new_run(), connect=True)
 
         def look() -> Preview:
             with self._connect() as server:
@@ -154,7 +143,7 @@ class Provisioner:
         known = accounts_in(self._committer.tree.snapshot)
         if server_id not in {account.server_id for account in known}:
             raise AccountNotFoundError(server_id)
-        wish = _Wish(self._card_of_account(server_id), only_server=server_id)
+        wish = _Wish(self._card_of_account(server_id), _new_run(), only_server=server_id)
         loop = asyncio.get_running_loop()
         run, result = await loop.run_in_executor(self._thread, self._execute, wish, lambda _: None)
         if run.failure is not None:
@@ -167,46 +156,19 @@ class Provisioner:
             confirmed=result.stage is Stage.CONFIRMED,
         )
 
-    def statuses(self) -> tuple[CardStatus, ...]:
+    async def statuses(self) -> tuple[CardStatus, ...]:
         """Every card that was ever provisioned or is being so."""
-        pending = {each.server_id for each in self._store.pending_confirmations()}
-        # A session that was held without a card is in the log of sessions.
-        results = reversed(self._store.results())
-        last = {result.card: result for result in results if result.card}
-        running: dict[str, Stage | None] = {}
+        last = await asyncio.to_thread(LastRuns.in_store, self._store)
+        running: dict[str, tuple[str, Stage | None]] = {}
         for (card, _), log in self._running.items():
             # Of two, only the one that has begun has something to tell.
-            running[card] = running.get(card) or log.stage
-        return tuple(
-            CardStatus(
-                card=card,
-                stage=running[card] if card in running else last[card].stage,
-                last_result=last.get(card),
-                confirmation_pending=card in last and not pending.isdisjoint(last[card].servers),
-            )
-            for card in sorted(last.keys() | running.keys())
-        )
+            if card not in running or log.stage is not None:
+                running[card] = log.run, log.stage
+        return last.statuses(running)
 
-    def accounts(self) -> tuple[AccountInfo, ...]:
+    async def accounts(self) -> tuple[AccountInfo, ...]:
         """The DM accounts in the tree."""
-        snapshot = self._committer.tree.snapshot
-        infos = []
-        for account in accounts_in(snapshot):
-            node = snapshot.get(account.path + "/ServerID")
-            session = next(iter(self._store.sessions(account.server_id, limit=1)), None)
-            infos.append(
-                AccountInfo(
-                    server_id=account.server_id,
-                    path=account.path,
-                    address=account.address,
-                    display_name=account.name,
-                    source=f"{node.kind} {node.id}" if node is not None else "",
-                    auth_type=account.auth_type,
-                    last_session_at_ms=session.ended_ms if session is not None else 0,
-                    last_session_outcome=session.outcome if session is not None else "",
-                )
-            )
-        return tuple(infos)
+        return await asyncio.to_thread(accounts_of, self._committer.tree, self._store)
 
     # -- by itself
 
@@ -231,8 +193,10 @@ class Provisioner:
     ) -> None:
         """Try again later what failed for want of a server, also a confirmation."""
         result = await log.result()
-        due = (self._store.pending_confirmations(server) for server in result.servers)
-        undelivered = result.stage is Stage.INSTALLED and any(due)
+        undelivered = False
+        if result.stage is Stage.INSTALLED:
+            pending = await asyncio.to_thread(self._store.pending_confirmations)
+            undelivered = any(each.server_id in result.servers for each in pending)
         reasons = {result.reason, *(reason for _, reason in result.left_out)}
         if not reasons.isdisjoint(_WORTH_REPEATING) or undelivered:
             following_s = min(2 * retry_s, _LAST_RETRY_S)
@@ -247,7 +211,8 @@ class Provisioner:
         key = (card.identity.name, connect)
         if key in self._running:
             return self._running[key]
-        log = self._running[key] = ProgressLog()
+        wish = _Wish(card, _new_run(), connect)
+        log = self._running[key] = ProgressLog(wish.run)
         loop = asyncio.get_running_loop()
 
         def told(progress: Progress) -> None:
@@ -259,7 +224,7 @@ class Provisioner:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(told, progress)
 
-        self._thread.submit(self._tell, _Wish(card, connect), report)
+        self._thread.submit(self._tell, wish, report)
         return log
 
     def _tell(self, wish: _Wish, report: Callable[[Progress], None]) -> None:
@@ -270,7 +235,8 @@ class Provisioner:
             reason, message = _reason_of(error)
             _log.error("provisioning.defect", message=message, where=where_raised(error))
             card = wish.card.identity.name if wish.card is not None else ""
-            report(Progress(Stage.FAILED, 1, 1, message, 0.0, _broken_off(card, reason, message)))
+            result = _broken_off(wish.run, card, reason, message)
+            report(Progress(Stage.FAILED, 1, 1, message, 0.0, result))
 
     def _execute(
         self, wish: _Wish, report: Callable[[Progress], None]
@@ -285,7 +251,11 @@ class Provisioner:
         with self._connect() as server:
             run = self._run(wish, server, keep_and_report)
             result = run.execute()
-        if run.failure is not None:
+        if result.stage is Stage.NOTHING_TO_PROVISION:
+            _log.info(
+                "provisioning.nothing", run=result.name, card=result.card, reason=result.reason
+            )
+        elif run.failure is not None:
             _log.warning(
                 "provisioning.failed",
                 run=result.name,
@@ -315,7 +285,7 @@ class Provisioner:
         present = (each.card for each in self._supervisor.readers())
         card = wish.card
         task = Task(
-            name=f"provisionings/{secrets.token_hex(8)}",
+            name=wish.run,
             base=self._committer.tree,
             card=card,
             cards_present=frozenset(name for name in present if name),
@@ -378,9 +348,13 @@ def _reason_of(error: Exception) -> tuple[str, str]:
     return failure.reason_name, failure.message
 
 
-def _broken_off(card: str, reason: str, message: str) -> ProvisioningResult:
+def _new_run() -> str:
+    return f"provisionings/{secrets.token_hex(8)}"
+
+
+def _broken_off(run: str, card: str, reason: str, message: str) -> ProvisioningResult:
     return ProvisioningResult(
-        name=f"provisionings/{secrets.token_hex(8)}",
+        name=run,
         card=card,
         stage=Stage.FAILED,
         servers=(),

@@ -124,9 +124,9 @@ class TreeCommitter:
 
     # -- for an event loop
 
-    def revisions(self, limit: int) -> tuple[Revision, ...]:
-        """The commits that are kept, newest first."""
-        return self._store.revisions(limit)
+    async def revisions(self, limit: int) -> tuple[Revision, ...]:
+        """The commits that are kept, newest first. Raises StoreError."""
+        return await asyncio.to_thread(self._store.revisions, limit)
 
     async def compare(self, before: int, after: int | None) -> Delta:
         """Which nodes differ, from one revision to another or to the present one.

@@ -20,6 +20,8 @@ class Found(Enum):
 
     CARD_READ = auto()
     """Documents, or a USIM that can do without (variation a)."""
+    NOTHING = auto()
+    """Neither, and nothing that the card has brought before."""
     NO_SERVER_WANTED = auto()
     """Neither the card's data nor the caller asks for a connection."""
     TRUST_IN_DOCUMENT = auto()
@@ -56,6 +58,7 @@ FIRST = Stage.READING_CARD
 
 TRANSITIONS: dict[tuple[Stage, Found], Stage] = {
     (Stage.READING_CARD, Found.CARD_READ): Stage.ADOPTING,
+    (Stage.READING_CARD, Found.NOTHING): Stage.NOTHING_TO_PROVISION,
     (Stage.ADOPTING, Found.TRUST_IN_DOCUMENT): Stage.MANAGING,
     (Stage.ADOPTING, Found.TRUST_FROM_KEY): Stage.BOOTSTRAPPING,
     (Stage.ADOPTING, Found.NO_SERVER_WANTED): Stage.COMMITTING,

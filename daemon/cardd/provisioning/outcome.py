@@ -14,6 +14,7 @@ LAST_WORDS = {
     Stage.INSTALLED: "installed",
     Stage.CONFIRMED: "installed, read back, and confirmed by the server",
     Stage.FAILED: "failed",
+    Stage.NOTHING_TO_PROVISION: "nothing to provision",
 }
 
 

@@ -36,15 +36,19 @@ class Stage(IntEnum):
     FAILED = 10
     # Between committing and confirming; numbers are for ever.
     RENDERING = 11
+    NOTHING_TO_PROVISION = 12
 
     @property
     def final(self) -> bool:
-        return self in (Stage.INSTALLED, Stage.CONFIRMED, Stage.FAILED)
+        return self in _FINAL
+
+
+_FINAL = (Stage.INSTALLED, Stage.CONFIRMED, Stage.FAILED, Stage.NOTHING_TO_PROVISION)
 
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningResult:
-    """The end of a run. ``reason`` and ``message`` are empty unless it failed.
+    """The end of a run. ``reason`` and ``message`` are empty unless it failed, or found nothing.
 
     ``nodes_ordered`` counts the nodes that servers wanted to change, ``nodes_refused`` those of
     them where the last word was no (an ACL, a missing parent, …). ``left_out`` names the servers

@@ -403,6 +403,9 @@ class Run:
             # It is installed, and the store still has what the server is to be told.
             return Found.SERVER_SILENT
         self.failure = error
+        if isinstance(error, NoProvisioningDataError):
+            # A card that is there for other things: nothing has failed.
+            return Found.NOTHING
         self._tell_of_failure(error)
         return Found.FAILURE
 
@@ -439,7 +442,7 @@ class Run:
         self._report(Progress(self._stage, done, total, detail, elapsed_s, result))
 
     def _result(self) -> ProvisioningResult:
-        failure = self.failure if self._stage is Stage.FAILED else None
+        failure = self.failure
         return result_of(
             self._task,
             self._stage,

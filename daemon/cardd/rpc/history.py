@@ -32,7 +32,7 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
     async def ListHistory(
         self, request: pb.ListHistoryRequest, context: Any
     ) -> pb.ListHistoryResponse:
-        revisions = self._history.revisions(request.limit or _LIMIT)
+        revisions = await self._history.revisions(request.limit or _LIMIT)
         return pb.ListHistoryResponse(commits=map(convert.commit_message, revisions))
 
     async def CompareRevisions(

@@ -39,7 +39,8 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
         self, request: pb.ListAccountsRequest, context: Any
     ) -> pb.ListAccountsResponse:
         call = current_call()
-        seen = (each for each in self._provisioner.accounts() if call.may(node=each.path))
+        accounts = await self._provisioner.accounts()
+        seen = (each for each in accounts if call.may(node=each.path))
         return pb.ListAccountsResponse(accounts=map(convert.account_message, seen))
 
     async def StartSession(
@@ -70,7 +71,10 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
         self, request: pb.ListDelegationsRequest, context: Any
     ) -> pb.ListDelegationsResponse:
         call = current_call()
-        found = delegations(self._holder.current, grantor=request.grantor, grantee=request.grantee)
+        tree, grantor, grantee = self._holder.current, request.grantor, request.grantee
+        found = await asyncio.to_thread(
+            lambda: list(delegations(tree, grantor=grantor, grantee=grantee))
+        )
         seen = (each for each in found if call.may(node=each.path))
         return pb.ListDelegationsResponse(delegations=map(convert.delegation_message, seen))
 

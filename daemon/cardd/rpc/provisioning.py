@@ -68,7 +68,7 @@ class ProvisioningService(HistoryCalls, QuestionCalls):
         self, request: pb.GetProvisioningStatusRequest, context: Any
     ) -> pb.GetProvisioningStatusResponse:
         return pb.GetProvisioningStatusResponse(
-            statuses=map(convert.status_message, self._provisioner.statuses())
+            statuses=map(convert.status_message, await self._provisioner.statuses())
         )
 
     async def _card(self, name: str) -> ReaderStatus:

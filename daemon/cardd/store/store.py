@@ -313,6 +313,15 @@ class Store:
             write_result(db, result)
             prune(db, self._retention, result.ended_at_ms, "provisioning")
 
+    def last_results(self) -> tuple[ProvisioningResult, ...]:
+        """The last one of every card, whatever its clock said."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT result FROM provisioning WHERE rowid IN"
+                " (SELECT max(rowid) FROM provisioning WHERE card <> '' GROUP BY card)"
+            )
+            return tuple(read_result(row[0]) for row in rows)
+
     def results(self, card: str | None = None, limit: int = 100) -> tuple[ProvisioningResult, ...]:
         """Newest first; of one card or of all."""
         with self._database.reading() as db:

@@ -10,7 +10,9 @@ from cardd.provisioning.progress import Progress, Stage
 
 FIRST = Progress(Stage.READING_CARD, 0, 1, "", 0.0)
 SECOND = Progress(Stage.ADOPTING, 1, 1, "", 0.1)
-LAST = Progress(Stage.FAILED, 1, 1, "", 0.2, _broken_off("8949", "INTERNAL", "broken"))
+LAST = Progress(
+    Stage.FAILED, 1, 1, "", 0.2, _broken_off("provisionings/1", "8949", "INTERNAL", "broken")
+)
 
 
 async def test_a_listener_that_takes_its_time_misses_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,7 +89,7 @@ async def test_a_rollback_to_what_is_not_there_changes_nothing(committer: TreeCo
     await commit(committer, "first", 1)
     with pytest.raises(RevisionNotFoundError):
         await committer.roll_back(7, "users/0")
-    assert len(committer.revisions(10)) == 3
+    assert len(await committer.revisions(10)) == 3
 
 
 async def test_two_revisions_are_compared_in_both_directions(committer: TreeCommitter) -> None:
@@ -158,3 +160,26 @@ async def test_a_commit_in_the_daemons_last_moment_is_one(committer: TreeCommitt
     committer.executor.shutdown()
     assert await commit(committer, "last", 1) == 2
     assert values(committer.tree)["a"] == "last"
+
+
+async def test_a_commit_that_takes_long_keeps_no_reader_of_the_history_from_the_loop(
+    committer: TreeCommitter,
+) -> None:
+    committing, done = threading.Event(), threading.Event()
+
+    def commit_for_long() -> None:
+        with committer._store._database.transaction():
+            committing.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=commit_for_long)
+    thread.start()
+    committing.wait(10)
+    asked = asyncio.create_task(committer.revisions(1))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    assert thread.is_alive()
+    done.set()
+    assert len(await asked) == 1
+    thread.join()

@@ -106,3 +106,15 @@ def test_json_has_words_for_enums_units_in_names_and_no_secret() -> None:
     assert plain(progress)["elapsed_s"] == 1.5
     claim = tree_pb2.Claim(claimed_at=Timestamp(seconds=0))
     assert plain(claim)["claimed_at"] == "1970-01-01T00:00:00.000+00:00"
+
+
+def test_a_failure_of_before_is_no_remark_on_the_run_under_way() -> None:
+    last = provisioning_pb2.ProvisioningResult(reason="SERVER_UNREACHABLE", message="no answer")
+    for stage, remark in (
+        (provisioning_pb2.STAGE_FAILED, True),
+        (provisioning_pb2.STAGE_MANAGING, False),
+        (provisioning_pb2.STAGE_NOTHING_TO_PROVISION, False),
+    ):
+        status = provisioning_pb2.ProvisioningStatus(card="8949", stage=stage, last_result=last)
+        assert ("SERVER_UNREACHABLE" in shown(screen.status_table([status]))) is remark
+    assert "Nothing to provision" in shown(screen.status_table([status]))

@@ -173,7 +173,10 @@ def test_a_card_that_never_brought_anything_is_still_told_to_carry_nothing(
 ) -> None:
     card = SoftCard.from_profile("token")
     written(card, b"")
-    assert machine.run(DirectCard(card)).reason == "NO_PROVISIONING_DATA"
+    result = machine.run(DirectCard(card))
+    assert result.reason == "NO_PROVISIONING_DATA"
+    # It is there for other things: nothing has failed.
+    assert result.stage is Stage.NOTHING_TO_PROVISION
 
 
 def test_a_session_begins_with_what_the_card_carries_now(machine: Machine, card: SoftCard) -> None:

@@ -55,13 +55,13 @@ class Provisioner:
         after.adopt("card", "8949", nodes, 1)
         return Preview((), tuple(before.content_diff(after)))
 
-    def statuses(self) -> Sequence[CardStatus]:
+    async def statuses(self) -> Sequence[CardStatus]:
         return ()
 
     async def start_session(self, server_id: str) -> SessionOutcome:
         raise AssertionError("not asked for")
 
-    def accounts(self) -> Sequence[Account]:
+    async def accounts(self) -> Sequence[Account]:
         return (Account("./DMAcc/1", "mine.example"), Account("./DMAcc/2", "theirs.example"))
 
 
@@ -71,7 +71,7 @@ class History:
     def __init__(self) -> None:
         self.rolled_back: list[int] = []
 
-    def revisions(self, limit: int) -> Sequence[Revision]:
+    async def revisions(self, limit: int) -> Sequence[Revision]:
         return ()
 
     async def compare(self, before: int, after: int | None) -> Delta:

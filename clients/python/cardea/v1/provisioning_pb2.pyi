@@ -91,6 +91,10 @@ class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType
     """Between committing and confirming: writing what local programs read, and
     telling them.
     """
+    STAGE_NOTHING_TO_PROVISION: _Stage.ValueType  # 12
+    """End: the card carries neither provisioning data nor a usable key, and never did. Nothing
+    has failed; the tree is as it was.
+    """
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """The stages, in their order. A run leaves out what it does not need."""
@@ -123,6 +127,10 @@ then it is the new one, and a local program did not get its settings.
 STAGE_RENDERING: Stage.ValueType  # 11
 """Between committing and confirming: writing what local programs read, and
 telling them.
+"""
+STAGE_NOTHING_TO_PROVISION: Stage.ValueType  # 12
+"""End: the card carries neither provisioning data nor a usable key, and never did. Nothing
+has failed; the tree is as it was.
 """
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 

@@ -88,8 +88,9 @@ class ProvisioningServiceServicer:
 
     def Provision(self, request, context):
         """Provision provisions the device from a card and sends each stage as it is
-        reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
-        result. After FAILED the call itself ends with the reason as its error.
+        reached; the last message has stage CONFIRMED, INSTALLED, FAILED or
+        NOTHING_TO_PROVISION and the result. After the latter two the call itself ends with the
+        reason as its error.
         It happens by itself at insertion unless the configuration says otherwise;
         a call while another caller's run is under way joins it. If it fails, the tree is as it
         was, unless the reason is RENDERING_FAILED.

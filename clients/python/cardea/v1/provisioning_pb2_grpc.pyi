@@ -35,8 +35,9 @@ class ProvisioningServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ProvisioningServiceAsyncStub: ...
     Provision: _grpc.UnaryStreamMultiCallable[_provisioning_pb2.ProvisionRequest, _provisioning_pb2.ProvisionResponse]
     """Provision provisions the device from a card and sends each stage as it is
-    reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
-    result. After FAILED the call itself ends with the reason as its error.
+    reached; the last message has stage CONFIRMED, INSTALLED, FAILED or
+    NOTHING_TO_PROVISION and the result. After the latter two the call itself ends with the
+    reason as its error.
     It happens by itself at insertion unless the configuration says otherwise;
     a call while another caller's run is under way joins it. If it fails, the tree is as it
     was, unless the reason is RENDERING_FAILED.
@@ -101,8 +102,9 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Provision: _aio.UnaryStreamMultiCallable[_provisioning_pb2.ProvisionRequest, _provisioning_pb2.ProvisionResponse]  # type: ignore[assignment]
     """Provision provisions the device from a card and sends each stage as it is
-    reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
-    result. After FAILED the call itself ends with the reason as its error.
+    reached; the last message has stage CONFIRMED, INSTALLED, FAILED or
+    NOTHING_TO_PROVISION and the result. After the latter two the call itself ends with the
+    reason as its error.
     It happens by itself at insertion unless the configuration says otherwise;
     a call while another caller's run is under way joins it. If it fails, the tree is as it
     was, unless the reason is RENDERING_FAILED.
@@ -170,8 +172,9 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_provisioning_pb2.ProvisionResponse], _abc.AsyncIterator[_provisioning_pb2.ProvisionResponse]]:
         """Provision provisions the device from a card and sends each stage as it is
-        reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
-        result. After FAILED the call itself ends with the reason as its error.
+        reached; the last message has stage CONFIRMED, INSTALLED, FAILED or
+        NOTHING_TO_PROVISION and the result. After the latter two the call itself ends with the
+        reason as its error.
         It happens by itself at insertion unless the configuration says otherwise;
         a call while another caller's run is under way joins it. If it fails, the tree is as it
         was, unless the reason is RENDERING_FAILED.

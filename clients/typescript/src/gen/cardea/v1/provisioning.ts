@@ -117,6 +117,11 @@ export enum Stage {
    * telling them.
    */
   STAGE_RENDERING = 11,
+  /**
+   * STAGE_NOTHING_TO_PROVISION - End: the card carries neither provisioning data nor a usable key, and never did. Nothing
+   * has failed; the tree is as it was.
+   */
+  STAGE_NOTHING_TO_PROVISION = 12,
 }
 
 export function stageFromJSON(object: any): Stage {
@@ -157,6 +162,9 @@ export function stageFromJSON(object: any): Stage {
     case 11:
     case "STAGE_RENDERING":
       return Stage.STAGE_RENDERING;
+    case 12:
+    case "STAGE_NOTHING_TO_PROVISION":
+      return Stage.STAGE_NOTHING_TO_PROVISION;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Stage");
   }
@@ -188,6 +196,8 @@ export function stageToJSON(object: Stage): string {
       return "STAGE_FAILED";
     case Stage.STAGE_RENDERING:
       return "STAGE_RENDERING";
+    case Stage.STAGE_NOTHING_TO_PROVISION:
+      return "STAGE_NOTHING_TO_PROVISION";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Stage");
   }
@@ -3866,8 +3876,9 @@ export type ProvisioningServiceService = typeof ProvisioningServiceService;
 export const ProvisioningServiceService = {
   /**
    * Provision provisions the device from a card and sends each stage as it is
-   * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
-   * result. After FAILED the call itself ends with the reason as its error.
+   * reached; the last message has stage CONFIRMED, INSTALLED, FAILED or
+   * NOTHING_TO_PROVISION and the result. After the latter two the call itself ends with the
+   * reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
    * a call while another caller's run is under way joins it. If it fails, the tree is as it
    * was, unless the reason is RENDERING_FAILED.
@@ -4022,8 +4033,9 @@ export const ProvisioningServiceService = {
 export interface ProvisioningServiceServer extends UntypedServiceImplementation {
   /**
    * Provision provisions the device from a card and sends each stage as it is
-   * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
-   * result. After FAILED the call itself ends with the reason as its error.
+   * reached; the last message has stage CONFIRMED, INSTALLED, FAILED or
+   * NOTHING_TO_PROVISION and the result. After the latter two the call itself ends with the
+   * reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
    * a call while another caller's run is under way joins it. If it fails, the tree is as it
    * was, unless the reason is RENDERING_FAILED.
@@ -4094,8 +4106,9 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
 export interface ProvisioningServiceClient extends Client1 {
   /**
    * Provision provisions the device from a card and sends each stage as it is
-   * reached; the last message has stage CONFIRMED, INSTALLED or FAILED and the
-   * result. After FAILED the call itself ends with the reason as its error.
+   * reached; the last message has stage CONFIRMED, INSTALLED, FAILED or
+   * NOTHING_TO_PROVISION and the result. After the latter two the call itself ends with the
+   * reason as its error.
    * It happens by itself at insertion unless the configuration says otherwise;
    * a call while another caller's run is under way joins it. If it fails, the tree is as it
    * was, unless the reason is RENDERING_FAILED.
