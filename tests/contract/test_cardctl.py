@@ -86,6 +86,16 @@ def test_explain_names_the_winner(daemon: RunningDaemon) -> None:
     assert "cardctl tree" in missing.stderr
 
 
+def test_explain_finds_the_nodes_that_have_a_value(daemon: RunningDaemon) -> None:
+    found = document(daemon, "explain", "--value", "computer")["explanations"]
+    assert [each["node"]["path"] for each in found] == ["./DevDetail/DevTyp"]
+    shown = cardctl(daemon, "explain", "--value", "computer").stdout
+    assert shown == cardctl(daemon, "explain", "./DevDetail/DevTyp").stdout
+    missing = cardctl(daemon, "explain", "--value", "no such value")
+    assert missing.returncode == 1
+    assert missing.stderr.startswith("error [NODE_NOT_FOUND] no node has the value 'no such value'")
+
+
 def test_a_program_sets_shares_and_deletes_settings_of_its_own(
     daemon: RunningDaemon, tmp_path: Path
 ) -> None:

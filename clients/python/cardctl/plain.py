@@ -29,6 +29,8 @@ def plain(message: Message) -> Plain:
         value = getattr(message, field.name)
         if field.name == "value" and isinstance(message, tree_pb2.Node | tree_pb2.Claim):
             _put_value(result, message)
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
+            result[field.name] = dict(sorted(value.items()))
         elif field.is_repeated:
             result[field.name] = [_scalar(field, item) for item in value]
         elif isinstance(value, Duration):

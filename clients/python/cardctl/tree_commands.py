@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+import cardea
 import click
+from cardea.errors import REMEDIES
 from cardea.v1 import readers_pb2, tree_pb2
 from google.protobuf.message import Message
 from rich.console import Group
@@ -30,11 +32,29 @@ def tree(output: Output, path: str) -> None:
 
 @command(cli)
 @click.argument("node")
-def explain(output: Output, node: str) -> None:
+@click.option("--value", is_flag=True, help="NODE is a value: explain every node that has it.")
+def explain(output: Output, node: str, value: bool) -> None:
     """Say who claims NODE, whose value is in force, and why."""
     with output.connect() as client:
-        answer = client.explain(node)
-    output.show(plain(answer), screen.explain_view(answer, answer.node.path or node))
+        if not value:
+            answer = client.explain(node)
+            output.show(plain(answer), screen.explain_view(answer, answer.node.path or node))
+            return
+        found = {path: client.explain(path) for path in _with_value(client, node)}
+    views = (screen.explain_view(answer, path) for path, answer in found.items())
+    output.show({"explanations": [plain(answer) for answer in found.values()]}, Group(*views))
+
+
+def _with_value(client: cardea.Client, value: str) -> list[str]:
+    """The leaves whose value in force is this text. Raises CardeaError where there is none."""
+    wanted = value.encode(errors="surrogateescape")
+    nodes = (node for node in client.nodes().nodes if not (node.interior or node.secret))
+    found = [node.path for node in nodes if node.value == wanted]
+    if not found:
+        raise cardea.CardeaError(
+            "NODE_NOT_FOUND", f"no node has the value {value!r}", remedy=REMEDIES["NODE_NOT_FOUND"]
+        )
+    return found
 
 
 @command(cli)

@@ -118,3 +118,8 @@ def test_a_failure_of_before_is_no_remark_on_the_run_under_way() -> None:
         status = provisioning_pb2.ProvisioningStatus(card="8949", stage=stage, last_result=last)
         assert ("SERVER_UNREACHABLE" in shown(screen.status_table([status]))) is remark
     assert "Nothing to provision" in shown(screen.status_table([status]))
+
+
+def test_json_has_maps_whole() -> None:
+    last = provisioning_pb2.ProvisioningResult(left_out={"b": "SERVER_UNREACHABLE", "a": "X"})
+    assert plain(last)["left_out"] == {"a": "X", "b": "SERVER_UNREACHABLE"}
