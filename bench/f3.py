@@ -53,13 +53,15 @@ def _rows(leaves: int, folder: Path, stack: ExitStack) -> Iterator[Row]:
     for _ in range(_ROUNDS):
         for contender in (ours, *others.values()):
             contender.does("merge")
-        for task in ("scattered", "together", "stream"):
+        for task in ("alone", "scattered", "together", "stream"):
             ours.does(task)
-    full_ms = ours.median_ms("merge")
+    full_ms, alone_ms = ours.median_ms("merge"), ours.median_ms("alone")
     for name, (against, least) in names.items():
-        yield Row(f"merge {size}", full_ms, "ms", against, others[name].median_ms("merge"), least)
+        theirs = others[name].median_ms("merge")
+        yield Row(f"merge {size}", full_ms, "ms", against, theirs, least)
+        yield Row(f"merge {size}, on one thread as they do", alone_ms, "ms", against, theirs, 1)
     limit = "the claims read and the nodes written, nothing decided"
-    yield Row(f"merge {size}", full_ms, "ms", limit, ours.median_ms("stream"), None)
+    yield Row(f"merge {size}, on one thread", alone_ms, "ms", limit, ours.median_ms("stream"), None)
     least = 200 if leaves == max(_SIZES) else 1
     for task, where in ("together", "together"), ("scattered", "all over the tree"):
         yield Row(

@@ -918,14 +918,20 @@ def canonical_path(path: str) -> str:
     """
 
 def merge(
-    layers: Sequence[Layer], *, acls: Acls | None = None, since: Snapshot | None = None
+    layers: Sequence[Layer],
+    *,
+    acls: Acls | None = None,
+    since: Snapshot | None = None,
+    threads: int = 0,
 ) -> Snapshot:
     """Lay layers over one another, in any order: server over card over device.
 
     Among layers of one kind the later claim wins, then the greater id. `since` is an earlier
     snapshot: for layers and ACLs that are copies of those it was made of, only what has changed
-    is merged anew, and the result is the same. TreeError "layer_twice" when two layers have the
-    same kind and id. The interpreter is free during the work.
+    is merged anew, and the result is the same. A large merge from the beginning is shared among
+    at most `threads`; 0 stands for as many as there are processors to run on, but no more than
+    four. TreeError "layer_twice" when two layers have the same kind and id. The interpreter is
+    free during the work.
 
     The snapshot is what results when all claims are applied to an empty tree from the weakest
     to the strongest: a leaf or tombstone clears what stands below it, and a stronger claim below

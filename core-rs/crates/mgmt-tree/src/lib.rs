@@ -23,8 +23,9 @@
 //!
 //! `pages` holds what is written once and shared; a layer is an `arena` of `cell`s in pages. An
 //! `edit` opens the directories on its way and writes them anew, `bulk` writes a whole layer. A
-//! `merge` walks layers side by side with `cursor`s, `resolve` decides each node; `patch` goes on from an earlier
-//! merge, and `strata` numbers layers so that it can.
+//! `merge` is made of directories: `lay` walks the layers of one side by side with `cursor`s,
+//! `resolve` decides what is disputed; `patch` goes on from an earlier merge, and `strata` numbers
+//! layers so that it can; `share` divides a large merge among threads.
 
 mod acls;
 mod amend;
@@ -36,6 +37,7 @@ mod diff;
 mod edit;
 mod error;
 mod explain;
+mod lay;
 mod layer;
 mod load;
 mod merge;
@@ -43,6 +45,7 @@ mod pages;
 mod patch;
 mod path;
 mod resolve;
+mod share;
 mod snapshot;
 mod source;
 mod strata;
@@ -55,7 +58,7 @@ pub use error::TreeError;
 pub use explain::{Explanation, Outcome};
 pub use layer::{Entry, Layer};
 pub use load::{Claimed, Load};
-pub use merge::{merge, merge_after};
+pub use merge::{merge, merge_after, merge_on};
 pub use path::{MAX_DEPTH, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, TreePath};
 pub use snapshot::{Node, Snapshot, Walk};
 pub use source::{Content, Source, SourceKind, Stance};

@@ -1,16 +1,17 @@
 //! Laying layers over one another: whole trees, and the parts of them that have changed.
 
 use crate::acls::Acls;
-use crate::cell::{Cell, Shape};
-use crate::cursor::{Claims, Cursor};
+use crate::cell::Cell;
+use crate::cursor::Side;
 use crate::error::{TreeError, index};
+use crate::lay::Lay;
 use crate::layer::Layer;
 use crate::pages::{Range, Run};
 use crate::patch::{Pair, Patch, Spare};
-use crate::resolve::{Claimant, Verdict, agreed, resolve};
+use crate::resolve::{Claimant, Verdict, resolve};
 use crate::snapshot::{AclNumber, NO_ACL, Place, Places, Snapshot};
 use crate::source::Strength;
-use crate::strata::{Strata, Stratum};
+use crate::strata::Strata;
 
 /// Below so much garbage the places of a snapshot are not worth writing anew.
 const DEAD_PLACES: usize = 1 << 16;
@@ -37,6 +38,21 @@ pub fn merge_after(
     layers: &[Layer],
     acls: &Acls,
 ) -> Result<Snapshot, TreeError> {
+    merge_on(1, before, layers, acls)
+}
+
+/// Merge layers and ACLs as [`merge_after`] does, on at most so many threads. The result is that
+/// of one; others are at work only before this returns, and only on a large merge from the
+/// beginning.
+///
+/// # Errors
+/// [`TreeError::LayerTwice`] when two layers have the same source, [`TreeError::TreeFull`].
+pub fn merge_on(
+    threads: usize,
+    before: Option<&Snapshot>,
+    layers: &[Layer],
+    acls: &Acls,
+) -> Result<Snapshot, TreeError> {
     if let Some(before) = before.filter(|before| !is_mostly_garbage(before)) {
         let strata = Strata::new(layers, acls, Some(&before.strata))?;
         if strata.acls.extends(&before.strata.acls) && !strata.is_mostly_other(&before.strata) {
@@ -51,7 +67,7 @@ pub fn merge_after(
         }
     }
     let strata = Strata::new(layers, acls, None)?;
-    let (places, root, count) = Merge::new(&strata, Places::default()).run()?;
+    let (places, root, count) = Merge::new(&strata, Places::default()).run(threads)?;
     Ok(Snapshot {
         strata,
         places,
@@ -77,29 +93,18 @@ pub(crate) struct Merge<'a> {
     pub places: Places,
     pub count: usize,
     root: Range,
+    /// The children of nodes whose places are in other hands.
+    pub elsewhere: Vec<(u32, Range)>,
     /// Whether the layers come in the order of their strength, whatever they claim.
-    are_ranked: bool,
-    lays: Vec<Lay>,
+    pub are_ranked: bool,
+    pub lays: Vec<Lay>,
     pub patches: Vec<Patch>,
     /// For each directory to be laid: its cells in each layer that has some.
-    sides: Vec<Side<'a>>,
+    pub sides: Vec<Side<'a>>,
     /// For each directory to be patched: its cells by tag, before and after.
     pub pairs: Vec<Pair>,
-    claimants: Vec<Claimant<'a>>,
+    pub claimants: Vec<Claimant<'a>>,
     pub spare: Spare<'a>,
-}
-
-/// A layer's cells in a directory.
-type Side<'a> = (&'a Stratum, Range);
-
-/// A directory to be made from nothing.
-struct Lay {
-    /// The place of its node. None: the root.
-    place: Option<u32>,
-    above: Above,
-    acls: Range,
-    /// Where its cells begin on the stack.
-    sides: usize,
 }
 
 /// What reaches a directory from above.
@@ -111,12 +116,13 @@ pub(crate) struct Above {
 }
 
 impl<'a> Merge<'a> {
-    fn new(strata: &'a Strata, places: Places) -> Self {
+    pub fn new(strata: &'a Strata, places: Places) -> Self {
         Self {
             strata,
             places,
             count: 0,
             root: Range::default(),
+            elsewhere: Vec::new(),
             are_ranked: strata.are_ranked(),
             lays: Vec::new(),
             patches: Vec::new(),
@@ -127,13 +133,14 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn run(mut self) -> Result<Merged, TreeError> {
+    fn run(mut self, threads: usize) -> Result<Merged, TreeError> {
         let above = Above {
             blocker: Strength::NONE,
             acl: NO_ACL,
         };
         let roots = self.strata.layers().map(|layer| (layer, layer.arena.root));
         self.lay_later(None, above, self.strata.acls.root, roots);
+        self.share(threads)?;
         self.work(None)
     }
 
@@ -146,8 +153,8 @@ impl<'a> Merge<'a> {
 
     fn work(mut self, before: Option<&'a Snapshot>) -> Result<Merged, TreeError> {
         loop {
-            if let Some(lay) = self.lays.pop() {
-                self.lay(&lay)?;
+            if !self.lays.is_empty() {
+                self.lay_next()?;
             } else if let (Some(patch), Some(before)) = (self.patches.pop(), before) {
                 self.patch(&patch, before)?;
             } else {
@@ -158,70 +165,6 @@ impl<'a> Merge<'a> {
         Ok((self.places, self.root, self.count))
     }
 
-    /// Make a directory from nothing: walk its layers side by side.
-    fn lay(&mut self, lay: &Lay) -> Result<(), TreeError> {
-        // Few layers are walked with nothing but registers.
-        match self.sides[lay.sides..] {
-            [one] => self.walk(lay, [one].map(Cursor::new)),
-            [one, two] => self.walk(lay, [one, two].map(Cursor::new)),
-            [one, two, three] => self.walk(lay, [one, two, three].map(Cursor::new)),
-            ref many => {
-                let cursors: Vec<_> = many.iter().copied().map(Cursor::new).collect();
-                self.walk(lay, cursors)
-            }
-        }
-    }
-
-    fn walk(&mut self, lay: &Lay, mut cursors: impl AsMut<[Cursor<'a>]>) -> Result<(), TreeError> {
-        self.sides.truncate(lay.sides);
-        let cursors = cursors.as_mut();
-        let mut acls = self.strata.acls.children(lay.acls);
-        let most = cursors.iter().map(Cursor::len).sum();
-        let first = self.places.begin_run(most)?;
-        let mut count = 0;
-        let mut claimants = std::mem::take(&mut self.claimants);
-        let is_open = lay.above.blocker == Strength::NONE;
-        while let Some(claims) = Claims::next(cursors) {
-            let last = claims.last();
-            let verdict = if is_open && (claims.is_lone() || self.agree(&claims, &last)) {
-                agreed(&last)
-            } else {
-                claimants.clear();
-                claimants.extend(claims.iter());
-                resolve(&claimants, lay.above.blocker)
-            };
-            if let Some((winner, strength)) = verdict.winner {
-                let (acl, acls_below) = self.acl_of(&mut acls, winner, lay.above.acl)?;
-                self.places.push(new_place(winner, strength, acl))?;
-                if winner.cell.shape() == Shape::Interior {
-                    let above = Above {
-                        blocker: verdict.blocker,
-                        acl,
-                    };
-                    let sides = claims
-                        .iter()
-                        .map(|claimant| (claimant.stratum, claimant.below()));
-                    self.lay_later(Some(first + count), above, acls_below, sides);
-                }
-                count += 1;
-            }
-            for cursor in &mut *cursors {
-                cursor.advance();
-            }
-        }
-        self.claimants = claimants;
-        self.count += count as usize;
-        self.settle(lay.place, Range { first, count });
-        Ok(())
-    }
-
-    /// Whether all claims are of one shape and the last is the strongest of them.
-    #[inline]
-    fn agree(&self, claims: &Claims<'_, 'a>, last: &Claimant<'a>) -> bool {
-        let shape = last.cell.shape();
-        self.are_ranked && claims.iter().all(|claimant| claimant.cell.shape() == shape)
-    }
-
     /// Tell a node where its children stand.
     pub fn settle(&mut self, place: Option<u32>, children: Range) {
         let children = match children.count {
@@ -230,48 +173,20 @@ impl<'a> Merge<'a> {
         };
         match place {
             None => self.root = children,
-            Some(place) => {
-                if let Some(place) = self.places.get_mut(place) {
-                    place.children = children;
-                }
-            }
-        }
-    }
-
-    /// Make the children of a node from nothing, if any layer has cells for them.
-    pub fn lay_later(
-        &mut self,
-        place: Option<u32>,
-        above: Above,
-        acls: Range,
-        sides: impl Iterator<Item = Side<'a>>,
-    ) {
-        let from = self.sides.len();
-        for (stratum, cells) in sides {
-            if cells.count > 0 {
-                self.sides.push((stratum, cells));
-            }
-        }
-        if self.sides.len() > from {
-            self.lays.push(Lay {
-                place,
-                above,
-                acls,
-                sides: from,
-            });
+            Some(address) => match self.places.get_mut(address) {
+                Some(place) => place.children = children,
+                None => self.elsewhere.push((address, children)),
+            },
         }
     }
 
     /// The ACL in force at a node and those below it; `acls` are at no later name.
-    fn acl_of(
+    pub fn acl_of(
         &self,
         acls: &mut Run<'a, Cell, 11>,
         node: &Claimant<'a>,
         inherited: AclNumber,
     ) -> Result<(AclNumber, Range), TreeError> {
-        if acls.head().is_none() {
-            return Ok((inherited, Range::default()));
-        }
         let arena = &self.strata.acls;
         while let Some(cell) = acls.head() {
             let name = || node.arena().name(node.cell);

@@ -16,8 +16,9 @@ pub(crate) struct Pages<T, const BITS: u32> {
     fresh: Vec<Vec<T>>,
     /// The number of the first fresh page.
     begin: usize,
-    /// How many items are on sealed pages.
+    /// How many items are on sealed pages, and how many of these have none.
     held: usize,
+    empty: usize,
 }
 
 /// Where a run of items stands. An empty one stands nowhere.
@@ -34,12 +35,15 @@ impl<T, const BITS: u32> Default for Pages<T, BITS> {
             fresh: Vec::new(),
             begin: 0,
             held: 0,
+            empty: 0,
         }
     }
 }
 
 impl<T: Copy, const BITS: u32> Pages<T, BITS> {
     const PAGE: usize = 1 << BITS;
+    /// As many pages as there are numbers in an address.
+    const LIMIT: usize = 1 << (u32::BITS - BITS);
 
     /// How many items were ever written.
     pub fn held(&self) -> usize {
@@ -48,7 +52,37 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
 
     /// How many pages were ever written.
     pub fn page_count(&self) -> usize {
-        self.sealed.len() + self.fresh.len()
+        self.sealed.len() - self.empty + self.fresh.len()
+    }
+
+    /// The most pages that so many items fill, in whatever runs they come: any two that follow
+    /// each other hold more than one has room for.
+    pub fn most_pages(items: usize) -> usize {
+        (items >> BITS) * 2 + 2
+    }
+
+    /// How many more pages there can be.
+    pub fn room(&self) -> usize {
+        Self::LIMIT.saturating_sub(self.begin + self.fresh.len())
+    }
+
+    /// Storage for another writer, whose addresses begin after so many more pages than are
+    /// written here.
+    pub fn branch(&self, pages: usize) -> Self {
+        Self {
+            begin: self.begin + self.fresh.len() + pages,
+            ..Self::default()
+        }
+    }
+
+    /// Take in what a branch has written; the branches before it are in. Pages whose numbers were
+    /// not needed stay empty.
+    pub fn join(&mut self, branch: Self) {
+        self.seal();
+        self.empty += branch.begin - self.begin;
+        self.sealed.resize(branch.begin, Arc::default());
+        self.fresh = branch.fresh;
+        self.seal();
     }
 
     pub fn get(&self, address: u32) -> &T {
@@ -69,16 +103,11 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         }
     }
 
-    /// The items of a run that stand on its first page.
+    /// The items of a run, which is not empty, that stand on its first page.
     #[inline]
     pub fn part(&self, range: Range) -> &[T] {
-        match range.count {
-            0 => &[],
-            count => {
-                let page = &self.page(range.first)[Self::offset(range.first)..];
-                &page[..page.len().min(count as usize)]
-            }
-        }
+        let page = &self.page(range.first)[Self::offset(range.first)..];
+        &page[..page.len().min(range.count as usize)]
     }
 
     /// The items of a run, in order.
@@ -103,9 +132,24 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
     }
 
     /// Prepare for a run of at most `most` calls of [`Pages::push`]: the address of the first item.
+    #[inline]
     pub fn begin_run(&mut self, most: usize) -> Result<u32, TreeError> {
-        let fits = |page: &Vec<T>| page.is_empty() || page.len() + most <= Self::PAGE;
-        if !self.fresh.last().is_some_and(fits) {
+        match self.fresh.last() {
+            Some(page) if page.len() + most <= Self::PAGE => Ok(self.address(page.len())),
+            _ => self.begin_page(most),
+        }
+    }
+
+    /// The same on a page of its own.
+    #[cold]
+    fn begin_page(&mut self, most: usize) -> Result<u32, TreeError> {
+        if self.room() == 0 {
+            return Err(TreeError::TreeFull {
+                limit: Self::LIMIT << BITS,
+            });
+        }
+        if self.fresh.last().is_none_or(|page| !page.is_empty()) {
+            // A first page may stay the only one.
             let room = if self.fresh.is_empty() {
                 most
             } else {
@@ -113,7 +157,13 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
             };
             self.fresh.push(Vec::with_capacity(room.min(Self::PAGE)));
         }
-        self.end()
+        Ok(self.address(0))
+    }
+
+    /// An address on the last page.
+    fn address(&self, used: usize) -> u32 {
+        // It fits: there are no more pages than [`Pages::LIMIT`].
+        (((self.begin + self.fresh.len() - 1) << BITS) + used) as u32
     }
 
     /// Write the next item of a run.
@@ -178,20 +228,6 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
                 .is_some_and(|mine| same_pages(mine, &older.sealed))
     }
 
-    /// The address after the last item.
-    fn end(&self) -> Result<u32, TreeError> {
-        let pages = self.begin + self.fresh.len();
-        let limit = 1_usize << (u32::BITS - BITS);
-        if pages >= limit {
-            return Err(TreeError::TreeFull {
-                limit: limit << BITS,
-            });
-        }
-        let used = self.fresh.last().map_or(0, Vec::len);
-        // Both fit: pages by the check above, and what is used is a page at most.
-        Ok(((pages.saturating_sub(1) << BITS) + used) as u32)
-    }
-
     fn page(&self, address: u32) -> &Vec<T> {
         let page = (address >> BITS) as usize;
         match self.sealed.get(page) {
@@ -242,11 +278,14 @@ impl<'a, T: Copy, const BITS: u32> Run<'a, T, BITS> {
     }
 
     fn turn_page(&mut self) {
-        self.rest = self.pages.part(Range {
-            first: self.next,
-            count: self.left,
-        });
-        self.left -= self.rest.len() as u32;
+        if self.left > 0 {
+            self.rest = self.pages.part(Range {
+                first: self.next,
+                count: self.left,
+            });
+            // A part is of one page.
+            self.left -= self.rest.len() as u32;
+        }
     }
 }
 
@@ -300,6 +339,29 @@ mod tests {
         let range = |first, count| Range { first, count };
         assert_eq!(pages.slice(range(long, 10)), b"0123456789");
         assert_eq!(pages.slice(range(after, 2)), b"xy");
+    }
+
+    #[test]
+    fn what_branches_write_keeps_its_addresses_as_they_join() {
+        let mut trunk = Pages::<u32, 2>::default();
+        trunk.append(&[1, 2]).unwrap();
+        let mut branches = [trunk.branch(3), trunk.branch(6)];
+        let written: Vec<u32> = branches
+            .iter_mut()
+            .map(|branch| {
+                branch.append(&[3, 4, 5]).unwrap();
+                branch.append(&[6, 7]).unwrap()
+            })
+            .collect();
+        let more = trunk.append(&[8, 9, 10]).unwrap();
+        for branch in branches {
+            trunk.join(branch);
+        }
+        assert!(written.iter().all(|&address| *trunk.get(address) == 6));
+        assert_eq!(*trunk.get(more + 2), 10);
+        assert_eq!((trunk.held(), trunk.page_count()), (15, 6));
+        let last = trunk.append(&[11; 4]).unwrap();
+        assert!(last > written[1] && *trunk.get(last + 3) == 11);
     }
 
     #[test]

@@ -73,17 +73,6 @@ pub(crate) fn resolve<'c, 'a>(
     Verdict { winner, blocker }
 }
 
-/// Decide one node which nothing reaches from above, from the strongest of claims that are all of
-/// one shape: so are nearly all nodes.
-#[inline]
-pub(crate) fn agreed<'c, 'a>(strongest: &'c Claimant<'a>) -> Verdict<'c, 'a> {
-    let exists = matches!(strongest.cell.shape(), Shape::Interior | Shape::Leaf);
-    Verdict {
-        winner: exists.then_some((strongest, strongest.own)),
-        blocker: Strength::NONE,
-    }
-}
-
 /// The interior claimant with the strongest claim below it that `blocker` cannot rule out.
 fn reviver<'c, 'a>(
     claimants: &'c [Claimant<'a>],

@@ -1,6 +1,7 @@
 //! Paths, layers, ACLs and merge of the management tree.
 
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use mgmt_tree::{Claimed, Content, Load, Source, SourceKind, Stance, TreePath};
 use pyo3::prelude::*;
@@ -11,6 +12,9 @@ use crate::columns::{Column, Labels, Numbers, same_length};
 use crate::error::{TreeError, raise};
 use crate::snapshot::Snapshot;
 use crate::values::{parse, present, refuse, sketch, stance_value, text};
+
+/// More threads than these wait for memory, and others want processors too.
+const MOST_THREADS: usize = 4;
 
 /// The only spelling of a path: "." for the root, else "./A/B".
 ///
@@ -26,15 +30,18 @@ fn canonical_path(path: &Bound<'_, PyString>) -> PyResult<String> {
 ///
 /// Among layers of one kind the later claim wins, then the greater id. `since` is an earlier
 /// snapshot: for layers and ACLs that are copies of those it was made of, only what has changed is
-/// merged anew, and the result is the same. TreeError "layer_twice" when two layers have the same
-/// kind and id. The interpreter is free during the work.
+/// merged anew, and the result is the same. A large merge from the beginning is shared among at
+/// most `threads`; 0 stands for as many as there are processors to run on, but no more than four.
+/// TreeError "layer_twice" when two layers have the same kind and id. The interpreter is free
+/// during the work.
 #[pyfunction]
-#[pyo3(signature = (layers, *, acls=None, since=None))]
+#[pyo3(signature = (layers, *, acls=None, since=None, threads=0))]
 fn merge(
     py: Python<'_>,
     layers: Vec<Bound<'_, Layer>>,
     acls: Option<&Bound<'_, Acls>>,
     since: Option<&Snapshot>,
+    threads: usize,
 ) -> PyResult<Snapshot> {
     // The clones are cheap, and end the borrows: others may change their layers meanwhile.
     let claims: Vec<mgmt_tree::Layer> = layers
@@ -46,7 +53,11 @@ fn merge(
         None => mgmt_tree::Acls::default(),
     };
     let since = since.map(|since| Arc::clone(&since.0));
-    py.detach(|| mgmt_tree::merge_after(since.as_deref(), &claims, &acls))
+    let threads = match threads {
+        0 => available_parallelism().map_or(1, |processors| processors.get().min(MOST_THREADS)),
+        _ => threads,
+    };
+    py.detach(|| mgmt_tree::merge_on(threads, since.as_deref(), &claims, &acls))
         .map(|snapshot| Snapshot(Arc::new(snapshot)))
         .map_err(|error| refuse(py, &error))
 }
