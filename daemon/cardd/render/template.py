@@ -2,7 +2,8 @@
 
 The template is trusted, the values are not: they come from cards and servers. Text that a template
 puts out may have no control characters, for a line break in a value would begin a line of the
-sender's choice; `| lines` allows them where they belong, in a certificate for example.
+sender's choice; `| lines` allows them where they belong, in a certificate for example. What a
+template does is counted, so that none keeps the daemon for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from cardea_core import Snapshot, TreeError, canonical_path
-from jinja2 import StrictUndefined, Template, TemplateError, Undefined
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .output import Output, OutputFile, Plan, PlanError
@@ -22,6 +23,9 @@ from .output import Output, OutputFile, Plan, PlanError
 __all__ = ["MAX_BYTES", "template_file"]
 
 MAX_BYTES = 1 << 20
+# Rounds of loops and calls of macros.
+MAX_STEPS = 200_000
+_STEP = "_step"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -42,7 +46,11 @@ def template_file(text: str, name: str) -> Plan:
         PlanError: the text is no template.
     """
     try:
-        template = _environment().from_string(text)
+        environment = _environment()
+        counted = _counted(environment.parse(text))
+        template = Template.from_code(
+            environment, environment.compile(counted), environment.make_globals(None)
+        )
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         raise PlanError(f"line {line or '?'}: {type(error).__name__}") from None
@@ -53,6 +61,7 @@ def _plan(template: Template, name: str, tree: Snapshot) -> Output:
     parts, size = [], 0
     try:
         for part in template.generate(
+            **{_STEP: _Steps()},
             value=partial(_value, tree),
             exists=lambda path: tree.get(_path(path)) is not None,
             children=lambda path: tree.children(_path(path)),
@@ -68,6 +77,31 @@ def _plan(template: Template, name: str, tree: Snapshot) -> Output:
         raise PlanError(f"the template fails in line {_line(error)}: {what}") from None
     content = "".join(parts).encode()
     return Output((OutputFile(name, content),) if content.strip() else ())
+
+
+class _Steps:
+    """Called at each step."""
+
+    def __init__(self) -> None:
+        self._left = MAX_STEPS
+
+    def __call__(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _BadOutputError(f"takes more than {MAX_STEPS} steps")
+
+
+def _counted(template: nodes.Template) -> nodes.Template:
+    """Let each round of a loop and each call of a macro begin with a step."""
+    blocks: list[nodes.For | nodes.Macro | nodes.CallBlock] = [
+        *template.find_all(nodes.For),
+        *template.find_all(nodes.Macro),
+        *template.find_all(nodes.CallBlock),
+    ]
+    for block in blocks:
+        call = nodes.Call(nodes.Name(_STEP, "load"), [], [], None, None)
+        block.body.insert(0, nodes.ExprStmt(call).set_lineno(block.lineno))
+    return template
 
 
 def _line(error: Exception) -> int | str:

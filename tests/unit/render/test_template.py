@@ -92,6 +92,37 @@ def test_a_result_without_end_is_cut_off() -> None:
         render("{% for i in range(9999) %}{{ 'x' * 1000 }}{% endfor %}")
 
 
+ROUNDS = "{% for a in range(50000) %}{% for b in range(50000) %}BODY{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        ROUNDS.replace("BODY", ""),
+        "{% if false %}{% else %}" + ROUNDS.replace("BODY", "{% set x = b %}") + "{% endif %}",
+        "{% macro two(n) %}{% if n %}{{ two(n - 1) }}{{ two(n - 1) }}{% endif %}{% endmacro %}"
+        "{{ two(50) }}",
+        "{% macro all() %}{{ caller() }}{% endmacro %}" + ROUNDS.replace(
+            "BODY", "{% call all() %}{% endcall %}"),
+        "{% for n in [0] * 99 recursive %}{{ loop([0] * 99) if loop.depth < 9 }}{% endfor %}",
+        "{% block b %}" + ROUNDS.replace("BODY", "") + "{% endblock %}",
+    ],
+)  # fmt: skip
+def test_template_that_would_not_end_is_cut_off(
+    template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardd.render.template.MAX_STEPS", 5000)
+    with pytest.raises(PlanError, match="in line 1: takes more than 5000 steps"):
+        render(template)
+
+
+def test_steps_are_counted_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cardd.render.template.MAX_STEPS", 5000)
+    plan = template_file("{% for a in range(4000) %}{% endfor %}x", "f")
+    for _ in range(3):
+        assert plan(snapshot(TREE)).files
+
+
 @pytest.mark.parametrize("text", ["{{", "{% if %}", "{% nonsense %}", "{{ x | no_filter }}"])
 def test_a_text_that_is_no_template_is_refused_at_once(text: str) -> None:
     with pytest.raises(PlanError):
