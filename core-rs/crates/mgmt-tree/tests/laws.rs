@@ -85,6 +85,11 @@ proptest! {
     }
 
     #[test]
+    fn the_merge_is_that_also_where_many_of_one_kind_contradict_each_other(layers in any_crowd()) {
+        prop_assert_eq!(nodes(&merged(&layers)), naive_merge(&layers));
+    }
+
+    #[test]
     fn the_order_in_which_layers_are_given_does_not_matter(
         (layers, shuffled) in any_layers().prop_flat_map(|layers| {
             (Just(layers.clone()), Just(layers).prop_shuffle())

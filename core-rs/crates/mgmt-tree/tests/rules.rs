@@ -220,3 +220,20 @@ fn secrets_are_not_printed() {
         assert!(!text.contains("104, 117"), "{text}");
     }
 }
+
+#[test]
+fn a_node_that_several_bring_back_is_whose_claim_below_is_the_strongest() {
+    for (x, y, winner) in [(4, 5, "y"), (5, 4, "x")] {
+        let early = |id, below, at_ms| {
+            let node = Step::Put(path("A"), interior(), 1);
+            layer(SourceKind::Server, id, &[node, put(below, "v", at_ms)])
+        };
+        let grave = layer(SourceKind::Server, "z", &[Step::Bury(path("A"), 3)]);
+        let layers = [early("x", "A/B", x), early("y", "A/C", y), grave];
+        let node = merge(&layers)
+            .expect("distinct")
+            .get(&path("A"))
+            .expect("brought back");
+        assert_eq!((&*node.source.id, node.at_ms), (winner, 5));
+    }
+}

@@ -96,6 +96,30 @@ pub fn any_layers() -> impl Strategy<Value = Vec<Layer>> {
     })
 }
 
+/// Many sources of one kind, or of two, around one node: tombstones and leaves on it, and in
+/// other layers the node from before with what was claimed below it earlier or later. So often
+/// several bring it back.
+pub fn any_crowd() -> impl Strategy<Value = Vec<Layer>> {
+    let at = || 1..5_i64;
+    let node = || prop_oneof![3 => Just("A"), 1 => Just("A/B")].prop_map(path);
+    let below = prop_oneof!["B", "C", "B/B"];
+    let steps = prop_oneof![
+        1 => (node(), at()).prop_map(|(node, at)| vec![Step::Bury(node, at)]),
+        1 => (node(), at()).prop_map(|(node, at)| vec![Step::Put(node, leaf("v"), at)]),
+        3 => (node(), 0..3_i64, below, 0..8_i64).prop_map(|(node, early, below, late)| {
+            let below = path(&format!("{node}/{below}"));
+            vec![Step::Put(node, interior(), early), Step::Put(below, leaf("v"), late)]
+        }),
+    ];
+    let kind = prop_oneof![4 => Just(SourceKind::Server), 1 => Just(SourceKind::Card)];
+    proptest::collection::btree_map((kind, "[u-z]"), steps, 2..7).prop_map(|sources| {
+        sources
+            .into_iter()
+            .map(|((kind, id), steps)| layer(kind, &id, &steps))
+            .collect()
+    })
+}
+
 /// A layer by the letter of its rule: a map from path to claim.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct NaiveLayer(pub BTreeMap<Vec<String>, (Stance, i64)>);
