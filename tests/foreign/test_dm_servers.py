@@ -181,6 +181,70 @@ def test_a_tnds_document_is_added_in_every_form_it_comes_in(tell: Tell, form: st
     assert list(values.values()) == ["in & out", "5"], server.statuses()
 
 
+def _document(*nodes: str) -> Raw:
+    body = "".join(nodes)
+    return Raw(f"<![CDATA[<MgmtTree><VerDTD>1.2</VerDTD>{body}</MgmtTree>]]>")
+
+
+def _node(name: str, inner: str = "<Value>v</Value>", rights: str = "", form: str = "chr") -> str:
+    properties = f"<RTProperties>{rights}<Format><{form}/></Format><Type/></RTProperties>"
+    return f"<Node><NodeName>{name}</NodeName>{properties}{inner}</Node>"
+
+
+def _deep(levels: int) -> str:
+    node = _node("leaf")
+    for _ in range(levels):
+        node = _node("x", node, form="node")
+    return node
+
+
+def test_bad_input_has_its_status_and_changes_nothing(tell: Tell) -> None:
+    """DM TND 1.2 §5, §7; DM Representation 1.2 §4.1.6: each node of a document is as if added."""
+    tell((add("./Bad/Text", "a"), add("./Bad/Sub/Text", "b"), add("./Bad/Num", "1", "int")))
+    before = tell((get("./Bad?list=StructData", "./Bad?prop=ACL", ".?list=Struct"),)).values()
+    paths = [
+        (add("./Bad/../Up", "x"), 404),
+        (add("./Bad/./Here", "x"), 404),
+        (add("./Bad//New", "x"), 404),
+        (add("./Bad/New/", "x"), 404),
+        (add("./Bad/" + "x" * 128, "x"), 414),
+        (add("./Bad/" + "/".join("x" * 40), "x"), 414),
+        (add("./Bad/" + "/".join(["y" * 100] * 11), "x"), 414),
+        (copy("./Bad", "./Bad/Sub/Cycle"), 403),
+        (copy("./Bad/Sub", "./Bad/Sub"), 403),
+        (copy("./Bad/Text", "./Bad/Text/Below"), 405),
+        (copy("./Bad/Text", "./Bad/Num?prop=Title"), 405),
+        (delete("./Bad/Text?prop=Title"), 405),
+    ]
+    values = [
+        (add("./Bad/Octets", syncml.b64(b"\xff\xfe"), "bin"), 200),
+        (delete("./Bad/Octets"), 200),
+        (replace("./Bad/Num", "2147483648"), 415),
+        (replace("./Bad?prop=ACL", "Get=*&Fly=a"), 415),
+        (replace("./Bad?prop=ACL", "Get=*&Get=a"), 415),
+        (replace("./Bad/Text?prop=Name", "Num"), 418),
+        (replace("./Bad/Text?prop=Name", "a/b"), 405),
+    ]
+    documents = [
+        (add("./Bad/T", _document(_node("A"), _node("A")), "xml", XML_TNDS), 418),
+        (add("./Bad/T", _document(_node("..")), "xml", XML_TNDS), 404),
+        (add("./Bad/T", _document(_node("x" * 128)), "xml", XML_TNDS), 414),
+        (add("./Bad/T", _document(_deep(40)), "xml", XML_TNDS), 414),
+        (add("./Bad/T", _document(_deep(400)), "xml", XML_TNDS), 414),
+        (add("./Bad/T", _document(_node("A", rights="<ACL>Fly=*</ACL>")), "xml", XML_TNDS), 415),
+        (add("./Bad/T", _document(_node("A", "<Value>many</Value>", form="int")), "xml", XML_TNDS),
+         415),
+        (add("./Bad/T", Raw("<![CDATA[<MgmtTree>]]>"), "xml", XML_TNDS), 415),
+        (add("./Bad/Text", _document(_node("")), "xml", XML_TNDS), 418),
+    ]  # fmt: skip
+    said = [*paths, *values, *documents]
+    server = tell(*[tuple(each for each, _ in part) for part in (paths, values, documents)])
+    got = [(verb, code) for verb, _, code in server.statuses() if verb in _VERBS]
+    assert got == [(each[0], code) for each, code in said]
+    after = tell((get("./Bad?list=StructData", "./Bad?prop=ACL", ".?list=Struct"),)).values()
+    assert after == before
+
+
 def test_listings_answer_with_what_the_standard_says(tell: Tell) -> None:
     """DM TND 1.2 §8: Struct and StructData are several items of one Results, TNDS a document."""
     server = tell(

@@ -326,8 +326,11 @@ class Execution:
 
 def _as_added(error: FormatError) -> StatusCode:
     """What the node of a document that is wrong would get if it were added alone (§4.1.6.1)."""
+    cause = str(error.facts.get("cause"))
     if error.reason == "bad_path":
-        return path_status(str(error.facts.get("cause")))
+        return path_status(cause)
+    if error.reason == "malformed_tnds" and cause == "too_deep":
+        return StatusCode.URI_TOO_LONG
     return _OF_DOCUMENTS.get(error.reason, StatusCode.UNSUPPORTED_FORMAT)
 
 
