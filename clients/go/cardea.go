@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"sort"
 	"strings"
 	"time"
@@ -21,25 +22,61 @@ import (
 // DefaultTarget is where cardd listens unless its configuration says otherwise.
 const DefaultTarget = "unix:/run/cardea/cardd.sock"
 
-// Unreachable is the reason of an Error that cardd did not send: it does not answer at all.
-const Unreachable = "DAEMON_UNREACHABLE"
+// DefaultTimeout is the longest wait for an answer unless Dial is told otherwise.
+const DefaultTimeout = time.Minute
 
-// Dial connects to cardd. The kernel tells the daemon who calls, so there are no credentials to
-// pass; the socket is local, so there is no TLS. Calls over the connection fail with an *Error
-// where cardd says why.
-func Dial(target string) (*grpc.ClientConn, error) {
-	return grpc.NewClient(target,
+// The reasons of an Error that cardd did not send: it does not answer at all, or not in time.
+const (
+	Unreachable = "DAEMON_UNREACHABLE"
+	Deadline    = "DEADLINE"
+)
+
+// Option changes what Dial does.
+type Option func(*limits)
+
+// WithTimeout gives the longest wait for an answer.
+func WithTimeout(timeout time.Duration) Option {
+	return func(limits *limits) { limits.timeout = timeout }
+}
+
+// Dial connects to cardd. The target is one of gRPC's or the path of a Unix socket; "" is
+// $CARDEA_SOCKET, or DefaultTarget. The kernel tells the daemon who calls, so there are no
+// credentials to pass; the socket is local, so there is no TLS. Calls over the connection fail with
+// an *Error where cardd says why.
+//
+// No answer takes longer than the timeout: not the one to a call whose context has no deadline, and
+// none within a Session. A person who is asked for a PIN, and a run that connects, may take longer.
+func Dial(target string, options ...Option) (*grpc.ClientConn, error) {
+	limits := limits{timeout: DefaultTimeout}
+	for _, set := range options {
+		set(&limits)
+	}
+	return grpc.NewClient(resolved(target),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		// A Unix socket has no host name; HTTP/2 still wants an authority.
 		grpc.WithAuthority("localhost"),
-		grpc.WithUnaryInterceptor(explainUnary),
-		grpc.WithStreamInterceptor(explainStream))
+		grpc.WithChainUnaryInterceptor(explainUnary, limits.unary),
+		grpc.WithChainStreamInterceptor(explainStream, limits.stream))
+}
+
+// resolved is the target as gRPC names it.
+func resolved(target string) string {
+	if target == "" {
+		target = os.Getenv("CARDEA_SOCKET")
+	}
+	if target == "" {
+		return DefaultTarget
+	}
+	if !strings.Contains(target, ":") {
+		return "unix:" + target
+	}
+	return target
 }
 
 // Error is a call that cardd refused or could not do.
 type Error struct {
 	// Reason is the name of a cardeav1.ErrorReason without its prefix, such as "CARD_ABSENT", or
-	// Unreachable.
+	// Unreachable or Deadline.
 	Reason string
 	// Facts tell what it was about: reader, command, status_word, …
 	Facts map[string]string
@@ -84,10 +121,14 @@ func explain(err error) error {
 		}
 	}
 	if known.Reason == "" {
-		if received.Code() != codes.Unavailable {
+		switch received.Code() {
+		case codes.Unavailable:
+			known.Reason = Unreachable
+		case codes.DeadlineExceeded:
+			known.Reason = Deadline
+		default:
 			return err
 		}
-		known.Reason = Unreachable
 	}
 	return known
 }

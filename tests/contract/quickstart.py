@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from support.daemon import RunningDaemon
@@ -17,6 +18,7 @@ __all__ = [
     "Example",
     "check_absent_card",
     "check_denied",
+    "check_environment",
     "check_list",
     "check_no_daemon",
     "check_watch",
@@ -49,6 +51,16 @@ def check_list(example: Example, daemon: RunningDaemon, pcsc: Pcsc) -> None:
         f"ICCID {ICCID}",
         f"reader {pcsc.names[2]}: EMPTY",
     ]
+
+
+def check_environment(example: Example, daemon: RunningDaemon) -> None:
+    """Without a target it is the socket that the environment names, by its path."""
+    status, output, errors = _run(
+        [*example.command(""), example.no_watch],
+        environment={"CARDEA_SOCKET": str(daemon.socket)},
+    )
+    assert (status, errors) == (0, "")
+    assert output.startswith("reader ")
 
 
 def check_watch(example: Example, daemon: RunningDaemon, pcsc: Pcsc) -> None:
@@ -104,7 +116,11 @@ def check_no_daemon(example: Example, folder: Path) -> None:
     assert "none.sock" in errors
 
 
-def _run(command: Sequence[str | Path], uid: int | None = None) -> tuple[int, str, str]:
+def _run(
+    command: Sequence[str | Path],
+    uid: int | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[int, str, str]:
     done = subprocess.run(
         command,
         capture_output=True,
@@ -114,5 +130,6 @@ def _run(command: Sequence[str | Path], uid: int | None = None) -> tuple[int, st
         user=uid,
         group=uid,
         extra_groups=None if uid is None else [],
+        env={**os.environ, **environment},
     )
     return done.returncode, done.stdout, done.stderr

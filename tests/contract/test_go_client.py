@@ -41,6 +41,10 @@ def test_it_lists_readers_and_reads_the_iccid(
     quickstart.check_list(example, daemon, pcsc)
 
 
+def test_the_environment_says_where_the_daemon_is(example: Example, daemon: RunningDaemon) -> None:
+    quickstart.check_environment(example, daemon)
+
+
 def test_it_sees_an_insertion_and_nothing_else_as_one(
     example: Example, daemon: RunningDaemon, pcsc: Pcsc
 ) -> None:
@@ -59,6 +63,13 @@ def test_a_denial_names_the_caller_and_the_right(example: Example, pcsc: Pcsc) -
 
 def test_a_daemon_that_is_not_there_is_said_to_be_so(example: Example, tmp_path: Path) -> None:
     quickstart.check_no_daemon(example, tmp_path)
+
+
+def test_its_answers_come_in_time_or_not_at_all() -> None:
+    done = subprocess.run(
+        ["go", "test", "-count=1", "."], cwd=CLIENT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_it_is_formatted_and_vetted() -> None:

@@ -32,6 +32,13 @@ def example() -> Example:
     )
 
 
+def test_its_answers_come_in_time_or_not_at_all(example: Example) -> None:
+    done = subprocess.run(
+        ["npm", "test", "--silent"], cwd=CLIENT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_it_is_compiled_strictly() -> None:
     options = json.loads((CLIENT / "tsconfig.json").read_text())["compilerOptions"]
     assert options["strict"] is True
@@ -41,6 +48,10 @@ def test_it_lists_readers_and_reads_the_iccid(
     example: Example, daemon: RunningDaemon, pcsc: Pcsc
 ) -> None:
     quickstart.check_list(example, daemon, pcsc)
+
+
+def test_the_environment_says_where_the_daemon_is(example: Example, daemon: RunningDaemon) -> None:
+    quickstart.check_environment(example, daemon)
 
 
 def test_it_sees_an_insertion_and_nothing_else_as_one(

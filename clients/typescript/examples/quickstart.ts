@@ -1,13 +1,12 @@
 /**
  * Lists the readers, reads the ICCID of every card in them, and waits for the next insertion.
  *
- *   node dist/examples/quickstart.js [unix:/run/cardea/cardd.sock] [--no-watch]
+ *   node dist/examples/quickstart.js [/run/cardea/cardd.sock] [--no-watch]
  *   node dist/examples/quickstart.js --card=cards/8900101000000000019
  */
 import {
   call,
   Client,
-  DEFAULT_TARGET,
   readable,
   ReadFileRequest,
   readerStateToJSON,
@@ -81,7 +80,7 @@ async function awaitInsertion(
 }
 
 async function main(words: readonly string[]): Promise<void> {
-  const client = new Client(words.find((word) => !word.startsWith("-")) ?? DEFAULT_TARGET);
+  const client = new Client(words.find((word) => !word.startsWith("-"))); // or $CARDEA_SOCKET
   const card = words.find((word) => word.startsWith("--card="))?.slice("--card=".length);
   try {
     if (card !== undefined) await printIccid(client, card);

@@ -11,6 +11,7 @@ import { ManagementServiceClient } from "./gen/cardea/v1/management.js";
 import { ProvisioningServiceClient } from "./gen/cardea/v1/provisioning.js";
 import { ReaderServiceClient } from "./gen/cardea/v1/readers.js";
 import { TreeServiceClient } from "./gen/cardea/v1/tree.js";
+import { answeredInTime } from "./limits.js";
 import { ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
 
@@ -24,7 +25,17 @@ export * from "./gen/cardea/v1/tree.js";
 /** Where cardd listens unless its configuration says otherwise. */
 export const DEFAULT_TARGET = "unix:/run/cardea/cardd.sock";
 
-/** The services of one connection; `close` ends them all. */
+/** The longest wait for an answer unless a Client is told otherwise. */
+export const DEFAULT_TIMEOUT_MS = 60_000;
+
+/**
+ * The services of one connection; `close` ends them all.
+ *
+ * The target is one of gRPC's or the path of a Unix socket; by default $CARDEA_SOCKET, or
+ * DEFAULT_TARGET. No answer takes longer than the timeout: not the one to a call without a deadline
+ * of its own, and none within a Session. A person who is asked for a PIN, and a run that connects,
+ * may take longer.
+ */
 export class Client {
   readonly readers: ReaderServiceClient;
   readonly cards: CardServiceClient;
@@ -32,11 +43,15 @@ export class Client {
   readonly provisioning: ProvisioningServiceClient;
   readonly management: ManagementServiceClient;
 
-  constructor(target: string = DEFAULT_TARGET) {
+  constructor(target: string = "", timeoutMs: number = DEFAULT_TIMEOUT_MS) {
+    target = resolved(target);
     // The kernel tells the daemon who calls: no credentials. The socket is local: no TLS.
     const credentials = grpc.credentials.createInsecure();
     // A Unix socket has no host name; HTTP/2 still wants an authority.
-    const options = { "grpc.default_authority": "localhost" };
+    const options = {
+      "grpc.default_authority": "localhost",
+      interceptors: [answeredInTime(timeoutMs)],
+    };
     this.readers = new ReaderServiceClient(target, credentials, options);
     const shared = { ...options, channelOverride: this.readers.getChannel() };
     this.cards = new CardServiceClient(target, credentials, shared);
@@ -50,13 +65,22 @@ export class Client {
   }
 }
 
+/** The target as gRPC names it. */
+function resolved(target: string): string {
+  const chosen = target || process.env.CARDEA_SOCKET || DEFAULT_TARGET;
+  return chosen.includes(":") ? chosen : `unix:${chosen}`;
+}
+
 /** Reason of a CardeaError that cardd did not send: it does not answer at all. */
 export const UNREACHABLE = "DAEMON_UNREACHABLE";
+
+/** As UNREACHABLE: it does not answer in time. */
+export const DEADLINE = "DEADLINE";
 
 /** A call that cardd refused or could not do. Its message has reason and facts in it. */
 export class CardeaError extends Error {
   constructor(
-    /** Name of an ErrorReason without its prefix, such as "CARD_ABSENT", or UNREACHABLE. */
+    /** Name of an ErrorReason without its prefix, such as "CARD_ABSENT", or UNREACHABLE or DEADLINE. */
     readonly reason: string,
     /** What it was about: reader, command, status_word, … */
     readonly facts: Readonly<Record<string, string>>,
@@ -93,6 +117,9 @@ export function readable(error: unknown): unknown {
   }
   if (code === grpc.status.UNAVAILABLE) {
     return new CardeaError(UNREACHABLE, {}, code, details ?? "", retryAfterMs);
+  }
+  if (code === grpc.status.DEADLINE_EXCEEDED) {
+    return new CardeaError(DEADLINE, {}, code, details ?? "", retryAfterMs);
   }
   return error;
 }

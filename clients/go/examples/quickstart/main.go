@@ -1,7 +1,7 @@
 // Quickstart lists the readers, reads the ICCID of every card in them, and waits for the next
 // insertion.
 //
-//	go run ./examples/quickstart [-target unix:/run/cardea/cardd.sock] [-watch=false]
+//	go run ./examples/quickstart [-target /run/cardea/cardd.sock] [-watch=false]
 //	go run ./examples/quickstart -card cards/8900101000000000019
 package main
 
@@ -21,7 +21,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	target := flag.String("target", cardea.DefaultTarget, "where cardd listens")
+	target := flag.String("target", "", "where cardd listens, if not at $CARDEA_SOCKET")
 	card := flag.String("card", "", "read this card only: cards/… or readers/…")
 	watch := flag.Bool("watch", true, "wait for an insertion")
 	limit := flag.Duration("limit", time.Minute, "longest wait for an insertion")
