@@ -12,6 +12,7 @@ __all__ = [
     "NotOrderedError",
     "OperatorUnreachableError",
     "RegistryError",
+    "UnreachableError",
 ]
 
 
@@ -85,3 +86,9 @@ class OperatorUnreachableError(DmsdError):
     """The operator socket was configured and exists, but nobody answers properly."""
 
     code = "operator_unreachable"
+
+
+class UnreachableError(DmsdError):
+    """There is no way to where a notification was to be sent."""
+
+    code = "unreachable"

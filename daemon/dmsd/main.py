@@ -17,6 +17,7 @@ from typing import Any
 
 from dmsd import ca, config, logs
 from dmsd.errors import DmsdError, InputError
+from dmsd.notifier import UI_MODES, send_push
 from dmsd.operator_client import OperatorClient
 
 __all__ = ["main"]
@@ -117,6 +118,18 @@ def _raise_counters(arguments: argparse.Namespace) -> int:
     card = {} if arguments.card is None else {"iccid": arguments.card}
     with OperatorClient(config.load(arguments.config), now_ms=_now_ms) as client:
         answer = client.call("POST", "counters", body={"by": arguments.by, **card})
+    _print(answer, (), as_json=arguments.json)
+    return 0
+
+
+def _notify(arguments: argparse.Namespace) -> int:
+    body = {"ui_mode": arguments.ui_mode, "resync": arguments.resync}
+    if arguments.user:
+        body["user"] = arguments.user
+    with OperatorClient(config.load(arguments.config), now_ms=_now_ms) as client:
+        answer = client.call("POST", "devices", arguments.target, "notification", body=body)
+    if arguments.to:
+        answer["sent_to"] = send_push(arguments.to, bytes.fromhex(answer["push"]))
     _print(answer, (), as_json=arguments.json)
     return 0
 
@@ -284,6 +297,13 @@ def _parser() -> argparse.ArgumentParser:
             _call("devices", "{target}", name, columns=columns),
             target="DEVICE",
         )
+    notify = _leaf(commands, "notify", "make a device open a session now", _notify, target="DEVICE")
+    notify.add_argument("--to", metavar="HOST[:PORT]", help="send it there by UDP, port 2948")
+    notify.add_argument("--ui-mode", choices=tuple(UI_MODES), default="background")
+    notify.add_argument("--user", help="of which account, where there are several")
+    notify.add_argument(
+        "--resync", action="store_true", help="to a device that has lost the nonce of the server"
+    )
     _leaf(
         commands,
         "accounts",

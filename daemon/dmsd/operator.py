@@ -7,6 +7,7 @@ server runs, both go through it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from dmsd.desired import parse_desired
 from dmsd.errors import ConflictError, DmsdError, InputError, NotFoundError
 from dmsd.inputs import parse_account, parse_card, parse_raise, parse_subscriber
+from dmsd.notifier import notification_for
 from dmsd.registry import CredentialAccount, NetworkAccount, Registry
 
 __all__ = ["Operator", "dispatch", "error_body"]
@@ -24,8 +26,16 @@ _MAX_ROWS = 1000
 class Operator:
     """Reads and changes the registry. ``now_ms`` is asked for at each change."""
 
-    def __init__(self, registry: Registry, *, server_id: str, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        server_id: str,
+        now_ms: Callable[[], int],
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
         self._registry = registry
+        self._entropy = entropy
         self._server_id = server_id
         self._now_ms = now_ms
         # What only a running server can tell.
@@ -159,6 +169,16 @@ class Operator:
             return {"device": device, "revision": None, "desired": {}}
         return {"device": device, "revision": found[1], "desired": json.loads(found[0])}
 
+    def notification(self, device: str, raw: Any) -> dict[str, Any]:
+        """The message that makes the device open a session. How it gets there is the caller's."""
+        return notification_for(
+            self._registry,
+            self._registry.devices.get(device),
+            raw,
+            server_id=self._server_id,
+            entropy=self._entropy,
+        )
+
     def reports(self, device: str) -> list[dict[str, Any]]:
         self._registry.devices.get(device)
         return [asdict(row) for row in self._registry.journal.reports(device, limit=_MAX_ROWS)]
@@ -209,6 +229,8 @@ def dispatch(
                 return 200, operator.desired(device)
             case ("PUT", "devices", device, "desired"):
                 return 200, operator.set_desired(device, body)
+            case ("POST", "devices", device, "notification"):
+                return 200, operator.notification(device, body)
             case ("GET", "devices", device, "reports"):
                 return 200, operator.reports(device)
             case ("GET", "devices", device, "sessions"):

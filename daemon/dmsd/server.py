@@ -81,7 +81,9 @@ class Server:
         self._operator_bound = False
         self._housekeeper: asyncio.Task[None] | None = None
         self.registry = Registry(config.registry.path)
-        self.operator = Operator(self.registry, server_id=config.server.id, now_ms=self._now_ms)
+        self.operator = Operator(
+            self.registry, server_id=config.server.id, now_ms=self._now_ms, entropy=entropy
+        )
 
     async def __aenter__(self) -> Ready:
         try:

@@ -13,6 +13,8 @@ from omadm.errors import NotificationError
 __all__ = [
     "APPLICATION_ID",
     "CONTENT_TYPE",
+    "RESYNC_NONCE",
+    "SMS_HEADER",
     "WAP_PUSH_PORT",
     "WSP_HEADER",
     "Initiator",
@@ -21,6 +23,7 @@ __all__ = [
     "build",
     "parse",
     "parse_push",
+    "parse_received",
     "verify",
     "verify_resync",
 ]
@@ -33,6 +36,9 @@ WAP_PUSH_PORT = 2948
 # X-Wap-Application-Id (AF) 7 (87). DM Notification 1.2 §6.3.
 WSP_HEADER = bytes.fromhex("010603C4AF87")
 
+# The user data header of an SMS to port 2948 from 9200 (TS 23.040 §9.2.3.24.4, WDP).
+SMS_HEADER = bytes.fromhex("0605040B8423F0")
+
 _VERSION = 11  # 1.1, the notification version of DM 1.2 (§6.2.2.6)
 _VERSIONS = range(10, 20)  # 1.0 to 1.9 have the same header
 _DIGEST = 16
@@ -41,6 +47,7 @@ _FIXED = _DIGEST + 8  # digest and the fixed part of the trigger header
 # §5.3: a device that lost the nonce is reached with nonce 0x00000000. Deployed peers differ in
 # what that means: four zero bytes, or the text.
 _RESYNC_NONCES = (bytes(4), b"0x00000000")
+RESYNC_NONCE = _RESYNC_NONCES[0]
 
 
 class UiMode(IntEnum):
@@ -148,6 +155,21 @@ def parse_push(datagram: bytes) -> Package0:
     if headers[:1] != b"\xc4" and not headers.lstrip(b"\x1f").startswith(CONTENT_TYPE.encode()):
         raise NotificationError("push_content_type", first=headers[0] if headers else None)
     return parse(datagram[3 + length :])
+
+
+def parse_received(data: bytes) -> Package0:
+    """Read a notification as a program may have got it: as SMS user data with its header, as a
+    WAP push, or the bare body."""
+    if data.startswith(SMS_HEADER):
+        data = data[len(SMS_HEADER) :]
+    try:
+        return parse_push(data)
+    except NotificationError as not_pushed:
+        # A digest may begin as a push does, so both readings are tried.
+        try:
+            return parse(data)
+        except NotificationError as malformed:
+            raise (not_pushed if data[1:2] == b"\x06" else malformed) from None
 
 
 def verify(package: Package0, *, password: Secret | bytes, nonce: bytes) -> None:

@@ -124,6 +124,8 @@ def package0(data: bytes) -> None:
     with suppress(OmadmError):
         notification.parse_push(data)
     with suppress(OmadmError):
+        notification.parse_received(data)
+    with suppress(OmadmError):
         notification.verify(notification.parse(data), password=b"p", nonce=b"n")
 
 
@@ -131,6 +133,7 @@ def notifications() -> Iterator[bytes]:
     package = notification.build(server_id=SERVER, password=b"p", nonce=b"n", session_id=1)
     yield package
     yield notification.WSP_HEADER + package
+    yield notification.SMS_HEADER + notification.WSP_HEADER + package
 
 
 def client_session(data: bytes) -> None:

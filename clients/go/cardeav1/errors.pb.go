@@ -159,6 +159,15 @@ const (
 	ErrorReason_ERROR_REASON_QUESTION_NOT_FOUND ErrorReason = 830
 	// FAILED_PRECONDITION: the question is not open any more; metadata has its outcome.
 	ErrorReason_ERROR_REASON_QUESTION_CLOSED ErrorReason = 831
+	// Notifications.
+	// INVALID_ARGUMENT: not a notification that this version understands.
+	ErrorReason_ERROR_REASON_NOTIFICATION_MALFORMED ErrorReason = 840
+	// UNAUTHENTICATED: not made with the server's secret and the nonce that it has to use.
+	ErrorReason_ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC ErrorReason = 841
+	// ALREADY_EXISTS: the session that it asks for has been held.
+	ErrorReason_ERROR_REASON_NOTIFICATION_REPLAYED ErrorReason = 842
+	// FAILED_PRECONDITION: the server wants a person to agree to the session first.
+	ErrorReason_ERROR_REASON_NOTIFICATION_NEEDS_USER ErrorReason = 843
 )
 
 // Enum value maps for ErrorReason.
@@ -222,6 +231,10 @@ var (
 		780: "ERROR_REASON_CARD_PACKETS_UNSUPPORTED",
 		830: "ERROR_REASON_QUESTION_NOT_FOUND",
 		831: "ERROR_REASON_QUESTION_CLOSED",
+		840: "ERROR_REASON_NOTIFICATION_MALFORMED",
+		841: "ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC",
+		842: "ERROR_REASON_NOTIFICATION_REPLAYED",
+		843: "ERROR_REASON_NOTIFICATION_NEEDS_USER",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -282,6 +295,10 @@ var (
 		"ERROR_REASON_CARD_PACKETS_UNSUPPORTED":      780,
 		"ERROR_REASON_QUESTION_NOT_FOUND":            830,
 		"ERROR_REASON_QUESTION_CLOSED":               831,
+		"ERROR_REASON_NOTIFICATION_MALFORMED":        840,
+		"ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC":    841,
+		"ERROR_REASON_NOTIFICATION_REPLAYED":         842,
+		"ERROR_REASON_NOTIFICATION_NEEDS_USER":       843,
 	}
 )
 
@@ -316,7 +333,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xfa\x0f\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xa6\x11\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -375,7 +392,11 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\x1dERROR_REASON_RENDERING_FAILED\x10o\x12*\n" +
 	"%ERROR_REASON_CARD_PACKETS_UNSUPPORTED\x10\x8c\x06\x12$\n" +
 	"\x1fERROR_REASON_QUESTION_NOT_FOUND\x10\xbe\x06\x12!\n" +
-	"\x1cERROR_REASON_QUESTION_CLOSED\x10\xbf\x06B>\n" +
+	"\x1cERROR_REASON_QUESTION_CLOSED\x10\xbf\x06\x12(\n" +
+	"#ERROR_REASON_NOTIFICATION_MALFORMED\x10\xc8\x06\x12,\n" +
+	"'ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC\x10\xc9\x06\x12'\n" +
+	"\"ERROR_REASON_NOTIFICATION_REPLAYED\x10\xca\x06\x12)\n" +
+	"$ERROR_REASON_NOTIFICATION_NEEDS_USER\x10\xcb\x06B>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (

@@ -22,6 +22,62 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How much of the session the server wants a person to notice.
+type UiMode int32
+
+const (
+	// The server leaves it to the device.
+	UiMode_UI_MODE_UNSPECIFIED UiMode = 0
+	UiMode_UI_MODE_BACKGROUND  UiMode = 1
+	// A person is told. The daemon tells no one by itself: whoever handed it over may.
+	UiMode_UI_MODE_INFORMATIVE UiMode = 2
+	// A person has to agree first.
+	UiMode_UI_MODE_USER_INTERACTION UiMode = 3
+)
+
+// Enum value maps for UiMode.
+var (
+	UiMode_name = map[int32]string{
+		0: "UI_MODE_UNSPECIFIED",
+		1: "UI_MODE_BACKGROUND",
+		2: "UI_MODE_INFORMATIVE",
+		3: "UI_MODE_USER_INTERACTION",
+	}
+	UiMode_value = map[string]int32{
+		"UI_MODE_UNSPECIFIED":      0,
+		"UI_MODE_BACKGROUND":       1,
+		"UI_MODE_INFORMATIVE":      2,
+		"UI_MODE_USER_INTERACTION": 3,
+	}
+)
+
+func (x UiMode) Enum() *UiMode {
+	p := new(UiMode)
+	*p = x
+	return p
+}
+
+func (x UiMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UiMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_cardea_v1_management_proto_enumTypes[0].Descriptor()
+}
+
+func (UiMode) Type() protoreflect.EnumType {
+	return &file_cardea_v1_management_proto_enumTypes[0]
+}
+
+func (x UiMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UiMode.Descriptor instead.
+func (UiMode) EnumDescriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{0}
+}
+
 type Account struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The server's identifier.
@@ -338,6 +394,131 @@ func (x *StartSessionResponse) GetConfirmed() bool {
 	return false
 }
 
+type DeliverNotificationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bare body, or as a WAP push with its header, or as the user data of the SMS with
+	// its header too.
+	Message []byte `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// A person has agreed to the session: what a notification of UI_MODE_USER_INTERACTION
+	// wants. Whoever hands it over asks; DeliverNotification without it tells whether to.
+	UserAgreed    bool   `protobuf:"varint,2,opt,name=user_agreed,json=userAgreed,proto3" json:"user_agreed,omitempty"`
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliverNotificationRequest) Reset() {
+	*x = DeliverNotificationRequest{}
+	mi := &file_cardea_v1_management_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliverNotificationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliverNotificationRequest) ProtoMessage() {}
+
+func (x *DeliverNotificationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliverNotificationRequest.ProtoReflect.Descriptor instead.
+func (*DeliverNotificationRequest) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DeliverNotificationRequest) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *DeliverNotificationRequest) GetUserAgreed() bool {
+	if x != nil {
+		return x.UserAgreed
+	}
+	return false
+}
+
+func (x *DeliverNotificationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type DeliverNotificationResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	ServerId string                 `protobuf:"bytes,1,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	UiMode   UiMode                 `protobuf:"varint,2,opt,name=ui_mode,json=uiMode,proto3,enum=cardea.v1.UiMode" json:"ui_mode,omitempty"`
+	// The session that it asked for, under the number that it gave.
+	Session       *StartSessionResponse `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliverNotificationResponse) Reset() {
+	*x = DeliverNotificationResponse{}
+	mi := &file_cardea_v1_management_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliverNotificationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliverNotificationResponse) ProtoMessage() {}
+
+func (x *DeliverNotificationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cardea_v1_management_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliverNotificationResponse.ProtoReflect.Descriptor instead.
+func (*DeliverNotificationResponse) Descriptor() ([]byte, []int) {
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DeliverNotificationResponse) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *DeliverNotificationResponse) GetUiMode() UiMode {
+	if x != nil {
+		return x.UiMode
+	}
+	return UiMode_UI_MODE_UNSPECIFIED
+}
+
+func (x *DeliverNotificationResponse) GetSession() *StartSessionResponse {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
 type ReportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A ServerID or "local:uid-1000"; "": of all.
@@ -352,7 +533,7 @@ type ReportRequest struct {
 
 func (x *ReportRequest) Reset() {
 	*x = ReportRequest{}
-	mi := &file_cardea_v1_management_proto_msgTypes[5]
+	mi := &file_cardea_v1_management_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +545,7 @@ func (x *ReportRequest) String() string {
 func (*ReportRequest) ProtoMessage() {}
 
 func (x *ReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[5]
+	mi := &file_cardea_v1_management_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +558,7 @@ func (x *ReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
 func (*ReportRequest) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{5}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReportRequest) GetAuthority() string {
@@ -412,7 +593,7 @@ type ReportResponse struct {
 
 func (x *ReportResponse) Reset() {
 	*x = ReportResponse{}
-	mi := &file_cardea_v1_management_proto_msgTypes[6]
+	mi := &file_cardea_v1_management_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +605,7 @@ func (x *ReportResponse) String() string {
 func (*ReportResponse) ProtoMessage() {}
 
 func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[6]
+	mi := &file_cardea_v1_management_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +618,7 @@ func (x *ReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
 func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{6}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReportResponse) GetOperations() []*Operation {
@@ -478,7 +659,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_cardea_v1_management_proto_msgTypes[7]
+	mi := &file_cardea_v1_management_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +671,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[7]
+	mi := &file_cardea_v1_management_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +684,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{7}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Operation) GetId() uint64 {
@@ -580,7 +761,7 @@ type ListDelegationsRequest struct {
 
 func (x *ListDelegationsRequest) Reset() {
 	*x = ListDelegationsRequest{}
-	mi := &file_cardea_v1_management_proto_msgTypes[8]
+	mi := &file_cardea_v1_management_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +773,7 @@ func (x *ListDelegationsRequest) String() string {
 func (*ListDelegationsRequest) ProtoMessage() {}
 
 func (x *ListDelegationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[8]
+	mi := &file_cardea_v1_management_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +786,7 @@ func (x *ListDelegationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDelegationsRequest.ProtoReflect.Descriptor instead.
 func (*ListDelegationsRequest) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{8}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListDelegationsRequest) GetGrantor() string {
@@ -631,7 +812,7 @@ type ListDelegationsResponse struct {
 
 func (x *ListDelegationsResponse) Reset() {
 	*x = ListDelegationsResponse{}
-	mi := &file_cardea_v1_management_proto_msgTypes[9]
+	mi := &file_cardea_v1_management_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +824,7 @@ func (x *ListDelegationsResponse) String() string {
 func (*ListDelegationsResponse) ProtoMessage() {}
 
 func (x *ListDelegationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[9]
+	mi := &file_cardea_v1_management_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +837,7 @@ func (x *ListDelegationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDelegationsResponse.ProtoReflect.Descriptor instead.
 func (*ListDelegationsResponse) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{9}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListDelegationsResponse) GetDelegations() []*Delegation {
@@ -682,7 +863,7 @@ type Delegation struct {
 
 func (x *Delegation) Reset() {
 	*x = Delegation{}
-	mi := &file_cardea_v1_management_proto_msgTypes[10]
+	mi := &file_cardea_v1_management_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +875,7 @@ func (x *Delegation) String() string {
 func (*Delegation) ProtoMessage() {}
 
 func (x *Delegation) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[10]
+	mi := &file_cardea_v1_management_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +888,7 @@ func (x *Delegation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delegation.ProtoReflect.Descriptor instead.
 func (*Delegation) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{10}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Delegation) GetGrantor() *Source {
@@ -759,7 +940,7 @@ type RevokeDelegationRequest struct {
 
 func (x *RevokeDelegationRequest) Reset() {
 	*x = RevokeDelegationRequest{}
-	mi := &file_cardea_v1_management_proto_msgTypes[11]
+	mi := &file_cardea_v1_management_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +952,7 @@ func (x *RevokeDelegationRequest) String() string {
 func (*RevokeDelegationRequest) ProtoMessage() {}
 
 func (x *RevokeDelegationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[11]
+	mi := &file_cardea_v1_management_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +965,7 @@ func (x *RevokeDelegationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDelegationRequest.ProtoReflect.Descriptor instead.
 func (*RevokeDelegationRequest) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{11}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RevokeDelegationRequest) GetGrantee() string {
@@ -826,7 +1007,7 @@ type RevokeDelegationResponse struct {
 
 func (x *RevokeDelegationResponse) Reset() {
 	*x = RevokeDelegationResponse{}
-	mi := &file_cardea_v1_management_proto_msgTypes[12]
+	mi := &file_cardea_v1_management_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +1019,7 @@ func (x *RevokeDelegationResponse) String() string {
 func (*RevokeDelegationResponse) ProtoMessage() {}
 
 func (x *RevokeDelegationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cardea_v1_management_proto_msgTypes[12]
+	mi := &file_cardea_v1_management_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1032,7 @@ func (x *RevokeDelegationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDelegationResponse.ProtoReflect.Descriptor instead.
 func (*RevokeDelegationResponse) Descriptor() ([]byte, []int) {
-	return file_cardea_v1_management_proto_rawDescGZIP(), []int{12}
+	return file_cardea_v1_management_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RevokeDelegationResponse) GetDelegations() []*Delegation {
@@ -895,7 +1076,17 @@ const file_cardea_v1_management_proto_rawDesc = "" +
 	"\bcommands\x18\x02 \x01(\rR\bcommands\x12#\n" +
 	"\rnodes_changed\x18\x03 \x01(\rR\fnodesChanged\x12,\n" +
 	"\x12card_files_updated\x18\x04 \x01(\rR\x10cardFilesUpdated\x12\x1c\n" +
-	"\tconfirmed\x18\x05 \x01(\bR\tconfirmed\"[\n" +
+	"\tconfirmed\x18\x05 \x01(\bR\tconfirmed\"v\n" +
+	"\x1aDeliverNotificationRequest\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\fR\amessage\x12\x1f\n" +
+	"\vuser_agreed\x18\x02 \x01(\bR\n" +
+	"userAgreed\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"\xa1\x01\n" +
+	"\x1bDeliverNotificationResponse\x12\x1b\n" +
+	"\tserver_id\x18\x01 \x01(\tR\bserverId\x12*\n" +
+	"\aui_mode\x18\x02 \x01(\x0e2\x11.cardea.v1.UiModeR\x06uiMode\x129\n" +
+	"\asession\x18\x03 \x01(\v2\x1f.cardea.v1.StartSessionResponseR\asession\"[\n" +
 	"\rReportRequest\x12\x1c\n" +
 	"\tauthority\x18\x01 \x01(\tR\tauthority\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x16\n" +
@@ -936,10 +1127,16 @@ const file_cardea_v1_management_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tR\trequestId\"o\n" +
 	"\x18RevokeDelegationResponse\x127\n" +
 	"\vdelegations\x18\x01 \x03(\v2\x15.cardea.v1.DelegationR\vdelegations\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x04R\brevision2\xab\x03\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision*p\n" +
+	"\x06UiMode\x12\x17\n" +
+	"\x13UI_MODE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12UI_MODE_BACKGROUND\x10\x01\x12\x17\n" +
+	"\x13UI_MODE_INFORMATIVE\x10\x02\x12\x1c\n" +
+	"\x18UI_MODE_USER_INTERACTION\x10\x032\x91\x04\n" +
 	"\x11ManagementService\x12O\n" +
 	"\fListAccounts\x12\x1e.cardea.v1.ListAccountsRequest\x1a\x1f.cardea.v1.ListAccountsResponse\x12O\n" +
-	"\fStartSession\x12\x1e.cardea.v1.StartSessionRequest\x1a\x1f.cardea.v1.StartSessionResponse\x12=\n" +
+	"\fStartSession\x12\x1e.cardea.v1.StartSessionRequest\x1a\x1f.cardea.v1.StartSessionResponse\x12d\n" +
+	"\x13DeliverNotification\x12%.cardea.v1.DeliverNotificationRequest\x1a&.cardea.v1.DeliverNotificationResponse\x12=\n" +
 	"\x06Report\x12\x18.cardea.v1.ReportRequest\x1a\x19.cardea.v1.ReportResponse\x12X\n" +
 	"\x0fListDelegations\x12!.cardea.v1.ListDelegationsRequest\x1a\".cardea.v1.ListDelegationsResponse\x12[\n" +
 	"\x10RevokeDelegation\x12\".cardea.v1.RevokeDelegationRequest\x1a#.cardea.v1.RevokeDelegationResponseB>\n" +
@@ -957,48 +1154,56 @@ func file_cardea_v1_management_proto_rawDescGZIP() []byte {
 	return file_cardea_v1_management_proto_rawDescData
 }
 
-var file_cardea_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_cardea_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_cardea_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_cardea_v1_management_proto_goTypes = []any{
-	(*Account)(nil),                  // 0: cardea.v1.Account
-	(*ListAccountsRequest)(nil),      // 1: cardea.v1.ListAccountsRequest
-	(*ListAccountsResponse)(nil),     // 2: cardea.v1.ListAccountsResponse
-	(*StartSessionRequest)(nil),      // 3: cardea.v1.StartSessionRequest
-	(*StartSessionResponse)(nil),     // 4: cardea.v1.StartSessionResponse
-	(*ReportRequest)(nil),            // 5: cardea.v1.ReportRequest
-	(*ReportResponse)(nil),           // 6: cardea.v1.ReportResponse
-	(*Operation)(nil),                // 7: cardea.v1.Operation
-	(*ListDelegationsRequest)(nil),   // 8: cardea.v1.ListDelegationsRequest
-	(*ListDelegationsResponse)(nil),  // 9: cardea.v1.ListDelegationsResponse
-	(*Delegation)(nil),               // 10: cardea.v1.Delegation
-	(*RevokeDelegationRequest)(nil),  // 11: cardea.v1.RevokeDelegationRequest
-	(*RevokeDelegationResponse)(nil), // 12: cardea.v1.RevokeDelegationResponse
-	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
-	(*Source)(nil),                   // 14: cardea.v1.Source
+	(UiMode)(0),                         // 0: cardea.v1.UiMode
+	(*Account)(nil),                     // 1: cardea.v1.Account
+	(*ListAccountsRequest)(nil),         // 2: cardea.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),        // 3: cardea.v1.ListAccountsResponse
+	(*StartSessionRequest)(nil),         // 4: cardea.v1.StartSessionRequest
+	(*StartSessionResponse)(nil),        // 5: cardea.v1.StartSessionResponse
+	(*DeliverNotificationRequest)(nil),  // 6: cardea.v1.DeliverNotificationRequest
+	(*DeliverNotificationResponse)(nil), // 7: cardea.v1.DeliverNotificationResponse
+	(*ReportRequest)(nil),               // 8: cardea.v1.ReportRequest
+	(*ReportResponse)(nil),              // 9: cardea.v1.ReportResponse
+	(*Operation)(nil),                   // 10: cardea.v1.Operation
+	(*ListDelegationsRequest)(nil),      // 11: cardea.v1.ListDelegationsRequest
+	(*ListDelegationsResponse)(nil),     // 12: cardea.v1.ListDelegationsResponse
+	(*Delegation)(nil),                  // 13: cardea.v1.Delegation
+	(*RevokeDelegationRequest)(nil),     // 14: cardea.v1.RevokeDelegationRequest
+	(*RevokeDelegationResponse)(nil),    // 15: cardea.v1.RevokeDelegationResponse
+	(*timestamppb.Timestamp)(nil),       // 16: google.protobuf.Timestamp
+	(*Source)(nil),                      // 17: cardea.v1.Source
 }
 var file_cardea_v1_management_proto_depIdxs = []int32{
-	13, // 0: cardea.v1.Account.last_session_at:type_name -> google.protobuf.Timestamp
-	0,  // 1: cardea.v1.ListAccountsResponse.accounts:type_name -> cardea.v1.Account
-	7,  // 2: cardea.v1.ReportResponse.operations:type_name -> cardea.v1.Operation
-	13, // 3: cardea.v1.Operation.at:type_name -> google.protobuf.Timestamp
-	10, // 4: cardea.v1.ListDelegationsResponse.delegations:type_name -> cardea.v1.Delegation
-	14, // 5: cardea.v1.Delegation.grantor:type_name -> cardea.v1.Source
-	13, // 6: cardea.v1.Delegation.granted_at:type_name -> google.protobuf.Timestamp
-	10, // 7: cardea.v1.RevokeDelegationResponse.delegations:type_name -> cardea.v1.Delegation
-	1,  // 8: cardea.v1.ManagementService.ListAccounts:input_type -> cardea.v1.ListAccountsRequest
-	3,  // 9: cardea.v1.ManagementService.StartSession:input_type -> cardea.v1.StartSessionRequest
-	5,  // 10: cardea.v1.ManagementService.Report:input_type -> cardea.v1.ReportRequest
-	8,  // 11: cardea.v1.ManagementService.ListDelegations:input_type -> cardea.v1.ListDelegationsRequest
-	11, // 12: cardea.v1.ManagementService.RevokeDelegation:input_type -> cardea.v1.RevokeDelegationRequest
-	2,  // 13: cardea.v1.ManagementService.ListAccounts:output_type -> cardea.v1.ListAccountsResponse
-	4,  // 14: cardea.v1.ManagementService.StartSession:output_type -> cardea.v1.StartSessionResponse
-	6,  // 15: cardea.v1.ManagementService.Report:output_type -> cardea.v1.ReportResponse
-	9,  // 16: cardea.v1.ManagementService.ListDelegations:output_type -> cardea.v1.ListDelegationsResponse
-	12, // 17: cardea.v1.ManagementService.RevokeDelegation:output_type -> cardea.v1.RevokeDelegationResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 0: cardea.v1.Account.last_session_at:type_name -> google.protobuf.Timestamp
+	1,  // 1: cardea.v1.ListAccountsResponse.accounts:type_name -> cardea.v1.Account
+	0,  // 2: cardea.v1.DeliverNotificationResponse.ui_mode:type_name -> cardea.v1.UiMode
+	5,  // 3: cardea.v1.DeliverNotificationResponse.session:type_name -> cardea.v1.StartSessionResponse
+	10, // 4: cardea.v1.ReportResponse.operations:type_name -> cardea.v1.Operation
+	16, // 5: cardea.v1.Operation.at:type_name -> google.protobuf.Timestamp
+	13, // 6: cardea.v1.ListDelegationsResponse.delegations:type_name -> cardea.v1.Delegation
+	17, // 7: cardea.v1.Delegation.grantor:type_name -> cardea.v1.Source
+	16, // 8: cardea.v1.Delegation.granted_at:type_name -> google.protobuf.Timestamp
+	13, // 9: cardea.v1.RevokeDelegationResponse.delegations:type_name -> cardea.v1.Delegation
+	2,  // 10: cardea.v1.ManagementService.ListAccounts:input_type -> cardea.v1.ListAccountsRequest
+	4,  // 11: cardea.v1.ManagementService.StartSession:input_type -> cardea.v1.StartSessionRequest
+	6,  // 12: cardea.v1.ManagementService.DeliverNotification:input_type -> cardea.v1.DeliverNotificationRequest
+	8,  // 13: cardea.v1.ManagementService.Report:input_type -> cardea.v1.ReportRequest
+	11, // 14: cardea.v1.ManagementService.ListDelegations:input_type -> cardea.v1.ListDelegationsRequest
+	14, // 15: cardea.v1.ManagementService.RevokeDelegation:input_type -> cardea.v1.RevokeDelegationRequest
+	3,  // 16: cardea.v1.ManagementService.ListAccounts:output_type -> cardea.v1.ListAccountsResponse
+	5,  // 17: cardea.v1.ManagementService.StartSession:output_type -> cardea.v1.StartSessionResponse
+	7,  // 18: cardea.v1.ManagementService.DeliverNotification:output_type -> cardea.v1.DeliverNotificationResponse
+	9,  // 19: cardea.v1.ManagementService.Report:output_type -> cardea.v1.ReportResponse
+	12, // 20: cardea.v1.ManagementService.ListDelegations:output_type -> cardea.v1.ListDelegationsResponse
+	15, // 21: cardea.v1.ManagementService.RevokeDelegation:output_type -> cardea.v1.RevokeDelegationResponse
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_cardea_v1_management_proto_init() }
@@ -1012,13 +1217,14 @@ func file_cardea_v1_management_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cardea_v1_management_proto_rawDesc), len(file_cardea_v1_management_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   13,
+			NumEnums:      1,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_cardea_v1_management_proto_goTypes,
 		DependencyIndexes: file_cardea_v1_management_proto_depIdxs,
+		EnumInfos:         file_cardea_v1_management_proto_enumTypes,
 		MessageInfos:      file_cardea_v1_management_proto_msgTypes,
 	}.Build()
 	File_cardea_v1_management_proto = out.File

@@ -19,11 +19,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ManagementService_ListAccounts_FullMethodName     = "/cardea.v1.ManagementService/ListAccounts"
-	ManagementService_StartSession_FullMethodName     = "/cardea.v1.ManagementService/StartSession"
-	ManagementService_Report_FullMethodName           = "/cardea.v1.ManagementService/Report"
-	ManagementService_ListDelegations_FullMethodName  = "/cardea.v1.ManagementService/ListDelegations"
-	ManagementService_RevokeDelegation_FullMethodName = "/cardea.v1.ManagementService/RevokeDelegation"
+	ManagementService_ListAccounts_FullMethodName        = "/cardea.v1.ManagementService/ListAccounts"
+	ManagementService_StartSession_FullMethodName        = "/cardea.v1.ManagementService/StartSession"
+	ManagementService_DeliverNotification_FullMethodName = "/cardea.v1.ManagementService/DeliverNotification"
+	ManagementService_Report_FullMethodName              = "/cardea.v1.ManagementService/Report"
+	ManagementService_ListDelegations_FullMethodName     = "/cardea.v1.ManagementService/ListDelegations"
+	ManagementService_RevokeDelegation_FullMethodName    = "/cardea.v1.ManagementService/RevokeDelegation"
 )
 
 // ManagementServiceClient is the client API for ManagementService service.
@@ -40,6 +41,15 @@ type ManagementServiceClient interface {
 	// Who: callers with a row for management.start. Effect: idempotent by request_id.
 	// Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
 	StartSession(ctx context.Context, in *StartSessionRequest, opts ...grpc.CallOption) (*StartSessionResponse, error)
+	// DeliverNotification hands over a notification (OMA DM package 0) that a local program
+	// has received, such as the SMS of a modem: if it is the server's, the session that it
+	// asks for begins now, and the call waits for its end.
+	// Who: callers with a row for management.notify. Effect: as StartSession. The same
+	// notification again joins its session, and once that has been held it starts nothing.
+	// Idempotent by request_id.
+	// Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+	// NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+	DeliverNotification(ctx context.Context, in *DeliverNotificationRequest, opts ...grpc.CallOption) (*DeliverNotificationResponse, error)
 	// Report tells every operation of an authority on the tree with its result, newest
 	// first: of a server, command by command, also those that were refused; of a local
 	// program, every call that changed the tree or was refused by an ACL.
@@ -80,6 +90,16 @@ func (c *managementServiceClient) StartSession(ctx context.Context, in *StartSes
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StartSessionResponse)
 	err := c.cc.Invoke(ctx, ManagementService_StartSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementServiceClient) DeliverNotification(ctx context.Context, in *DeliverNotificationRequest, opts ...grpc.CallOption) (*DeliverNotificationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeliverNotificationResponse)
+	err := c.cc.Invoke(ctx, ManagementService_DeliverNotification_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +150,15 @@ type ManagementServiceServer interface {
 	// Who: callers with a row for management.start. Effect: idempotent by request_id.
 	// Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
 	StartSession(context.Context, *StartSessionRequest) (*StartSessionResponse, error)
+	// DeliverNotification hands over a notification (OMA DM package 0) that a local program
+	// has received, such as the SMS of a modem: if it is the server's, the session that it
+	// asks for begins now, and the call waits for its end.
+	// Who: callers with a row for management.notify. Effect: as StartSession. The same
+	// notification again joins its session, and once that has been held it starts nothing.
+	// Idempotent by request_id.
+	// Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+	// NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+	DeliverNotification(context.Context, *DeliverNotificationRequest) (*DeliverNotificationResponse, error)
 	// Report tells every operation of an authority on the tree with its result, newest
 	// first: of a server, command by command, also those that were refused; of a local
 	// program, every call that changed the tree or was refused by an ACL.
@@ -161,6 +190,9 @@ func (UnimplementedManagementServiceServer) ListAccounts(context.Context, *ListA
 }
 func (UnimplementedManagementServiceServer) StartSession(context.Context, *StartSessionRequest) (*StartSessionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartSession not implemented")
+}
+func (UnimplementedManagementServiceServer) DeliverNotification(context.Context, *DeliverNotificationRequest) (*DeliverNotificationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeliverNotification not implemented")
 }
 func (UnimplementedManagementServiceServer) Report(context.Context, *ReportRequest) (*ReportResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
@@ -224,6 +256,24 @@ func _ManagementService_StartSession_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ManagementServiceServer).StartSession(ctx, req.(*StartSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ManagementService_DeliverNotification_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeliverNotificationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServiceServer).DeliverNotification(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ManagementService_DeliverNotification_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServiceServer).DeliverNotification(ctx, req.(*DeliverNotificationRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -296,6 +346,10 @@ var ManagementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StartSession",
 			Handler:    _ManagementService_StartSession_Handler,
+		},
+		{
+			MethodName: "DeliverNotification",
+			Handler:    _ManagementService_DeliverNotification_Handler,
 		},
 		{
 			MethodName: "Report",

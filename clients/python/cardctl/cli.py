@@ -15,7 +15,7 @@ LINE = 63
 SECTIONS = {
     "Cards": ("readers", "card", "read", "write-card", "transmit", "session", "watch", "top"),
     "PINs and keys": ("pin", "keys", "public-key", "certificate", "sign", "decrypt"),
-    "Provisioning": ("provision", "preview", "status", "accounts", "sync", "question"),
+    "Provisioning": ("provision", "preview", "status", "accounts", "sync", "notify", "question"),
     "The management tree": ("tree", "explain", "set", "delete", "export"),
     "Its history": ("history", "diff", "rollback"),
     "Who may change it": ("acl", "sources", "report", "delegations", "revoke"),

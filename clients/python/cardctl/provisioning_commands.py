@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 import cardea
 import click
+from cardea.v1 import management_pb2
 from cardea.v1 import provisioning_pb2 as pb
 from rich.console import Group
 from rich.live import Live
@@ -17,7 +20,7 @@ from .cli import cli
 from .context import Output, command
 from .plain import plain
 
-__all__ = ["accounts", "preview", "provision", "status", "sync"]
+__all__ = ["accounts", "notify", "preview", "provision", "status", "sync"]
 
 # In the order in which they are reached.
 _WORKING_STAGES = (
@@ -88,12 +91,33 @@ def sync(output: Output, server: str) -> None:
     """Open a management session with SERVER, and wait for its end."""
     with output.connect() as client:
         done = client.sync(server)
+    output.show({"session": plain(done)}, _session_line(done))
+
+
+@command(cli)
+@click.argument("file", type=click.File("rb"))
+@click.option("--hex", "as_hex", is_flag=True, help="The file has the message in hexadecimal.")
+@click.option("--user-agreed", is_flag=True, help="A person was asked, and agrees.")
+def notify(output: Output, file: BinaryIO, as_hex: bool, user_agreed: bool) -> None:
+    """Hand over a server's notification (FILE, or - for stdin)."""
+    message = file.read()
+    if as_hex:
+        try:
+            message = bytes.fromhex(message.decode("ascii"))
+        except ValueError as error:
+            raise click.BadParameter("not hexadecimal", param_hint="FILE") from error
+    with output.connect() as client:
+        done = client.deliver_notification(message, user_agreed=user_agreed)
+    view = Text(f"Notified by {done.server_id}. ") + _session_line(done.session)
+    output.show(plain(done), view)
+
+
+def _session_line(done: management_pb2.StartSessionResponse) -> Text:
     confirmed = "confirmed" if done.confirmed else "not confirmed yet"
-    view = (
+    return Text(
         f"Session {done.session_id}: {done.commands} commands, {done.nodes_changed} nodes changed, "
         f"{done.card_files_updated} card files updated, {confirmed}"
     )
-    output.show({"session": plain(done)}, Text(view))
 
 
 def _bar(progress: pb.ProvisionResponse) -> Table:

@@ -306,6 +306,19 @@ class Client(PinCalls, KeyCalls, QuestionCalls):
             )
             return self._management.StartSession(request)
 
+    def deliver_notification(
+        self, message: bytes, *, user_agreed: bool = False, request_id: str = ""
+    ) -> management_pb2.DeliverNotificationResponse:
+        """Hand over a server's notification that this program received; returns at the end of the
+        session that it asks for. ``user_agreed``: a person was asked, and agrees."""
+        with readable_errors(self.target):
+            request = management_pb2.DeliverNotificationRequest(
+                message=message,
+                user_agreed=user_agreed,
+                request_id=request_id or str(uuid.uuid4()),
+            )
+            return self._management.DeliverNotification(request)
+
     def report(
         self, authority: str = "", *, limit: int = 0, before: int = 0
     ) -> management_pb2.ReportResponse:

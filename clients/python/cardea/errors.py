@@ -40,6 +40,10 @@ REMEDIES: Mapping[str, str] = {
     "CARD_BUSY": "Wait for the holder, or give a longer maximum wait; cardctl readers shows it.",
     "LEASE_ENDED": "Open a new session and exchange APDUs without long pauses.",
     "CARD_PACKETS_UNSUPPORTED": "The operator has to order it with the card's ADM1.",
+    "NOTIFICATION_MALFORMED": "Hand over the message as it came; cardctl notify --hex reads text.",
+    "NOTIFICATION_NOT_AUTHENTIC": "The operator must send a new one; a forged one is refused.",
+    "NOTIFICATION_REPLAYED": "Nothing to do: the session that it asks for has been held.",
+    "NOTIFICATION_NEEDS_USER": "Ask the person in front of the machine; then: --user-agreed",
     "CREDENTIAL_REJECTED": "Check the PIN or key. It is not tried again, each try counts.",
     "RETRY_FLOOR": "Present the right PIN or key with the issuer's own tool first; automation "
     "spends none of the last tries.",

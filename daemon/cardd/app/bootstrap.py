@@ -66,9 +66,11 @@ from .ddf_files import described_by
 from .derivation import Deriver
 from .device import VERSION, device_info, nodes_of_device
 from .lifecycle import StopRequest, notify, on_reload, watchdog
+from .notifications import Notifications
 from .people import People
 from .policy import policy_of
 from .provisioner import ENVIRONMENT, Provisioner
+from .push_door import open_push_door
 from .renderers import renderers_of
 from .serial_executor import SerialExecutor
 from .tree_committer import TreeCommitter
@@ -166,6 +168,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         people=People(questions, loop),
     )
     cleanup.callback(provisioner.close)
+    notifications = Notifications(provisioner, store, holder)
     deriver = Deriver(
         supervisor,
         settings,
@@ -246,12 +249,14 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
             ),
             Service(
                 "cardea.v1.ManagementService",
-                ManagementService(provisioner, holder, committer),
+                ManagementService(provisioner, notifications, holder, committer),
                 management_pb2_grpc.add_ManagementServiceServicer_to_server,
             ),
             admin_service(config, path, policy, server, supervisor, holder),
         ]
     )
+    if config.notification.listen:
+        await open_push_door(config.notification.listen, notifications, cleanup)
     return server
 
 

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ __all__ = [
     "LimitsConfig",
     "LoggingConfig",
     "NetworkConfig",
+    "NotificationConfig",
     "PcscConfig",
     "PcscReaderConfig",
     "ProvisioningConfig",
@@ -34,6 +36,7 @@ __all__ = [
     "parse_config",
     "placed_errors",
     "read_config",
+    "split_address",
 ]
 
 DEFAULT_PATH = Path("/etc/cardea/cardd.toml")
@@ -240,6 +243,18 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationConfig:
+    """How servers reach this device by themselves. What a local program received it hands over by
+    `DeliverNotification`, whatever stands here."""
+
+    listen: str = key(
+        "",
+        "Address and UDP port for notifications as WAP pushes: `0.0.0.0:2948`, `[::]:2948`. "
+        "Empty: none is opened.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RenderConfig:
     """One table a renderer: files that local programs read, written whenever the tree says
     something new, and a program that is told of it. See
@@ -295,6 +310,7 @@ class Config:
     device: DeviceConfig = DeviceConfig()
     provisioning: ProvisioningConfig = ProvisioningConfig()
     network: NetworkConfig = NetworkConfig()
+    notification: NotificationConfig = NotificationConfig()
     render: tuple[RenderConfig, ...] = ()
     logging: LoggingConfig = LoggingConfig()
 
@@ -340,6 +356,18 @@ def placed_errors(text: str, name: str) -> Iterator[None]:
         raise ConfigError(f"{place}: {error.where}", error.problem) from error
 
 
+def split_address(where: str, listen: str) -> tuple[str, int]:
+    """``127.0.0.1:2948`` or ``[::1]:2948``: a numeric address and a port. Raises ConfigError."""
+    host, _, port = listen.rpartition(":")
+    try:
+        address = ip_address(host.removeprefix("[").removesuffix("]"))
+        if not (port.isascii() and port.isdecimal() and int(port) <= 0xFFFF):
+            raise ValueError
+    except ValueError:
+        raise ConfigError(where, "must be a numeric address and a port: 127.0.0.1:2948") from None
+    return str(address), int(port)
+
+
 def _check(config: Config) -> None:
     """What no single key can tell."""
     try:
@@ -351,5 +379,7 @@ def _check(config: Config) -> None:
     for name in ("path", "admin_path"):
         if len(os.fsencode(getattr(config.socket, name))) > 107:  # sun_path, with its terminator
             raise ConfigError(f"socket.{name}", "is longer than 107 bytes")
+    if config.notification.listen:
+        split_address("notification.listen", config.notification.listen)
     if config.sharing.idle_limit_s > config.sharing.max_hold_s:
         raise ConfigError("sharing.idle_limit_s", "is longer than max_hold_s")

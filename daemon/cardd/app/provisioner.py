@@ -69,6 +69,7 @@ class _Wish:
     run: str
     connect: bool = False
     only_server: str | None = None
+    session_id: str = ""
 
 
 class Provisioner:
@@ -138,12 +139,16 @@ class Provisioner:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, look)
 
-    async def start_session(self, server_id: str) -> SessionOutcome:
-        """One session with a server, now. Raises what a run raises."""
+    async def start_session(self, server_id: str, notified: str = "") -> SessionOutcome:
+        """One session with a server, now; ``notified``: under the number that it has asked for.
+
+        Raises what a run raises.
+        """
         known = accounts_in(self._committer.tree.snapshot)
         if server_id not in {account.server_id for account in known}:
             raise AccountNotFoundError(server_id)
-        wish = _Wish(self._card_of_account(server_id), _new_run(), only_server=server_id)
+        card = self._card_of_account(server_id)
+        wish = _Wish(card, _new_run(), only_server=server_id, session_id=notified)
         loop = asyncio.get_running_loop()
         run, result = await loop.run_in_executor(self._thread, self._execute, wish, lambda _: None)
         if run.failure is not None:
@@ -291,6 +296,7 @@ class Provisioner:
             cards_present=frozenset(name for name in present if name),
             connect=wish.connect,
             only_server=wish.only_server,
+            session_id=wish.session_id,
         )
         origin = (
             Origin("session", f"servers/{wish.only_server}", task.name)

@@ -68,14 +68,16 @@ def converse(
     reason_of: Callable[[Exception], tuple[str, str]],
     interview: Callable[[str], Interview],
     card: str,
+    notified: str = "",
 ) -> Conversation:
     """Hold one session on ``tree`` and note in the store what outlives it whatever becomes of the
     tree: nonces, the session's log, reports that arrived. ``card`` is the one that a server may
-    have rewritten, "" for none.
+    have rewritten, "" for none. ``notified``: the number of the session that a notification of the
+    server has asked for.
 
     Raises: TransportError, DmError, ServerAnswerError, StoreError. Drop ``tree`` then.
     """
-    session_id = f"{int.from_bytes(environment.random_bytes(2), 'big') or 1:X}"
+    session_id = notified or f"{int.from_bytes(environment.random_bytes(2), 'big') or 1:X}"
     began_ms = environment.now_ms()
     session = ClientSession(
         account=_with_kept_nonces(account, store),
@@ -85,6 +87,7 @@ def converse(
         new_nonce=lambda: environment.random_bytes(_NONCE_BYTES),
         # The network layer speaks to nobody whose certificate it has not checked.
         transport_authenticated=True,
+        server_initiated=bool(notified),
         reports=tuple(reports.values()),
         card=card,
     )

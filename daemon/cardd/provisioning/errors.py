@@ -8,6 +8,9 @@ __all__ = [
     "CardNeededError",
     "DocumentMalformedError",
     "NoProvisioningDataError",
+    "NotificationNeedsUserError",
+    "NotificationNotAuthenticError",
+    "NotificationReplayedError",
     "ProvisioningError",
     "RenderingFailedError",
     "ServerAnswerError",
@@ -70,6 +73,33 @@ class CardNeededError(ProvisioningError):
     def __init__(self, server_id: str) -> None:
         super().__init__(f"account {server_id} needs the key of a card that is not inserted")
         self.server_id = server_id
+
+
+class NotificationNotAuthenticError(ProvisioningError):
+    """A notification that was not made with the server's secret and the nonce of the moment."""
+
+    def __init__(self, server_id: str, detail: str) -> None:
+        super().__init__(f"notification of {server_id}: {detail}")
+        self.server_id = server_id
+        self.detail = detail
+
+
+class NotificationReplayedError(ProvisioningError):
+    """The session that a notification asks for has been held."""
+
+    def __init__(self, server_id: str, session_id: str) -> None:
+        super().__init__(f"notification of {server_id}: session {session_id} has been held")
+        self.server_id = server_id
+        self.session_id = session_id
+
+
+class NotificationNeedsUserError(ProvisioningError):
+    """The server wants a person to agree to the session first."""
+
+    def __init__(self, server_id: str, session_id: str) -> None:
+        super().__init__(f"notification of {server_id}: a person has to agree to the session first")
+        self.server_id = server_id
+        self.session_id = session_id
 
 
 class RenderingFailedError(ProvisioningError):

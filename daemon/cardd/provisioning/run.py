@@ -83,6 +83,7 @@ class Run:
         self._report = report
         self._reason_of = reason_of
         self._started_s = environment.monotonic_s()
+        self._notified = task.session_id
         self._stage = FIRST if task.card is not None else Stage.ADOPTING
         self._tree = task.base.fork()
         self._committed = task.base
@@ -252,6 +253,8 @@ class Run:
             configured=self._settings.server_hosts.get(account.server_id),
         )
         working = self._tree.fork()
+        # What a notification has asked for is the first session, and no other.
+        notified, self._notified = self._notified, ""
         talk = converse(
             account,
             working,
@@ -274,6 +277,7 @@ class Run:
                 session=session,
             ),
             card=self._task.card.identity.name if self._task.card is not None else "",
+            notified=notified,
         )
         purge_servers(working, self._tree)
         self._tree.become(working)

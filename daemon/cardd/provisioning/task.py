@@ -36,7 +36,8 @@ class Task:
     """What is to be done.
 
     ``connect``: talk to every account that the card brings, not only to those whose data says so
-    (M11). ``only_server``: talk to this account and no other, whoever brought it.
+    (M11). ``only_server``: talk to this account and no other, whoever brought it; under
+    ``session_id`` first, if a notification of the server has asked for that session.
     ``cards_present``: names of all inserted cards; what other cards brought is dropped (M12).
     """
 
@@ -46,3 +47,4 @@ class Task:
     cards_present: frozenset[str]
     connect: bool = False
     only_server: str | None = None
+    session_id: str = ""

@@ -86,6 +86,7 @@ RIGHTS: Mapping[str, str] = {
     "/cardea.v1.ProvisioningService/ListQuestions": "questions.list",
     "/cardea.v1.ManagementService/ListAccounts": "management.list",
     "/cardea.v1.ManagementService/StartSession": "management.start",
+    "/cardea.v1.ManagementService/DeliverNotification": "management.notify",
     "/cardea.v1.ManagementService/Report": "management.report",
     "/cardea.v1.ManagementService/ListDelegations": "management.report",
     "/cardea.v1.ManagementService/RevokeDelegation": "management.revoke",

@@ -8,6 +8,7 @@ from cardea.v1 import management_pb2, provisioning_pb2, tree_pb2
 from cardea_core import Change, Claim, Node
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from omadm.notification import UiMode
 from omadm.status import is_success
 
 from cardd.provisioning.progress import (
@@ -22,7 +23,7 @@ from cardd.provisioning.progress import (
 from cardd.store import Operation, Revision
 from cardd.tree import Delegation, Descriptions, ExportFormat, ManagementTree, Source, Usage
 
-from .ports import AccountView
+from .ports import AccountView, NotifiedSession
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -34,6 +35,7 @@ __all__ = [
     "delegation_message",
     "duration",
     "node_message",
+    "notified_message",
     "operation_message",
     "preview_message",
     "progress_message",
@@ -42,6 +44,13 @@ __all__ = [
     "status_message",
     "timestamp",
 ]
+
+_UI_MODES = {
+    UiMode.NOT_SPECIFIED: management_pb2.UI_MODE_UNSPECIFIED,
+    UiMode.BACKGROUND: management_pb2.UI_MODE_BACKGROUND,
+    UiMode.INFORMATIVE: management_pb2.UI_MODE_INFORMATIVE,
+    UiMode.USER_INTERACTION: management_pb2.UI_MODE_USER_INTERACTION,
+}
 
 _KINDS = {
     "device": tree_pb2.SOURCE_KIND_DEVICE,
@@ -213,6 +222,14 @@ def account_message(account: AccountView) -> management_pb2.Account:
         auth_type=account.auth_type,
         last_session_at=timestamp(account.last_session_at_ms),
         last_session_outcome=account.last_session_outcome,
+    )
+
+
+def notified_message(done: NotifiedSession) -> management_pb2.DeliverNotificationResponse:
+    return management_pb2.DeliverNotificationResponse(
+        server_id=done.server_id,
+        ui_mode=_UI_MODES[done.ui_mode],
+        session=session_message(done.outcome),
     )
 
 

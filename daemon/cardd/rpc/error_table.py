@@ -95,6 +95,10 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     pb.ERROR_REASON_CARD_PACKETS_UNSUPPORTED: Code.FAILED_PRECONDITION,
     pb.ERROR_REASON_QUESTION_NOT_FOUND: Code.NOT_FOUND,
     pb.ERROR_REASON_QUESTION_CLOSED: Code.FAILED_PRECONDITION,
+    pb.ERROR_REASON_NOTIFICATION_MALFORMED: Code.INVALID_ARGUMENT,
+    pb.ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC: Code.UNAUTHENTICATED,
+    pb.ERROR_REASON_NOTIFICATION_REPLAYED: Code.ALREADY_EXISTS,
+    pb.ERROR_REASON_NOTIFICATION_NEEDS_USER: Code.FAILED_PRECONDITION,
 }
 
 # Where waiting can help: how long to wait at least.
@@ -266,6 +270,22 @@ _PROVISIONING_ROWS = (
         _facts("renderer", "detail"),
     ),
     Row(provisioning.CardNeededError, pb.ERROR_REASON_CARD_NOT_FOUND, _facts("server_id")),
+    Row(
+        provisioning.NotificationNotAuthenticError,
+        pb.ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC,
+        _facts("server_id", "detail"),
+    ),
+    Row(
+        provisioning.NotificationReplayedError,
+        pb.ERROR_REASON_NOTIFICATION_REPLAYED,
+        _facts("server_id", "session_id"),
+    ),
+    Row(
+        provisioning.NotificationNeedsUserError,
+        pb.ERROR_REASON_NOTIFICATION_NEEDS_USER,
+        _facts("server_id", "session_id"),
+    ),
+    Row(omadm.errors.NotificationError, pb.ERROR_REASON_NOTIFICATION_MALFORMED, _coded),
     Row(omadm.errors.DocumentError, pb.ERROR_REASON_DOCUMENT_MALFORMED, _coded),
 )
 

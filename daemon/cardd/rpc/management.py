@@ -15,7 +15,13 @@ from cardd.tree import Delegation, ManagementTree, TreeHolder, delegations, revo
 from . import convert
 from .call import current_call
 from .idempotency import IdempotentCalls
-from .ports import LocalOperation, ProvisionerPort, TreeChanges
+from .ports import (
+    LocalOperation,
+    NotificationsPort,
+    NotifiedSession,
+    ProvisionerPort,
+    TreeChanges,
+)
 from .refusals import ArgumentInvalidError, DelegationNotFoundError
 
 __all__ = ["ManagementService"]
@@ -27,12 +33,18 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
     """Converts, calls the provisioner, converts."""
 
     def __init__(
-        self, provisioner: ProvisionerPort, holder: TreeHolder, changes: TreeChanges
+        self,
+        provisioner: ProvisionerPort,
+        notifications: NotificationsPort,
+        holder: TreeHolder,
+        changes: TreeChanges,
     ) -> None:
         self._provisioner = provisioner
+        self._notifications = notifications
         self._holder = holder
         self._changes = changes
         self._idempotent: IdempotentCalls[SessionOutcome] = IdempotentCalls()
+        self._deliveries: IdempotentCalls[NotifiedSession] = IdempotentCalls()
         self._revocations: IdempotentCalls[tuple[tuple[Delegation, ...], int]] = IdempotentCalls()
 
     async def ListAccounts(
@@ -54,6 +66,16 @@ class ManagementService(pb_grpc.ManagementServiceServicer):
             lambda: self._provisioner.start_session(request.server_id),
         )
         return convert.session_message(outcome)
+
+    async def DeliverNotification(
+        self, request: pb.DeliverNotificationRequest, context: Any
+    ) -> pb.DeliverNotificationResponse:
+        done = await self._deliveries.once(
+            (current_call().caller.uid, request.request_id),
+            request.SerializeToString(deterministic=True),
+            lambda: self._notifications.deliver(request.message, user_agreed=request.user_agreed),
+        )
+        return convert.notified_message(done)
 
     async def Report(self, request: pb.ReportRequest, context: Any) -> pb.ReportResponse:
         call = current_call()

@@ -6,12 +6,22 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from omadm.notification import UiMode
+
 from cardd.provisioning.progress import CardStatus, Preview, Progress, SessionOutcome
 from cardd.reader.events import ReaderStatus
 from cardd.store import Operation, Revision
 from cardd.tree import Delta, ManagementTree
 
-__all__ = ["AccountView", "HistoryPort", "LocalOperation", "ProvisionerPort", "TreeChanges"]
+__all__ = [
+    "AccountView",
+    "HistoryPort",
+    "LocalOperation",
+    "NotificationsPort",
+    "NotifiedSession",
+    "ProvisionerPort",
+    "TreeChanges",
+]
 
 T = TypeVar("T")
 
@@ -81,6 +91,22 @@ class ProvisionerPort(Protocol):
     async def start_session(self, server_id: str) -> SessionOutcome: ...
 
     async def accounts(self) -> Sequence[AccountView]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NotifiedSession:
+    """A session that a notification asked for, and has got."""
+
+    server_id: str
+    ui_mode: UiMode
+    outcome: SessionOutcome
+
+
+class NotificationsPort(Protocol):
+    """Follows notifications of servers; raises what is wrong with one, and what a run raises."""
+
+    async def deliver(self, message: bytes, *, user_agreed: bool) -> NotifiedSession:
+        """Hold the session that the message asks for, or join it where it is under way."""
 
 
 class HistoryPort(Protocol):

@@ -299,6 +299,15 @@ class Store:
                 for number, session_id, server, began_ms, ended_ms, outcome, trust in rows
             )
 
+    def session_held(self, server_id: str, session_id: str) -> bool:
+        """Whether a session of that number came to its end, as far back as the log goes."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT 1 FROM session WHERE server_id = ? AND session_id = ? AND outcome = 'ok'",
+                (server_id, session_id),
+            )
+            return found.fetchone() is not None
+
     def operations(
         self, authority: str = "", limit: int = 100, before: int = 0
     ) -> tuple[Operation, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -15,9 +16,10 @@ from click.testing import CliRunner, Result
 
 COMMANDS = {
     "accounts", "acl", "admin", "card", "certificate", "decrypt", "delegations", "delete",
-    "diff", "doctor", "explain", "export", "history", "keys", "pin", "preview", "provision",
-    "public-key", "question", "read", "readers", "report", "revoke", "rollback", "session", "set",
-    "sign", "sources", "status", "sync", "top", "transmit", "tree", "watch", "write-card",
+    "diff", "doctor", "explain", "export", "history", "keys", "notify", "pin", "preview",
+    "provision", "public-key", "question", "read", "readers", "report", "revoke", "rollback",
+    "session", "set", "sign", "sources", "status", "sync", "top", "transmit", "tree", "watch",
+    "write-card",
 }  # fmt: skip
 
 
@@ -96,7 +98,7 @@ def test_the_exit_code_tells_where_the_trouble_is(reason: str, code: int) -> Non
         ("delete", "./x"), ("diff", "1"), ("explain", "."), ("export",), ("history",), ("preview",),
         ("report",), ("revoke", "a"), ("set", "./x", "y"), ("sources",),
         ("provision",), ("read", "EF.ICCID"), ("readers",), ("rollback", "1"), ("status",),
-        ("sync", "x"), ("transmit", "00A40000"), ("tree",), ("watch",),
+        ("notify", os.devnull), ("sync", "x"), ("transmit", "00A40000"), ("tree",), ("watch",),
     ],
     ids=lambda a: a[0],
 )  # fmt: skip

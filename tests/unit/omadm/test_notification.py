@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omadm.errors import NotificationError
 from omadm.notification import (
+    SMS_HEADER,
     WSP_HEADER,
     Initiator,
     UiMode,
     build,
     parse,
     parse_push,
+    parse_received,
     verify,
     verify_resync,
 )
@@ -143,6 +145,37 @@ def test_push_with_a_spelled_out_content_type_is_unwrapped() -> None:
 def test_other_datagrams_are_refused_by_name(datagram: bytes, reason: str) -> None:
     with pytest.raises(NotificationError) as caught:
         parse_push(datagram)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("around", [b"", WSP_HEADER, SMS_HEADER + WSP_HEADER])
+def test_a_handed_over_notification_is_read_with_or_without_its_envelopes(around: bytes) -> None:
+    assert parse_received(around + VECTOR) == parse(VECTOR)
+
+
+def test_a_digest_that_begins_as_a_push_does_is_still_a_digest() -> None:
+    bare = bytes.fromhex("010603c4") + VECTOR[4:]
+    assert parse_received(bare) == parse(bare)
+
+
+@given(st.binary(max_size=80))
+def test_whatever_is_handed_over_is_read_or_refused_by_name(data: bytes) -> None:
+    for around in (b"", WSP_HEADER, SMS_HEADER, SMS_HEADER + WSP_HEADER):
+        try:
+            package = parse_received(around + data)
+        except NotificationError:
+            continue
+        else:
+            assert (around + data).endswith(package.digest + package.trigger)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(VECTOR[:-1], "server_id_length"), (b"\x01\x06\x03\xb6\xaf\x87", "push_content_type")],
+)
+def test_what_cannot_be_read_is_named_by_what_it_looks_like(data: bytes, reason: str) -> None:
+    with pytest.raises(NotificationError) as caught:
+        parse_received(data)
     assert caught.value.reason == reason
 
 

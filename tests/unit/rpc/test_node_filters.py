@@ -23,7 +23,7 @@ from cardd.tree import BUILT_IN, Delta, ManagementTree, TreeHolder
 from cardea.v1 import management_pb2, management_pb2_grpc, provisioning_pb2, provisioning_pb2_grpc
 from omadm.nodes import leaf
 from support.readers import ONE_CARD, OneReader
-from unit.rpc.tree_scene import NothingChanges
+from unit.rpc.tree_scene import NoNotifications, NothingChanges
 
 Serve = Callable[..., Awaitable[Any]]
 ONLY_NAPS = Policy(
@@ -122,7 +122,7 @@ async def test_who_may_not_touch_every_node_cannot_roll_the_tree_back(serve: Ser
 async def test_accounts_are_nodes_too(serve: Serve) -> None:
     add = management_pb2_grpc.add_ManagementServiceServicer_to_server
     holder = TreeHolder(ManagementTree(), 1)
-    service = ManagementService(Provisioner(), holder, NothingChanges())
+    service = ManagementService(Provisioner(), NoNotifications(), holder, NothingChanges())
     served = await serve(Service("s", service, add), policy=ONLY_NAPS)
     async with served.channel() as channel:
         stub = management_pb2_grpc.ManagementServiceStub(channel)

@@ -15,6 +15,7 @@ from cardd.app.tree_committer import TreeCommitter
 from cardd.rpc.access import Grant, Policy
 from cardd.rpc.feed import Signal
 from cardd.rpc.management import ManagementService
+from cardd.rpc.ports import NotifiedSession
 from cardd.rpc.server import Service
 from cardd.rpc.tree import TreeService
 from cardd.store import Operation, Store
@@ -49,6 +50,13 @@ class NoProvisioner:
         raise AssertionError(name)
 
 
+class NoNotifications:
+    """No server reaches this device."""
+
+    async def deliver(self, message: bytes, *, user_agreed: bool) -> NotifiedSession:
+        raise AssertionError(message, user_agreed)
+
+
 @dataclass(slots=True)
 class Scene:
     """What stands behind the services, and stubs for one caller after the other."""
@@ -70,7 +78,9 @@ class Scene:
         committed.bind(asyncio.get_running_loop())
         self.holder.subscribe(lambda _: committed.raise_from_thread())
         tree = TreeService(self.holder, committed, self.committer)
-        management = ManagementService(NoProvisioner(), self.holder, self.committer)
+        management = ManagementService(
+            NoProvisioner(), NoNotifications(), self.holder, self.committer
+        )
         served = await self.serve(
             Service("cardea.v1.TreeService", tree, tree_pb2_grpc.add_TreeServiceServicer_to_server),
             Service(

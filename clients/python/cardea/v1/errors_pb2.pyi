@@ -168,6 +168,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_QUESTION_CLOSED: _ErrorReason.ValueType  # 831
     """FAILED_PRECONDITION: the question is not open any more; metadata has its outcome."""
+    ERROR_REASON_NOTIFICATION_MALFORMED: _ErrorReason.ValueType  # 840
+    """Notifications.
+    INVALID_ARGUMENT: not a notification that this version understands.
+    """
+    ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC: _ErrorReason.ValueType  # 841
+    """UNAUTHENTICATED: not made with the server's secret and the nonce that it has to use."""
+    ERROR_REASON_NOTIFICATION_REPLAYED: _ErrorReason.ValueType  # 842
+    """ALREADY_EXISTS: the session that it asks for has been held."""
+    ERROR_REASON_NOTIFICATION_NEEDS_USER: _ErrorReason.ValueType  # 843
+    """FAILED_PRECONDITION: the server wants a person to agree to the session first."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every failed call carries a google.rpc.Status with a google.rpc.ErrorInfo:
@@ -322,4 +332,14 @@ NOT_FOUND: no such question, or none that is kept.
 """
 ERROR_REASON_QUESTION_CLOSED: ErrorReason.ValueType  # 831
 """FAILED_PRECONDITION: the question is not open any more; metadata has its outcome."""
+ERROR_REASON_NOTIFICATION_MALFORMED: ErrorReason.ValueType  # 840
+"""Notifications.
+INVALID_ARGUMENT: not a notification that this version understands.
+"""
+ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC: ErrorReason.ValueType  # 841
+"""UNAUTHENTICATED: not made with the server's secret and the nonce that it has to use."""
+ERROR_REASON_NOTIFICATION_REPLAYED: ErrorReason.ValueType  # 842
+"""ALREADY_EXISTS: the session that it asks for has been held."""
+ERROR_REASON_NOTIFICATION_NEEDS_USER: ErrorReason.ValueType  # 843
+"""FAILED_PRECONDITION: the server wants a person to agree to the session first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -26,7 +26,7 @@ from cardea.v1 import tree_pb2 as cardea_dot_v1_dot_tree__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61rdea/v1/management.proto\x12\tcardea.v1\x1a\x14\x63\x61rdea/v1/tree.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x01\n\x07\x41\x63\x63ount\x12\x11\n\tserver_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x11\n\tauth_type\x18\x06 \x01(\t\x12\x33\n\x0flast_session_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14last_session_outcome\x18\x08 \x01(\t\"\x15\n\x13ListAccountsRequest\"<\n\x14ListAccountsResponse\x12$\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x12.cardea.v1.Account\"<\n\x13StartSessionRequest\x12\x11\n\tserver_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x82\x01\n\x14StartSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08\x63ommands\x18\x02 \x01(\r\x12\x15\n\rnodes_changed\x18\x03 \x01(\r\x12\x1a\n\x12\x63\x61rd_files_updated\x18\x04 \x01(\r\x12\x11\n\tconfirmed\x18\x05 \x01(\x08\"A\n\rReportRequest\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x04\"H\n\x0eReportResponse\x12(\n\noperations\x18\x01 \x03(\x0b\x32\x14.cardea.v1.Operation\x12\x0c\n\x04next\x18\x02 \x01(\x04\"\xaf\x01\n\tOperation\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\tauthority\x18\x02 \x01(\t\x12\x0f\n\x07session\x18\x03 \x01(\t\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04verb\x18\x05 \x01(\t\x12\x0c\n\x04path\x18\x06 \x01(\t\x12\x0e\n\x06status\x18\x07 \x01(\r\x12\x0f\n\x07success\x18\x08 \x01(\x08\x12\r\n\x05trust\x18\t \x01(\t\":\n\x16ListDelegationsRequest\x12\x0f\n\x07grantor\x18\x01 \x01(\t\x12\x0f\n\x07grantee\x18\x02 \x01(\t\"E\n\x17ListDelegationsResponse\x12*\n\x0b\x64\x65legations\x18\x01 \x03(\x0b\x32\x15.cardea.v1.Delegation\"\x8e\x01\n\nDelegation\x12\"\n\x07grantor\x18\x01 \x01(\x0b\x32\x11.cardea.v1.Source\x12\x0f\n\x07grantee\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\r\n\x05verbs\x18\x04 \x03(\t\x12.\n\ngranted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x17RevokeDelegationRequest\x12\x0f\n\x07grantee\x18\x01 \x01(\t\x12\x0f\n\x07grantor\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"X\n\x18RevokeDelegationResponse\x12*\n\x0b\x64\x65legations\x18\x01 \x03(\x0b\x32\x15.cardea.v1.Delegation\x12\x10\n\x08revision\x18\x02 \x01(\x04\x32\xab\x03\n\x11ManagementService\x12O\n\x0cListAccounts\x12\x1e.cardea.v1.ListAccountsRequest\x1a\x1f.cardea.v1.ListAccountsResponse\x12O\n\x0cStartSession\x12\x1e.cardea.v1.StartSessionRequest\x1a\x1f.cardea.v1.StartSessionResponse\x12=\n\x06Report\x12\x18.cardea.v1.ReportRequest\x1a\x19.cardea.v1.ReportResponse\x12X\n\x0fListDelegations\x12!.cardea.v1.ListDelegationsRequest\x1a\".cardea.v1.ListDelegationsResponse\x12[\n\x10RevokeDelegation\x12\".cardea.v1.RevokeDelegationRequest\x1a#.cardea.v1.RevokeDelegationResponseB>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61rdea/v1/management.proto\x12\tcardea.v1\x1a\x14\x63\x61rdea/v1/tree.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x01\n\x07\x41\x63\x63ount\x12\x11\n\tserver_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x11\n\tauth_type\x18\x06 \x01(\t\x12\x33\n\x0flast_session_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14last_session_outcome\x18\x08 \x01(\t\"\x15\n\x13ListAccountsRequest\"<\n\x14ListAccountsResponse\x12$\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x12.cardea.v1.Account\"<\n\x13StartSessionRequest\x12\x11\n\tserver_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x82\x01\n\x14StartSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08\x63ommands\x18\x02 \x01(\r\x12\x15\n\rnodes_changed\x18\x03 \x01(\r\x12\x1a\n\x12\x63\x61rd_files_updated\x18\x04 \x01(\r\x12\x11\n\tconfirmed\x18\x05 \x01(\x08\"V\n\x1a\x44\x65liverNotificationRequest\x12\x0f\n\x07message\x18\x01 \x01(\x0c\x12\x13\n\x0buser_agreed\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x86\x01\n\x1b\x44\x65liverNotificationResponse\x12\x11\n\tserver_id\x18\x01 \x01(\t\x12\"\n\x07ui_mode\x18\x02 \x01(\x0e\x32\x11.cardea.v1.UiMode\x12\x30\n\x07session\x18\x03 \x01(\x0b\x32\x1f.cardea.v1.StartSessionResponse\"A\n\rReportRequest\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x04\"H\n\x0eReportResponse\x12(\n\noperations\x18\x01 \x03(\x0b\x32\x14.cardea.v1.Operation\x12\x0c\n\x04next\x18\x02 \x01(\x04\"\xaf\x01\n\tOperation\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\tauthority\x18\x02 \x01(\t\x12\x0f\n\x07session\x18\x03 \x01(\t\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04verb\x18\x05 \x01(\t\x12\x0c\n\x04path\x18\x06 \x01(\t\x12\x0e\n\x06status\x18\x07 \x01(\r\x12\x0f\n\x07success\x18\x08 \x01(\x08\x12\r\n\x05trust\x18\t \x01(\t\":\n\x16ListDelegationsRequest\x12\x0f\n\x07grantor\x18\x01 \x01(\t\x12\x0f\n\x07grantee\x18\x02 \x01(\t\"E\n\x17ListDelegationsResponse\x12*\n\x0b\x64\x65legations\x18\x01 \x03(\x0b\x32\x15.cardea.v1.Delegation\"\x8e\x01\n\nDelegation\x12\"\n\x07grantor\x18\x01 \x01(\x0b\x32\x11.cardea.v1.Source\x12\x0f\n\x07grantee\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\r\n\x05verbs\x18\x04 \x03(\t\x12.\n\ngranted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x17RevokeDelegationRequest\x12\x0f\n\x07grantee\x18\x01 \x01(\t\x12\x0f\n\x07grantor\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"X\n\x18RevokeDelegationResponse\x12*\n\x0b\x64\x65legations\x18\x01 \x03(\x0b\x32\x15.cardea.v1.Delegation\x12\x10\n\x08revision\x18\x02 \x01(\x04*p\n\x06UiMode\x12\x17\n\x13UI_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12UI_MODE_BACKGROUND\x10\x01\x12\x17\n\x13UI_MODE_INFORMATIVE\x10\x02\x12\x1c\n\x18UI_MODE_USER_INTERACTION\x10\x03\x32\x91\x04\n\x11ManagementService\x12O\n\x0cListAccounts\x12\x1e.cardea.v1.ListAccountsRequest\x1a\x1f.cardea.v1.ListAccountsResponse\x12O\n\x0cStartSession\x12\x1e.cardea.v1.StartSessionRequest\x1a\x1f.cardea.v1.StartSessionResponse\x12\x64\n\x13\x44\x65liverNotification\x12%.cardea.v1.DeliverNotificationRequest\x1a&.cardea.v1.DeliverNotificationResponse\x12=\n\x06Report\x12\x18.cardea.v1.ReportRequest\x1a\x19.cardea.v1.ReportResponse\x12X\n\x0fListDelegations\x12!.cardea.v1.ListDelegationsRequest\x1a\".cardea.v1.ListDelegationsResponse\x12[\n\x10RevokeDelegation\x12\".cardea.v1.RevokeDelegationRequest\x1a#.cardea.v1.RevokeDelegationResponseB>\n\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +34,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cardea.v1.management_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\rorg.cardea.v1P\001Z+cardea.example/clients/go/cardeav1;cardeav1'
+  _globals['_UIMODE']._serialized_start=1583
+  _globals['_UIMODE']._serialized_end=1695
   _globals['_ACCOUNT']._serialized_start=97
   _globals['_ACCOUNT']._serialized_end=296
   _globals['_LISTACCOUNTSREQUEST']._serialized_start=298
@@ -44,22 +46,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STARTSESSIONREQUEST']._serialized_end=443
   _globals['_STARTSESSIONRESPONSE']._serialized_start=446
   _globals['_STARTSESSIONRESPONSE']._serialized_end=576
-  _globals['_REPORTREQUEST']._serialized_start=578
-  _globals['_REPORTREQUEST']._serialized_end=643
-  _globals['_REPORTRESPONSE']._serialized_start=645
-  _globals['_REPORTRESPONSE']._serialized_end=717
-  _globals['_OPERATION']._serialized_start=720
-  _globals['_OPERATION']._serialized_end=895
-  _globals['_LISTDELEGATIONSREQUEST']._serialized_start=897
-  _globals['_LISTDELEGATIONSREQUEST']._serialized_end=955
-  _globals['_LISTDELEGATIONSRESPONSE']._serialized_start=957
-  _globals['_LISTDELEGATIONSRESPONSE']._serialized_end=1026
-  _globals['_DELEGATION']._serialized_start=1029
-  _globals['_DELEGATION']._serialized_end=1171
-  _globals['_REVOKEDELEGATIONREQUEST']._serialized_start=1173
-  _globals['_REVOKEDELEGATIONREQUEST']._serialized_end=1266
-  _globals['_REVOKEDELEGATIONRESPONSE']._serialized_start=1268
-  _globals['_REVOKEDELEGATIONRESPONSE']._serialized_end=1356
-  _globals['_MANAGEMENTSERVICE']._serialized_start=1359
-  _globals['_MANAGEMENTSERVICE']._serialized_end=1786
+  _globals['_DELIVERNOTIFICATIONREQUEST']._serialized_start=578
+  _globals['_DELIVERNOTIFICATIONREQUEST']._serialized_end=664
+  _globals['_DELIVERNOTIFICATIONRESPONSE']._serialized_start=667
+  _globals['_DELIVERNOTIFICATIONRESPONSE']._serialized_end=801
+  _globals['_REPORTREQUEST']._serialized_start=803
+  _globals['_REPORTREQUEST']._serialized_end=868
+  _globals['_REPORTRESPONSE']._serialized_start=870
+  _globals['_REPORTRESPONSE']._serialized_end=942
+  _globals['_OPERATION']._serialized_start=945
+  _globals['_OPERATION']._serialized_end=1120
+  _globals['_LISTDELEGATIONSREQUEST']._serialized_start=1122
+  _globals['_LISTDELEGATIONSREQUEST']._serialized_end=1180
+  _globals['_LISTDELEGATIONSRESPONSE']._serialized_start=1182
+  _globals['_LISTDELEGATIONSRESPONSE']._serialized_end=1251
+  _globals['_DELEGATION']._serialized_start=1254
+  _globals['_DELEGATION']._serialized_end=1396
+  _globals['_REVOKEDELEGATIONREQUEST']._serialized_start=1398
+  _globals['_REVOKEDELEGATIONREQUEST']._serialized_end=1491
+  _globals['_REVOKEDELEGATIONRESPONSE']._serialized_start=1493
+  _globals['_REVOKEDELEGATIONRESPONSE']._serialized_end=1581
+  _globals['_MANAGEMENTSERVICE']._serialized_start=1698
+  _globals['_MANAGEMENTSERVICE']._serialized_end=2227
 # @@protoc_insertion_point(module_scope)

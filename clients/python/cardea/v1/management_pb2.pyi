@@ -9,6 +9,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,32 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _UiMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UiModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UiMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UI_MODE_UNSPECIFIED: _UiMode.ValueType  # 0
+    """The server leaves it to the device."""
+    UI_MODE_BACKGROUND: _UiMode.ValueType  # 1
+    UI_MODE_INFORMATIVE: _UiMode.ValueType  # 2
+    """A person is told. The daemon tells no one by itself: whoever handed it over may."""
+    UI_MODE_USER_INTERACTION: _UiMode.ValueType  # 3
+    """A person has to agree first."""
+
+class UiMode(_UiMode, metaclass=_UiModeEnumTypeWrapper):
+    """How much of the session the server wants a person to notice."""
+
+UI_MODE_UNSPECIFIED: UiMode.ValueType  # 0
+"""The server leaves it to the device."""
+UI_MODE_BACKGROUND: UiMode.ValueType  # 1
+UI_MODE_INFORMATIVE: UiMode.ValueType  # 2
+"""A person is told. The daemon tells no one by itself: whoever handed it over may."""
+UI_MODE_USER_INTERACTION: UiMode.ValueType  # 3
+"""A person has to agree first."""
+Global___UiMode: _TypeAlias = UiMode  # noqa: Y015
 
 @_typing.final
 class Account(_message.Message):
@@ -156,6 +183,65 @@ class StartSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StartSessionResponse: _TypeAlias = StartSessionResponse  # noqa: Y015
+
+@_typing.final
+class DeliverNotificationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    USER_AGREED_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    message: _builtins.bytes
+    """The bare body, or as a WAP push with its header, or as the user data of the SMS with
+    its header too.
+    """
+    user_agreed: _builtins.bool
+    """A person has agreed to the session: what a notification of UI_MODE_USER_INTERACTION
+    wants. Whoever hands it over asks; DeliverNotification without it tells whether to.
+    """
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        message: _builtins.bytes = ...,
+        user_agreed: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "request_id", b"request_id", "user_agreed", b"user_agreed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverNotificationRequest: _TypeAlias = DeliverNotificationRequest  # noqa: Y015
+
+@_typing.final
+class DeliverNotificationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVER_ID_FIELD_NUMBER: _builtins.int
+    UI_MODE_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    server_id: _builtins.str
+    ui_mode: Global___UiMode.ValueType
+    @_builtins.property
+    def session(self) -> Global___StartSessionResponse:
+        """The session that it asked for, under the number that it gave."""
+
+    def __init__(
+        self,
+        *,
+        server_id: _builtins.str = ...,
+        ui_mode: Global___UiMode.ValueType = ...,
+        session: Global___StartSessionResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["server_id", b"server_id", "session", b"session", "ui_mode", b"ui_mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverNotificationResponse: _TypeAlias = DeliverNotificationResponse  # noqa: Y015
 
 @_typing.final
 class ReportRequest(_message.Message):

@@ -45,6 +45,11 @@ class ManagementServiceStub:
                 request_serializer=cardea_dot_v1_dot_management__pb2.StartSessionRequest.SerializeToString,
                 response_deserializer=cardea_dot_v1_dot_management__pb2.StartSessionResponse.FromString,
                 _registered_method=True)
+        self.DeliverNotification = channel.unary_unary(
+                '/cardea.v1.ManagementService/DeliverNotification',
+                request_serializer=cardea_dot_v1_dot_management__pb2.DeliverNotificationRequest.SerializeToString,
+                response_deserializer=cardea_dot_v1_dot_management__pb2.DeliverNotificationResponse.FromString,
+                _registered_method=True)
         self.Report = channel.unary_unary(
                 '/cardea.v1.ManagementService/Report',
                 request_serializer=cardea_dot_v1_dot_management__pb2.ReportRequest.SerializeToString,
@@ -79,6 +84,20 @@ class ManagementServiceServicer:
         what it changes is installed and confirmed as in a provisioning.
         Who: callers with a row for management.start. Effect: idempotent by request_id.
         Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeliverNotification(self, request, context):
+        """DeliverNotification hands over a notification (OMA DM package 0) that a local program
+        has received, such as the SMS of a modem: if it is the server's, the session that it
+        asks for begins now, and the call waits for its end.
+        Who: callers with a row for management.notify. Effect: as StartSession. The same
+        notification again joins its session, and once that has been held it starts nothing.
+        Idempotent by request_id.
+        Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+        NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +146,11 @@ def add_ManagementServiceServicer_to_server(servicer, server):
                     servicer.StartSession,
                     request_deserializer=cardea_dot_v1_dot_management__pb2.StartSessionRequest.FromString,
                     response_serializer=cardea_dot_v1_dot_management__pb2.StartSessionResponse.SerializeToString,
+            ),
+            'DeliverNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeliverNotification,
+                    request_deserializer=cardea_dot_v1_dot_management__pb2.DeliverNotificationRequest.FromString,
+                    response_serializer=cardea_dot_v1_dot_management__pb2.DeliverNotificationResponse.SerializeToString,
             ),
             'Report': grpc.unary_unary_rpc_method_handler(
                     servicer.Report,
@@ -199,6 +223,33 @@ class ManagementService:
             '/cardea.v1.ManagementService/StartSession',
             cardea_dot_v1_dot_management__pb2.StartSessionRequest.SerializeToString,
             cardea_dot_v1_dot_management__pb2.StartSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeliverNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cardea.v1.ManagementService/DeliverNotification',
+            cardea_dot_v1_dot_management__pb2.DeliverNotificationRequest.SerializeToString,
+            cardea_dot_v1_dot_management__pb2.DeliverNotificationResponse.FromString,
             options,
             channel_credentials,
             insecure,

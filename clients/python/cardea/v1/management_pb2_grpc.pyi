@@ -43,6 +43,16 @@ class ManagementServiceStub:
     Who: callers with a row for management.start. Effect: idempotent by request_id.
     Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
     """
+    DeliverNotification: _grpc.UnaryUnaryMultiCallable[_management_pb2.DeliverNotificationRequest, _management_pb2.DeliverNotificationResponse]
+    """DeliverNotification hands over a notification (OMA DM package 0) that a local program
+    has received, such as the SMS of a modem: if it is the server's, the session that it
+    asks for begins now, and the call waits for its end.
+    Who: callers with a row for management.notify. Effect: as StartSession. The same
+    notification again joins its session, and once that has been held it starts nothing.
+    Idempotent by request_id.
+    Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+    NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+    """
     Report: _grpc.UnaryUnaryMultiCallable[_management_pb2.ReportRequest, _management_pb2.ReportResponse]
     """Report tells every operation of an authority on the tree with its result, newest
     first: of a server, command by command, also those that were refused; of a local
@@ -77,6 +87,16 @@ class ManagementServiceAsyncStub(ManagementServiceStub):
     what it changes is installed and confirmed as in a provisioning.
     Who: callers with a row for management.start. Effect: idempotent by request_id.
     Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
+    """
+    DeliverNotification: _aio.UnaryUnaryMultiCallable[_management_pb2.DeliverNotificationRequest, _management_pb2.DeliverNotificationResponse]  # type: ignore[assignment]
+    """DeliverNotification hands over a notification (OMA DM package 0) that a local program
+    has received, such as the SMS of a modem: if it is the server's, the session that it
+    asks for begins now, and the call waits for its end.
+    Who: callers with a row for management.notify. Effect: as StartSession. The same
+    notification again joins its session, and once that has been held it starts nothing.
+    Idempotent by request_id.
+    Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+    NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
     """
     Report: _aio.UnaryUnaryMultiCallable[_management_pb2.ReportRequest, _management_pb2.ReportResponse]  # type: ignore[assignment]
     """Report tells every operation of an authority on the tree with its result, newest
@@ -121,6 +141,22 @@ class ManagementServiceServicer(metaclass=_abc_1.ABCMeta):
         what it changes is installed and confirmed as in a provisioning.
         Who: callers with a row for management.start. Effect: idempotent by request_id.
         Errors: ACCOUNT_NOT_FOUND, every reason of card and server.
+        """
+
+    @_abc_1.abstractmethod
+    def DeliverNotification(
+        self,
+        request: _management_pb2.DeliverNotificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_management_pb2.DeliverNotificationResponse, _abc.Awaitable[_management_pb2.DeliverNotificationResponse]]:
+        """DeliverNotification hands over a notification (OMA DM package 0) that a local program
+        has received, such as the SMS of a modem: if it is the server's, the session that it
+        asks for begins now, and the call waits for its end.
+        Who: callers with a row for management.notify. Effect: as StartSession. The same
+        notification again joins its session, and once that has been held it starts nothing.
+        Idempotent by request_id.
+        Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+        NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
         """
 
     @_abc_1.abstractmethod

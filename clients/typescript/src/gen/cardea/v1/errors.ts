@@ -174,6 +174,17 @@ export enum ErrorReason {
   ERROR_REASON_QUESTION_NOT_FOUND = 830,
   /** ERROR_REASON_QUESTION_CLOSED - FAILED_PRECONDITION: the question is not open any more; metadata has its outcome. */
   ERROR_REASON_QUESTION_CLOSED = 831,
+  /**
+   * ERROR_REASON_NOTIFICATION_MALFORMED - Notifications.
+   * INVALID_ARGUMENT: not a notification that this version understands.
+   */
+  ERROR_REASON_NOTIFICATION_MALFORMED = 840,
+  /** ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC - UNAUTHENTICATED: not made with the server's secret and the nonce that it has to use. */
+  ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC = 841,
+  /** ERROR_REASON_NOTIFICATION_REPLAYED - ALREADY_EXISTS: the session that it asks for has been held. */
+  ERROR_REASON_NOTIFICATION_REPLAYED = 842,
+  /** ERROR_REASON_NOTIFICATION_NEEDS_USER - FAILED_PRECONDITION: the server wants a person to agree to the session first. */
+  ERROR_REASON_NOTIFICATION_NEEDS_USER = 843,
 }
 
 export function errorReasonFromJSON(object: any): ErrorReason {
@@ -352,6 +363,18 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 831:
     case "ERROR_REASON_QUESTION_CLOSED":
       return ErrorReason.ERROR_REASON_QUESTION_CLOSED;
+    case 840:
+    case "ERROR_REASON_NOTIFICATION_MALFORMED":
+      return ErrorReason.ERROR_REASON_NOTIFICATION_MALFORMED;
+    case 841:
+    case "ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC":
+      return ErrorReason.ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC;
+    case 842:
+    case "ERROR_REASON_NOTIFICATION_REPLAYED":
+      return ErrorReason.ERROR_REASON_NOTIFICATION_REPLAYED;
+    case 843:
+    case "ERROR_REASON_NOTIFICATION_NEEDS_USER":
+      return ErrorReason.ERROR_REASON_NOTIFICATION_NEEDS_USER;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }
@@ -475,6 +498,14 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_QUESTION_NOT_FOUND";
     case ErrorReason.ERROR_REASON_QUESTION_CLOSED:
       return "ERROR_REASON_QUESTION_CLOSED";
+    case ErrorReason.ERROR_REASON_NOTIFICATION_MALFORMED:
+      return "ERROR_REASON_NOTIFICATION_MALFORMED";
+    case ErrorReason.ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC:
+      return "ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC";
+    case ErrorReason.ERROR_REASON_NOTIFICATION_REPLAYED:
+      return "ERROR_REASON_NOTIFICATION_REPLAYED";
+    case ErrorReason.ERROR_REASON_NOTIFICATION_NEEDS_USER:
+      return "ERROR_REASON_NOTIFICATION_NEEDS_USER";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }

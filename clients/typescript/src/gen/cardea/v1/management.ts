@@ -21,6 +21,51 @@ import {
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Source } from "./tree.js";
 
+/** How much of the session the server wants a person to notice. */
+export enum UiMode {
+  /** UI_MODE_UNSPECIFIED - The server leaves it to the device. */
+  UI_MODE_UNSPECIFIED = 0,
+  UI_MODE_BACKGROUND = 1,
+  /** UI_MODE_INFORMATIVE - A person is told. The daemon tells no one by itself: whoever handed it over may. */
+  UI_MODE_INFORMATIVE = 2,
+  /** UI_MODE_USER_INTERACTION - A person has to agree first. */
+  UI_MODE_USER_INTERACTION = 3,
+}
+
+export function uiModeFromJSON(object: any): UiMode {
+  switch (object) {
+    case 0:
+    case "UI_MODE_UNSPECIFIED":
+      return UiMode.UI_MODE_UNSPECIFIED;
+    case 1:
+    case "UI_MODE_BACKGROUND":
+      return UiMode.UI_MODE_BACKGROUND;
+    case 2:
+    case "UI_MODE_INFORMATIVE":
+      return UiMode.UI_MODE_INFORMATIVE;
+    case 3:
+    case "UI_MODE_USER_INTERACTION":
+      return UiMode.UI_MODE_USER_INTERACTION;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum UiMode");
+  }
+}
+
+export function uiModeToJSON(object: UiMode): string {
+  switch (object) {
+    case UiMode.UI_MODE_UNSPECIFIED:
+      return "UI_MODE_UNSPECIFIED";
+    case UiMode.UI_MODE_BACKGROUND:
+      return "UI_MODE_BACKGROUND";
+    case UiMode.UI_MODE_INFORMATIVE:
+      return "UI_MODE_INFORMATIVE";
+    case UiMode.UI_MODE_USER_INTERACTION:
+      return "UI_MODE_USER_INTERACTION";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum UiMode");
+  }
+}
+
 export interface Account {
   /** The server's identifier. */
   serverId: string;
@@ -60,6 +105,27 @@ export interface StartSessionResponse {
   cardFilesUpdated: number;
   /** The server has acknowledged the confirmation. */
   confirmed: boolean;
+}
+
+export interface DeliverNotificationRequest {
+  /**
+   * The bare body, or as a WAP push with its header, or as the user data of the SMS with
+   * its header too.
+   */
+  message: Buffer;
+  /**
+   * A person has agreed to the session: what a notification of UI_MODE_USER_INTERACTION
+   * wants. Whoever hands it over asks; DeliverNotification without it tells whether to.
+   */
+  userAgreed: boolean;
+  requestId: string;
+}
+
+export interface DeliverNotificationResponse {
+  serverId: string;
+  uiMode: UiMode;
+  /** The session that it asked for, under the number that it gave. */
+  session: StartSessionResponse | undefined;
 }
 
 export interface ReportRequest {
@@ -701,6 +767,226 @@ export const StartSessionResponse: MessageFns<StartSessionResponse> = {
     message.nodesChanged = object.nodesChanged ?? 0;
     message.cardFilesUpdated = object.cardFilesUpdated ?? 0;
     message.confirmed = object.confirmed ?? false;
+    return message;
+  },
+};
+
+function createBaseDeliverNotificationRequest(): DeliverNotificationRequest {
+  return { message: Buffer.alloc(0), userAgreed: false, requestId: "" };
+}
+
+export const DeliverNotificationRequest: MessageFns<DeliverNotificationRequest> = {
+  encode(message: DeliverNotificationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message.length !== 0) {
+      writer.uint32(10).bytes(message.message);
+    }
+    if (message.userAgreed !== false) {
+      writer.uint32(16).bool(message.userAgreed);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeliverNotificationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeliverNotificationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.userAgreed = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeliverNotificationRequest {
+    return {
+      message: isSet(object.message) ? Buffer.from(bytesFromBase64(object.message)) : Buffer.alloc(0),
+      userAgreed: isSet(object.userAgreed)
+        ? globalThis.Boolean(object.userAgreed)
+        : isSet(object.user_agreed)
+        ? globalThis.Boolean(object.user_agreed)
+        : false,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeliverNotificationRequest): unknown {
+    const obj: any = {};
+    if (message.message.length !== 0) {
+      obj.message = base64FromBytes(message.message);
+    }
+    if (message.userAgreed !== false) {
+      obj.userAgreed = message.userAgreed;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeliverNotificationRequest>, I>>(base?: I): DeliverNotificationRequest {
+    return DeliverNotificationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeliverNotificationRequest>, I>>(object: I): DeliverNotificationRequest {
+    const message = createBaseDeliverNotificationRequest();
+    message.message = object.message ?? Buffer.alloc(0);
+    message.userAgreed = object.userAgreed ?? false;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeliverNotificationResponse(): DeliverNotificationResponse {
+  return { serverId: "", uiMode: 0, session: undefined };
+}
+
+export const DeliverNotificationResponse: MessageFns<DeliverNotificationResponse> = {
+  encode(message: DeliverNotificationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serverId !== "") {
+      writer.uint32(10).string(message.serverId);
+    }
+    if (message.uiMode !== 0) {
+      writer.uint32(16).int32(message.uiMode);
+    }
+    if (message.session !== undefined) {
+      StartSessionResponse.encode(message.session, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeliverNotificationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeliverNotificationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serverId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.uiMode = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.session = StartSessionResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeliverNotificationResponse {
+    return {
+      serverId: isSet(object.serverId)
+        ? globalThis.String(object.serverId)
+        : isSet(object.server_id)
+        ? globalThis.String(object.server_id)
+        : "",
+      uiMode: isSet(object.uiMode)
+        ? uiModeFromJSON(object.uiMode)
+        : isSet(object.ui_mode)
+        ? uiModeFromJSON(object.ui_mode)
+        : 0,
+      session: isSet(object.session) ? StartSessionResponse.fromJSON(object.session) : undefined,
+    };
+  },
+
+  toJSON(message: DeliverNotificationResponse): unknown {
+    const obj: any = {};
+    if (message.serverId !== "") {
+      obj.serverId = message.serverId;
+    }
+    if (message.uiMode !== 0) {
+      obj.uiMode = uiModeToJSON(message.uiMode);
+    }
+    if (message.session !== undefined) {
+      obj.session = StartSessionResponse.toJSON(message.session);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeliverNotificationResponse>, I>>(base?: I): DeliverNotificationResponse {
+    return DeliverNotificationResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeliverNotificationResponse>, I>>(object: I): DeliverNotificationResponse {
+    const message = createBaseDeliverNotificationResponse();
+    message.serverId = object.serverId ?? "";
+    message.uiMode = object.uiMode ?? 0;
+    message.session = (object.session !== undefined && object.session !== null)
+      ? StartSessionResponse.fromPartial(object.session)
+      : undefined;
     return message;
   },
 };
@@ -1649,6 +1935,27 @@ export const ManagementServiceService = {
     responseDeserialize: (value: Buffer): StartSessionResponse => StartSessionResponse.decode(value),
   },
   /**
+   * DeliverNotification hands over a notification (OMA DM package 0) that a local program
+   * has received, such as the SMS of a modem: if it is the server's, the session that it
+   * asks for begins now, and the call waits for its end.
+   * Who: callers with a row for management.notify. Effect: as StartSession. The same
+   * notification again joins its session, and once that has been held it starts nothing.
+   * Idempotent by request_id.
+   * Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+   */
+  deliverNotification: {
+    path: "/cardea.v1.ManagementService/DeliverNotification" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeliverNotificationRequest): Buffer =>
+      Buffer.from(DeliverNotificationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeliverNotificationRequest => DeliverNotificationRequest.decode(value),
+    responseSerialize: (value: DeliverNotificationResponse): Buffer =>
+      Buffer.from(DeliverNotificationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeliverNotificationResponse => DeliverNotificationResponse.decode(value),
+  },
+  /**
    * Report tells every operation of an authority on the tree with its result, newest
    * first: of a server, command by command, also those that were refused; of a local
    * program, every call that changed the tree or was refused by an ACL.
@@ -1714,6 +2021,17 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    */
   startSession: handleUnaryCall<StartSessionRequest, StartSessionResponse>;
   /**
+   * DeliverNotification hands over a notification (OMA DM package 0) that a local program
+   * has received, such as the SMS of a modem: if it is the server's, the session that it
+   * asks for begins now, and the call waits for its end.
+   * Who: callers with a row for management.notify. Effect: as StartSession. The same
+   * notification again joins its session, and once that has been held it starts nothing.
+   * Idempotent by request_id.
+   * Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+   */
+  deliverNotification: handleUnaryCall<DeliverNotificationRequest, DeliverNotificationResponse>;
+  /**
    * Report tells every operation of an authority on the tree with its result, newest
    * first: of a server, command by command, also those that were refused; of a local
    * program, every call that changed the tree or was refused by an ACL.
@@ -1777,6 +2095,31 @@ export interface ManagementServiceClient extends Client1 {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StartSessionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * DeliverNotification hands over a notification (OMA DM package 0) that a local program
+   * has received, such as the SMS of a modem: if it is the server's, the session that it
+   * asks for begins now, and the call waits for its end.
+   * Who: callers with a row for management.notify. Effect: as StartSession. The same
+   * notification again joins its session, and once that has been held it starts nothing.
+   * Idempotent by request_id.
+   * Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
+   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+   */
+  deliverNotification(
+    request: DeliverNotificationRequest,
+    callback: (error: ServiceError | null, response: DeliverNotificationResponse) => void,
+  ): ClientUnaryCall;
+  deliverNotification(
+    request: DeliverNotificationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeliverNotificationResponse) => void,
+  ): ClientUnaryCall;
+  deliverNotification(
+    request: DeliverNotificationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeliverNotificationResponse) => void,
   ): ClientUnaryCall;
   /**
    * Report tells every operation of an authority on the tree with its result, newest
@@ -1852,6 +2195,14 @@ export const ManagementServiceClient = makeGenericClientConstructor(
   service: typeof ManagementServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
