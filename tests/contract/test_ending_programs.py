@@ -84,6 +84,28 @@ def test_no_call_of_grpcs_outlives_the_program(daemon: RunningDaemon, pcsc: Pcsc
     assert done.stdout == "0 calls are left\n", done.stderr
 
 
+def test_a_child_that_was_forked_beside_a_call_ends_too(daemon: RunningDaemon) -> None:
+    program = """
+import os, sys
+import cardea
+
+client = cardea.Client(sys.argv[1])
+watch = client.watch_readers()
+next(watch)
+child = os.fork()
+if child:
+    print(os.waitpid(child, 0)[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, daemon.socket],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "0\n"
+
+
 def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
     daemon: RunningDaemon, pcsc: Pcsc
 ) -> None:

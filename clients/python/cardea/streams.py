@@ -36,7 +36,7 @@ class Connection:
         options = [("grpc.default_authority", "cardd"), ("grpc.max_receive_message_length", -1)]
         self.channel = grpc.insecure_channel(self.target, options=options)
         self._open = _OpenStreams()
-        self._end = weakref.finalize(self, _close, self.channel, self._open)
+        self._end = weakref.finalize(self, _close, self.channel, self._open, os.getpid())
 
     def close(self) -> None:
         """End every call. Twice is once."""
@@ -136,9 +136,11 @@ class _OpenStreams:
             stream.close()
 
 
-def _close(channel: grpc.Channel, streams: _OpenStreams) -> None:
-    streams.close()
-    channel.close()
+def _close(channel: grpc.Channel, streams: _OpenStreams, owner: int) -> None:
+    """A child that was forked has none of gRPC's threads, which closing waits for."""
+    if os.getpid() == owner:
+        streams.close()
+        channel.close()
 
 
 def _watch(held: weakref.ref[Stream[Any]], over: threading.Event, limit_s: float) -> None:
