@@ -22,6 +22,7 @@ _PASSING = frozenset(
         "CARD_LOST",
         "CARD_MUTE",
         "CARD_NOT_FOUND",
+        "CARD_TOOLKIT_BUSY",
         "LEASE_ENDED",
         "PCSC_UNAVAILABLE",
         "READER_NOT_FOUND",

@@ -154,6 +154,9 @@ const (
 	// FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
 	// and status_word.
 	ErrorReason_ERROR_REASON_CARD_PACKETS_UNSUPPORTED ErrorReason = 780
+	// UNAVAILABLE: the card's application toolkit is busy and takes no packets now; metadata has
+	// command.
+	ErrorReason_ERROR_REASON_CARD_TOOLKIT_BUSY ErrorReason = 790
 	// Questions to people.
 	// NOT_FOUND: no such question, or none that is kept.
 	ErrorReason_ERROR_REASON_QUESTION_NOT_FOUND ErrorReason = 830
@@ -229,6 +232,7 @@ var (
 		110: "ERROR_REASON_REVISION_NOT_FOUND",
 		111: "ERROR_REASON_RENDERING_FAILED",
 		780: "ERROR_REASON_CARD_PACKETS_UNSUPPORTED",
+		790: "ERROR_REASON_CARD_TOOLKIT_BUSY",
 		830: "ERROR_REASON_QUESTION_NOT_FOUND",
 		831: "ERROR_REASON_QUESTION_CLOSED",
 		840: "ERROR_REASON_NOTIFICATION_MALFORMED",
@@ -293,6 +297,7 @@ var (
 		"ERROR_REASON_REVISION_NOT_FOUND":            110,
 		"ERROR_REASON_RENDERING_FAILED":              111,
 		"ERROR_REASON_CARD_PACKETS_UNSUPPORTED":      780,
+		"ERROR_REASON_CARD_TOOLKIT_BUSY":             790,
 		"ERROR_REASON_QUESTION_NOT_FOUND":            830,
 		"ERROR_REASON_QUESTION_CLOSED":               831,
 		"ERROR_REASON_NOTIFICATION_MALFORMED":        840,
@@ -333,7 +338,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xa6\x11\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xcb\x11\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -390,7 +395,8 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"!ERROR_REASON_DELEGATION_NOT_FOUND\x10c\x12#\n" +
 	"\x1fERROR_REASON_REVISION_NOT_FOUND\x10n\x12!\n" +
 	"\x1dERROR_REASON_RENDERING_FAILED\x10o\x12*\n" +
-	"%ERROR_REASON_CARD_PACKETS_UNSUPPORTED\x10\x8c\x06\x12$\n" +
+	"%ERROR_REASON_CARD_PACKETS_UNSUPPORTED\x10\x8c\x06\x12#\n" +
+	"\x1eERROR_REASON_CARD_TOOLKIT_BUSY\x10\x96\x06\x12$\n" +
 	"\x1fERROR_REASON_QUESTION_NOT_FOUND\x10\xbe\x06\x12!\n" +
 	"\x1cERROR_REASON_QUESTION_CLOSED\x10\xbf\x06\x12(\n" +
 	"#ERROR_REASON_NOTIFICATION_MALFORMED\x10\xc8\x06\x12,\n" +

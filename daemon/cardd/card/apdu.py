@@ -23,6 +23,7 @@ __all__ = [
     "data_of",
     "decipher",
     "envelope",
+    "fetch",
     "get_response",
     "manage_environment",
     "open_channel",
@@ -32,6 +33,7 @@ __all__ = [
     "select_by_id",
     "select_by_path",
     "terminal_profile",
+    "terminal_response",
     "tries_query",
     "unblock_pin",
     "unblock_tries_query",
@@ -225,6 +227,16 @@ def terminal_profile(profile: bytes) -> Command:
 def envelope(data: bytes) -> Command:
     """ENVELOPE: something for an application of the card (TS 102 221 §11.2.2)."""
     return Command("ENVELOPE", 0xC2, data=data, le=MAX_READ, cla=0x80)
+
+
+def fetch(length: int) -> Command:
+    """FETCH: the proactive command that 91xx has told of (TS 102 221 §11.2.3)."""
+    return Command("FETCH", 0x12, le=length, cla=0x80)
+
+
+def terminal_response(data: bytes) -> Command:
+    """TERMINAL RESPONSE: what became of a proactive command (TS 102 221 §11.2.4)."""
+    return Command("TERMINAL RESPONSE", 0x14, data=data, cla=0x80)
 
 
 def _select(p1: int, ids: Sequence[int], want_fcp: bool) -> Command:

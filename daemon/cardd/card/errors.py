@@ -25,6 +25,7 @@ __all__ = [
     "PinRequired",
     "ReadBackDiffers",
     "RetryFloor",
+    "ToolkitBusy",
     "VerifiedElsewhere",
 ]
 
@@ -106,6 +107,14 @@ class PacketsUnsupported(CardError):
         super().__init__(f"the card takes no secured packets: {command} is answered with {sw:04X}")
         self.command = command
         self.sw = sw
+
+
+class ToolkitBusy(CardError):
+    """The card's application toolkit has something else to do (9300); it may be asked later."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(f"the card cannot take {command} now: its application toolkit is busy")
+        self.command = command
 
 
 class PinBlocked(RetryFloor):

@@ -6,6 +6,7 @@ from cardd.card.errors import CardError
 
 __all__ = [
     "OK",
+    "PROACTIVE",
     "AccessDenied",
     "NotFoundOnCard",
     "StatusError",
@@ -16,6 +17,8 @@ __all__ = [
 ]
 
 OK = 0x9000
+# SW1: normal ending, and a proactive command is there to be fetched (TS 102 221 §7.4.2).
+PROACTIVE = 0x91
 
 _MEANINGS = {
     0x6200: "warning, memory unchanged",
@@ -81,8 +84,8 @@ def status_error(command: str, sw: int) -> StatusError:
 
 
 def succeeded(sw: int) -> bool:
-    """Normal ending; 91xx adds only that the card has a proactive command (TS 102 221 §7.4.2)."""
-    return sw == OK or sw >> 8 == 0x91
+    """Normal ending, whether or not the card has a proactive command."""
+    return sw == OK or sw >> 8 == PROACTIVE
 
 
 def tries_left(sw: int) -> int | None:

@@ -162,6 +162,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
     and status_word.
     """
+    ERROR_REASON_CARD_TOOLKIT_BUSY: _ErrorReason.ValueType  # 790
+    """UNAVAILABLE: the card's application toolkit is busy and takes no packets now; metadata has
+    command.
+    """
     ERROR_REASON_QUESTION_NOT_FOUND: _ErrorReason.ValueType  # 830
     """Questions to people.
     NOT_FOUND: no such question, or none that is kept.
@@ -325,6 +329,10 @@ ERROR_REASON_CARD_PACKETS_UNSUPPORTED: ErrorReason.ValueType  # 780
 """Packets.
 FAILED_PRECONDITION: the card takes no secured packets of a server; metadata has command
 and status_word.
+"""
+ERROR_REASON_CARD_TOOLKIT_BUSY: ErrorReason.ValueType  # 790
+"""UNAVAILABLE: the card's application toolkit is busy and takes no packets now; metadata has
+command.
 """
 ERROR_REASON_QUESTION_NOT_FOUND: ErrorReason.ValueType  # 830
 """Questions to people.

@@ -168,6 +168,11 @@ export enum ErrorReason {
    */
   ERROR_REASON_CARD_PACKETS_UNSUPPORTED = 780,
   /**
+   * ERROR_REASON_CARD_TOOLKIT_BUSY - UNAVAILABLE: the card's application toolkit is busy and takes no packets now; metadata has
+   * command.
+   */
+  ERROR_REASON_CARD_TOOLKIT_BUSY = 790,
+  /**
    * ERROR_REASON_QUESTION_NOT_FOUND - Questions to people.
    * NOT_FOUND: no such question, or none that is kept.
    */
@@ -357,6 +362,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 780:
     case "ERROR_REASON_CARD_PACKETS_UNSUPPORTED":
       return ErrorReason.ERROR_REASON_CARD_PACKETS_UNSUPPORTED;
+    case 790:
+    case "ERROR_REASON_CARD_TOOLKIT_BUSY":
+      return ErrorReason.ERROR_REASON_CARD_TOOLKIT_BUSY;
     case 830:
     case "ERROR_REASON_QUESTION_NOT_FOUND":
       return ErrorReason.ERROR_REASON_QUESTION_NOT_FOUND;
@@ -494,6 +502,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_RENDERING_FAILED";
     case ErrorReason.ERROR_REASON_CARD_PACKETS_UNSUPPORTED:
       return "ERROR_REASON_CARD_PACKETS_UNSUPPORTED";
+    case ErrorReason.ERROR_REASON_CARD_TOOLKIT_BUSY:
+      return "ERROR_REASON_CARD_TOOLKIT_BUSY";
     case ErrorReason.ERROR_REASON_QUESTION_NOT_FOUND:
       return "ERROR_REASON_QUESTION_NOT_FOUND";
     case ErrorReason.ERROR_REASON_QUESTION_CLOSED:
