@@ -39,6 +39,9 @@ class CardPort(Protocol):
     def refusal(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> str | None:
         """Why this must not, or cannot, be ordered for the card (again); ``None`` if it may be."""
 
+    def unproved(self, iccid: str, digest: str) -> bool:
+        """Whether this was ordered, and the device cut off before the card's word on it came."""
+
     def order(self, iccid: str, digest: str, changes: Sequence[FileChange]) -> Order:
         """Note an order before it is sent; the Exec that gives it.
 
@@ -288,6 +291,9 @@ def _card(
             failures.append(Failure(file.node, StatusCode.TOO_LARGE, f"file has {room} bytes"))
         else:
             stale[oid] = file
+    if not (stale or failures) and cards.unproved(iccid, document_digest(documents)):
+        # That the card has it is the device's word.
+        stale = {oid: by_oid[oid] for oid in documents}
     if stale:
         failures += yield from _rewrite(iccid, stale, documents, cards)
     return tuple(failures)

@@ -34,6 +34,8 @@ _DIFFERS = "READ_BACK_DIFFERS"
 _DEVICE = "."
 
 _MAX_CANDIDATES = 32
+# A device that never reports does not wear its card out.
+_MOST_TRIES = 3
 
 
 class SessionCards:
@@ -78,9 +80,18 @@ class SessionCards:
         obstacle = None if card.ota is None else obstacle_to(changes)
         if obstacle is not None:
             return obstacle
-        last = self._registry.journal.last_order(iccid, digest)
-        if last is None:
-            return None
+        before = self._registry.journal.orders_of(iccid, digest)
+        return self._why_not_again(before[0]) if before else None
+
+    def unproved(self, iccid: str, digest: str) -> bool:
+        card = self._card(iccid)
+        before = self._registry.journal.orders_of(iccid, digest)
+        if card is None or card.ota is None or not 0 < len(before) < _MOST_TRIES:
+            return False
+        last = before[0]
+        return bool(last.packets) and last.state != "done" and self._why_not_again(last) is None
+
+    def _why_not_again(self, last: CardOrder) -> str | None:
         if last.correlator in self._reported:
             return "reported in this session"
         if last.state == "failed" and last.reason not in _PASSING:

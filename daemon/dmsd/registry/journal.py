@@ -94,14 +94,14 @@ class Journal:
             )
         )
 
-    def last_order(self, iccid: str, digest: str) -> CardOrder | None:
-        """The latest order of this very content for this card."""
-        row = self._database.row(
+    def orders_of(self, iccid: str, digest: str) -> tuple[CardOrder, ...]:
+        """The orders of this very content for this card, the latest first."""
+        rows = self._database.rows(
             "SELECT * FROM card_orders WHERE iccid = ? AND digest = ?"
-            " ORDER BY at_ms DESC, rowid DESC LIMIT 1",
+            " ORDER BY at_ms DESC, rowid DESC",
             (iccid, digest),
         )
-        return None if row is None else CardOrder(**dict(row))
+        return tuple(CardOrder(**dict(row)) for row in rows)
 
     def order(self, correlator: str, device: str) -> CardOrder | None:
         """The device's own order of that correlator."""

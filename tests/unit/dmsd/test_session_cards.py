@@ -332,6 +332,49 @@ def test_what_the_card_has_proved_is_done_whatever_became_of_the_device(
     assert (order.state, order.reason) == ("done", reason)
 
 
+def test_what_the_device_says_that_the_card_has_is_ordered_until_the_card_has_proved_it(
+    bench: Bench, packets: Device
+) -> None:
+    """It was cut off between the card and its report."""
+    packets.run()
+    for _ in range(2):
+        packets.run()
+    assert len(packets.executed) == 3
+    report(packets, f"200 {obeyed(packets)}", packets.executed[-1][2] or "")
+    packets.run()
+    packets.run()
+    states = [order.state for order in bench.registry.journal.orders(DEVICE)]
+    assert states == ["done", "accepted", "accepted"]
+    assert bench.last_session().outcome == "converged"
+
+
+def test_a_device_that_never_reports_does_not_wear_its_card_out(
+    bench: Bench, packets: Device
+) -> None:
+    for _ in range(6):
+        packets.run()
+    assert len(packets.executed) == 3
+    assert bench.last_session().outcome == "converged"
+
+
+@pytest.mark.parametrize("words", ["500 CREDENTIAL_REJECTED", "200 AAAA"])
+def test_what_failed_for_good_is_not_ordered_to_be_proved(
+    bench: Bench, packets: Device, words: str
+) -> None:
+    packets.run()
+    report(packets, words, packets.executed[0][2] or "")
+    packets.run()
+    packets.run()
+    assert len(packets.executed) == 1
+    assert bench.last_session().outcome == "converged"
+
+
+def test_what_was_ordered_with_adm1_needs_no_proof(bench: Bench, device: Device) -> None:
+    device.run()
+    device.run()
+    assert len(device.executed) == 1
+
+
 def test_a_card_that_proves_what_does_not_read_back_is_not_done(
     bench: Bench, packets: Device
 ) -> None:
