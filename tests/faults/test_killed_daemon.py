@@ -7,11 +7,13 @@ that dies leaves the card, the server and the store's file as they are at that m
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import pytest
 from cardd.provisioning.progress import Stage
 from support.machine import DEVICE, Content, Killed
 from support.scene import NEW_DOCUMENT, OLD_DOCUMENT, MakeScene
+from support.system import CARDS, OTA
 
 
 class _Kill:
@@ -68,10 +70,11 @@ def test_killed_at_every_step_the_tree_is_old_or_new_and_the_next_start_complete
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("card", [CARDS["operator"], OTA], ids=["with the key", "by packets"])
 def test_killed_while_confirming_the_server_is_told_after_the_restart(
-    make_scene: MakeScene, when: str
+    make_scene: MakeScene, card: Mapping[str, object], when: str
 ) -> None:
-    scene = make_scene()
+    scene = make_scene(card)
     machine = scene.machine
 
     def kill(at: str, what: str) -> None:
@@ -91,5 +94,7 @@ def test_killed_while_confirming_the_server_is_told_after_the_restart(
 
     assert machine.store.pending_confirmations() == ()
     reports = machine.network.call("GET", "devices", DEVICE, "reports")
-    told = {each["data"] for each in reports if each["correlator"]}
+    told = {each["data"].split()[0] for each in reports if each["correlator"]}
     assert told == {"200"}
+    (order,) = machine.network.registry.journal.orders(DEVICE)
+    assert (order.state, order.reason) == ("done", "")

@@ -5,23 +5,26 @@ The device has no key of the card, and the server believes the card alone.
 
 from __future__ import annotations
 
-import base64
 import itertools
-from importlib import resources
 
 import pytest
 from cardd.provisioning import card_update
 from cardd.provisioning.progress import Stage
 from dmsd.registry import CardOrder
 from softcard import SoftCard
-from support.documents import BOOTSTRAP, account
-from support.machine import DEVICE, Content, desired
-from support.scene import NEW_DOCUMENT, NEWS, OLD_DOCUMENT, MakeScene, Pull, Scene
+from support.machine import DEVICE, Content
+from support.scene import (
+    LONG_DOCUMENT,
+    NEW_DOCUMENT,
+    OLD_DOCUMENT,
+    MakeScene,
+    Pull,
+    Scene,
+    profile_with,
+)
 from support.system import CARDS, OTA
 
 ENVELOPE, VERIFY = 0xC2, 0x20
-# Takes more than one packet.
-LONG_DOCUMENT = account(access_point=".".join(letter * 60 for letter in "abcdefghijkl"))
 KEYS = [bytes.fromhex(OTA["ota"][name]) for name in ("kic", "kid")]
 
 
@@ -59,10 +62,8 @@ def test_pulled_at_every_apdu_the_card_is_old_or_new_or_completed_at_the_next_in
 ) -> None:
     torn = 0
     for nth in itertools.count(1):
-        scene, pull = make_scene(OTA), Pull(nth, when)
+        scene, pull = make_scene(OTA, wanted=LONG_DOCUMENT), Pull(nth, when)
         machine = scene.machine
-        document = {BOOTSTRAP: base64.b64encode(LONG_DOCUMENT).decode()}
-        desired(machine.network, {NEWS: "https://news.example/2"}, card=document)
 
         result = machine.run(scene.inserted(pull))
 
@@ -86,13 +87,7 @@ def test_pulled_at_every_apdu_the_card_is_old_or_new_or_completed_at_the_next_in
 def test_the_biggest_file_that_offsets_reach_is_written_and_proved(
     make_scene: MakeScene, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    profiles = resources.files("softcard") / "profiles"
-    text = (profiles / "operator.toml").read_text()
-    assert text.count("size = 2048") == 1
-    text = text.replace("size = 2048", f"size = {0x8000}")
-    path = tmp_path_factory.mktemp("profile") / "big.toml"
-    path.write_text(text.replace('"documents/', f'"{profiles}/documents/'))
-    scene = make_scene(OTA, path)
+    scene = make_scene(OTA, profile_with(0x8000, tmp_path_factory.mktemp("profile")))
 
     result = scene.machine.run(scene.inserted())
 

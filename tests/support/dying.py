@@ -29,6 +29,8 @@ from support.machine import DirectCard, DmNetwork, Machine
 
 __all__ = ["DyingDevice", "Ending", "How", "built_layer", "renderer_into"]
 
+Watching = Callable[[str, str], bool]
+
 _DIE = "die here"
 _SOURCE = Path(__file__).parents[1] / "faults" / "dying_files.c"
 
@@ -117,10 +119,10 @@ class DyingDevice:
         first_number: int,
         operation: int = 0,
         how: How = How.KILLED,
-        on_step: Callable[[str], bool] = lambda _: False,
+        on_step: Watching = lambda _when, _what: False,
     ) -> Ending:
         """One life. It ends at a file operation, or where ``on_step`` says so, which hears
-        "before" and "after" of each APDU and request; else when the run has ended."""
+        "before" and "after" of each "transmit" and "request"; else when the run has ended."""
         self._connection.send(_Life(store, rendered, first_number, operation, how))
         operations = ""
         while True:
@@ -132,9 +134,9 @@ class DyingDevice:
                 continue
             is_step = what in ("transmit", "request")
             answer = _DIE
-            if not (is_step and on_step("before")):
+            if not (is_step and on_step("before", what)):
                 answer = _served(card, network, what, arguments)
-                if is_step and on_step("after"):
+                if is_step and on_step("after", what):
                     answer = _DIE
             self._connection.send(answer)
 

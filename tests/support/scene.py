@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from support.machine import DEVICE, Content, DirectCard, DmNetwork, Machine, Wat
 from support.system import ACCOUNT, CARDS
 
 __all__ = [
+    "LONG_DOCUMENT",
     "NEWS",
     "NEW_DOCUMENT",
     "OLD_DOCUMENT",
@@ -26,6 +28,7 @@ __all__ = [
     "Scene",
     "make_scene",
     "new",
+    "profile_with",
 ]
 
 NEWS = "./Service/News/URL"
@@ -34,15 +37,19 @@ OLD_DOCUMENT = account()
 NEW_DOCUMENT = account(
     access_point=f"{'x' * 60}.{'y' * 60}.{'z' * 60}.{'v' * 60}.internet2.example"
 )
+# Takes more than one packet.
+LONG_DOCUMENT = account(access_point=".".join(letter * 60 for letter in "abcdefghijkl"))
 
 
 @dataclass
 class Scene:
-    """`old` is in force; the next run leads to `new`, on the card and in the tree."""
+    """`old` is in force; the next run leads to `new`, on the card and in the tree; `wanted` is what
+    the card is to carry then."""
 
     machine: Machine
     card: SoftCard
     old: Content
+    wanted: bytes
 
     def inserted(self, watch: Watch = lambda _when, _what: None) -> DirectCard:
         """The card, put in anew."""
@@ -59,6 +66,17 @@ class Scene:
     def document(self) -> bytes:
         """What is on the card."""
         return self.card.read_file("Bootstrap").rstrip(b"\xff")
+
+
+def profile_with(size: int, folder: Path) -> Path:
+    """The operator's card with a Bootstrap file of so many bytes."""
+    profiles = Path(str(resources.files("softcard"))) / "profiles"
+    text = (profiles / "operator.toml").read_text()
+    assert text.count("size = 2048") == 1
+    text = text.replace("size = 2048", f"size = {size}")
+    path = folder / f"operator-{size}.toml"
+    path.write_text(text.replace('"documents/', f'"{profiles}/documents/'))
+    return path
 
 
 class Pull:
@@ -86,7 +104,9 @@ def make_scene(tmp_path: Path) -> Iterator[MakeScene]:
     with ExitStack() as stack:
 
         def make(
-            card: Mapping[str, Any] = CARDS["operator"], profile: str | Path = "operator"
+            card: Mapping[str, Any] = CARDS["operator"],
+            profile: str | Path = "operator",
+            wanted: bytes = NEW_DOCUMENT,
         ) -> Scene:
             network = DmNetwork()
             network.call("POST", "devices", body={"device": DEVICE, "accounts": [dict(ACCOUNT)]})
@@ -98,9 +118,9 @@ def make_scene(tmp_path: Path) -> Iterator[MakeScene]:
             soft = SoftCard.from_profile(profile)
             soft.write_file("Bootstrap", OLD_DOCUMENT)
             assert not machine.run(DirectCard(soft)).reason
-            document = base64.b64encode(NEW_DOCUMENT).decode()
+            document = base64.b64encode(wanted).decode()
             desired(network, {NEWS: "https://news.example/2"}, card={BOOTSTRAP: document})
-            return Scene(machine, soft, machine.content)
+            return Scene(machine, soft, machine.content, wanted)
 
         yield make
 
