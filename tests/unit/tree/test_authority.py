@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cardd.tree import BUILT_IN, Authority, ManagementTree, Source
+from omadm.downloads import MOST_PACKETS
 from omadm.errors import FormatError
 from omadm.nodes import TreeNode, interior, leaf
 from unit.tree.tree_samples import NOW, A, B, code, full, text, value
@@ -312,7 +313,7 @@ def test_packets_for_a_card_are_downloads_one_after_the_other(a: Authority, b: A
         b"\xd1\x02\x82\x00\xd3\x00",
         b"\xd1\x05\x82\x00",
         b"\xd1\x81\xfd" + bytes(253),  # no short command holds it
-        b"\xd1\x01\x82" * 1025,
+        b"\xd1\x01\x82" * (5 * MOST_PACKETS + 1),
     ],
 )
 def test_packets_that_are_anything_else_are_refused(a: Authority, data: bytes | None) -> None:
