@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from xml.etree import ElementTree
+
 import pytest
 from cardd.tree import BUILT_IN, Authority, ManagementTree
+from cardea_core import xml_encode
+from omadm import tnds
 from omadm.nodes import interior, leaf
 from unit.tree.tree_samples import NOW, A, code, full, text, value
 
@@ -122,3 +127,31 @@ def test_tnds_states_the_properties_that_are_asked_for(a: Authority) -> None:
     assert found.without == {"Value"}
     node = next(n for n in found.nodes or () if n.path == "./A/Text")
     assert (node.title, node.t_stamp, node.ver_no) == ("Ein Text", "20231114T221320Z", 1)
+
+
+# What each element holds, in this order (DM TND 1.2 §9.4.1, the DTD of TNDS).
+CONTENT = {
+    "MgmtTree": r"VerDTD (Man )?(Mod )?(Node )+",
+    "Node": r"NodeName (Path )?RTProperties ((Node )*|Value )",
+    "RTProperties": r"(ACL )?(Format )?(Name )?(Size )?(Title )?(TStamp )?Type (VerNo )?",
+    "Format": r"(b64|bin|bool|chr|int|node|null|xml|date|time|float) ",
+    "Type": r"(MIME |DDFName |)",
+}
+
+
+@pytest.mark.parametrize("listing", ["TNDS", "TNDS+ACL+Title", "TNDS-Format-VerNo", "TNDS+Value"])
+def test_tnds_is_built_as_its_dtd_wants(a: Authority, listing: str) -> None:
+    """By another XML parser, with values of every format in it."""
+    for format, octets in (("bin", b"\x00\xff"), ("xml", b"<a>&amp;</a>"), ("null", b"")):
+        a.add(f"./A/{format}", leaf(".", octets, format=format), NOW)
+    a.replace("./A/Text?prop=Title", text("T"), NOW)
+    (found,) = a.get(f".?list={listing}")
+    document = xml_encode(tnds.write(found.nodes or (), without=found.without))
+    names = set()
+    for element in ElementTree.fromstring(document).iter():
+        name = element.tag.removeprefix("{syncml:dmddf1.2}")
+        names.add(name)
+        inner = "".join(f"{part.tag.removeprefix('{syncml:dmddf1.2}')} " for part in element)
+        assert re.fullmatch(CONTENT.get(name, ""), inner), f"{name}: {inner}"
+        assert not inner or not (element.text or "").strip()
+    assert {"MgmtTree", "Node", "RTProperties", "Type"} <= names
