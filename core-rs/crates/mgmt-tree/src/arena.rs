@@ -1,8 +1,9 @@
 //! Where a layer keeps its claims: cells, names and values in pages that versions share.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::cell::{Cell, Key, Name, Shape};
+use crate::cell::{Cell, Kept, Name, Shape};
 use crate::error::{TreeError, index};
 use crate::layer::Entry;
 use crate::pages::{Pages, Range, Run};
@@ -51,8 +52,8 @@ impl Arena {
     #[inline]
     pub fn name<'a>(&'a self, cell: &'a Cell) -> &'a [u8] {
         match cell.name() {
-            Name::Short(name) => name,
-            Name::Long(address) => Texts::text(&self.bytes, address),
+            Kept::Short(name) => name,
+            Kept::Long(address) => Texts::text(&self.bytes, address),
         }
     }
 
@@ -123,16 +124,30 @@ impl Arena {
         Ok(Range { first, count })
     }
 
+    /// The name with its key.
+    #[inline]
+    pub fn whole_name<'a>(&'a self, cell: &'a Cell) -> Name<'a> {
+        Name {
+            key: cell.key(),
+            text: self.name(cell),
+        }
+    }
+
+    /// Where the name of a cell stands beside another one.
+    #[inline]
+    pub fn order(&self, cell: &Cell, name: Name<'_>) -> Ordering {
+        cell.key().order(name.key, || self.name(cell), || name.text)
+    }
+
     /// The address of a name among siblings.
-    pub fn find_in(&self, siblings: Range, key: Key, name: &[u8]) -> Option<u32> {
+    pub fn find_in(&self, siblings: Range, name: Name<'_>) -> Option<u32> {
         let (mut from, mut to) = (siblings.first, siblings.first + siblings.count);
         while from < to {
             let middle = from + (to - from) / 2;
-            let cell = self.cells.get(middle);
-            match cell.key().order(key, || self.name(cell), || name) {
-                std::cmp::Ordering::Less => from = middle + 1,
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Greater => to = middle,
+            match self.order(self.cells.get(middle), name) {
+                Ordering::Less => from = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => to = middle,
             }
         }
         None
@@ -140,7 +155,7 @@ impl Arena {
 
     /// The cell of a child.
     pub fn child(&self, siblings: Range, name: &[u8]) -> Option<&Cell> {
-        let address = self.find_in(siblings, Key::of(name), name)?;
+        let address = self.find_in(siblings, Name::of(name))?;
         Some(self.cells.get(address))
     }
 

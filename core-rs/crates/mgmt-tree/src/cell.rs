@@ -31,7 +31,7 @@ pub(crate) struct Cell {
 
 /// How a cell keeps its name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Name<'a> {
+pub(crate) enum Kept<'a> {
     Short(&'a [u8]),
     /// The address of a text.
     Long(u32),
@@ -83,6 +83,60 @@ impl Key {
     }
 }
 
+/// A name with its key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name<'a> {
+    pub key: Key,
+    pub text: &'a [u8],
+}
+
+impl<'a> Name<'a> {
+    /// Comes after all names.
+    pub const END: Self = Self {
+        key: Key::END,
+        text: b"\xFF",
+    };
+
+    pub fn of(text: &'a [u8]) -> Self {
+        Self {
+            key: Key::of(text),
+            text,
+        }
+    }
+
+    /// The lesser of two.
+    #[inline]
+    pub fn least(self, other: Self) -> Self {
+        match self.key <= other.key && (self.key < other.key || self <= other) {
+            true => self,
+            false => other,
+        }
+    }
+}
+
+impl PartialEq for Name<'_> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Name<'_> {}
+
+impl PartialOrd for Name<'_> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name<'_> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.order(other.key, || self.text, || other.text)
+    }
+}
+
 impl Cell {
     /// A name of that many bytes stands in the cell.
     pub const SHORT: usize = 12;
@@ -118,13 +172,13 @@ impl Cell {
     }
 
     #[inline]
-    pub fn name(&self) -> Name<'_> {
+    pub fn name(&self) -> Kept<'_> {
         let length = (self.bits >> Self::LENGTH_BIT) as usize & 0x7F;
         match self.name.get(..length) {
-            Some(name) => Name::Short(name),
+            Some(name) => Kept::Short(name),
             None => {
                 let [.., a, b, c, d] = self.name;
-                Name::Long(u32::from_le_bytes([a, b, c, d]))
+                Kept::Long(u32::from_le_bytes([a, b, c, d]))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::cell::Key;
+use crate::cell::Name;
 use crate::pages::{Range, Run};
 use crate::path::TreePath;
 use crate::snapshot::{Node, Place, Snapshot, Walk};
@@ -141,10 +141,7 @@ impl<'a> Open<'a> {
             (None, None) => return None,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(left), Some(right)) => {
-                let name = new.name(right);
-                old.order(left, (Key::of(name), name))
-            }
+            (Some(left), Some(right)) => old.order(left, Name::of(new.name(right))),
         };
         Some(match order {
             Ordering::Less => (self.old.next(), None),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::cell::{Key, Shape};
+use crate::cell::{Name, Shape};
 use crate::pages::Range;
 use crate::path::TreePath;
 use crate::resolve::{Claimant, resolve};
@@ -121,7 +121,7 @@ impl Snapshot {
     fn claimants(&self, behind: &[(u16, Range)], name: &[u8]) -> Vec<Claimant<'_>> {
         let claimant = |&(tag, siblings): &(u16, Range)| {
             let arena = &self.strata.get(tag)?.arena;
-            let address = arena.find_in(siblings, Key::of(name), name)?;
+            let address = arena.find_in(siblings, Name::of(name))?;
             self.strata.claimant(tag, address)
         };
         behind.iter().filter_map(claimant).collect()

@@ -24,8 +24,9 @@
 //! `pages` holds what is written once and shared; a layer is an `arena` of `cell`s in pages. An
 //! `edit` opens the directories on its way and writes them anew, `bulk` writes a whole layer. A
 //! `merge` is made of directories: `lay` walks the layers of one side by side with `cursor`s,
-//! `resolve` decides what is disputed; `patch` goes on from an earlier merge, and `strata` numbers
-//! layers so that it can; `share` divides a large merge among threads.
+//! `resolve` decides what is disputed. `share` divides a large merge among threads. `patch` goes on
+//! from an earlier merge where two `versions` of a layer differ; `strata` numbers layers so that it
+//! can.
 
 mod acls;
 mod amend;
@@ -50,6 +51,7 @@ mod snapshot;
 mod source;
 mod strata;
 mod texts;
+mod versions;
 
 pub use acls::Acls;
 pub use amend::Amendment;
@@ -58,7 +60,8 @@ pub use error::TreeError;
 pub use explain::{Explanation, Outcome};
 pub use layer::{Entry, Layer};
 pub use load::{Claimed, Load};
-pub use merge::{merge, merge_after, merge_on};
+pub use merge::merge;
+pub use patch::{merge_after, merge_on};
 pub use path::{MAX_DEPTH, MAX_PATH_BYTES, MAX_SEGMENT_BYTES, TreePath};
 pub use snapshot::{Node, Snapshot, Walk};
 pub use source::{Content, Source, SourceKind, Stance};

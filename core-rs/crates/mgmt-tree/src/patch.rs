@@ -1,103 +1,245 @@
 //! Going on from an earlier merge: only directories in which something has changed are written.
 
-use std::cmp::Ordering;
-
-use crate::arena::Arena;
-use crate::cell::{Cell, Shape};
+use crate::acls::Acls;
+use crate::cell::{Key, Name, Shape};
 use crate::error::TreeError;
-use crate::merge::{Above, Merge, judge, new_place};
+use crate::layer::Layer;
+use crate::merge::{Above, Merge, Merged, merge_all, new_place};
 use crate::pages::{Range, Run};
-use crate::resolve::Claimant;
-use crate::snapshot::{NO_ACL, Name, Place, Snapshot};
+use crate::resolve::{Claimant, resolve};
+use crate::snapshot::{NO_ACL, Place, Snapshot};
 use crate::source::Strength;
 use crate::strata::{Strata, Stratum};
+use crate::versions::{Both, Cells, Siblings, Versions};
+
+/// Below so much garbage the places of a snapshot are not worth writing anew.
+const DEAD_PLACES: usize = 1 << 16;
+const SPARE_PAGES: usize = 512;
+/// So many leaves in a directory are made anew if one of them is.
+const FEW: u32 = 16;
+
+/// Merge layers and ACLs, going on from an earlier snapshot if there is one.
+///
+/// The result is that of a merge from the beginning. For layers that come from those of the
+/// snapshot (see [`Layer::seal`]) the work is that of what has changed: the siblings of each node
+/// that has changed, and of those above it.
+///
+/// # Errors
+/// [`TreeError::LayerTwice`] when two layers have the same source, [`TreeError::TreeFull`].
+pub fn merge_after(
+    before: Option<&Snapshot>,
+    layers: &[Layer],
+    acls: &Acls,
+) -> Result<Snapshot, TreeError> {
+    merge_on(1, before, layers, acls)
+}
+
+/// Merge layers and ACLs as [`merge_after`] does, on at most so many threads. The result is that
+/// of one; others are at work only before this returns, and only on a large merge from the
+/// beginning.
+///
+/// # Errors
+/// [`TreeError::LayerTwice`] when two layers have the same source, [`TreeError::TreeFull`].
+pub fn merge_on(
+    threads: usize,
+    before: Option<&Snapshot>,
+    layers: &[Layer],
+    acls: &Acls,
+) -> Result<Snapshot, TreeError> {
+    if let Some(before) = before.filter(|before| !is_mostly_garbage(before)) {
+        let strata = Strata::new(layers, acls, Some(&before.strata))?;
+        if strata.acls.extends(&before.strata.acls) && !strata.is_mostly_other(&before.strata) {
+            let (places, root, count) = Patching::new(&strata, before).run()?;
+            return Ok(Snapshot {
+                strata,
+                places,
+                root,
+                count,
+            });
+        }
+    }
+    merge_all(threads, layers, acls)
+}
+
+fn is_mostly_garbage(snapshot: &Snapshot) -> bool {
+    let held = snapshot.places.held();
+    held > DEAD_PLACES + snapshot.count * 2
+        || snapshot.places.page_count() > SPARE_PAGES + (held >> 9)
+        || snapshot.strata.tags() as usize > SPARE_PAGES
+}
+
+/// A merge that goes on from a snapshot. Directories that are still to be patched wait on a stack,
+/// and what their layers have for them on another one.
+struct Patching<'a> {
+    merge: Merge<'a>,
+    before: &'a Snapshot,
+    acls: Versions<'a>,
+    patches: Vec<Patch>,
+    sides: Vec<Side<'a>>,
+    spare: Spare<'a>,
+}
 
 /// A directory to be made from what it was. What reaches it from above is as it was.
-pub(crate) struct Patch {
+struct Patch {
     /// The place of its node. None: the root.
     place: Option<u32>,
     above: Above,
     /// Its places before.
     kept: Range,
     acls: Both,
-    /// Where its cells begin on the stack of pairs.
-    pairs: usize,
+    /// Where its sides begin on the stack.
+    sides: usize,
 }
 
-/// The cells of a directory in one layer, before and after.
+/// What a layer has for a directory. For a layer that comes or goes both are that one.
 #[derive(Clone, Copy)]
-pub(crate) struct Pair {
-    tag: u16,
+struct Side<'a> {
+    old: &'a Stratum,
+    new: &'a Stratum,
     cells: Both,
 }
 
-#[derive(Clone, Copy)]
-struct Both {
-    before: Range,
-    after: Range,
+/// What is needed for the directory and the node at work; kept, so that nothing is allocated.
+#[derive(Default)]
+struct Spare<'a> {
+    layers: Vec<Reading<'a>>,
+    claimants: Vec<Claimant<'a>>,
 }
 
-impl Patch {
-    pub fn root(strata: &Strata, before: &Snapshot, pairs: &mut Vec<Pair>) -> Self {
-        for tag in 0..strata.tags() {
-            let cells = Both {
-                before: before.strata.root(tag),
-                after: strata.root(tag),
-            };
-            pairs.push(Pair { tag, cells });
+/// A layer that is read in a directory.
+struct Reading<'a> {
+    side: Side<'a>,
+    siblings: Siblings<'a>,
+    /// What it has for the name at work.
+    found: Cells<'a>,
+}
+
+impl<'a> Side<'a> {
+    fn versions(&self) -> Versions<'a> {
+        Versions {
+            old: &self.old.arena,
+            new: &self.new.arena,
+            is_successor: true,
         }
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn new(side: Side<'a>) -> Self {
         Self {
+            side,
+            siblings: Siblings::new(side.versions(), side.cells),
+            found: Cells::default(),
+        }
+    }
+
+    fn claimant(&self) -> Option<Claimant<'a>> {
+        let cell = self.found.after?;
+        Some(self.side.new.claimant(cell, self.found.address))
+    }
+
+    /// The claim that ruled out children, if there was one.
+    fn ruled_out(&self) -> Option<Strength> {
+        let cell = self.found.before?;
+        let rules_out = matches!(cell.shape(), Shape::Absent | Shape::Leaf);
+        rules_out.then(|| self.side.old.claimant(cell, 0).own)
+    }
+
+    fn below(&self) -> Side<'a> {
+        Side {
+            cells: self.side.versions().below(&self.found),
+            ..self.side
+        }
+    }
+}
+
+impl<'a> Patching<'a> {
+    fn new(strata: &'a Strata, before: &'a Snapshot) -> Self {
+        let mut merge = Merge::new(strata, before.places.clone());
+        merge.count = before.count;
+        let acls = Versions {
+            old: &before.strata.acls,
+            new: &strata.acls,
+            is_successor: true,
+        };
+        Self {
+            merge,
+            before,
+            acls,
+            patches: Vec::new(),
+            sides: Vec::new(),
+            spare: Spare::default(),
+        }
+    }
+
+    fn run(mut self) -> Result<Merged, TreeError> {
+        self.begin();
+        loop {
+            self.merge.lay_all()?;
+            match self.patches.pop() {
+                Some(patch) => self.patch(&patch)?,
+                None => return Ok(self.merge.finish()),
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        let (before, after) = (&self.before.strata, self.merge.strata);
+        for tag in 0..after.tags() {
+            let (old, new) = (before.get(tag), after.get(tag));
+            let root = |layer: Option<&Stratum>| layer.map(|layer| layer.arena.root);
+            let cells = Both {
+                before: root(old).unwrap_or_default(),
+                after: root(new).unwrap_or_default(),
+            };
+            if let (Some(old), Some(new)) = (old.or(new), new.or(old)) {
+                self.sides.push(Side { old, new, cells });
+            }
+        }
+        self.patches.push(Patch {
             place: None,
             above: Above {
                 blocker: Strength::NONE,
                 acl: NO_ACL,
             },
-            kept: before.root,
+            kept: self.before.root,
             acls: Both {
-                before: before.strata.acls.root,
-                after: strata.acls.root,
+                before: before.acls.root,
+                after: after.acls.root,
             },
-            pairs: 0,
-        }
+            sides: 0,
+        });
     }
-}
 
-/// What a patch needs for the directory and the node it is at; kept, so that nothing is allocated.
-#[derive(Default)]
-pub(crate) struct Spare<'a> {
-    pairs: Vec<Pair>,
-    /// Those of which some layer says something new, here or below.
-    names: Vec<Name<'a>>,
-    now: Vec<Claimant<'a>>,
-    old: Vec<Claimant<'a>>,
-}
-
-impl<'a> Merge<'a> {
     /// Copy a directory, and decide anew on the names that have changed.
-    pub fn patch(&mut self, patch: &Patch, before: &'a Snapshot) -> Result<(), TreeError> {
-        let mut spare = std::mem::take(&mut self.spare);
-        spare.pairs.clear();
-        spare.pairs.extend(self.pairs.drain(patch.pairs..));
-        self.changed_names(patch, &spare.pairs, before, &mut spare.names);
-        let names = std::mem::take(&mut spare.names);
-        let most = patch.kept.count as usize + names.len();
-        let first = self.places.begin_run(most)?;
-        let mut range = Range { first, count: 0 };
+    fn patch(&mut self, patch: &Patch) -> Result<(), TreeError> {
+        let before = self.before;
+        let sides = self.sides[patch.sides..].iter();
+        let most: u32 = sides.map(|side| side.cells.after.count).sum();
+        let layers = self.sides.drain(patch.sides..).map(Reading::new);
+        self.spare.layers.clear();
+        self.spare.layers.extend(layers);
+        let mut acls = Siblings::new(self.acls, patch.acls);
         let mut kept = before.run(patch.kept);
-        for &name in &names {
-            let order = |place: &Place| before.order(place, name);
-            range.count += self.keep(&mut kept, |place| order(place).is_lt())?;
-            let is_it = kept.head().is_some_and(|place| order(place).is_eq());
-            let was = if is_it { kept.next() } else { None };
+        let first = self.merge.places.begin_run(most as usize + kept.len())?;
+        let mut range = Range { first, count: 0 };
+        loop {
+            let layers = self.spare.layers.iter();
+            let changed = layers.map(|layer| layer.siblings.next_change());
+            let name = changed.fold(acls.next_change(), Name::least);
+            if name.key == Key::END {
+                break;
+            }
+            range.count += self.keep(&mut kept, |place| before.order(place, name).is_lt())?;
+            let was = kept.next_if(|place| before.order(place, name).is_eq());
+            self.find(name);
             let address = range.first + range.count;
-            if self.decide(patch, &mut spare, name, was, address, before)? {
+            if self.decide(patch, acls.find(name), was, address)? {
                 range.count += 1;
             }
         }
         range.count += self.keep(&mut kept, |_| true)?;
-        self.settle(patch.place, range);
-        spare.names = names;
-        self.spare = spare;
+        self.merge.settle(patch.place, range);
         Ok(())
     }
 
@@ -113,188 +255,96 @@ impl<'a> Merge<'a> {
             if part.is_empty() {
                 return Ok(count);
             }
-            self.places.push_all(part)?;
+            self.merge.places.push_all(part)?;
             // A part is of one page.
             count += part.len() as u32;
         }
     }
 
-    /// Decide one name; says whether there is such a node now.
+    /// What all layers have for a name.
+    fn find(&mut self, name: Name<'_>) {
+        let Spare { layers, claimants } = &mut self.spare;
+        claimants.clear();
+        for layer in layers {
+            layer.found = layer.siblings.find(name);
+            if let Some(claimant) = layer.claimant() {
+                claimants.push(claimant);
+            }
+        }
+    }
+
+    /// Decide what was found; says whether there is such a node now.
     fn decide(
         &mut self,
         patch: &Patch,
-        Spare {
-            pairs, now, old, ..
-        }: &mut Spare<'a>,
-        (key, name): Name<'_>,
+        acl_cells: Cells<'_>,
         was: Option<&Place>,
         address: u32,
-        before: &'a Snapshot,
     ) -> Result<bool, TreeError> {
-        let strata = self.strata;
-        let cells = |strata: &'a Strata, side: fn(&Both) -> Range| {
-            pairs.iter().map(move |pair| {
-                let stratum = strata.get(pair.tag);
-                let cell = |layer: &'a Stratum| layer.arena.find_in(side(&pair.cells), key, name);
-                (pair.tag, stratum.and_then(cell))
-            })
-        };
-        let acl_cell = |strata: &'a Strata, siblings| {
-            let address = strata.acls.find_in(siblings, key, name)?;
-            Some(strata.acls.cells.get(address))
-        };
+        let Self {
+            merge,
+            before,
+            acls,
+            patches,
+            sides,
+            spare: Spare { layers, claimants },
+        } = self;
+        let gone = |was: &Place| before.count_below(was.children);
         let above = patch.above.blocker;
-        let verdict = judge(strata, cells(strata, |both| both.after), above, now);
+        let verdict = resolve(claimants, above);
         let Some((winner, strength)) = verdict.winner else {
-            self.count -= was.map_or(0, |place| 1 + before.count_below(place.children));
+            merge.count -= was.map_or(0, |was| 1 + gone(was));
             return Ok(false);
         };
-        let acl = acl_cell(strata, patch.acls.after);
-        let (acl, acls_after) = self.acl_at(acl, patch.above.acl)?;
+        let (acl, acls_after) = merge.acl_at(acl_cells.after, patch.above.acl)?;
         let mut place = new_place(winner, strength, acl);
-        self.count += usize::from(was.is_none());
+        merge.count += usize::from(was.is_none());
         let is_interior = winner.cell.shape() == Shape::Interior;
-        let goes_on = was.filter(|was| {
-            is_interior && was.acl == acl && before.is_interior(was) && {
-                let cells = cells(&before.strata, |both| both.before);
-                let then = judge(&before.strata, cells, above, old);
-                then.blocker.is_same(verdict.blocker)
-            }
-        });
-        let below = Above {
+        // To make a few leaves anew is less than to see which of them have changed.
+        let are_leaves = |was: &Place| {
+            let mut below = claimants.iter().map(Claimant::below);
+            below.all(|cells| cells.count <= FEW) && before.are_few_leaves(was.children, FEW)
+        };
+        let goes_on = |was: &&Place| {
+            let ruled_out = layers.iter().filter_map(Reading::ruled_out);
+            is_interior
+                && was.acl == acl
+                && before.is_interior(was)
+                && ruled_out.fold(above, Ord::max).is_same(verdict.blocker)
+                && !are_leaves(was)
+        };
+        let above = Above {
             blocker: verdict.blocker,
             acl,
         };
-        let Some(was) = goes_on else {
-            self.count -= was.map_or(0, |place| before.count_below(place.children));
-            self.places.push(place)?;
+        let Some(was) = was.filter(goes_on) else {
+            merge.count -= was.map_or(0, gone);
+            merge.places.push(place)?;
             if is_interior {
-                let sides = now
+                let below = claimants
                     .iter()
                     .map(|claimant| (claimant.stratum, claimant.below()));
-                self.lay_later(Some(address), below, acls_after, sides);
+                merge.lay_later(Some(address), above, acls_after, below);
             }
             return Ok(true);
         };
-        let (_, acls_before) = self.acl_at(acl_cell(&before.strata, patch.acls.before), acl)?;
-        let acls = Both {
-            before: acls_before,
-            after: acls_after,
-        };
-        let from = self.pairs.len();
-        self.pair_up(pairs, old, now);
-        if self.pairs[from..]
-            .iter()
-            .all(|pair| self.is_as_before(pair, before))
-            && acls.before == acls.after
-        {
-            self.pairs.truncate(from);
+        let acls = acls.below(&acl_cells);
+        let from = sides.len();
+        let below = layers.iter().map(Reading::below);
+        sides.extend(below.filter(|side| !side.cells.are_empty()));
+        if acls.are_same() && sides[from..].iter().all(|side| side.cells.are_same()) {
+            sides.truncate(from);
             place.children = was.children;
-            self.places.push(place)?;
-            return Ok(true);
+        } else {
+            patches.push(Patch {
+                place: Some(address),
+                above,
+                kept: was.children,
+                acls,
+                sides: from,
+            });
         }
-        self.places.push(place)?;
-        self.patches.push(Patch {
-            place: Some(address),
-            above: below,
-            kept: was.children,
-            acls,
-            pairs: from,
-        });
+        merge.places.push(place)?;
         Ok(true)
-    }
-
-    /// Put the children of a node in each layer on the stack, before beside after.
-    fn pair_up(&mut self, pairs: &[Pair], old: &[Claimant<'_>], now: &[Claimant<'_>]) {
-        let children = |claimants: &[Claimant<'_>], tag| {
-            let claimant = claimants.iter().find(|claimant| claimant.own.tag() == tag);
-            claimant
-                .map(|claimant| claimant.below())
-                .unwrap_or_default()
-        };
-        for &Pair { tag, .. } in pairs {
-            let cells = Both {
-                before: children(old, tag),
-                after: children(now, tag),
-            };
-            if cells.before.count > 0 || cells.after.count > 0 {
-                self.pairs.push(Pair { tag, cells });
-            }
-        }
-    }
-
-    /// Whether a layer claims in and below a directory what it did.
-    fn is_as_before(&self, pair: &Pair, before: &Snapshot) -> bool {
-        if pair.cells.before != pair.cells.after {
-            return false;
-        }
-        match (before.strata.get(pair.tag), self.strata.get(pair.tag)) {
-            (Some(old), Some(new)) => new.arena.cells.shares(&old.arena.cells, pair.cells.after),
-            _ => pair.cells.after.count == 0,
-        }
-    }
-
-    /// The names in a directory of which some layer, or the ACLs, say something new.
-    fn changed_names(
-        &self,
-        patch: &Patch,
-        pairs: &[Pair],
-        before: &'a Snapshot,
-        names: &mut Vec<Name<'a>>,
-    ) {
-        names.clear();
-        let mut contributors = 0;
-        let mut compare = |old: Option<&'a Arena>, new: Option<&'a Arena>, cells: Both| {
-            let length = names.len();
-            // A layer that is not there has no cells: any other's will do.
-            if let (Some(old), Some(new)) = (old.or(new), new.or(old)) {
-                compare_cells(old, new, cells, names);
-            }
-            contributors += usize::from(names.len() > length);
-        };
-        for pair in pairs {
-            if !self.is_as_before(pair, before) {
-                let arena = |strata: &'a Strata| strata.get(pair.tag).map(|layer| &*layer.arena);
-                compare(arena(&before.strata), arena(self.strata), pair.cells);
-            }
-        }
-        if patch.acls.before != patch.acls.after {
-            let (old, new) = (&before.strata.acls, &self.strata.acls);
-            compare(Some(old), Some(new), patch.acls);
-        }
-        if contributors > 1 {
-            names.sort_unstable();
-            names.dedup();
-        }
-    }
-}
-
-/// The names whose cells are not the same in two versions of an arena.
-fn compare_cells<'a>(old: &'a Arena, new: &'a Arena, cells: Both, names: &mut Vec<Name<'a>>) {
-    let mut gone = old.children(cells.before);
-    let mut come = new.children(cells.after);
-    loop {
-        let order = match (gone.head(), come.head()) {
-            (None, None) => return,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(left), Some(right)) if left == right => {
-                gone.next();
-                come.next();
-                continue;
-            }
-            (Some(left), Some(right)) => {
-                left.key()
-                    .order(right.key(), || old.name(left), || new.name(right))
-            }
-        };
-        let name = |arena: &'a Arena, cell: &'a Cell| (cell.key(), arena.name(cell));
-        let left = if order.is_le() { gone.next() } else { None };
-        let right = if order.is_ge() { come.next() } else { None };
-        names.extend(
-            right
-                .map(|cell| name(new, cell))
-                .or(left.map(|cell| name(old, cell))),
-        );
     }
 }

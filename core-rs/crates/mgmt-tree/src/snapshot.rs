@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cell::{Key, Shape};
+use crate::cell::{Name, Shape};
 use crate::pages::{Pages, Range, Run};
 use crate::path::TreePath;
 use crate::source::{Content, Source, SourceKind, Stance};
@@ -85,9 +85,6 @@ impl Place {
         (self.winner, self.cell) == (other.winner, other.cell)
     }
 }
-
-/// A name with its key.
-pub(crate) type Name<'a> = (Key, &'a [u8]);
 
 /// The number of an ACL among the labels of the ACL arena.
 pub(crate) type AclNumber = u16;
@@ -177,24 +174,32 @@ impl Snapshot {
     }
 
     /// The order of a node's name and another one.
-    pub(crate) fn order(&self, place: &Place, (key, name): Name<'_>) -> Ordering {
+    #[inline]
+    pub(crate) fn order(&self, place: &Place, name: Name<'_>) -> Ordering {
         let Some(stratum) = self.strata.get(place.tag()) else {
             return Ordering::Less;
         };
         let cell = stratum.arena.cells.get(place.cell);
-        cell.key().order(key, || stratum.arena.name(cell), || name)
+        stratum.arena.order(cell, name)
     }
 
     /// How many nodes there are at and below some siblings.
     pub(crate) fn count_below(&self, siblings: Range) -> usize {
         let mut count = 0;
-        let mut open = vec![siblings];
-        while let Some(siblings) = open.pop() {
+        let mut open = Vec::new();
+        let mut next = Some(siblings);
+        while let Some(siblings) = next {
             count += siblings.count as usize;
             let children = self.run(siblings).map(|place| place.children);
             open.extend(children.filter(|range| range.count > 0));
+            next = open.pop();
         }
         count
+    }
+
+    /// Whether siblings are no more than some, and all leaves.
+    pub(crate) fn are_few_leaves(&self, siblings: Range, few: u32) -> bool {
+        siblings.count <= few && !self.run(siblings).any(|place| self.is_interior(place))
     }
 
     pub(crate) fn run(&self, siblings: Range) -> Run<'_, Place, 11> {
@@ -222,7 +227,7 @@ impl Snapshot {
     }
 
     fn find_in(&self, siblings: Range, name: &[u8]) -> Option<&Place> {
-        let name = (Key::of(name), name);
+        let name = Name::of(name);
         let (mut from, mut to) = (siblings.first, siblings.first + siblings.count);
         while from < to {
             let middle = from + (to - from) / 2;

@@ -5,12 +5,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mgmt_tree::{
-    Acls, Claimed, Content, Layer, Load, Node, Snapshot, Source, SourceKind, TreePath, merge,
-    merge_after,
+    Acls, Amendment, Claimed, Content, Layer, Load, Node, Snapshot, Source, SourceKind, TreePath,
+    merge, merge_after,
 };
 use proptest::prelude::*;
 use support::*;
@@ -226,6 +226,44 @@ fn a_source_of_many_claims_that_comes_again_or_goes_leaves_the_tree_of_the_other
         assert_eq!(nodes(&after), naive_merge(&layers));
         assert_eq!(after.len(), nodes(&after).len());
         before = after;
+    }
+}
+
+/// What leads from one version to another, by the letter: every claim of both, compared.
+fn naive_amendments(old: &Layer, new: &Layer) -> Vec<Amendment> {
+    let claims = |layer: &Layer| -> BTreeMap<_, _> {
+        let entries = layer.entries().into_iter();
+        entries.map(|entry| (names(&entry.path), entry)).collect()
+    };
+    let (old, new) = (claims(old), claims(new));
+    let places: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let amendment = |place: &Vec<String>| Amendment {
+        path: path(&place.join("/")),
+        before: old.get(place).cloned(),
+        after: new.get(place).cloned(),
+    };
+    let all = places.into_iter().map(amendment);
+    all.filter(|one| one.before != one.after).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn amendments_are_the_claims_that_came_went_or_became_others(
+        first in any_steps(), more in any_steps(), others in any_steps(), is_sealed in any::<bool>()
+    ) {
+        let mut old = layer(SourceKind::Card, "x", &first);
+        if is_sealed {
+            old.seal().expect("room");
+        }
+        let mut new = old.clone();
+        apply(&mut new, &more);
+        // One that was made from the old one, the way back, and one that was not.
+        let foreign = layer(SourceKind::Card, "x", &others);
+        for (from, to) in [(&old, &new), (&new, &old), (&old, &foreign), (&old, &old)] {
+            prop_assert_eq!(from.amendments(to).expect("room"), naive_amendments(from, to));
+        }
     }
 }
 
