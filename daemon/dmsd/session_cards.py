@@ -26,6 +26,7 @@ _PASSING = frozenset(
         "LEASE_ENDED",
         "PCSC_UNAVAILABLE",
         "READER_NOT_FOUND",
+        "STORE_UNAVAILABLE",
     }
 )
 

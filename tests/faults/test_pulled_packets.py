@@ -6,11 +6,15 @@ The device has no key of the card, and the server believes the card alone.
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from cardd.provisioning import card_update
+from cardd.provisioning.card_content import data_path
 from cardd.provisioning.progress import Stage
+from cardd.tree import ManagementTree
 from dmsd.registry import CardOrder
+from omadm.nodes import leaf
 from softcard import SoftCard
 from support.machine import DEVICE, Content
 from support.scene import (
@@ -82,6 +86,26 @@ def test_pulled_at_every_apdu_the_card_is_old_or_new_or_completed_at_the_next_in
         assert scene.settled, at
     assert nth > 30
     assert torn >= 1, "the document is longer than a packet, so some cut tears it"
+
+
+def test_an_order_that_another_authority_has_overtaken_is_answered_as_not_carried_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, orders_in = scene.machine, card_update.orders_in
+    claim = leaf(data_path(OTA["iccid"], 0), LONG_DOCUMENT, format="bin")
+
+    def overtaken(tree: ManagementTree, *rest: Any) -> object:
+        tree.adopt("server", "later.example", [claim], machine.network.now_ms + 1)
+        return orders_in(tree, *rest)
+
+    monkeypatch.setattr(card_update, "orders_in", overtaken)
+    result = machine.run(scene.inserted())
+
+    assert (result.stage, result.card_files_updated) == (Stage.CONFIRMED, 0)
+    assert scene.document == OLD_DOCUMENT
+    assert scene.card.counts[ENVELOPE] == 0
+    order = last_order(scene)
+    assert (order.state, order.reason) == ("failed", "NOT_IN_FORCE")
 
 
 def test_the_biggest_file_that_offsets_reach_is_written_and_proved(

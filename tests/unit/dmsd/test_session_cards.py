@@ -166,11 +166,12 @@ def test_a_failed_order_is_given_again_once_the_operator_has_spoken(
     assert len(device.executed) == 2
 
 
+@pytest.mark.parametrize("reason", ["CARD_LOST", "CARD_TOOLKIT_BUSY", "STORE_UNAVAILABLE"])
 def test_an_order_lost_to_circumstance_is_given_again_in_a_later_session(
-    bench: Bench, device: Device
+    bench: Bench, device: Device, reason: str
 ) -> None:
     device.run()
-    report(device, "500 CARD_LOST", device.executed[0][2] or "")
+    report(device, f"500 {reason}", device.executed[0][2] or "")
     device.nodes[f"{BASE}/Files/2/Data"].value = OLD
     device.run()
     assert len(device.executed) == 1, "not in the session that reports it"
