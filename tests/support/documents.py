@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cardea_core import wbxml_decode, xml_encode
 from omadm.builder import Credentials, dm_account, nap
-from omadm.clientprov import build_document
+from omadm.clientprov import build_document, characteristic
 from omadm.codec import encode
-from omadm.document import map_documents, parse_document
+from omadm.document import CONFIRM, VENDOR, map_documents, parse_document
 from omadm.mapping import MappedDocument
-from omadm.messages import Add, Header, Item, Message, Meta
+from omadm.messages import Add, Command, Header, Item, Message, Meta
 from omadm.nodes import TreeNode, interior, leaf
 from omadm.tnds import write
 
@@ -42,8 +42,14 @@ def account(
     server_id: str = SERVER,
     address: str = _URL,
     access_point: str = "internet.example",
+    confirm: str | None = None,
 ) -> bytes:
-    """Client Provisioning: an access point, and a DM account as in the profile "operator"."""
+    """Client Provisioning: an access point, and a DM account as in the profile "operator".
+
+    ``confirm``: what somebody is to be asked before it is adopted, if anything.
+    """
+    asking = [("NAME", VENDOR), (CONFIRM, confirm or None)]
+    vendor = () if confirm is None else (characteristic("VENDORCONFIG", asking),)
     server = Credentials(server_id, server_secret, _NONCE, auth) if server_proves else None
     return build_document(
         nap("internet", address=access_point, name="Test Internet"),
@@ -56,6 +62,7 @@ def account(
             naps=("internet",),
             start_session=start,
         ),
+        *vendor,
     )
 
 
@@ -74,7 +81,7 @@ def network(address: str, name: str = "internet") -> bytes:
     return build_document(nap(name, address=address, name="Test Internet"))
 
 
-def dm_bootstrap() -> bytes:
+def dm_bootstrap(*before: Command) -> bytes:
     """The DM profile (DM Bootstrap 1.2 §5.4): a DMAcc object in a message for the Inbox."""
     at = "./Inbox/x"
     nodes = [
@@ -93,7 +100,7 @@ def dm_bootstrap() -> bytes:
     ]
     meta = Meta(format="xml", type="application/vnd.syncml.dmtnds+xml")
     item = Item(target="./Inbox", meta=meta, element=write(nodes, base="./Inbox"))
-    message = Message(Header("0", 0, "device", _URL), (Add(1, (item,)),))
+    message = Message(Header("0", 0, "device", _URL), (*before, Add(1, (item,))))
     return encode(message, encoding="wbxml")
 
 

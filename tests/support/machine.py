@@ -31,6 +31,7 @@ from cardd.render.renderer import Renderer
 from cardd.render.rendering import Rendering
 from cardd.rpc.errors import failure_of
 from cardd.store import Store
+from cardd.store.questions import QuestionRecord
 from cardd.tree import ManagementTree
 from dmsd.operator import Operator, dispatch
 from dmsd.registry import Registry
@@ -238,16 +239,18 @@ class Machine:
         *,
         only_server: str | None = None,
         present: Set[str] = frozenset(),
+        ask_again: bool = False,
     ) -> ProvisioningResult:
         """One run to its end; ``present`` are the cards in other readers."""
         present = present | ({card.identity.name} if card is not None else set())
         task = Task(
             name=f"provisionings/{next(self._numbers)}",
-            base=self.tree,
+            in_force=lambda: self.tree,
             card=card,
-            cards_present=frozenset(present),
+            cards_present=lambda: frozenset(present),
             connect=True,
             only_server=only_server,
+            ask_again=ask_again,
         )
         run = Run(
             task,
@@ -273,7 +276,26 @@ class Machine:
     def ask(self, asked: Asked) -> Reply:
         """What the people of the test answer: nobody, after the last of ``replies``."""
         self.asked.append(asked)
-        return self.replies.pop(0) if self.replies else Reply(Outcome.NOBODY)
+        reply = self.replies.pop(0) if self.replies else Reply(Outcome.NOBODY)
+        now_ms, question = self.network.now_ms, asked.question
+        record = QuestionRecord(
+            id=str(next(self._numbers)),
+            asker=asked.asker,
+            run=asked.run,
+            session=asked.session,
+            kind=question.kind,
+            text=question.text,
+            choices=question.choices,
+            digest=asked.digest,
+            asked_ms=now_ms,
+        )
+        self.store.questions.open(record)
+        self.store.questions.close(record.id, reply, "users/0", now_ms)
+        return reply
+
+    def ask_aside(self, asked: Asked) -> Reply:
+        """The same: there is nobody else."""
+        return self.ask(asked)
 
     @property
     def content(self) -> Content:

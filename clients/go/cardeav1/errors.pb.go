@@ -162,6 +162,12 @@ const (
 	ErrorReason_ERROR_REASON_QUESTION_NOT_FOUND ErrorReason = 830
 	// FAILED_PRECONDITION: the question is not open any more; metadata has its outcome.
 	ErrorReason_ERROR_REASON_QUESTION_CLOSED ErrorReason = 831
+	// FAILED_PRECONDITION: somebody has declined what the card brings; it is not asked
+	// again for the same content, unless the call says so.
+	ErrorReason_ERROR_REASON_CONFIRMATION_REFUSED ErrorReason = 832
+	// UNAVAILABLE: somebody has to confirm what the card brings, and nobody could be asked
+	// or has answered; metadata has outcome.
+	ErrorReason_ERROR_REASON_CONFIRMATION_MISSING ErrorReason = 833
 	// Notifications.
 	// INVALID_ARGUMENT: not a notification that this version understands.
 	ErrorReason_ERROR_REASON_NOTIFICATION_MALFORMED ErrorReason = 840
@@ -235,6 +241,8 @@ var (
 		790: "ERROR_REASON_CARD_TOOLKIT_BUSY",
 		830: "ERROR_REASON_QUESTION_NOT_FOUND",
 		831: "ERROR_REASON_QUESTION_CLOSED",
+		832: "ERROR_REASON_CONFIRMATION_REFUSED",
+		833: "ERROR_REASON_CONFIRMATION_MISSING",
 		840: "ERROR_REASON_NOTIFICATION_MALFORMED",
 		841: "ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC",
 		842: "ERROR_REASON_NOTIFICATION_REPLAYED",
@@ -300,6 +308,8 @@ var (
 		"ERROR_REASON_CARD_TOOLKIT_BUSY":             790,
 		"ERROR_REASON_QUESTION_NOT_FOUND":            830,
 		"ERROR_REASON_QUESTION_CLOSED":               831,
+		"ERROR_REASON_CONFIRMATION_REFUSED":          832,
+		"ERROR_REASON_CONFIRMATION_MISSING":          833,
 		"ERROR_REASON_NOTIFICATION_MALFORMED":        840,
 		"ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC":    841,
 		"ERROR_REASON_NOTIFICATION_REPLAYED":         842,
@@ -338,7 +348,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xcb\x11\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\x9b\x12\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -398,7 +408,9 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"%ERROR_REASON_CARD_PACKETS_UNSUPPORTED\x10\x8c\x06\x12#\n" +
 	"\x1eERROR_REASON_CARD_TOOLKIT_BUSY\x10\x96\x06\x12$\n" +
 	"\x1fERROR_REASON_QUESTION_NOT_FOUND\x10\xbe\x06\x12!\n" +
-	"\x1cERROR_REASON_QUESTION_CLOSED\x10\xbf\x06\x12(\n" +
+	"\x1cERROR_REASON_QUESTION_CLOSED\x10\xbf\x06\x12&\n" +
+	"!ERROR_REASON_CONFIRMATION_REFUSED\x10\xc0\x06\x12&\n" +
+	"!ERROR_REASON_CONFIRMATION_MISSING\x10\xc1\x06\x12(\n" +
 	"#ERROR_REASON_NOTIFICATION_MALFORMED\x10\xc8\x06\x12,\n" +
 	"'ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC\x10\xc9\x06\x12'\n" +
 	"\"ERROR_REASON_NOTIFICATION_REPLAYED\x10\xca\x06\x12)\n" +

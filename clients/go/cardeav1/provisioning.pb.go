@@ -120,6 +120,9 @@ const (
 	// End: the card carries neither provisioning data nor a usable key, and never did. Nothing
 	// has failed; the tree is as it was.
 	Stage_STAGE_NOTHING_TO_PROVISION Stage = 12
+	// Between reading and adopting, if the card's data says so: waiting for a person's
+	// answer. The card is read again afterwards.
+	Stage_STAGE_ASKING Stage = 13
 )
 
 // Enum value maps for Stage.
@@ -138,6 +141,7 @@ var (
 		10: "STAGE_FAILED",
 		11: "STAGE_RENDERING",
 		12: "STAGE_NOTHING_TO_PROVISION",
+		13: "STAGE_ASKING",
 	}
 	Stage_value = map[string]int32{
 		"STAGE_UNSPECIFIED":          0,
@@ -153,6 +157,7 @@ var (
 		"STAGE_FAILED":               10,
 		"STAGE_RENDERING":            11,
 		"STAGE_NOTHING_TO_PROVISION": 12,
+		"STAGE_ASKING":               13,
 	}
 )
 
@@ -774,8 +779,10 @@ func (x *RollbackTreeResponse) GetNodesChanged() uint32 {
 type ProvisionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// cards/{card} or readers/{reader}; empty: the only card there is.
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Name      string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Ask also where somebody has declined before what the card brings.
+	AskAgain      bool `protobuf:"varint,3,opt,name=ask_again,json=askAgain,proto3" json:"ask_again,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -822,6 +829,13 @@ func (x *ProvisionRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *ProvisionRequest) GetAskAgain() bool {
+	if x != nil {
+		return x.AskAgain
+	}
+	return false
 }
 
 type ProvisionResponse struct {
@@ -2251,11 +2265,12 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"request_id\x18\x02 \x01(\tR\trequestId\"W\n" +
 	"\x14RollbackTreeResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12#\n" +
-	"\rnodes_changed\x18\x02 \x01(\rR\fnodesChanged\"E\n" +
+	"\rnodes_changed\x18\x02 \x01(\rR\fnodesChanged\"b\n" +
 	"\x10ProvisionRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tR\trequestId\"\xe9\x01\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12\x1b\n" +
+	"\task_again\x18\x03 \x01(\bR\baskAgain\"\xe9\x01\n" +
 	"\x11ProvisionResponse\x12&\n" +
 	"\x05stage\x18\x01 \x01(\x0e2\x10.cardea.v1.StageR\x05stage\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\rR\x04done\x12\x14\n" +
@@ -2363,7 +2378,7 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x19COMMIT_CAUSE_PROVISIONING\x10\x02\x12\x18\n" +
 	"\x14COMMIT_CAUSE_SESSION\x10\x03\x12\x16\n" +
 	"\x12COMMIT_CAUSE_LOCAL\x10\x04\x12\x19\n" +
-	"\x15COMMIT_CAUSE_ROLLBACK\x10\x05*\xad\x02\n" +
+	"\x15COMMIT_CAUSE_ROLLBACK\x10\x05*\xbf\x02\n" +
 	"\x05Stage\x12\x15\n" +
 	"\x11STAGE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12STAGE_READING_CARD\x10\x01\x12\x12\n" +
@@ -2378,7 +2393,8 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\fSTAGE_FAILED\x10\n" +
 	"\x12\x13\n" +
 	"\x0fSTAGE_RENDERING\x10\v\x12\x1e\n" +
-	"\x1aSTAGE_NOTHING_TO_PROVISION\x10\f*\xb4\x01\n" +
+	"\x1aSTAGE_NOTHING_TO_PROVISION\x10\f\x12\x10\n" +
+	"\fSTAGE_ASKING\x10\r*\xb4\x01\n" +
 	"\fQuestionKind\x12\x1d\n" +
 	"\x19QUESTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14QUESTION_KIND_NOTICE\x10\x01\x12\x1e\n" +

@@ -45,7 +45,8 @@ type ProvisioningServiceClient interface {
 	// was, unless the reason is RENDERING_FAILED.
 	// The run goes on if the caller leaves.
 	// Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-	// Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+	// Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+	// CONFIRMATION_MISSING, every reason of card and server.
 	Provision(ctx context.Context, in *ProvisionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ProvisionResponse], error)
 	// PreviewProvisioning reads the card and says what it would change in the tree.
 	// No server is contacted, nothing is committed.
@@ -221,7 +222,8 @@ type ProvisioningServiceServer interface {
 	// was, unless the reason is RENDERING_FAILED.
 	// The run goes on if the caller leaves.
 	// Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-	// Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+	// Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+	// CONFIRMATION_MISSING, every reason of card and server.
 	Provision(*ProvisionRequest, grpc.ServerStreamingServer[ProvisionResponse]) error
 	// PreviewProvisioning reads the card and says what it would change in the tree.
 	// No server is contacted, nothing is committed.

@@ -68,9 +68,12 @@ def answer_of(question: pb.Question, words: list[str]) -> cardea.QuestionAnswer:
 
 
 def meanwhile_asking(
-    client: cardea.Client, work: Iterator[T], ask: Callable[[pb.Question], cardea.QuestionAnswer]
+    client: cardea.Client,
+    work: Callable[[], Iterator[T]],
+    ask: Callable[[pb.Question], cardea.QuestionAnswer],
 ) -> Iterator[T]:
-    """What ``work`` brings. In between ``ask`` is called, in this thread, for questions that open.
+    """What ``work`` brings; it begins when its questions find somebody. In between ``ask`` is
+    called, in this thread, for questions that open.
 
     Whoever has no right to answer is asked nothing.
     """
@@ -91,7 +94,7 @@ def meanwhile_asking(
 
     def do() -> None:
         try:
-            for item in work:
+            for item in work():
                 events.put(_Item(item))
         except BaseException as error:  # noqa: BLE001 - whoever listens raises it
             events.put(error)
@@ -99,7 +102,6 @@ def meanwhile_asking(
             events.put(None)
 
     threading.Thread(target=watch, daemon=True).start()
-    # Else what is asked first would find nobody.
     watching.wait()
     threading.Thread(target=do, daemon=True).start()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import BinaryIO
 
 import cardea
@@ -24,21 +25,24 @@ __all__ = ["accounts", "notify", "preview", "provision", "status", "sync"]
 
 # In the order in which they are reached.
 _WORKING_STAGES = (
-    *(pb.STAGE_READING_CARD, pb.STAGE_ADOPTING, pb.STAGE_BOOTSTRAPPING, pb.STAGE_MANAGING),
+    *(pb.STAGE_READING_CARD, pb.STAGE_ASKING, pb.STAGE_ADOPTING),
+    *(pb.STAGE_BOOTSTRAPPING, pb.STAGE_MANAGING),
     *(pb.STAGE_UPDATING_CARD, pb.STAGE_COMMITTING, pb.STAGE_RENDERING, pb.STAGE_CONFIRMING),
 )
 
 
 @command(cli)
 @click.argument("name", default="", metavar="[CARD]")
-def provision(output: Output, name: str) -> None:
+@click.option("--ask-again", is_flag=True, help="Also where you have declined the card's data.")
+def provision(output: Output, name: str, ask_again: bool) -> None:
     """Provision this machine from a card, and show each stage.
 
     On a terminal it also asks you what card and servers want to be asked.
     """
     with output.connect() as client:
+        run = partial(client.provision, name, ask_again=ask_again)
         if output.as_json or not output.console.is_terminal:
-            for progress in client.provision(name):
+            for progress in run():
                 output.line(plain(progress), screen.stage_line(progress))
             return
         lines: list[Text] = []
@@ -52,7 +56,7 @@ def provision(output: Output, name: str) -> None:
                     live.start()
 
             last = pb.STAGE_UNSPECIFIED
-            for progress in meanwhile_asking(client, client.provision(name), ask):
+            for progress in meanwhile_asking(client, run, ask):
                 if progress.stage == last:
                     lines.pop()
                 lines.append(screen.stage_line(progress))

@@ -75,6 +75,7 @@ _OUTCOME = {
 
 _STAGE = {
     provisioning_pb2.STAGE_READING_CARD: "Reading the card",
+    provisioning_pb2.STAGE_ASKING: "Asking somebody",
     provisioning_pb2.STAGE_ADOPTING: "Adopting its parameters",
     provisioning_pb2.STAGE_BOOTSTRAPPING: "Deriving a key",
     provisioning_pb2.STAGE_MANAGING: "Talking to the server",

@@ -249,11 +249,14 @@ class Client(PinCalls, KeyCalls, QuestionCalls):
     # -- provisioning and management
 
     def provision(
-        self, name: str = "", request_id: str = ""
+        self, name: str = "", request_id: str = "", *, ask_again: bool = False
     ) -> Iterator[provisioning_pb2.ProvisionResponse]:
-        """Each stage as it is reached; the last has the result. A failed run raises at its end."""
+        """Each stage as it is reached; the last has the result. A failed run raises at its end.
+
+        ``ask_again``: also where somebody has declined before what the card brings.
+        """
         request = provisioning_pb2.ProvisionRequest(
-            name=name, request_id=request_id or str(uuid.uuid4())
+            name=name, request_id=request_id or str(uuid.uuid4()), ask_again=ask_again
         )
         return self._connection.stream(self._provisioning.Provision(request))
 

@@ -71,6 +71,8 @@ REMEDIES: Mapping[str, str] = {
     "CREDENTIALS_REFUSED_BY_SERVER": "The operator must register this card or device.",
     "SERVER_PROTOCOL_ERROR": "The operator must look at the server.",
     "SESSION_ABORTED_BY_SERVER": "Try later, or ask the operator.",
+    "CONFIRMATION_REFUSED": "To be asked once more: cardctl provision --ask-again",
+    "CONFIRMATION_MISSING": "Answer at a terminal: cardctl provision, or cardctl question agent",
     "QUESTION_NOT_FOUND": "List them with: cardctl question list",
     "QUESTION_CLOSED": "It is too late: cardctl question list says what became of it.",
     "NODE_NOT_FOUND": "List what there is with: cardctl tree",

@@ -25,7 +25,14 @@ from cardea.v1 import (
 )
 
 from cardd.provisioning.task import Settings
-from cardd.reader.events import CardReady, PcscBack, PcscLost, ReaderEvent, ReaderStatus
+from cardd.reader.events import (
+    CardReady,
+    CardRemoved,
+    PcscBack,
+    PcscLost,
+    ReaderEvent,
+    ReaderStatus,
+)
 from cardd.reader.rejections import RejectionsByCard
 from cardd.reader.settings import Foreign, ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
@@ -165,10 +172,11 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         max_wait_s=config.sharing.max_wait_s,
         connect=connect,
         rejections=rejections,
-        people=People(questions, loop),
+        people=People(questions, loop, executor),
     )
     cleanup.callback(provisioner.close)
     notifications = Notifications(provisioner, store, holder)
+    questions.on_asker = provisioner.on_asker
     deriver = Deriver(
         supervisor,
         settings,
@@ -185,6 +193,8 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         _log_event(event)
         if isinstance(event, CardReady):
             provisioner.on_card_ready(event)
+        elif isinstance(event, CardRemoved):
+            questions.keep_cards({each.card for each in supervisor.readers()})
         elif isinstance(event, PcscLost | PcscBack):
             change = server.set_unhealthy if isinstance(event, PcscLost) else server.set_healthy
             for name in _NEED_PCSC:

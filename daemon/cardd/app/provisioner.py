@@ -70,6 +70,7 @@ class _Wish:
     connect: bool = False
     only_server: str | None = None
     session_id: str = ""
+    ask_again: bool = False
 
 
 class Provisioner:
@@ -121,13 +122,15 @@ class Provisioner:
 
     # -- what rpc needs
 
-    def provision(self, status: ReaderStatus) -> AsyncIterator[Progress]:
+    def provision(
+        self, status: ReaderStatus, *, ask_again: bool = False
+    ) -> AsyncIterator[Progress]:
         """Provision from the card in a reader, or join such a run under way.
 
         The run that a card's insertion begins is not joined: it may have read the card before the
         caller wrote on it, and connects only where the card's data says so.
         """
-        return self._begin(status, connect=True).tell()
+        return self._begin(status, connect=True, ask_again=ask_again).tell()
 
     async def preview(self, status: ReaderStatus) -> Preview:
         """Only look. Raises what a run raises."""
@@ -182,6 +185,20 @@ class Provisioner:
         if self._on_insert:
             self._attempt(event.reader, event.insertion, _FIRST_RETRY_S)
 
+    def on_asker(self) -> None:
+        """Somebody can be asked now: go on with cards about which nobody could be."""
+        if self._on_insert and not self._closed:
+            task = asyncio.ensure_future(self._ask_after_all())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _ask_after_all(self) -> None:
+        results = await asyncio.to_thread(self._store.results)
+        last = {result.card: result.reason for result in reversed(results)}
+        for status in self._supervisor.readers():
+            if last.get(status.card) == "CONFIRMATION_MISSING":
+                self._attempt(status.name, status.insertion, _FIRST_RETRY_S)
+
     def _attempt(self, reader: str, insertion: int, retry_s: float) -> None:
         present = (each for each in self._supervisor.readers() if each.name == reader)
         status = next(present, None)
@@ -211,12 +228,14 @@ class Provisioner:
 
     # -- runs
 
-    def _begin(self, status: ReaderStatus, *, connect: bool) -> ProgressLog:
+    def _begin(
+        self, status: ReaderStatus, *, connect: bool, ask_again: bool = False
+    ) -> ProgressLog:
         card = self._card(status)
         key = (card.identity.name, connect)
         if key in self._running:
             return self._running[key]
-        wish = _Wish(card, _new_run(), connect)
+        wish = _Wish(card, _new_run(), connect, ask_again=ask_again)
         log = self._running[key] = ProgressLog(wish.run)
         loop = asyncio.get_running_loop()
 
@@ -287,16 +306,16 @@ class Provisioner:
         # Not before the first run: the daemon is ready a tenth sooner.
         from cardd.provisioning.run import Run
 
-        present = (each.card for each in self._supervisor.readers())
         card = wish.card
         task = Task(
             name=wish.run,
-            base=self._committer.tree,
+            in_force=lambda: self._committer.tree,
             card=card,
-            cards_present=frozenset(name for name in present if name),
+            cards_present=self._cards_present,
             connect=wish.connect,
             only_server=wish.only_server,
             session_id=wish.session_id,
+            ask_again=wish.ask_again,
         )
         origin = (
             Origin("session", f"servers/{wish.only_server}", task.name)
@@ -318,6 +337,9 @@ class Provisioner:
             report=report,
             reason_of=_reason_of,
         )
+
+    def _cards_present(self) -> frozenset[str]:
+        return frozenset(each.card for each in self._supervisor.readers() if each.card)
 
     def _keep(self, result: ProvisioningResult) -> None:
         try:

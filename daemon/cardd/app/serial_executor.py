@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 __all__ = ["SerialExecutor"]
@@ -53,6 +54,28 @@ class SerialExecutor(Executor):
         self._closed = True
         self._jobs.put(None)
 
+    def aside(self, wait: Callable[[], T]) -> T:
+        """On the executor's thread: wait while others have their turn, then get it back in turn."""
+        threading.Thread(target=self._run, name=self._thread.name, daemon=True).start()
+        try:
+            return wait()
+        finally:
+            turn = threading.Event()
+            self._jobs.put(_HandOver(turn.set))
+            turn.wait()
+
     def _run(self) -> Any:
         while (job := self._jobs.get()) is not None:
             job()
+            if isinstance(job, _HandOver):
+                return  # whoever has the turn back serves from now on
+
+
+@dataclass(frozen=True, slots=True)
+class _HandOver:
+    """The job that gives the turn back to a thread that has waited."""
+
+    take: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.take()

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from omadm.document import ParsedDocument, map_documents, parse_document
+from omadm.document import ParsedDocument, map_documents, parse_document, question_in
 from omadm.errors import DocumentError
+from omadm.interaction import Question
 from omadm.mapping import MappedAccount
 from omadm.nodes import TreeNode, interior, leaf
 
@@ -32,7 +33,8 @@ class CardContent:
     """The documents of one card, interpreted. ``files`` and ``documents`` may be empty.
 
     ``named`` are the servers that each file's own document has accounts for; ``unfinished`` as
-    `interpret` got it; ``moves`` as `placed_in` has found them.
+    `interpret` got it; ``question`` is what somebody has to be asked first; ``moves`` as
+    `placed_in` has found them.
     """
 
     card_id: str
@@ -42,6 +44,7 @@ class CardContent:
     accounts: tuple[MappedAccount, ...]
     named: tuple[frozenset[str], ...]
     unfinished: Mapping[str, bytes] = field(repr=False)
+    question: Question | None = None
     moves: Mapping[str, str] = field(default_factory=dict)
 
     def with_account(self, account: MappedAccount, nodes: Iterable[TreeNode]) -> CardContent:
@@ -74,6 +77,15 @@ class CardContent:
         total = hashlib.sha256()
         for part in parts:
             total.update(len(part or b"").to_bytes(8) + (part or b""))
+        return total.digest()
+
+    @property
+    def agreement(self) -> bytes:
+        """SHA-256 over what somebody agrees to: the documents, wherever they lie."""
+        total = hashlib.sha256()
+        for file in self.files:
+            content = self.unfinished.get(file.oid, file.content)
+            total.update(f"{file.oid} {len(content)} ".encode() + content)
         return total.digest()
 
     def claims(self) -> Iterator[TreeNode]:
@@ -139,6 +151,7 @@ def interpret(
     # access point that another file defines.
     with _blaming(card_id, *full):
         mapped = map_documents(parsed)
+        question = question_in(parsed)
     return CardContent(
         card_id,
         tuple(files),
@@ -147,6 +160,7 @@ def interpret(
         mapped.accounts,
         tuple(named),
         unfinished,
+        question,
     )
 
 

@@ -21,7 +21,7 @@ from .card_content import card_path
 from .dialogue import Conversation
 from .records import NewConfirmation, PendingConfirmation
 
-__all__ = ["failed", "installed", "report_of"]
+__all__ = ["declined", "failed", "installed", "report_of"]
 
 _DEVICE = "."
 _INSTALLED = "200"
@@ -56,6 +56,11 @@ def installed(
                 card = _with_receipts(_INSTALLED, receipts.get(talk.server_id, ()))
             made.append(_for_order(order, device, card))
     return tuple(made)
+
+
+def declined(servers: Iterable[str], reason: str) -> tuple[NewConfirmation, ...]:
+    """For servers of a card whose documents somebody did not want: the device has not got them."""
+    return tuple(NewConfirmation(server_id, "", f"500 {reason}") for server_id in servers)
 
 
 def failed(

@@ -6,6 +6,8 @@ __all__ = [
     "AccountNotFoundError",
     "BootstrappingError",
     "CardNeededError",
+    "ConfirmationMissingError",
+    "ConfirmationRefusedError",
     "DocumentMalformedError",
     "NoProvisioningDataError",
     "NotificationNeedsUserError",
@@ -100,6 +102,23 @@ class NotificationNeedsUserError(ProvisioningError):
         super().__init__(f"notification of {server_id}: a person has to agree to the session first")
         self.server_id = server_id
         self.session_id = session_id
+
+
+class ConfirmationRefusedError(ProvisioningError):
+    """The card's data says that somebody is asked first, and somebody said no."""
+
+    def __init__(self, card: str) -> None:
+        super().__init__(f"what card {card} brings was declined")
+        self.card = card
+
+
+class ConfirmationMissingError(ProvisioningError):
+    """The card's data says that somebody is asked first, and nobody has answered."""
+
+    def __init__(self, card: str, outcome: str) -> None:
+        super().__init__(f"what card {card} brings is confirmed by nobody: {outcome}")
+        self.card = card
+        self.outcome = outcome
 
 
 class RenderingFailedError(ProvisioningError):

@@ -22,6 +22,9 @@ class Found(Enum):
     """Documents, or a USIM that can do without (variation a)."""
     NOTHING = auto()
     """Neither, and nothing that the card has brought before."""
+    TO_ASK = auto()
+    """The card's data says that somebody is asked before it is adopted, and nobody was yet."""
+    AGREED = auto()
     NO_SERVER_WANTED = auto()
     """Neither the card's data nor the caller asks for a connection."""
     TRUST_IN_DOCUMENT = auto()
@@ -59,6 +62,9 @@ FIRST = Stage.READING_CARD
 TRANSITIONS: dict[tuple[Stage, Found], Stage] = {
     (Stage.READING_CARD, Found.CARD_READ): Stage.ADOPTING,
     (Stage.READING_CARD, Found.NOTHING): Stage.NOTHING_TO_PROVISION,
+    (Stage.READING_CARD, Found.TO_ASK): Stage.ASKING,
+    # People take their time: card and tree may be others by now.
+    (Stage.ASKING, Found.AGREED): Stage.READING_CARD,
     (Stage.ADOPTING, Found.TRUST_IN_DOCUMENT): Stage.MANAGING,
     (Stage.ADOPTING, Found.TRUST_FROM_KEY): Stage.BOOTSTRAPPING,
     (Stage.ADOPTING, Found.NO_SERVER_WANTED): Stage.COMMITTING,

@@ -36,8 +36,11 @@ class PeoplePort(Protocol):
     def ask(self, asked: Asked) -> Reply:
         """Record the question, wait for the answer, record that. Nobody holds a card meanwhile.
 
-        Raises StoreError.
+        Other runs wait too. Raises StoreError.
         """
+
+    def ask_aside(self, asked: Asked) -> Reply:
+        """As `ask`, but others have their turn meanwhile: the tree in force may then be another."""
 
 
 class Interview:

@@ -99,6 +99,9 @@ class StorePort(JournalPort, Protocol):
     Raises StoreError.
     """
 
+    def agreed(self, card: str, digest: bytes) -> bool | None:
+        """What somebody has answered last about this of a card; None: nothing."""
+
     def add_confirmation(self, confirmation: NewConfirmation, now_ms: int) -> int: ...
     def pending_confirmations(self, server_id: str | None) -> Sequence[PendingConfirmation]: ...
     def nonce(self, server_id: str, direction: Literal["client", "server"]) -> bytes | None: ...

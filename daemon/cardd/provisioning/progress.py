@@ -37,6 +37,8 @@ class Stage(IntEnum):
     # Between committing and confirming; numbers are for ever.
     RENDERING = 11
     NOTHING_TO_PROVISION = 12
+    # Between reading the card and adopting.
+    ASKING = 13
 
     @property
     def final(self) -> bool:

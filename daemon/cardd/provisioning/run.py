@@ -12,6 +12,7 @@ from gba.client import Bootstrapped
 from gba.errors import GbaError
 from gba.naf import NafClient
 from omadm.accounts import Account, accounts_in
+from omadm.interaction import Outcome
 
 from cardd.card import provisioning_files
 from cardd.card.channel import working_channel
@@ -23,13 +24,14 @@ from cardd.card.uicc import FileSystem
 from cardd.dm.errors import DmError
 from cardd.tree import ManagementTree, Source, purge_servers
 
-from . import card_update, confirmation, trust
+from . import card_update, confirmation, consent, trust
 from .binding import check_host
 from .card_content import CardContent, interpret, is_document
 from .dialogue import Conversation, converse
 from .errors import (
     AccountNotFoundError,
     CardNeededError,
+    ConfirmationRefusedError,
     NoProvisioningDataError,
     ProvisioningError,
 )
@@ -85,8 +87,9 @@ class Run:
         self._started_s = environment.monotonic_s()
         self._notified = task.session_id
         self._stage = FIRST if task.card is not None else Stage.ADOPTING
-        self._tree = task.base.fork()
-        self._committed = task.base
+        self._agreed = b""
+        self._to_be_told: tuple[str, ...] = ()
+        self._begin()
         self._content: CardContent | None = None
         self._subscriber: trust.Subscriber | None = None
         self._keys: Bootstrapped | None = None
@@ -105,7 +108,8 @@ class Run:
     def execute(self) -> ProvisioningResult:
         """Run to the end. What fails is in the result and in ``failure``; nothing is raised."""
         actions = {
-            Stage.READING_CARD: self._read_card,
+            Stage.READING_CARD: self._read_and_decide,
+            Stage.ASKING: self._ask,
             Stage.ADOPTING: self._adopt,
             Stage.BOOTSTRAPPING: self._bootstrap,
             Stage.MANAGING: self._manage,
@@ -132,7 +136,11 @@ class Run:
         self._read_card()
         self._adopt()
         documents = self._content.documents if self._content is not None else ()
-        return Preview(documents, tuple(self._task.base.content_diff(self._tree)))
+        return Preview(documents, tuple(self._base.content_diff(self._tree)))
+
+    def _begin(self) -> None:
+        self._base = self._committed = self._task.in_force()
+        self._tree = self._base.fork()
 
     # -- the card
 
@@ -171,16 +179,44 @@ class Run:
         self._say(1, 1, f"documents: {documents}" if documents else "no documents")
         return Found.CARD_READ
 
+    def _read_and_decide(self) -> Found:
+        found, content = self._read_card(), self._content
+        assert content is not None, "it was just read"
+        agreed = content.agreement == self._agreed or consent.given(content, self._store)
+        if agreed:
+            return found
+        if self._task.only_server is not None:
+            # A session is not about what the card brings.
+            self._content = None
+            return found
+        if agreed is False and not self._task.ask_again:
+            raise ConfirmationRefusedError(content.card_id)
+        return Found.TO_ASK
+
+    def _ask(self) -> Found:
+        content = self._content
+        assert content is not None, "what is asked about was read"
+        self._say(0, 1, "waiting for somebody's answer")
+        reply = self._people.ask_aside(consent.question_of(content, self._task.name, None))
+        self._begin()
+        if reply.outcome is Outcome.DECLINED:
+            self._to_be_told = consent.trusted_servers(content, self._tree)
+        consent.check(reply, content.card_id)
+        self._agreed = content.agreement
+        self._say(1, 1, "confirmed")
+        return Found.AGREED
+
     def _adopt(self) -> Found:
         if self._task.only_server is None:
             # Another card has taken the place; a session alone says nothing about cards (M12).
+            present = self._task.cards_present()
             for layer in self._tree.layers():
-                if layer.kind == "card" and layer.id not in self._task.cards_present:
+                if layer.kind == "card" and layer.id not in present:
                     self._tree.drop("card", layer.id)
         if self._content is not None:
             self._adopt_card(self._content)
         self._accounts = list(self._accounts_to_use())
-        changes = len(self._task.base.content_diff(self._tree))
+        changes = len(self._base.content_diff(self._tree))
         self._say(1, 1, f"{changes} nodes differ from what was in force")
         if not self._accounts:
             return Found.NO_SERVER_WANTED
@@ -320,6 +356,13 @@ class Run:
         assert content is not None, "orders are found in a card's content only"
         # A card that carries what nobody can read would never be provisioned from again.
         wanted = card_update.with_orders(content, self._orders)
+        agreed = consent.given(wanted, self._store)
+        if agreed is None:
+            limit_s = self._settings.question_limit_s
+            asked = consent.question_of(wanted, self._task.name, limit_s)
+            consent.check(self._people.ask(asked), content.card_id)
+        elif not agreed:
+            raise ConfirmationRefusedError(content.card_id)
         files, done = list(content.files), 0
         for orders in card_update.by_delivery(self._orders):
             names = ", ".join(str(order.file.path) for order in orders)
@@ -418,6 +461,7 @@ class Run:
         reason = self._reason_of(error)[0]
         orders = [each.order for each in self._orders]
         reports = confirmation.failed(self._unconfirmed, reason, orders, self._receipts)
+        reports += confirmation.declined(self._to_be_told, reason)
         due = [each.server_id for each in reports]
         if self._stage is Stage.RENDERING and self._news:
             # What was committed for them says so already.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cardd.tree import ManagementTree
@@ -38,13 +38,15 @@ class Task:
     ``connect``: talk to every account that the card brings, not only to those whose data says so
     (M11). ``only_server``: talk to this account and no other, whoever brought it; under
     ``session_id`` first, if a notification of the server has asked for that session.
+    ``ask_again``: also what somebody has declined before. ``in_force``: the tree to begin with.
     ``cards_present``: names of all inserted cards; what other cards brought is dropped (M12).
     """
 
     name: str
-    base: ManagementTree
+    in_force: Callable[[], ManagementTree]
     card: CardPort | None
-    cards_present: frozenset[str]
+    cards_present: Callable[[], frozenset[str]]
     connect: bool = False
     only_server: str | None = None
     session_id: str = ""
+    ask_again: bool = False

@@ -100,6 +100,8 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     pb.ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC: Code.UNAUTHENTICATED,
     pb.ERROR_REASON_NOTIFICATION_REPLAYED: Code.ALREADY_EXISTS,
     pb.ERROR_REASON_NOTIFICATION_NEEDS_USER: Code.FAILED_PRECONDITION,
+    pb.ERROR_REASON_CONFIRMATION_REFUSED: Code.FAILED_PRECONDITION,
+    pb.ERROR_REASON_CONFIRMATION_MISSING: Code.UNAVAILABLE,
 }
 
 # Where waiting can help: how long to wait at least.
@@ -260,6 +262,16 @@ _PROVISIONING_ROWS = (
         provisioning.AccountNotFoundError,
         pb.ERROR_REASON_ACCOUNT_NOT_FOUND,
         _facts("server_id", "detail"),
+    ),
+    Row(
+        provisioning.ConfirmationRefusedError,
+        pb.ERROR_REASON_CONFIRMATION_REFUSED,
+        _facts("card"),
+    ),
+    Row(
+        provisioning.ConfirmationMissingError,
+        pb.ERROR_REASON_CONFIRMATION_MISSING,
+        _facts("card", "outcome"),
     ),
     Row(provisioning.BootstrappingError, _of_cause, _facts("bsf", "detail")),
     Row(

@@ -77,7 +77,9 @@ class AccountView(Protocol):
 class ProvisionerPort(Protocol):
     """Runs the use case; raises what card, servers and store raise."""
 
-    def provision(self, status: ReaderStatus) -> AsyncIterator[Progress]:
+    def provision(
+        self, status: ReaderStatus, *, ask_again: bool = False
+    ) -> AsyncIterator[Progress]:
         """Begin a run for the card in a reader, or join the one under way.
 
         The last progress has a result. The run goes on if the iterator is closed. A run that fails

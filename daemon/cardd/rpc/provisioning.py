@@ -48,7 +48,9 @@ class ProvisioningService(HistoryCalls, QuestionCalls):
         key = (current_call().caller.uid, request.request_id)
         last = None
         run = self._idempotent.play(
-            key, status.card.encode(), lambda: self._provisioner.provision(status)
+            key,
+            f"{status.card} {request.ask_again}".encode(),
+            lambda: self._provisioner.provision(status, ask_again=request.ask_again),
         )
         async for progress in run:
             last = progress.result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,9 +50,17 @@ class OpenQuestions:
         self._askers = 0
         self._changed = Signal()
         self._ending: set[asyncio.Task[None]] = set()
+        # Called when there is somebody who can be asked, after there was nobody.
+        self.on_asker: Callable[[], None] = lambda: None
 
     async def ask(self, asked: Asked) -> Reply:
-        """What somebody answers. Raises StoreError."""
+        """What somebody answers. What is asked about one and the same is one question.
+
+        Raises StoreError.
+        """
+        for each in self._open.values():
+            if asked.digest and each.record.digest == asked.digest:
+                return await asyncio.shield(each.reply)
         now_ms = _now_ms()
         question = _readable(asked.question)
         record = QuestionRecord(
@@ -93,7 +101,7 @@ class OpenQuestions:
             reply = reply_to(mine.question)
             if await self._close(mine, reply, user):
                 return
-        known = self._log.get(id)
+        known = await asyncio.to_thread(self._log.get, id)
         if known is None:
             raise QuestionNotFoundError(name)
         # Of a question that is closed only what was kept is known, and of a hidden answer nothing.
@@ -106,6 +114,8 @@ class OpenQuestions:
     async def watch(self) -> AsyncIterator[pb.WatchQuestionsResponse]:
         """What is open and what comes; meanwhile there is somebody who can be asked."""
         self._askers += 1
+        if self._askers == 1:
+            self.on_asker()
         told: set[str] = set()
         try:
             yield pb.WatchQuestionsResponse(begun=pb.QuestionWatchBegun())
@@ -124,14 +134,16 @@ class OpenQuestions:
             if not self._askers:
                 self._let_go(self._open.values(), Outcome.NOBODY)
 
-    def withdraw(self, asker: str) -> None:
-        """What this asker wanted to know is of no use any more."""
-        theirs = (each for each in self._open.values() if each.record.asker == asker)
-        self._let_go(theirs, Outcome.WITHDRAWN)
+    def keep_cards(self, present: Collection[str]) -> None:
+        """What other cards wanted to know is of no use any more."""
+        askers = {f"cards/{card}" for card in present if card}
+        asked = (each for each in self._open.values() if each.record.asker.startswith("cards/"))
+        gone = (each for each in asked if each.record.asker not in askers)
+        self._let_go(gone, Outcome.WITHDRAWN)
 
-    def records(self, limit: int) -> tuple[QuestionRecord, ...]:
+    async def records(self, limit: int) -> tuple[QuestionRecord, ...]:
         """Newest first. Raises StoreError."""
-        return self._log.list(limit)
+        return await asyncio.to_thread(self._log.list, limit)
 
     def _let_go(self, questions: Iterable[_Open], outcome: Outcome) -> None:
         for each in list(questions):
@@ -182,7 +194,7 @@ class QuestionCalls(pb_grpc.ProvisioningServiceServicer):
     async def ListQuestions(
         self, request: pb.ListQuestionsRequest, context: Any
     ) -> pb.ListQuestionsResponse:
-        records = self._questions.records(request.limit or _LIMIT)
+        records = await self._questions.records(request.limit or _LIMIT)
         return pb.ListQuestionsResponse(questions=map(_message, records))
 
 

@@ -81,6 +81,16 @@ class QuestionTable:
         """Newest first."""
         return self._read(None, limit)
 
+    def agreed(self, asker: str, digest: bytes) -> bool | None:
+        """The last yes or no to what had this digest; None: there was none."""
+        with self._database.reading() as db:
+            row = db.execute(
+                "SELECT outcome FROM question WHERE asker = ? AND digest = ? AND outcome IN (?, ?)"
+                " ORDER BY number DESC LIMIT 1",
+                (asker, digest, Outcome.ANSWERED.value, Outcome.DECLINED.value),
+            ).fetchone()
+        return None if row is None else row[0] == Outcome.ANSWERED.value
+
     def _read(self, id: str | None, limit: int) -> tuple[QuestionRecord, ...]:
         with self._database.reading() as db:
             rows = db.execute(

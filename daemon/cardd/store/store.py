@@ -215,6 +215,10 @@ class Store:
 
     # -- what is still to be said to servers
 
+    def agreed(self, card: str, digest: bytes) -> bool | None:
+        """What somebody has answered last about this of a card; None: nothing."""
+        return self.questions.agreed(f"cards/{card}", digest)
+
     def add_confirmation(self, confirmation: NewConfirmation, now_ms: int) -> int:
         with self._database.transaction() as db:
             return write_confirmation(db, confirmation, now_ms)

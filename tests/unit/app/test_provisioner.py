@@ -37,7 +37,7 @@ async def test_a_defect_ends_the_story_under_an_id_that_the_log_has(tmp_path: Pa
             max_wait_s=1.0,
             connect=defect,
             rejections=RejectionsByCard(store.rejections),
-            people=People(OpenQuestions(store.questions), asyncio.get_running_loop()),
+            people=People(OpenQuestions(store.questions), asyncio.get_running_loop(), executor),
         )
         with structlog.testing.capture_logs() as log:
             told = [each async for each in provisioner.provision(ONE_CARD)]

@@ -24,6 +24,43 @@ def test_work_is_done_in_order_and_failures_are_told() -> None:
     executor.shutdown()
 
 
+def test_who_waits_aside_lets_others_have_their_turn_and_gets_it_back_in_turn() -> None:
+    executor, answered, done = SerialExecutor("test"), threading.Event(), []
+
+    def waiting(name: str) -> None:
+        done.append(f"{name} asks")
+        executor.aside(lambda: answered.wait(5))
+        done.append(f"{name} goes on")
+
+    first, second = executor.submit(waiting, "first"), executor.submit(waiting, "second")
+    between = executor.submit(done.append, "another")
+    between.result(5)
+    assert done == ["first asks", "second asks", "another"]
+    answered.set()
+    first.result(5)
+    second.result(5)
+    # Whoever serves now: one after the other still.
+    last = [executor.submit(done.append, str(number)) for number in range(20)]
+    last[-1].result(5)
+    assert sorted(done[3:5]) == ["first goes on", "second goes on"]
+    assert done[5:] == [str(number) for number in range(20)]
+    assert sum(thread.name == "test" for thread in threading.enumerate()) <= 2
+    executor.shutdown()
+
+
+def test_who_waits_aside_in_vain_has_its_turn_back_too() -> None:
+    executor = SerialExecutor("test")
+
+    def fail() -> None:
+        raise InterruptedError
+
+    job = executor.submit(executor.aside, fail)
+    with pytest.raises(InterruptedError):
+        job.result(5)
+    assert executor.submit(int, "3").result(5) == 3
+    executor.shutdown()
+
+
 def test_what_has_not_begun_when_the_lane_is_closed_is_cancelled() -> None:
     executor, begun, go_on = SerialExecutor("test"), threading.Event(), threading.Event()
 

@@ -147,6 +147,8 @@ class Nobody:
     def ask(self, asked: Asked) -> Reply:
         raise AssertionError(asked)
 
+    ask_aside = ask
+
 
 class Unreachable:
     """Takes the first message, and is gone."""

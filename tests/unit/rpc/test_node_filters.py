@@ -46,7 +46,9 @@ class Account:
 class Provisioner:
     """Answers with what it was made with."""
 
-    def provision(self, status: ReaderStatus) -> AsyncIterator[Progress]:
+    def provision(
+        self, status: ReaderStatus, *, ask_again: bool = False
+    ) -> AsyncIterator[Progress]:
         raise AssertionError("not asked for")
 
     async def preview(self, status: ReaderStatus) -> Preview:

@@ -141,9 +141,47 @@ async def test_a_program_that_comes_later_sees_what_is_open(store: Store) -> Non
     asking = asyncio.create_task(questions.ask(asked()))
     first = await opened(one)
     assert await opened(await watching(questions)) == first
-    questions.withdraw("servers/other.example")
-    questions.withdraw("servers/dm.example")
+    questions.keep_cards(set())
+    await questions.answer(first.name, lambda _: YES, "users/0")
+    assert await asking == YES
+
+
+async def test_what_a_card_asks_goes_with_the_card(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    about = Asked("cards/8949", "provisionings/1", CONFIRM, digest=b"d")
+    asking = asyncio.create_task(questions.ask(about))
+    shown = await opened(watch)
+    questions.keep_cards({"", "8949"})
+    questions.keep_cards({"", "8950"})
     assert await asking == Reply(Outcome.WITHDRAWN)
+    assert (await anext(watch)).closed == shown.name
+
+
+async def test_what_two_runs_ask_about_one_card_is_one_question(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    about = Asked("cards/8949", "provisionings/1", CONFIRM, digest=b"d")
+    one = asyncio.create_task(questions.ask(about))
+    shown = await opened(watch)
+    other = asyncio.create_task(questions.ask(about))
+    await asyncio.sleep(0)
+    await questions.answer(shown.name, lambda _: NO, "users/0")
+    assert [await one, await other] == [NO, NO]
+    assert len(store.questions.list(10)) == 1
+    assert store.questions.agreed("cards/8949", b"d") is False
+    assert store.questions.agreed("cards/8949", b"e") is None
+
+
+async def test_who_comes_after_nobody_is_noticed_once(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    noticed: list[None] = []
+    questions.on_asker = lambda: noticed.append(None)
+    one, other = await watching(questions), await watching(questions)
+    for watch in (one, other):
+        await watch.aclose()  # type: ignore[attr-defined] # it is a generator
+    await watching(questions)
+    assert len(noticed) == 2
 
 
 async def test_an_answer_that_cannot_be_kept_is_none(store: Store) -> None:
@@ -155,7 +193,7 @@ async def test_an_answer_that_cannot_be_kept_is_none(store: Store) -> None:
     with pytest.raises(StoreError):
         await questions.answer(shown.name, lambda _: YES, "users/0")
     assert not asking.done()
-    questions.withdraw("servers/dm.example")
+    await watch.aclose()  # type: ignore[attr-defined] # it is a generator
     with pytest.raises(StoreError):
         await asking
 

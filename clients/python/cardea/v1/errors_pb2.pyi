@@ -172,6 +172,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_QUESTION_CLOSED: _ErrorReason.ValueType  # 831
     """FAILED_PRECONDITION: the question is not open any more; metadata has its outcome."""
+    ERROR_REASON_CONFIRMATION_REFUSED: _ErrorReason.ValueType  # 832
+    """FAILED_PRECONDITION: somebody has declined what the card brings; it is not asked
+    again for the same content, unless the call says so.
+    """
+    ERROR_REASON_CONFIRMATION_MISSING: _ErrorReason.ValueType  # 833
+    """UNAVAILABLE: somebody has to confirm what the card brings, and nobody could be asked
+    or has answered; metadata has outcome.
+    """
     ERROR_REASON_NOTIFICATION_MALFORMED: _ErrorReason.ValueType  # 840
     """Notifications.
     INVALID_ARGUMENT: not a notification that this version understands.
@@ -340,6 +348,14 @@ NOT_FOUND: no such question, or none that is kept.
 """
 ERROR_REASON_QUESTION_CLOSED: ErrorReason.ValueType  # 831
 """FAILED_PRECONDITION: the question is not open any more; metadata has its outcome."""
+ERROR_REASON_CONFIRMATION_REFUSED: ErrorReason.ValueType  # 832
+"""FAILED_PRECONDITION: somebody has declined what the card brings; it is not asked
+again for the same content, unless the call says so.
+"""
+ERROR_REASON_CONFIRMATION_MISSING: ErrorReason.ValueType  # 833
+"""UNAVAILABLE: somebody has to confirm what the card brings, and nobody could be asked
+or has answered; metadata has outcome.
+"""
 ERROR_REASON_NOTIFICATION_MALFORMED: ErrorReason.ValueType  # 840
 """Notifications.
 INVALID_ARGUMENT: not a notification that this version understands.

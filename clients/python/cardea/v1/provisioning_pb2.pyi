@@ -95,6 +95,10 @@ class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType
     """End: the card carries neither provisioning data nor a usable key, and never did. Nothing
     has failed; the tree is as it was.
     """
+    STAGE_ASKING: _Stage.ValueType  # 13
+    """Between reading and adopting, if the card's data says so: waiting for a person's
+    answer. The card is read again afterwards.
+    """
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """The stages, in their order. A run leaves out what it does not need."""
@@ -131,6 +135,10 @@ telling them.
 STAGE_NOTHING_TO_PROVISION: Stage.ValueType  # 12
 """End: the card carries neither provisioning data nor a usable key, and never did. Nothing
 has failed; the tree is as it was.
+"""
+STAGE_ASKING: Stage.ValueType  # 13
+"""Between reading and adopting, if the card's data says so: waiting for a person's
+answer. The card is read again afterwards.
 """
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
@@ -417,18 +425,22 @@ class ProvisionRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ASK_AGAIN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """cards/{card} or readers/{reader}; empty: the only card there is."""
     request_id: _builtins.str
+    ask_again: _builtins.bool
+    """Ask also where somebody has declined before what the card brings."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        ask_again: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_again", b"ask_again", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -96,7 +96,8 @@ class ProvisioningServiceServicer:
         was, unless the reason is RENDERING_FAILED.
         The run goes on if the caller leaves.
         Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-        Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+        Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+        CONFIRMATION_MISSING, every reason of card and server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

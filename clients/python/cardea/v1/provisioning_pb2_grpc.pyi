@@ -43,7 +43,8 @@ class ProvisioningServiceStub:
     was, unless the reason is RENDERING_FAILED.
     The run goes on if the caller leaves.
     Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-    Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+    Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+    CONFIRMATION_MISSING, every reason of card and server.
     """
     PreviewProvisioning: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.PreviewProvisioningRequest, _provisioning_pb2.PreviewProvisioningResponse]
     """PreviewProvisioning reads the card and says what it would change in the tree.
@@ -110,7 +111,8 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     was, unless the reason is RENDERING_FAILED.
     The run goes on if the caller leaves.
     Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-    Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+    Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+    CONFIRMATION_MISSING, every reason of card and server.
     """
     PreviewProvisioning: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.PreviewProvisioningRequest, _provisioning_pb2.PreviewProvisioningResponse]  # type: ignore[assignment]
     """PreviewProvisioning reads the card and says what it would change in the tree.
@@ -180,7 +182,8 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
         was, unless the reason is RENDERING_FAILED.
         The run goes on if the caller leaves.
         Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-        Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+        Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+        CONFIRMATION_MISSING, every reason of card and server.
         """
 
     @_abc_1.abstractmethod

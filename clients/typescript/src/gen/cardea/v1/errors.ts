@@ -180,6 +180,16 @@ export enum ErrorReason {
   /** ERROR_REASON_QUESTION_CLOSED - FAILED_PRECONDITION: the question is not open any more; metadata has its outcome. */
   ERROR_REASON_QUESTION_CLOSED = 831,
   /**
+   * ERROR_REASON_CONFIRMATION_REFUSED - FAILED_PRECONDITION: somebody has declined what the card brings; it is not asked
+   * again for the same content, unless the call says so.
+   */
+  ERROR_REASON_CONFIRMATION_REFUSED = 832,
+  /**
+   * ERROR_REASON_CONFIRMATION_MISSING - UNAVAILABLE: somebody has to confirm what the card brings, and nobody could be asked
+   * or has answered; metadata has outcome.
+   */
+  ERROR_REASON_CONFIRMATION_MISSING = 833,
+  /**
    * ERROR_REASON_NOTIFICATION_MALFORMED - Notifications.
    * INVALID_ARGUMENT: not a notification that this version understands.
    */
@@ -371,6 +381,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 831:
     case "ERROR_REASON_QUESTION_CLOSED":
       return ErrorReason.ERROR_REASON_QUESTION_CLOSED;
+    case 832:
+    case "ERROR_REASON_CONFIRMATION_REFUSED":
+      return ErrorReason.ERROR_REASON_CONFIRMATION_REFUSED;
+    case 833:
+    case "ERROR_REASON_CONFIRMATION_MISSING":
+      return ErrorReason.ERROR_REASON_CONFIRMATION_MISSING;
     case 840:
     case "ERROR_REASON_NOTIFICATION_MALFORMED":
       return ErrorReason.ERROR_REASON_NOTIFICATION_MALFORMED;
@@ -508,6 +524,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_QUESTION_NOT_FOUND";
     case ErrorReason.ERROR_REASON_QUESTION_CLOSED:
       return "ERROR_REASON_QUESTION_CLOSED";
+    case ErrorReason.ERROR_REASON_CONFIRMATION_REFUSED:
+      return "ERROR_REASON_CONFIRMATION_REFUSED";
+    case ErrorReason.ERROR_REASON_CONFIRMATION_MISSING:
+      return "ERROR_REASON_CONFIRMATION_MISSING";
     case ErrorReason.ERROR_REASON_NOTIFICATION_MALFORMED:
       return "ERROR_REASON_NOTIFICATION_MALFORMED";
     case ErrorReason.ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC:

@@ -122,6 +122,11 @@ export enum Stage {
    * has failed; the tree is as it was.
    */
   STAGE_NOTHING_TO_PROVISION = 12,
+  /**
+   * STAGE_ASKING - Between reading and adopting, if the card's data says so: waiting for a person's
+   * answer. The card is read again afterwards.
+   */
+  STAGE_ASKING = 13,
 }
 
 export function stageFromJSON(object: any): Stage {
@@ -165,6 +170,9 @@ export function stageFromJSON(object: any): Stage {
     case 12:
     case "STAGE_NOTHING_TO_PROVISION":
       return Stage.STAGE_NOTHING_TO_PROVISION;
+    case 13:
+    case "STAGE_ASKING":
+      return Stage.STAGE_ASKING;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Stage");
   }
@@ -198,6 +206,8 @@ export function stageToJSON(object: Stage): string {
       return "STAGE_RENDERING";
     case Stage.STAGE_NOTHING_TO_PROVISION:
       return "STAGE_NOTHING_TO_PROVISION";
+    case Stage.STAGE_ASKING:
+      return "STAGE_ASKING";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum Stage");
   }
@@ -435,6 +445,8 @@ export interface ProvisionRequest {
   /** cards/{card} or readers/{reader}; empty: the only card there is. */
   name: string;
   requestId: string;
+  /** Ask also where somebody has declined before what the card brings. */
+  askAgain: boolean;
 }
 
 export interface ProvisionResponse {
@@ -1316,7 +1328,7 @@ export const RollbackTreeResponse: MessageFns<RollbackTreeResponse> = {
 };
 
 function createBaseProvisionRequest(): ProvisionRequest {
-  return { name: "", requestId: "" };
+  return { name: "", requestId: "", askAgain: false };
 }
 
 export const ProvisionRequest: MessageFns<ProvisionRequest> = {
@@ -1326,6 +1338,9 @@ export const ProvisionRequest: MessageFns<ProvisionRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
+    }
+    if (message.askAgain !== false) {
+      writer.uint32(24).bool(message.askAgain);
     }
     return writer;
   },
@@ -1359,6 +1374,14 @@ export const ProvisionRequest: MessageFns<ProvisionRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.askAgain = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1379,6 +1402,11 @@ export const ProvisionRequest: MessageFns<ProvisionRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      askAgain: isSet(object.askAgain)
+        ? globalThis.Boolean(object.askAgain)
+        : isSet(object.ask_again)
+        ? globalThis.Boolean(object.ask_again)
+        : false,
     };
   },
 
@@ -1390,6 +1418,9 @@ export const ProvisionRequest: MessageFns<ProvisionRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.askAgain !== false) {
+      obj.askAgain = message.askAgain;
+    }
     return obj;
   },
 
@@ -1400,6 +1431,7 @@ export const ProvisionRequest: MessageFns<ProvisionRequest> = {
     const message = createBaseProvisionRequest();
     message.name = object.name ?? "";
     message.requestId = object.requestId ?? "";
+    message.askAgain = object.askAgain ?? false;
     return message;
   },
 };
@@ -3884,7 +3916,8 @@ export const ProvisioningServiceService = {
    * was, unless the reason is RENDERING_FAILED.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-   * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+   * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+   * CONFIRMATION_MISSING, every reason of card and server.
    */
   provision: {
     path: "/cardea.v1.ProvisioningService/Provision" as const,
@@ -4041,7 +4074,8 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
    * was, unless the reason is RENDERING_FAILED.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-   * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+   * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+   * CONFIRMATION_MISSING, every reason of card and server.
    */
   provision: handleServerStreamingCall<ProvisionRequest, ProvisionResponse>;
   /**
@@ -4114,7 +4148,8 @@ export interface ProvisioningServiceClient extends Client1 {
    * was, unless the reason is RENDERING_FAILED.
    * The run goes on if the caller leaves.
    * Who: callers with a row for provisioning.run. Effect: idempotent by request_id.
-   * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, every reason of card and server.
+   * Errors: NO_PROVISIONING_DATA, DOCUMENT_MALFORMED, CONFIRMATION_REFUSED,
+   * CONFIRMATION_MISSING, every reason of card and server.
    */
   provision(request: ProvisionRequest, options?: Partial<CallOptions>): ClientReadableStream<ProvisionResponse>;
   provision(
