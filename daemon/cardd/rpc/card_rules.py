@@ -87,7 +87,8 @@ class _Known:
 
 
 class CardRules:
-    """Reads a card's rules once an insertion, and again when its refresh tag differs.
+    """Reads a card's rules once an insertion, and again when its refresh tag differs; looks again
+    for those of a card that had none.
 
     Belongs to the event loop; what blocks runs in a thread under a lease.
     """
@@ -101,7 +102,7 @@ class CardRules:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``believe_s``: how long files are read by the same rules without asking for the tag,
-        where other programs may have changed them."""
+        where other programs may have changed them, and how long a card without rules stays one."""
         self._leases = leases
         self._policy = policy
         self._believe_s = believe_s
@@ -185,18 +186,25 @@ class CardRules:
         if known is None or known.insertion != status.insertion:
             return None
         if known.rules is None:
-            return known
+            return None if self._is_old(known) else known
         mark = self._leases.mark(status.name)
-        old = not mark.lasting and self._clock() >= known.asked_at + self._believe_s
+        old = not mark.lasting and self._is_old(known)
         return None if old or mark.number != known.mark.number else known
+
+    def _is_old(self, known: _Known) -> bool:
+        return self._clock() >= known.asked_at + self._believe_s
 
     def _fresh(self, lease: Lease) -> _Known:
         """In a thread, under a lease: the rules as the card has them now."""
         known = self._known.get(lease.reader)
         if known is not None and known.insertion != lease.insertion:
             known = None
+        # An application for rules may be loaded while the card is in; to look for it before every
+        # command would cost more than the command.
         if known is not None and known.rules is None:
-            return known
+            if not self._is_old(known):
+                return known
+            known = None
         mark, now = lease.mark(), self._clock()
         try:
             with working_channel(lease.transmit) as channel:

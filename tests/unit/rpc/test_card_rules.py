@@ -27,11 +27,11 @@ INSERTED = replace(ONE_CARD, state=ReaderState.CARD_PRESENT, card="", identity=N
 class Leases:
     """Those of a card that is identified while somebody waits for it."""
 
-    def __init__(self) -> None:
-        self._card = SoftCard.from_profile("ruled")
+    def __init__(self, profile: str = "ruled") -> None:
+        self.card = SoftCard.from_profile(profile)
 
     async def ready(self, status: ReaderStatus, call: Call) -> ReaderStatus:
-        identity = identify(self._card.transmit, b"")
+        identity = identify(self.card.transmit, b"")
         return replace(status, state=ReaderState.CARD_READY, identity=identity)
 
     async def work(
@@ -44,7 +44,7 @@ class Leases:
     ) -> Any:
         return job(
             SimpleNamespace(
-                transmit=self._card.transmit, reader="A", insertion=1, mark=lambda: Mark(0)
+                transmit=self.card.transmit, reader="A", insertion=1, mark=lambda: Mark(0)
             )
         )
 
@@ -58,3 +58,21 @@ async def test_a_path_into_an_application_is_judged_once_the_card_is_identified(
     with pytest.raises(CardRuleDenied):
         await rules.require_reading(call, INSERTED, [FilePath((0x7F50, 0x5031))], None)
     await rules.require_reading(call, INSERTED, [FilePath((0x2FE2,))], None)
+
+
+async def test_rules_that_come_onto_a_card_that_had_none_are_found_while_it_stays() -> None:
+    policy, leases, now = Policy(()), Leases("token"), [0.0]
+    rules = CardRules(
+        cast(CardLeases, leases), PolicyInForce(policy), believe_s=5.0, clock=lambda: now[0]
+    )
+    call = Call(
+        "0", "/cardea.v1.CardService/ReadFile", "cards.read", Caller(1, frozenset(), 1), policy
+    )
+    in_an_application = [FilePath((0x7F50, 0x5031))]
+    await rules.require_reading(call, INSERTED, in_an_application, None)
+    leases.card = SoftCard.from_profile("ruled")
+    now[0] = 4.9
+    await rules.require_reading(call, INSERTED, in_an_application, None)
+    now[0] = 5.0
+    with pytest.raises(CardRuleDenied):
+        await rules.require_reading(call, INSERTED, in_an_application, None)
