@@ -277,18 +277,8 @@ class Machine:
         """What the people of the test answer: nobody, after the last of ``replies``."""
         self.asked.append(asked)
         reply = self.replies.pop(0) if self.replies else Reply(Outcome.NOBODY)
-        now_ms, question = self.network.now_ms, asked.question
-        record = QuestionRecord(
-            id=str(next(self._numbers)),
-            asker=asked.asker,
-            run=asked.run,
-            session=asked.session,
-            kind=question.kind,
-            text=question.text,
-            choices=question.choices,
-            digest=asked.digest,
-            asked_ms=now_ms,
-        )
+        now_ms = self.network.now_ms
+        record = QuestionRecord.of(str(next(self._numbers)), asked, asked.question, now_ms)
         self.store.questions.open(record)
         self.store.questions.close(record.id, reply, "users/0", now_ms)
         return reply

@@ -63,17 +63,7 @@ class OpenQuestions:
                 return await asyncio.shield(each.reply)
         now_ms = _now_ms()
         question = _readable(asked.question)
-        record = QuestionRecord(
-            id=secrets.token_hex(_ID_BYTES),
-            asker=asked.asker,
-            run=asked.run,
-            session=asked.session,
-            kind=question.kind,
-            text=question.text,
-            choices=question.choices,
-            digest=asked.digest,
-            asked_ms=now_ms,
-        )
+        record = QuestionRecord.of(secrets.token_hex(_ID_BYTES), asked, question, now_ms)
         await asyncio.to_thread(self._log.open, record)
         wait_s = asked.max_wait_s
         closes_ms = None if wait_s is None else now_ms + round(wait_s * 1000)

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from omadm.interaction import Outcome, Reply
+from omadm.interaction import Outcome, Question, Reply
 from omadm.status import AlertCode
 
+from cardd.provisioning.people import Asked
 from cardd.store.database import Database
 from cardd.store.history import prune
 from cardd.store.records import Retention
@@ -33,6 +34,21 @@ class QuestionRecord:
     answer: tuple[str, ...] = field(default=(), repr=False)
     answered_by: str = ""
     closed_ms: int = 0
+
+    @classmethod
+    def of(cls, id: str, asked: Asked, question: Question, at_ms: int) -> QuestionRecord:
+        """An open one; ``question`` is how people see what is asked."""
+        return cls(
+            id=id,
+            asker=asked.asker,
+            run=asked.run,
+            session=asked.session,
+            kind=question.kind,
+            text=question.text,
+            choices=question.choices,
+            digest=asked.digest,
+            asked_ms=at_ms,
+        )
 
 
 class QuestionTable:
