@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gba.client import Bootstrapped
-from gba.errors import GbaError
-from gba.naf import NafClient
-from omadm.accounts import Account, accounts_in
+from omadm.accounts import Account
 from omadm.interaction import Outcome
 
 from cardd.card import provisioning_files
@@ -22,14 +19,12 @@ from cardd.card.errors import CardError
 from cardd.card.provisioning_files import ProvisioningFile
 from cardd.card.uicc import FileSystem
 from cardd.dm.errors import DmError
-from cardd.tree import ManagementTree, Source, purge_servers
+from cardd.tree import ManagementTree, Source
 
 from . import card_update, confirmation, consent, trust
-from .binding import check_host
 from .card_content import CardContent, interpret, is_document
-from .dialogue import Conversation, converse
+from .dialogue import Conversation
 from .errors import (
-    AccountNotFoundError,
     CardNeededError,
     ConfirmationRefusedError,
     NoProvisioningDataError,
@@ -37,10 +32,11 @@ from .errors import (
 )
 from .machine import FIRST, Found, follow
 from .outcome import LAST_WORDS, result_of
-from .people import Interview, PeoplePort
+from .people import PeoplePort
 from .ports import CardPort, Environment, ServerPort, StorePort, TransportError
 from .progress import Preview, Progress, ProvisioningResult, Stage
 from .records import NewConfirmation
+from .servers import Servers
 from .task import Settings, Task
 
 __all__ = ["Run"]
@@ -75,24 +71,31 @@ class Run:
     ) -> None:
         self._task = task
         self._settings = settings
-        self._server = server
+        self._servers = Servers(
+            task,
+            settings,
+            server=server,
+            store=store,
+            environment=environment,
+            people=people,
+            reason_of=reason_of,
+        )
+        self._network = server
+        self._people = people
         self._store = store
         self._commit_tree = commit
         self._render_tree = render
         self._environment = environment
         self._rejections = rejections
-        self._people = people
         self._report = report
         self._reason_of = reason_of
         self._started_s = environment.monotonic_s()
-        self._notified = task.session_id
         self._stage = FIRST if task.card is not None else Stage.ADOPTING
         self._agreed = b""
         self._to_be_told: tuple[str, ...] = ()
         self._begin()
         self._content: CardContent | None = None
         self._subscriber: trust.Subscriber | None = None
-        self._keys: Bootstrapped | None = None
         self._accounts: list[Account] = []
         self._orders: tuple[card_update.FileOrder, ...] = ()
         self._receipts: dict[str, list[bytes]] = {}
@@ -100,10 +103,13 @@ class Run:
         self._nodes_changed = 0
         self._rounds = 0
         self._news = False
-        self._unconfirmed: list[Conversation] = []
         self._left_out: list[tuple[Account, Exception]] = []
-        self.conversations: list[Conversation] = []
         self.failure: Exception | None = None
+
+    @property
+    def conversations(self) -> Sequence[Conversation]:
+        """The sessions that came to their end."""
+        return self._servers.conversations
 
     def execute(self) -> ProvisioningResult:
         """Run to the end. What fails is in the result and in ``failure``; nothing is raised."""
@@ -215,7 +221,7 @@ class Run:
                     self._tree.drop("card", layer.id)
         if self._content is not None:
             self._adopt_card(self._content)
-        self._accounts = list(self._accounts_to_use())
+        self._accounts = self._servers.wanted(self._tree, self._content)
         changes = len(self._base.content_diff(self._tree))
         self._say(1, 1, f"{changes} nodes differ from what was in force")
         if not self._accounts:
@@ -235,24 +241,13 @@ class Run:
         now_ms = self._environment.now_ms()
         self._tree.adopt("card", placed.card_id, placed.claims(), now_ms, digest=digest)
 
-    def _accounts_to_use(self) -> list[Account]:
-        every = accounts_in(self._tree.snapshot)
-        if self._task.only_server is not None:
-            chosen = [each for each in every if each.server_id == self._task.only_server]
-            if not chosen:
-                raise AccountNotFoundError(self._task.only_server)
-            return chosen
-        accounts = self._content.accounts if self._content is not None else ()
-        wanted = {each.path for each in accounts if each.init or self._task.connect}
-        return [each for each in every if each.path in wanted]
-
     # -- the server
 
     def _bootstrap(self) -> Found:
         home = self._home()
         self._say(0, 1, f"bootstrapping with {home.bsf}")
         try:
-            self._keys = trust.bootstrap(self._card, self._server, home, self._environment)
+            self._servers.derive_key(self._card, home)
         except (CardError, TransportError, DmError, ProvisioningError) as error:
             # One authority's trouble does not keep another's data out (S3).
             keyless = [each for each in self._accounts if not trust.needs_key(each)]
@@ -270,7 +265,7 @@ class Run:
         for index, account in enumerate(self._accounts):
             self._say(index, len(self._accounts), f"talking to {account.server_id}")
             try:
-                self._talk(account)
+                self._servers.talk(account, self._tree)
             except (TransportError, DmError, ProvisioningError) as error:
                 failed.append((account, error))
         if len(failed) == len(self._accounts):
@@ -280,58 +275,12 @@ class Run:
         self._say(len(self._accounts), len(self._accounts), f"nodes ordered: {ordered}")
         return self._what_is_ordered()
 
-    def _talk(self, account: Account) -> Conversation:
-        """One session; its effects are in the tree only if it came to its end."""
-        check_host(
-            account,
-            self._tree,
-            remembered=self._store.server_host(account.server_id),
-            configured=self._settings.server_hosts.get(account.server_id),
-        )
-        working = self._tree.fork()
-        # What a notification has asked for is the first session, and no other.
-        notified, self._notified = self._notified, ""
-        talk = converse(
-            account,
-            working,
-            self._settings.device,
-            reports={
-                each.id: confirmation.report_of(each)
-                for each in self._store.pending_confirmations(account.server_id)
-            },
-            naf=self._naf(account),
-            server=self._server,
-            environment=self._environment,
-            store=self._store,
-            reason_of=self._reason_of,
-            interview=lambda session: Interview(
-                self._people,
-                self._settings.question_limit_s,
-                self._environment.monotonic_s,
-                server_id=account.server_id,
-                run=self._task.name,
-                session=session,
-            ),
-            card=self._task.card.identity.name if self._task.card is not None else "",
-            notified=notified,
-        )
-        purge_servers(working, self._tree)
-        self._tree.become(working)
-        self.conversations.append(talk)
-        self._unconfirmed.append(talk)
-        return talk
-
     def _what_is_ordered(self) -> Found:
         if self._content is not None:
-            execs = [order for talk in self._unconfirmed for order in talk.execs]
+            execs = [order for talk in self._servers.unconfirmed for order in talk.execs]
             self._orders = card_update.orders_in(self._tree, self._content, execs)
             card_update.withdraw_claims(self._tree, self._content, but=self._orders)
         return Found.CARD_OBSOLETE if self._orders else Found.CARD_CURRENT
-
-    def _naf(self, account: Account) -> NafClient | None:
-        if self._keys is None or not trust.needs_key(account):
-            return None
-        return trust.naf_client(self._keys, account.address)
 
     def _home(self) -> trust.Subscriber:
         if self._subscriber is None:
@@ -396,13 +345,15 @@ class Run:
         self._nodes_changed += changed
         updated = self._content.card_id if self._orders and self._content else ""
         # A session that changed nothing and ordered nothing has nothing to confirm.
-        worth_telling = [each for each in self._unconfirmed if changed or updated or each.execs]
+        worth_telling = [
+            each for each in self._servers.unconfirmed if changed or updated or each.execs
+        ]
         orders = [each.order for each in self._orders]
         reports = confirmation.installed(worth_telling, updated, orders, self._receipts)
         if reports or not self._committed.claims_the_same(self._tree):
             self._commit_tree(self._tree, reports)
         self._committed, self._tree = self._tree, self._tree.fork()
-        self._orders, self._unconfirmed, self._receipts = (), [], {}
+        self._orders, self._servers.unconfirmed, self._receipts = (), [], {}
         self._news = bool(reports)
         self._say(1, 1, f"nodes changed: {changed}")
         return Found.COMMITTED
@@ -424,24 +375,15 @@ class Run:
         delivered = 0
         for index, server_id in enumerate(due):
             self._say(index, len(due), f"confirming to {server_id}")
-            delivered += self._deliver(server_id)
+            delivered += self._servers.deliver(server_id, self._tree, self._accounts)
         if delivered < len(due):
             return Found.SERVER_SILENT
         if not self._committed.content_diff(self._tree):
             return Found.ACKNOWLEDGED
         if self._rounds < _MAX_ROUNDS:
             return self._what_is_ordered()
-        self._keep(confirmation.failed(self._unconfirmed, "TOO_MANY_ROUNDS"))
+        self._servers.keep(confirmation.failed(self._servers.unconfirmed, "TOO_MANY_ROUNDS"))
         return Found.SERVER_SILENT
-
-    def _deliver(self, server_id: str) -> bool:
-        # By its new address and credentials, if the server has just changed them.
-        known = [*accounts_in(self._tree.snapshot), *self._accounts]
-        account = next(each for each in known if each.server_id == server_id)
-        try:
-            return self._talk(account).confirmed
-        except (TransportError, DmError, GbaError, ProvisioningError):
-            return False
 
     # -- the end
 
@@ -460,7 +402,7 @@ class Run:
         """The server has been told "received"; now it is told "not installed" (M5)."""
         reason = self._reason_of(error)[0]
         orders = [each.order for each in self._orders]
-        reports = confirmation.failed(self._unconfirmed, reason, orders, self._receipts)
+        reports = confirmation.failed(self._servers.unconfirmed, reason, orders, self._receipts)
         reports += confirmation.declined(self._to_be_told, reason)
         due = [each.server_id for each in reports]
         if self._stage is Stage.RENDERING and self._news:
@@ -470,18 +412,14 @@ class Run:
             return
         self._tree = self._committed.fork()
         try:
-            self._keep(reports)
-            already = len(self._unconfirmed)
+            self._servers.keep(reports)
+            already = len(self._servers.unconfirmed)
             for server_id in dict.fromkeys(due):
-                self._deliver(server_id)
+                self._servers.deliver(server_id, self._tree, self._accounts)
             # What was ordered in these sessions is not installed either.
-            self._keep(confirmation.failed(self._unconfirmed[already:], reason))
+            self._servers.keep(confirmation.failed(self._servers.unconfirmed[already:], reason))
         except Exception as second:  # noqa: BLE001 - the first error is the one to be told
             error.add_note(f"and telling the server failed: {type(second).__name__}")
-
-    def _keep(self, reports: tuple[NewConfirmation, ...]) -> None:
-        for each in reports:
-            self._store.add_confirmation(each, self._environment.now_ms())
 
     def _say(
         self, done: int, total: int, detail: str, result: ProvisioningResult | None = None
@@ -499,7 +437,7 @@ class Run:
             left_out=[(each.server_id, self._reason_of(why)[0]) for each, why in self._left_out],
             nodes_changed=self._nodes_changed,
             card_files_updated=self._files_updated,
-            network_time_s=self._server.seconds_spent,
+            network_time_s=self._network.seconds_spent,
             total_time_s=self._environment.monotonic_s() - self._started_s,
             ended_at_ms=self._environment.now_ms(),
         )
