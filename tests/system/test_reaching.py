@@ -159,6 +159,17 @@ def test_a_person_is_asked_first_where_the_server_wants_that(reached: Site) -> N
     assert value(reached) == LATER
 
 
+def test_a_datagram_can_have_a_person_asked_too(door: tuple[Site, str]) -> None:
+    site, address = door
+    events = site.client.watch_questions()
+    assert next(events).WhichOneof("event") == "begun"
+    knock(address, push(site, ui_mode="interaction"))
+    opened = next(events).opened
+    assert (opened.asker, value(site) == LATER) == (f"servers/{SERVER_ID}", False)
+    site.client.answer_question(opened, True)
+    soon(lambda: value(site) == LATER)
+
+
 def test_cardctl_hands_over_what_dmsd_prints(reached: Site) -> None:
     told = reached.system.operator("notify", DEVICE, "--ui-mode", "informative")
     path = reached.system.folder / "sms.hex"

@@ -175,7 +175,8 @@ const (
 	ErrorReason_ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC ErrorReason = 841
 	// ALREADY_EXISTS: the session that it asks for has been held.
 	ErrorReason_ERROR_REASON_NOTIFICATION_REPLAYED ErrorReason = 842
-	// FAILED_PRECONDITION: the server wants a person to agree to the session first.
+	// FAILED_PRECONDITION: the server wants a person to agree to the session, and nobody has;
+	// metadata has outcome: declined, cancelled, timed_out or nobody.
 	ErrorReason_ERROR_REASON_NOTIFICATION_NEEDS_USER ErrorReason = 843
 )
 

@@ -399,8 +399,8 @@ type DeliverNotificationRequest struct {
 	// The bare body, or as a WAP push with its header, or as the user data of the SMS with
 	// its header too.
 	Message []byte `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
-	// A person has agreed to the session: what a notification of UI_MODE_USER_INTERACTION
-	// wants. Whoever hands it over asks; DeliverNotification without it tells whether to.
+	// Whoever hands it over has asked a person, who agrees: what a notification of
+	// UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions).
 	UserAgreed    bool   `protobuf:"varint,2,opt,name=user_agreed,json=userAgreed,proto3" json:"user_agreed,omitempty"`
 	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields

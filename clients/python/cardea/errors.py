@@ -43,7 +43,7 @@ REMEDIES: Mapping[str, str] = {
     "NOTIFICATION_MALFORMED": "Hand over the message as it came; cardctl notify --hex reads text.",
     "NOTIFICATION_NOT_AUTHENTIC": "The operator must send a new one; a forged one is refused.",
     "NOTIFICATION_REPLAYED": "Nothing to do: the session that it asks for has been held.",
-    "NOTIFICATION_NEEDS_USER": "Ask the person in front of the machine; then: --user-agreed",
+    "NOTIFICATION_NEEDS_USER": "A person has to agree: cardctl question, or --user-agreed.",
     "CARD_TOOLKIT_BUSY": "Try again later; the card has something else to do.",
     "CREDENTIAL_REJECTED": "Check the PIN or key. It is not tried again, each try counts.",
     "RETRY_FLOOR": "Present the right PIN or key with the issuer's own tool first; automation "

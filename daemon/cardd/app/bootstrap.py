@@ -175,7 +175,13 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
         people=People(questions, loop, executor),
     )
     cleanup.callback(provisioner.close)
-    notifications = Notifications(provisioner, store, holder)
+    notifications = Notifications(
+        provisioner,
+        questions,
+        store,
+        holder,
+        question_limit_s=config.provisioning.question_limit_s,
+    )
     questions.on_asker = provisioner.on_asker
     deriver = Deriver(
         supervisor,

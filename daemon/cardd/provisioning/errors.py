@@ -96,12 +96,14 @@ class NotificationReplayedError(ProvisioningError):
 
 
 class NotificationNeedsUserError(ProvisioningError):
-    """The server wants a person to agree to the session first."""
+    """The server wants a person to agree to the session, and nobody has; ``outcome`` as people's
+    answers to questions are recorded."""
 
-    def __init__(self, server_id: str, session_id: str) -> None:
-        super().__init__(f"notification of {server_id}: a person has to agree to the session first")
+    def __init__(self, server_id: str, session_id: str, outcome: str) -> None:
+        super().__init__(f"notification of {server_id}: a person has to agree first: {outcome}")
         self.server_id = server_id
         self.session_id = session_id
+        self.outcome = outcome
 
 
 class ConfirmationRefusedError(ProvisioningError):

@@ -14,11 +14,10 @@ from typing import Literal, Protocol
 
 from omadm.accounts import Account
 from omadm.errors import NotificationError
-from omadm.notification import Package0, UiMode, verify, verify_resync
+from omadm.notification import Package0, verify, verify_resync
 
 from .errors import (
     AccountNotFoundError,
-    NotificationNeedsUserError,
     NotificationNotAuthenticError,
     NotificationReplayedError,
 )
@@ -34,16 +33,13 @@ class HeldSessions(Protocol):
         """Whether such a session came to its end, as far back as the log goes."""
 
 
-def admit(
-    package: Package0, accounts: Iterable[Account], held: HeldSessions, *, user_agreed: bool
-) -> None:
+def admit(package: Package0, accounts: Iterable[Account], held: HeldSessions) -> None:
     """Return if the session that ``package`` asks for may begin.
 
     Raises:
         AccountNotFoundError: no account of that server.
         NotificationNotAuthenticError: not made with the account's secret and nonce.
         NotificationReplayedError: its session has been held.
-        NotificationNeedsUserError: a person has to agree first.
         StoreError.
     """
     own = [each for each in accounts if each.server_id == package.server_id]
@@ -52,8 +48,6 @@ def admit(
     guarded = _prove(package, own, held.nonce(package.server_id, "server"))
     if not guarded and held.session_held(package.server_id, package.session_id_text):
         raise NotificationReplayedError(package.server_id, package.session_id_text)
-    if package.ui_mode is UiMode.USER_INTERACTION and not user_agreed:
-        raise NotificationNeedsUserError(package.server_id, package.session_id_text)
 
 
 def _prove(package: Package0, accounts: list[Account], kept: bytes | None) -> bool:

@@ -298,7 +298,7 @@ _PROVISIONING_ROWS = (
     Row(
         provisioning.NotificationNeedsUserError,
         pb.ERROR_REASON_NOTIFICATION_NEEDS_USER,
-        _facts("server_id", "session_id"),
+        _facts("server_id", "session_id", "outcome"),
     ),
     Row(omadm.errors.NotificationError, pb.ERROR_REASON_NOTIFICATION_MALFORMED, _coded),
     Row(omadm.errors.DocumentError, pb.ERROR_REASON_DOCUMENT_MALFORMED, _coded),

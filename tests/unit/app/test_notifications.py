@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from cardd.app.notifications import Notifications
 from cardd.network.errors import ServerUnreachableError
+from cardd.provisioning.errors import NotificationNeedsUserError
+from cardd.provisioning.people import Asked
 from cardd.provisioning.progress import SessionOutcome
 from cardd.rpc.refusals import LimitReachedError
 from cardd.store import Store
 from cardd.tree import ManagementTree, TreeHolder
-from omadm.notification import WSP_HEADER, build
+from omadm.interaction import Outcome, Reply
+from omadm.notification import WSP_HEADER, UiMode, build
 from unit.provisioning.test_notification import IN_TREE, SECRET, SERVER, account
 
 
@@ -38,15 +41,30 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def notifications(store: Store) -> tuple[Sessions, Notifications]:
+class People:
+    """Answer all the same."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.asked: list[Asked] = []
+
+    async def ask(self, asked: Asked) -> Reply:
+        self.asked.append(asked)
+        await asyncio.sleep(0)
+        return Reply(self.outcome)
+
+
+def notifications(store: Store, people: People | None = None) -> tuple[Sessions, Notifications]:
     tree = ManagementTree()
     tree.adopt("device", "local", account(), 1)
     sessions = Sessions()
-    return sessions, Notifications(sessions, store, TreeHolder(tree, 1))
+    questions = people or People(Outcome.NOBODY)
+    holder = TreeHolder(tree, 1)
+    return sessions, Notifications(sessions, questions, store, holder, question_limit_s=60.0)
 
 
-def push(session: int) -> bytes:
-    body = build(server_id=SERVER, password=SECRET, nonce=IN_TREE, session_id=session)
+def push(session: int, mode: UiMode = UiMode.BACKGROUND) -> bytes:
+    body = build(server_id=SERVER, password=SECRET, nonce=IN_TREE, session_id=session, ui_mode=mode)
     return WSP_HEADER + body
 
 
@@ -98,3 +116,54 @@ async def test_servers_have_only_so_many_sessions_waiting(store: Store) -> None:
     sessions.end.set_result(OUTCOME)
     await asyncio.gather(*calls)
     assert (await subject.deliver(push(17), user_agreed=False)).outcome == OUTCOME
+
+
+INTERACTION = UiMode.USER_INTERACTION
+
+
+@pytest.mark.parametrize("mode", [each for each in UiMode if each is not INTERACTION])
+async def test_nobody_is_asked_unless_the_server_wants_it(store: Store, mode: UiMode) -> None:
+    people = People(Outcome.DECLINED)
+    sessions, subject = notifications(store, people)
+    sessions.end.set_result(OUTCOME)
+    assert (await subject.deliver(push(0xAB, mode), user_agreed=False)).ui_mode is mode
+    assert people.asked == []
+
+
+async def test_a_person_who_agrees_is_asked_once_about_this_session(store: Store) -> None:
+    people = People(Outcome.ANSWERED)
+    sessions, subject = notifications(store, people)
+    sessions.end.set_result(OUTCOME)
+    calls = [subject.deliver(push(0xAB, INTERACTION), user_agreed=False) for _ in range(3)]
+    assert [done.outcome for done in await asyncio.gather(*calls)] == [OUTCOME] * 3
+    (asked,) = people.asked
+    assert (asked.asker, asked.session, asked.max_wait_s) == (f"servers/{SERVER}", "AB", 60.0)
+    assert SERVER in asked.question.text
+    assert sessions.asked_for == [(SERVER, "AB")]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "times"),
+    [
+        *((Outcome.DECLINED, 1), (Outcome.CANCELLED, 1)),
+        *((Outcome.NOBODY, 2), (Outcome.TIMED_OUT, 2)),
+    ],
+)
+async def test_without_a_yes_there_is_no_session_and_after_a_no_no_further_question(
+    store: Store, outcome: Outcome, times: int
+) -> None:
+    people = People(outcome)
+    sessions, subject = notifications(store, people)
+    for _ in range(2):
+        with pytest.raises(NotificationNeedsUserError):
+            await subject.deliver(push(0xAB, INTERACTION), user_agreed=False)
+    assert len(people.asked) == times
+    assert sessions.asked_for == []
+
+
+async def test_whoever_hands_over_may_have_asked_already(store: Store) -> None:
+    people = People(Outcome.DECLINED)
+    sessions, subject = notifications(store, people)
+    sessions.end.set_result(OUTCOME)
+    done = await subject.deliver(push(0xAB, INTERACTION), user_agreed=True)
+    assert (done.outcome, people.asked) == (OUTCOME, [])

@@ -1,4 +1,4 @@
-"""Which notifications begin a session: proved ones, once, with a person's word where it is due."""
+"""Which notifications may begin a session: proved ones, and each once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from cardd.provisioning.dialogue import converse
 from cardd.provisioning.errors import (
     AccountNotFoundError,
-    NotificationNeedsUserError,
     NotificationNotAuthenticError,
     NotificationReplayedError,
 )
@@ -22,7 +21,7 @@ from omadm.codec import decode
 from omadm.interaction import Reply
 from omadm.messages import Alert
 from omadm.nodes import TreeNode, leaf
-from omadm.notification import Package0, UiMode, build, parse
+from omadm.notification import Package0, build, parse
 
 SERVER, SECRET = "dm.example.org", b"server secret"
 IN_TREE, KEPT = b"of the tree", b"of the last session"
@@ -66,16 +65,12 @@ class Held:
         return server_id == SERVER and session_id in self._sessions
 
 
-def asks(
-    nonce: bytes, *, secret: bytes = SECRET, session: int = 0xAB, mode: UiMode = UiMode.BACKGROUND
-) -> Package0:
-    return parse(
-        build(server_id=SERVER, password=secret, nonce=nonce, session_id=session, ui_mode=mode)
-    )
+def asks(nonce: bytes, *, secret: bytes = SECRET, session: int = 0xAB) -> Package0:
+    return parse(build(server_id=SERVER, password=secret, nonce=nonce, session_id=session))
 
 
-def check(package: Package0, held: Held, *, agreed: bool = False) -> None:
-    admit(package, accounts(account()), held, user_agreed=agreed)
+def check(package: Package0, held: Held) -> None:
+    admit(package, accounts(account()), held)
 
 
 def test_before_the_first_session_the_accounts_own_nonce_counts() -> None:
@@ -116,29 +111,17 @@ def test_the_devices_own_secret_is_not_the_servers() -> None:
 
 def test_a_server_without_an_account_is_unknown() -> None:
     with pytest.raises(AccountNotFoundError):
-        admit(asks(IN_TREE), (), Held(None), user_agreed=True)
+        admit(asks(IN_TREE), (), Held(None))
 
 
 def test_an_account_without_a_secret_of_the_server_can_check_nothing() -> None:
     with pytest.raises(NotificationNotAuthenticError, match="no secret"):
-        admit(asks(IN_TREE), accounts(account(secret=None)), Held(None), user_agreed=True)
+        admit(asks(IN_TREE), accounts(account(secret=None)), Held(None))
 
 
 def test_of_several_accounts_of_a_server_any_may_prove_it() -> None:
     both = accounts(account(secret=b"older"), account("./DMAcc/2"))
-    admit(asks(IN_TREE), both, Held(None), user_agreed=False)
-
-
-def test_only_interaction_needs_a_person_and_only_of_a_proved_server() -> None:
-    for mode in UiMode:
-        if mode is not UiMode.USER_INTERACTION:
-            check(asks(KEPT, mode=mode), Held(KEPT))
-    wants = asks(KEPT, mode=UiMode.USER_INTERACTION)
-    with pytest.raises(NotificationNeedsUserError):
-        check(wants, Held(KEPT))
-    check(wants, Held(KEPT), agreed=True)
-    with pytest.raises(NotificationNotAuthenticError):
-        check(asks(b"x", mode=UiMode.USER_INTERACTION), Held(KEPT), agreed=True)
+    admit(asks(IN_TREE), both, Held(None))
 
 
 class Nobody:

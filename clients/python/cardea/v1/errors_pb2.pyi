@@ -189,7 +189,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NOTIFICATION_REPLAYED: _ErrorReason.ValueType  # 842
     """ALREADY_EXISTS: the session that it asks for has been held."""
     ERROR_REASON_NOTIFICATION_NEEDS_USER: _ErrorReason.ValueType  # 843
-    """FAILED_PRECONDITION: the server wants a person to agree to the session first."""
+    """FAILED_PRECONDITION: the server wants a person to agree to the session, and nobody has;
+    metadata has outcome: declined, cancelled, timed_out or nobody.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every failed call carries a google.rpc.Status with a google.rpc.ErrorInfo:
@@ -365,5 +367,7 @@ ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC: ErrorReason.ValueType  # 841
 ERROR_REASON_NOTIFICATION_REPLAYED: ErrorReason.ValueType  # 842
 """ALREADY_EXISTS: the session that it asks for has been held."""
 ERROR_REASON_NOTIFICATION_NEEDS_USER: ErrorReason.ValueType  # 843
-"""FAILED_PRECONDITION: the server wants a person to agree to the session first."""
+"""FAILED_PRECONDITION: the server wants a person to agree to the session, and nobody has;
+metadata has outcome: declined, cancelled, timed_out or nobody.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -196,8 +196,8 @@ class DeliverNotificationRequest(_message.Message):
     its header too.
     """
     user_agreed: _builtins.bool
-    """A person has agreed to the session: what a notification of UI_MODE_USER_INTERACTION
-    wants. Whoever hands it over asks; DeliverNotification without it tells whether to.
+    """Whoever hands it over has asked a person, who agrees: what a notification of
+    UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions).
     """
     request_id: _builtins.str
     def __init__(

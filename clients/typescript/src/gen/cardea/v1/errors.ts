@@ -198,7 +198,10 @@ export enum ErrorReason {
   ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC = 841,
   /** ERROR_REASON_NOTIFICATION_REPLAYED - ALREADY_EXISTS: the session that it asks for has been held. */
   ERROR_REASON_NOTIFICATION_REPLAYED = 842,
-  /** ERROR_REASON_NOTIFICATION_NEEDS_USER - FAILED_PRECONDITION: the server wants a person to agree to the session first. */
+  /**
+   * ERROR_REASON_NOTIFICATION_NEEDS_USER - FAILED_PRECONDITION: the server wants a person to agree to the session, and nobody has;
+   * metadata has outcome: declined, cancelled, timed_out or nobody.
+   */
   ERROR_REASON_NOTIFICATION_NEEDS_USER = 843,
 }
 

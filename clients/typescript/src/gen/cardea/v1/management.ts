@@ -114,8 +114,8 @@ export interface DeliverNotificationRequest {
    */
   message: Buffer;
   /**
-   * A person has agreed to the session: what a notification of UI_MODE_USER_INTERACTION
-   * wants. Whoever hands it over asks; DeliverNotification without it tells whether to.
+   * Whoever hands it over has asked a person, who agrees: what a notification of
+   * UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions).
    */
   userAgreed: boolean;
   requestId: string;
