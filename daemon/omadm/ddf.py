@@ -117,8 +117,9 @@ def _path(parts: Mapping[str, list[Element]], parent: str) -> str:
         # §9.4.1.7: it is for the nodes right below MgmtTree.
         raise FormatError("path_within", at=f"{parent}/{name}")
     segments = above.removeprefix("./").rstrip("/") if above not in ("", ".") else ""
-    if ANY_NAME in name:
-        raise FormatError("bad_path", at=parent or "MgmtTree", path=name[:40])
+    if ANY_NAME in name + segments:
+        # It is our own sign.
+        raise FormatError("bad_path", at=parent or "MgmtTree", path=f"{segments}/{name}"[:40])
     base = parent or (f"./{segments}" if segments else ".")
     try:
         # Of "*", for which a name stands that nobody has chosen yet, too.

@@ -22,6 +22,7 @@ from cardd.card.provisioning_files import survey
 from cardd.card.token import read_token
 from cardd.card.uicc import FilePath, FileSystem
 from cardd.dm.errors import DmError
+from cardd.tree import BUILT_IN, DescriptionError
 from cardea_core import (
     CodecError,
     Scp80Keys,
@@ -42,6 +43,7 @@ from gba import btid, digest, realm
 from gba.errors import GbaError
 from omadm import auth, notification, tnds
 from omadm.codec import content_type, decode, encode
+from omadm.ddf import read_description
 from omadm.document import map_documents, parse_document
 from omadm.downloads import downloads
 from omadm.errors import FormatError, OmadmError
@@ -50,6 +52,7 @@ from omadm.messages import Add, Alert, Header, Item, Message, Replace, Status
 from omadm.nodes import interior, leaf
 from softcard import SoftCard
 from support import documents
+from unit.ddf_example import DEV_INFO, PUMPS
 from unit.dm.dm_peer import NOW, SERVER, URL, device_tree, session
 
 __all__ = ["TARGETS", "Target"]
@@ -118,6 +121,18 @@ def tree_objects() -> Iterator[bytes]:
         leaf("./t/b", b"\xff", format="bin"),
     ]
     yield xml_encode(tnds.write(nodes, base="./t"))
+
+
+def description(data: bytes) -> None:
+    with suppress(OmadmError, DescriptionError):
+        nodes = read_description(data)
+        known = BUILT_IN.joined(nodes)
+        assert all(known.describes(node.path.replace("*", "1")) for node in nodes)
+
+
+def descriptions() -> Iterator[bytes]:
+    yield DEV_INFO
+    yield PUMPS
 
 
 def package0(data: bytes) -> None:
@@ -363,6 +378,7 @@ TARGETS = {
     "message": Target(message, messages),
     "document": Target(document, provisioning_documents),
     "tree_object": Target(tree_object, tree_objects),
+    "description": Target(description, descriptions),
     "package0": Target(package0, notifications),
     "client_session": Target(client_session, messages),
     "server_session": Target(server_session, first_messages),

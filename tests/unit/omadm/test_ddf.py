@@ -62,6 +62,7 @@ BAD: list[tuple[str, bytes, str, str]] = [
      more="<DefaultValue>1</DefaultValue>"))), "interior_with_value", "./A"),
     ("dots", document(node("..", LEAF)), "bad_path", "MgmtTree"),
     ("a star for a name", document(node("*", LEAF)), "bad_path", "MgmtTree"),
+    ("stars in a path", document(node("A", LEAF, path="./B/**")), "bad_path", "MgmtTree"),
     ("a slash in a name", document(node("a//b", LEAF)), "bad_path", "MgmtTree"),
     ("path within", document(node("A", properties("Get", "node"), node("B", LEAF, path="C"))),
      "path_within", "./A/B"),
