@@ -51,7 +51,7 @@ impl<'a> Merge<'a> {
         let Some(lay) = self.lays.pop() else {
             return Ok(());
         };
-        // Written out for so few layers, there are no loops left.
+        // For so few layers a loop over them is no loop to the processor.
         match self.sides[lay.sides..] {
             [one] => self.lay(&lay, &mut [Cursor::new(one)]),
             [one, two] => self.lay(&lay, &mut [Cursor::new(one), Cursor::new(two)]),
