@@ -38,6 +38,13 @@ func (silent) StartSession(
 	return &pb.StartSessionResponse{}, nil
 }
 
+func (silent) DeliverNotification(
+	context.Context, *pb.DeliverNotificationRequest,
+) (*pb.DeliverNotificationResponse, error) {
+	time.Sleep(2 * short)
+	return &pb.DeliverNotificationResponse{}, nil
+}
+
 func (silent) Session(stream grpc.BidiStreamingServer[pb.SessionRequest, pb.SessionResponse]) error {
 	for range 2 {
 		if _, err := stream.Recv(); err != nil {
@@ -103,8 +110,12 @@ func TestAPersonAndARunMayTakeLonger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = pb.NewManagementServiceClient(connection).
-		StartSession(context.Background(), &pb.StartSessionRequest{})
+	management := pb.NewManagementServiceClient(connection)
+	_, err = management.StartSession(context.Background(), &pb.StartSessionRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = management.DeliverNotification(context.Background(), &pb.DeliverNotificationRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,12 @@ const (
 	personMaxWait = 5 * time.Minute
 )
 
+// Calls that take as long as card, server and people do.
+var unlimited = map[string]bool{
+	cardeav1.ManagementService_StartSession_FullMethodName:        true,
+	cardeav1.ManagementService_DeliverNotification_FullMethodName: true,
+}
+
 // limits see to it that no answer is waited for without an end.
 type limits struct{ timeout time.Duration }
 
@@ -24,7 +30,7 @@ func (l limits) unary(
 	ctx context.Context, method string, request, reply any, connection *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
-	if _, chosen := ctx.Deadline(); !chosen && method != cardeav1.ManagementService_StartSession_FullMethodName {
+	if _, chosen := ctx.Deadline(); !chosen && !unlimited[method] {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, l.timeout+wait(request))
 		defer cancel()

@@ -6,7 +6,11 @@ import { ManagementServiceService } from "./gen/cardea/v1/management.js";
 import type { PinSource } from "./gen/cardea/v1/pins.js";
 
 const SESSION = CardServiceService.session.path;
-const RUN = ManagementServiceService.startSession.path;
+/** Calls that take as long as card, server and people do. */
+const UNLIMITED = new Set<string>([
+  ManagementServiceService.startSession.path,
+  ManagementServiceService.deliverNotification.path,
+]);
 
 type Call = ReturnType<Parameters<grpc.Interceptor>[1]>;
 
@@ -18,7 +22,7 @@ const PERSON_AT_MOST_MS = 300_000;
 export function answeredInTime(timeoutMs: number): grpc.Interceptor {
   return (options, nextCall) => {
     const { path, requestStream, responseStream } = options.method_definition;
-    const unary = !requestStream && !responseStream && path !== RUN;
+    const unary = !requestStream && !responseStream && !UNLIMITED.has(path);
     const limited = path === SESSION || (unary && options.deadline === undefined);
     const call = nextCall(options);
     return limited ? limitedCall(call, timeoutMs) : new grpc.InterceptingCall(call);

@@ -14,6 +14,8 @@ import {
   CardServiceService,
   Client,
   DEADLINE,
+  DeliverNotificationRequest,
+  DeliverNotificationResponse,
   type GetCardResponse,
   ManagementServiceService,
   readable,
@@ -45,8 +47,9 @@ const late = <T>(answer: T) => (_: unknown, done: grpc.sendUnaryData<T>): void =
 before(async () => {
   const verifyPin = late(VerifyPinResponse.fromPartial({}));
   const startSession = late(StartSessionResponse.fromPartial({}));
+  const deliverNotification = late(DeliverNotificationResponse.fromPartial({}));
   const cards: unknown = { getCard: () => {}, verifyPin, session };
-  const management: unknown = { startSession };
+  const management: unknown = { startSession, deliverNotification };
   server.addService(CardServiceService, cards as grpc.UntypedServiceImplementation);
   server.addService(ManagementServiceService, management as grpc.UntypedServiceImplementation);
   const socket = join(folder, "cardd.sock");
@@ -84,6 +87,10 @@ test("a person and a run may take longer", async () => {
   await call<VerifyPinResponse>((done) => client.cards.verifyPin(asking, done));
   const run = StartSessionRequest.fromPartial({});
   await call<StartSessionResponse>((done) => client.management.startSession(run, done));
+  const notified = DeliverNotificationRequest.fromPartial({});
+  await call<DeliverNotificationResponse>((done) =>
+    client.management.deliverNotification(notified, done),
+  );
 });
 
 test("an answer within a session comes in time or not at all", async () => {
