@@ -400,7 +400,8 @@ type DeliverNotificationRequest struct {
 	// its header too.
 	Message []byte `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	// Whoever hands it over has asked a person, who agrees: what a notification of
-	// UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions).
+	// UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions); with it
+	// a question that is open about the same notification is withdrawn.
 	UserAgreed    bool   `protobuf:"varint,2,opt,name=user_agreed,json=userAgreed,proto3" json:"user_agreed,omitempty"`
 	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -48,7 +48,8 @@ type ManagementServiceClient interface {
 	// notification again joins its session, and once that has been held it starts nothing.
 	// Idempotent by request_id.
 	// Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-	// NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+	// NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+	// or questions), every reason of card and server.
 	DeliverNotification(ctx context.Context, in *DeliverNotificationRequest, opts ...grpc.CallOption) (*DeliverNotificationResponse, error)
 	// Report tells every operation of an authority on the tree with its result, newest
 	// first: of a server, command by command, also those that were refused; of a local
@@ -157,7 +158,8 @@ type ManagementServiceServer interface {
 	// notification again joins its session, and once that has been held it starts nothing.
 	// Idempotent by request_id.
 	// Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-	// NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+	// NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+	// or questions), every reason of card and server.
 	DeliverNotification(context.Context, *DeliverNotificationRequest) (*DeliverNotificationResponse, error)
 	// Report tells every operation of an authority on the tree with its result, newest
 	// first: of a server, command by command, also those that were refused; of a local

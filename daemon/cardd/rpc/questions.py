@@ -53,10 +53,10 @@ class OpenQuestions:
         # Called when there is somebody who can be asked, after there was nobody.
         self.on_asker: Callable[[], None] = lambda: None
 
-    async def ask(self, asked: Asked) -> Reply:
+    async def ask(self, asked: Asked, needless: asyncio.Future[None] | None = None) -> Reply:
         """What somebody answers. What is asked about one and the same is one question.
 
-        Raises StoreError.
+        It is withdrawn as soon as ``needless`` is done. Raises StoreError.
         """
         for each in self._open.values():
             if asked.digest and each.record.digest == asked.digest:
@@ -69,6 +69,8 @@ class OpenQuestions:
         closes_ms = None if wait_s is None else now_ms + round(wait_s * 1000)
         mine = self._open[record.id] = _Open(record, question, closes_ms)
         self._changed.raise_()
+        if needless is not None:
+            needless.add_done_callback(lambda _: self._let_go([mine], Outcome.WITHDRAWN))
         try:
             if not self._askers:
                 await self._close(mine, Reply(Outcome.NOBODY))

@@ -28,10 +28,13 @@ IN_TREE, KEPT = b"of the tree", b"of the last session"
 
 
 def account(
-    at: str = "./DMAcc/1", secret: bytes | None = SECRET, type: str = "DIGEST"
+    at: str = "./DMAcc/1",
+    secret: bytes | None = SECRET,
+    type: str = "DIGEST",
+    server: str = SERVER,
 ) -> list[TreeNode]:
-    nodes = [leaf(f"{at}/ServerID", SERVER), leaf(f"{at}/AppAddr/1/Addr", "https://dm.example/dm")]
-    for number, level, user in ((1, "CLCRED", "device"), (2, "SRVCRED", SERVER)):
+    nodes = [leaf(f"{at}/ServerID", server), leaf(f"{at}/AppAddr/1/Addr", "https://dm.example/dm")]
+    for number, level, user in ((1, "CLCRED", "device"), (2, "SRVCRED", server)):
         entry = f"{at}/AppAuth/{number}"
         value = b"client secret" if level == "CLCRED" else secret
         if value is not None:

@@ -158,6 +158,20 @@ async def test_what_a_card_asks_goes_with_the_card(store: Store) -> None:
     assert (await anext(watch)).closed == shown.name
 
 
+async def test_a_question_that_needs_no_answer_any_more_is_withdrawn(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    needless: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asking = asyncio.create_task(questions.ask(asked(), needless))
+    shown = await opened(watch)
+    needless.set_result(None)
+    assert await asking == Reply(Outcome.WITHDRAWN)
+    assert (await anext(watch)).closed == shown.name
+    assert outcomes(store) == [Outcome.WITHDRAWN]
+    # Also where that was so before it was in the record.
+    assert await questions.ask(asked(), needless) == Reply(Outcome.WITHDRAWN)
+
+
 async def test_what_two_runs_ask_about_one_card_is_one_question(store: Store) -> None:
     questions = OpenQuestions(store.questions)
     watch = await watching(questions)

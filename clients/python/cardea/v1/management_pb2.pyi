@@ -197,7 +197,8 @@ class DeliverNotificationRequest(_message.Message):
     """
     user_agreed: _builtins.bool
     """Whoever hands it over has asked a person, who agrees: what a notification of
-    UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions).
+    UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions); with it
+    a question that is open about the same notification is withdrawn.
     """
     request_id: _builtins.str
     def __init__(

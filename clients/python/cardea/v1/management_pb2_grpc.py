@@ -97,7 +97,8 @@ class ManagementServiceServicer:
         notification again joins its session, and once that has been held it starts nothing.
         Idempotent by request_id.
         Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-        NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+        NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+        or questions), every reason of card and server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,8 @@ class ManagementServiceStub:
     notification again joins its session, and once that has been held it starts nothing.
     Idempotent by request_id.
     Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-    NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+    NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+    or questions), every reason of card and server.
     """
     Report: _grpc.UnaryUnaryMultiCallable[_management_pb2.ReportRequest, _management_pb2.ReportResponse]
     """Report tells every operation of an authority on the tree with its result, newest
@@ -96,7 +97,8 @@ class ManagementServiceAsyncStub(ManagementServiceStub):
     notification again joins its session, and once that has been held it starts nothing.
     Idempotent by request_id.
     Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-    NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+    NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+    or questions), every reason of card and server.
     """
     Report: _aio.UnaryUnaryMultiCallable[_management_pb2.ReportRequest, _management_pb2.ReportResponse]  # type: ignore[assignment]
     """Report tells every operation of an authority on the tree with its result, newest
@@ -156,7 +158,8 @@ class ManagementServiceServicer(metaclass=_abc_1.ABCMeta):
         notification again joins its session, and once that has been held it starts nothing.
         Idempotent by request_id.
         Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-        NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+        NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+        or questions), every reason of card and server.
         """
 
     @_abc_1.abstractmethod

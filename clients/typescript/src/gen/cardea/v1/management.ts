@@ -115,7 +115,8 @@ export interface DeliverNotificationRequest {
   message: Buffer;
   /**
    * Whoever hands it over has asked a person, who agrees: what a notification of
-   * UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions).
+   * UI_MODE_USER_INTERACTION wants. Without it the daemon asks (WatchQuestions); with it
+   * a question that is open about the same notification is withdrawn.
    */
   userAgreed: boolean;
   requestId: string;
@@ -1942,7 +1943,8 @@ export const ManagementServiceService = {
    * notification again joins its session, and once that has been held it starts nothing.
    * Idempotent by request_id.
    * Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+   * or questions), every reason of card and server.
    */
   deliverNotification: {
     path: "/cardea.v1.ManagementService/DeliverNotification" as const,
@@ -2028,7 +2030,8 @@ export interface ManagementServiceServer extends UntypedServiceImplementation {
    * notification again joins its session, and once that has been held it starts nothing.
    * Idempotent by request_id.
    * Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+   * or questions), every reason of card and server.
    */
   deliverNotification: handleUnaryCall<DeliverNotificationRequest, DeliverNotificationResponse>;
   /**
@@ -2104,7 +2107,8 @@ export interface ManagementServiceClient extends Client1 {
    * notification again joins its session, and once that has been held it starts nothing.
    * Idempotent by request_id.
    * Errors: NOTIFICATION_MALFORMED, ACCOUNT_NOT_FOUND, NOTIFICATION_NOT_AUTHENTIC,
-   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, every reason of card and server.
+   * NOTIFICATION_REPLAYED, NOTIFICATION_NEEDS_USER, LIMIT_REACHED (the server's sessions
+   * or questions), every reason of card and server.
    */
   deliverNotification(
     request: DeliverNotificationRequest,
