@@ -1,7 +1,7 @@
 //! Going on from an earlier merge: only directories in which something has changed are written.
 
 use crate::acls::Acls;
-use crate::cell::{Key, Name, Shape};
+use crate::cell::{Cell, Key, Name, Shape};
 use crate::error::TreeError;
 use crate::layer::Layer;
 use crate::merge::{Above, Merge, Merged, merge_all, new_place};
@@ -96,6 +96,7 @@ struct Patch {
 struct Side<'a> {
     old: &'a Stratum,
     new: &'a Stratum,
+    is_gone: bool,
     cells: Both,
 }
 
@@ -138,11 +139,15 @@ impl<'a> Reading<'a> {
         Some(self.side.new.claimant(cell, self.found.address))
     }
 
-    /// The claim that ruled out children, if there was one.
-    fn ruled_out(&self) -> Option<Strength> {
-        let cell = self.found.before?;
-        let rules_out = matches!(cell.shape(), Shape::Absent | Shape::Leaf);
-        rules_out.then(|| self.side.old.claimant(cell, 0).own)
+    /// The stronger of a claim and of what ruled out children here, by the ranks of this merge:
+    /// sources that came or went have shifted the others', not their order. None: what ruled out
+    /// has no rank any more, for its layer is gone.
+    fn ruled_out(&self, other: Strength) -> Option<Strength> {
+        let rules_out = |cell: &&Cell| matches!(cell.shape(), Shape::Absent | Shape::Leaf);
+        let Some(cell) = self.found.before.filter(rules_out) else {
+            return Some(other);
+        };
+        (!self.side.is_gone).then(|| other.max(self.side.new.claimant(cell, 0).own))
     }
 
     fn below(&self) -> Side<'a> {
@@ -193,7 +198,12 @@ impl<'a> Patching<'a> {
                 after: root(new).unwrap_or_default(),
             };
             if let (Some(old), Some(new)) = (old.or(new), new.or(old)) {
-                self.sides.push(Side { old, new, cells });
+                self.sides.push(Side {
+                    old,
+                    new,
+                    is_gone: after.get(tag).is_none(),
+                    cells,
+                });
             }
         }
         self.patches.push(Patch {
@@ -306,11 +316,12 @@ impl<'a> Patching<'a> {
             below.all(|cells| cells.count <= FEW) && before.are_few_leaves(was.children, FEW)
         };
         let goes_on = |was: &&Place| {
-            let ruled_out = layers.iter().filter_map(Reading::ruled_out);
+            let mut layers = layers.iter();
+            let ruled_out = layers.try_fold(above, |above, layer| layer.ruled_out(above));
             is_interior
                 && was.acl == acl
                 && before.is_interior(was)
-                && ruled_out.fold(above, Ord::max).is_same(verdict.blocker)
+                && ruled_out == Some(verdict.blocker)
                 && !are_leaves(was)
         };
         let above = Above {

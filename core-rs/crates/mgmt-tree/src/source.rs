@@ -182,12 +182,6 @@ impl Strength {
     pub fn can_beat(self, other: Self) -> bool {
         self.0 >> Self::KIND_BIT >= other.0 >> Self::KIND_BIT
     }
-
-    /// Whether two merges mean the same claim: other layers may have come between.
-    pub fn is_same(self, other: Self) -> bool {
-        let without_rank = !(u128::from(u16::MAX) << Self::RANK_BIT);
-        (self.0 ^ other.0) & without_rank == 0
-    }
 }
 
 #[cfg(test)]
@@ -212,8 +206,5 @@ mod tests {
                 }
             }
         }
-        let device = Strength::new(SourceKind::Device, 5, 1, 7);
-        assert!(device.is_same(Strength::new(SourceKind::Device, 5, 2, 7)));
-        assert!(!device.is_same(device.at(6)));
     }
 }

@@ -6,6 +6,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use mgmt_tree::{
@@ -28,13 +29,20 @@ enum Event {
     Acl(TreePath, String),
 }
 
-const SOURCES: [(SourceKind, &str); 5] = [
+const SOURCES: [(SourceKind, &str); 9] = [
     (SourceKind::Device, "x"),
     (SourceKind::Card, "y"),
+    (SourceKind::Card, "a"),
+    (SourceKind::Card, "b"),
+    (SourceKind::Card, "c"),
+    (SourceKind::Server, "a"),
     (SourceKind::Server, "x"),
     (SourceKind::Server, "y"),
-    (SourceKind::Card, "a"),
+    (SourceKind::Server, "z"),
 ];
+/// In the order of their strength, after all cards.
+const SERVERS: Range<usize> = 5..9;
+const CARDS: Range<usize> = 1..5;
 
 fn any_event() -> impl Strategy<Value = Event> {
     let which = 0..SOURCES.len();
@@ -44,6 +52,19 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => which.prop_map(Event::Goes),
         2 => (any_path(), "[ab]?").prop_map(|(path, acl)| Event::Acl(path, acl)),
     ]
+}
+
+/// A claim of a server, or the end of some: tombstones above what is claimed deep below, and all
+/// that they rule out as old as they are, so that the order of servers decides.
+fn any_say() -> impl Strategy<Value = (usize, Step)> {
+    let above = || prop_oneof!["A", "A/B"].prop_map(|name| path(&name));
+    let step = prop_oneof![
+        above().prop_map(|above| Step::Bury(above, 1)),
+        Just(Step::Put(path("A/B/C/D"), leaf("v"), 1)),
+        Just(Step::Put(path("A/B/E/F"), leaf("v"), 2)),
+        above().prop_map(Step::Remove),
+    ];
+    (SERVERS, step)
 }
 
 /// Sources and ACLs as they change.
@@ -101,6 +122,24 @@ fn nodes(snapshot: &Snapshot) -> Vec<Node> {
     snapshot.walk(&TreePath::root())
 }
 
+/// The merge that goes on from an earlier one, which is the one from the beginning.
+fn merged_on(before: &Snapshot, world: &mut World) -> Result<Snapshot, TestCaseError> {
+    let layers = world.seal();
+    let after = merge_after(Some(before), &layers, &world.acls).expect("distinct");
+    let anew = merge_after(None, &layers, &world.acls).expect("distinct");
+    prop_assert_eq!(nodes(&after), nodes(&anew));
+    prop_assert_eq!(nodes(&after), naive_merge(&layers));
+    prop_assert_eq!(after.len(), anew.len());
+    prop_assert_eq!(before.diff(&after), before.diff(&anew));
+    for node in &nodes(&after)[1..] {
+        prop_assert_eq!(after.explain(&node.path), anew.explain(&node.path));
+        let in_force = world.acl(&node.path).map(Arc::from);
+        prop_assert_eq!(&after.acl(&node.path), &in_force);
+        prop_assert_eq!(&anew.acl(&node.path), &in_force);
+    }
+    Ok(after)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -112,20 +151,7 @@ proptest! {
         let mut before = merge(&[]).expect("nothing");
         for event in &events {
             world.happens(event);
-            let layers = world.seal();
-            let after = merge_after(Some(&before), &layers, &world.acls).expect("distinct");
-            let anew = merge_after(None, &layers, &world.acls).expect("distinct");
-            prop_assert_eq!(nodes(&after), nodes(&anew));
-            prop_assert_eq!(nodes(&after), naive_merge(&layers));
-            prop_assert_eq!(after.len(), anew.len());
-            prop_assert_eq!(before.diff(&after), before.diff(&anew));
-            for node in &nodes(&after)[1..] {
-                prop_assert_eq!(after.explain(&node.path), anew.explain(&node.path));
-                let in_force = world.acl(&node.path).map(Arc::from);
-                prop_assert_eq!(&after.acl(&node.path), &in_force);
-                prop_assert_eq!(&anew.acl(&node.path), &in_force);
-            }
-            before = after;
+            before = merged_on(&before, &mut world)?;
         }
     }
 
@@ -197,6 +223,69 @@ proptest! {
         prop_assert_eq!(at_once.len(), one_by_one.len());
         prop_assert_eq!(nodes(&merge(&[at_once]).expect("one")), naive_merge(&[one_by_one]));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cards_that_come_and_go_leave_the_order_of_servers(
+        first in proptest::collection::vec(any_say(), 4..8),
+        turns in proptest::collection::vec((any::<bool>(), any_say()), 1..8)
+    ) {
+        let mut world = World::default();
+        let says = |(which, step)| Event::Says(which, vec![step]);
+        first.into_iter().for_each(|say| world.happens(&says(say)));
+        let mut before = merged_on(&merge(&[]).expect("nothing"), &mut world)?;
+        for (are_there, say) in turns {
+            world.happens(&says(say));
+            for which in CARDS {
+                world.happens(&if are_there {
+                    Event::Says(which, vec![Step::Put(path("C"), leaf("v"), 1)])
+                } else {
+                    Event::Goes(which)
+                });
+            }
+            before = merged_on(&before, &mut world)?;
+        }
+    }
+}
+
+#[test]
+fn a_tombstone_that_goes_frees_what_is_below_whoever_comes_before_the_one_above() {
+    let sealed = |kind, id, step| {
+        let mut layer = layer(kind, id, &[step]);
+        layer.seal().expect("room");
+        layer
+    };
+    let mut layers = vec![
+        sealed(SourceKind::Server, "b", Step::Bury(path("./A"), 5)),
+        sealed(
+            SourceKind::Server,
+            "c",
+            Step::Put(path("./A/B/D/w"), leaf("v"), 5),
+        ),
+        sealed(SourceKind::Server, "d", Step::Bury(path("./A/B"), 5)),
+        sealed(
+            SourceKind::Server,
+            "e",
+            Step::Put(path("./A/B/E/v"), leaf("v"), 9),
+        ),
+    ];
+    let before = merge(&layers).expect("distinct");
+    assert!(before.get(&path("./A/B/D/w")).is_none());
+    layers[2].remove(&path("./A/B"));
+    layers[2].seal().expect("room");
+    for id in ["x", "y", "z"] {
+        layers.push(sealed(
+            SourceKind::Card,
+            id,
+            Step::Put(path("./C"), leaf("v"), 1),
+        ));
+    }
+    let after = merge_after(Some(&before), &layers, &Acls::default()).expect("distinct");
+    assert!(after.get(&path("./A/B/D/w")).is_some());
+    assert_eq!(nodes(&after), naive_merge(&layers));
 }
 
 #[test]
