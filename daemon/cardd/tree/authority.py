@@ -252,11 +252,11 @@ class Authority:
         last = rule.occurs is Occurs.SOME and self._instances(node.path) == 1
         return rule.occurs is Occurs.ONE or last
 
-    def _instances(self, path: str) -> int:
-        """How many nodes stand in the node's parent by the same description."""
+    def _instances(self, path: str, *, but: str = "") -> int:
+        """How many nodes but that one stand in the node's parent by the same description."""
         rule, parent = self._rule(path), parent_of(path)
-        siblings = self.tree.snapshot.children(parent)
-        return sum(self._rule(f"{parent}/{name}") is rule for name in siblings)
+        siblings = (f"{parent}/{name}" for name in self.tree.snapshot.children(parent))
+        return sum(self._rule(sibling) is rule for sibling in siblings if sibling != but)
 
     # -- properties
 
@@ -314,7 +314,7 @@ class Authority:
             raise Refused(StatusCode.NOT_SUPPORTED, node.path, "others claim part of it")
         stamp = self._own.stamp(at_ms)
         renamed = self.tree.fork()
-        self._check_creation(target)
+        self._check_creation(target, instead_of=node.path)
         for below in moved:
             self._granted(Verb.REPLACE, below.path)
             path = Address.parse(target + below.path[len(node.path) :]).path
@@ -364,8 +364,11 @@ class Authority:
             if self.tree.has_title_claims(path):
                 self._own.set_title(path, "", at_ms)
 
-    def _check_creation(self, path: str) -> None:
-        """Refuse what the descriptions do not let anybody create (DM TND 1.2 §9.4.3)."""
+    def _check_creation(self, path: str, *, instead_of: str = "") -> None:
+        """Refuse what the descriptions do not let anybody create (DM TND 1.2 §9.4.3).
+
+        ``instead_of``: a sibling that makes room for it.
+        """
         rule, parent = self._rule(path), parent_of(path)
         if rule.permanent:
             raise Refused(StatusCode.NOT_ALLOWED, path, "permanent nodes are not created")
@@ -374,7 +377,7 @@ class Authority:
         if Verb.ADD not in self._rule(giver).access:
             raise Refused(StatusCode.NOT_ALLOWED, path, "nothing is added here")
         known = rule.most is not None and self.tree.snapshot.get(parent) is not None
-        if known and self._instances(path) >= (rule.most or 0):
+        if known and self._instances(path, but=instead_of) >= (rule.most or 0):
             raise Refused(StatusCode.NOT_ALLOWED, path, f"there are {rule.most} already")
 
     def _create_stated(self, node: TreeNode, at_ms: int) -> None:

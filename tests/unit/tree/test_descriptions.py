@@ -72,6 +72,35 @@ def test_no_more_instances_than_are_described(a: Authority, tree: ManagementTree
     assert not before.diff(tree)
 
 
+def test_a_node_changes_its_name_where_there_is_no_room_for_one_more() -> None:
+    some = properties("Add Get Replace", "chr", occurrence="<ZeroOrN>3</ZeroOrN>")
+    nodes = read_description(document(node("", some, path="./Tags")))
+    tree = ManagementTree(descriptions=BUILT_IN.joined(nodes))
+    tree.adopt("device", "local", [interior("./Tags", acl=full(A))], NOW - 5000)
+    a = Authority(tree, A)
+    for name in ("1", "2", "3"):
+        a.add(f"./Tags/{name}", text(name), NOW)
+    assert code(lambda: a.replace("./Tags/3?prop=Name", text("4"), NOW)) == 200
+    assert tree.snapshot.children("./Tags") == ["1", "2", "4"]
+    assert value(tree, "./Tags/4") == b"3"
+    assert code(lambda: a.add("./Tags/3", text(), NOW)) == 405
+
+
+def test_a_name_that_is_described_otherwise_has_room_of_its_own() -> None:
+    def one(name: str) -> str:
+        about = properties("Add Get Replace", "chr", occurrence="<ZeroOrOne/>")
+        return node(name, about, path="./Tags")
+
+    nodes = read_description(document(one("A"), one("")))
+    tree = ManagementTree(descriptions=BUILT_IN.joined(nodes))
+    tree.adopt("device", "local", [interior("./Tags", acl=full(A))], NOW - 5000)
+    a = Authority(tree, A)
+    a.add("./Tags/A", text("a"), NOW)
+    a.add("./Tags/x", text("x"), NOW)
+    assert code(lambda: a.replace("./Tags/A?prop=Name", text("y"), NOW)) == 405
+    assert code(lambda: a.replace("./Tags/x?prop=Name", text("y"), NOW)) == 200
+
+
 def test_what_is_not_described_has_no_place_where_nothing_is_added(a: Authority) -> None:
     assert code(lambda: a.add(f"{ONE}/Notes", interior(""), NOW)) == 200
     assert code(lambda: a.add(f"{ONE}/Notes/Mine", text(), NOW)) == 200
