@@ -210,7 +210,8 @@ class ProvisioningConfig:
     question_limit_s: float = key(
         60.0,
         "Longest wait for people's answers to what one management session asks them, all its "
-        "questions together. Another provisioning waits for its turn as long.",
+        "questions together: another provisioning waits for its turn as long. Also for a "
+        "person's word on a notification.",
         minimum=1.0,
         maximum=600.0,
     )
