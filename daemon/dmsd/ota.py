@@ -7,6 +7,7 @@ TS 31.111 §7.1.1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,6 +50,10 @@ _SENDER = bytes.fromhex("04810000")
 _DATA_DOWNLOAD = b"\x7f\xf6"  # (U)SIM data download; class 2, 8 bit
 _DEVICE_IDENTITIES, _NETWORK_TO_CARD = 0x82, b"\x83\x81"
 _TPDU = 0x8B
+
+# What an UPDATE BINARY that has written answers: 63Cx after x tries of the card's own (TS 102 221
+# §10.2.1). A card that goes no further then is found out by the read-back.
+_UPDATED = re.compile("9000|91..|63C.")
 
 _REFUSALS = {
     1: "CHECK_FAILED",
@@ -176,7 +181,7 @@ def shortfall(keys: OtaKeys, first: int, count: int, receipts: Sequence[bytes]) 
             return _refusal(response.status)
         # How many commands were run, and the last one's status word (TS 102 226 §5.2.1).
         word = response.data[1:3].hex().upper()
-        if word[:2] not in ("90", "91"):
+        if not _UPDATED.fullmatch(word):
             return f"CARD_SAYS_{word or 'NOTHING'}"
     return "" if len(receipts) == count else "PROOF_INCOMPLETE"
 

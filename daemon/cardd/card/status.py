@@ -7,6 +7,7 @@ from cardd.card.errors import CardError
 __all__ = [
     "OK",
     "PROACTIVE",
+    "UPDATED_AFTER_RETRIES",
     "AccessDenied",
     "NotFoundOnCard",
     "StatusError",
@@ -19,6 +20,9 @@ __all__ = [
 OK = 0x9000
 # SW1: normal ending, and a proactive command is there to be fetched (TS 102 221 §7.4.2).
 PROACTIVE = 0x91
+# 63Cx of an UPDATE: done, after x tries of the card's own (TS 102 221 §10.2.1). Of a command that
+# verifies it is a refusal with x tries left, so no success in general.
+UPDATED_AFTER_RETRIES = frozenset(range(0x63C0, 0x63D0))
 
 _MEANINGS = {
     0x6200: "warning, memory unchanged",

@@ -151,7 +151,8 @@ class FileSystem:
         self._select(path, want_fcp=False)
         for at in range(0, len(data), apdu.MAX_WRITE):
             chunk = data[at : at + apdu.MAX_WRITE]
-            self.channel.send(apdu.update_binary(offset + at, chunk))
+            command = apdu.update_binary(offset + at, chunk)
+            self.channel.send(command, accept=status.UPDATED_AFTER_RETRIES)
 
     def _chunks(self, path: FilePath, offset: int, size: int | None) -> Iterator[bytes]:
         end = MAX_FILE if size is None else offset + size

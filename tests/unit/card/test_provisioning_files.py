@@ -173,6 +173,18 @@ def test_without_the_key_the_card_refuses_and_stays_as_it_was() -> None:
     assert document(card).content == file.content
 
 
+def test_a_write_that_cost_the_card_several_tries_is_one() -> None:
+    card = SoftCard.from_profile("operator")
+    file = document(card)
+
+    def worn(command: bytes) -> bytes:
+        answer = card.transmit(command)
+        return b"\x63\xc2" if command[1] == 0xD6 and answer == b"\x90\x00" else answer
+
+    assert update(worn, file, b"new content" * 40, adm("operator")).changed
+    assert document(card).content == b"new content" * 40
+
+
 def test_a_write_that_does_not_read_back_is_never_called_done() -> None:
     card = SoftCard.from_profile("operator")
     file = document(card)

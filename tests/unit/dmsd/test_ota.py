@@ -187,12 +187,19 @@ BARE = Scp80Spi(receipt="always")
         ([answer(spi=BARE, status=0x40)], "PACKET_STATUS_40"),
         ([answer(b"", status=2)], "PACKET_COUNTER_LOW"),
         ([answer(b"\x01\x69\x82")], "CARD_SAYS_6982"),
+        ([answer(b"\x01\x63\x00")], "CARD_SAYS_6300"),
+        ([answer(b"\x01\x90")], "CARD_SAYS_90"),
         ([answer(b"")], "CARD_SAYS_NOTHING"),
         ([answer(), answer(counter=8)], "FALSE_PROOF"),
     ],
 )
 def test_nothing_but_the_card_s_own_word_is_a_proof(receipts: list[bytes], missing: str) -> None:
     assert shortfall(KEYS, 7, 1, receipts) == missing
+
+
+@pytest.mark.parametrize("word", ["9000", "910B", "63C1", "63CF"])
+def test_an_update_may_have_cost_the_card_several_tries(word: str) -> None:
+    assert shortfall(KEYS, 7, 1, [answer(b"\x02" + bytes.fromhex(word))]) == ""
 
 
 def test_every_packet_has_to_be_proved() -> None:
