@@ -160,7 +160,7 @@ async def test_a_server_has_only_so_many_sessions_waiting_and_leaves_others_room
     calls = [handed_over(subject, push(number)) for number in range(1, 5)]
     await sessions.begun(4)
     with pytest.raises(LimitReachedError):
-        await subject.deliver(push(5), user_agreed=False)
+        await asyncio.wait_for(handed_over(subject, push(5)), 60)
     other = handed_over(subject, push(1, by=2))
     await sessions.begun(5)
     sessions.end.set_result(OUTCOME)
@@ -175,7 +175,7 @@ async def test_all_servers_together_have_only_so_many_sessions_waiting(store: St
     ]
     await sessions.begun(64)
     with pytest.raises(LimitReachedError):
-        await subject.deliver(push(1, by=17), user_agreed=False)
+        await asyncio.wait_for(handed_over(subject, push(1, by=17)), 60)
     sessions.end.set_result(OUTCOME)
     await asyncio.gather(*calls)
 
@@ -263,7 +263,7 @@ async def test_a_server_has_one_question_open_and_leaves_others_theirs(store: St
     calls = [handed_over(subject, push(1, INTERACTION, by=by)) for by in (1, 2)]
     names = [(await anext(watch)).opened.name for _ in calls]
     with pytest.raises(LimitReachedError):
-        await subject.deliver(push(2, INTERACTION), user_agreed=False)
+        await asyncio.wait_for(handed_over(subject, push(2, INTERACTION)), 60)
     for name in names:
         await questions.answer(name, lambda _: Reply(Outcome.ANSWERED), "users/0")
     assert [done.outcome for done in await asyncio.gather(*calls)] == [OUTCOME] * 2
