@@ -19,6 +19,8 @@ from support.daemon import RunningDaemon
 from support.stack import Pcsc
 
 SELECT_ICCID = bytes.fromhex("00A4000C022FE2")
+# Within it a card answers, however busy the machine is.
+LIMIT_S = 3.0
 
 PROGRAM = """
 import atexit, gc, sys
@@ -110,21 +112,23 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
     daemon: RunningDaemon, pcsc: Pcsc
 ) -> None:
     pcsc.insert()
-    with cardea.Client(str(daemon.socket), timeout_s=1.0) as client:
+    words: list[str] = []
+    with cardea.Client(str(daemon.socket), timeout_s=LIMIT_S) as client:
         with pytest.raises(cardea.CardeaError) as caught:
-            use_a_daemon_that_stops(client, daemon)
+            use_a_daemon_that_stops(client, daemon, words)
         assert caught.value.reason == "DEADLINE"
-        with client.session() as session:  # the card is free again
+        assert words == ["9000", "9000"]
+        with daemon.client() as other, other.session() as session:  # the card is free again
             assert session.transmit(SELECT_ICCID).hex() == "9000"
 
 
-def use_a_daemon_that_stops(client: cardea.Client, daemon: RunningDaemon) -> None:
+def use_a_daemon_that_stops(client: cardea.Client, daemon: RunningDaemon, words: list[str]) -> None:
     with client.session() as session:
-        session.transmit(SELECT_ICCID)
-        time.sleep(1.5)  # a pause of the program's own counts for nothing
-        session.transmit(SELECT_ICCID)
+        words.append(session.transmit(SELECT_ICCID).hex())
+        time.sleep(LIMIT_S + 0.5)  # a pause of the program's own counts for nothing
+        words.append(session.transmit(SELECT_ICCID).hex())
         os.kill(daemon.pid, signal.SIGSTOP)
         try:
-            session.transmit(SELECT_ICCID)
+            words.append(session.transmit(SELECT_ICCID).hex())
         finally:
             os.kill(daemon.pid, signal.SIGCONT)
