@@ -193,8 +193,8 @@ class Provisioner:
             task.add_done_callback(self._tasks.discard)
 
     async def _ask_after_all(self) -> None:
-        results = await asyncio.to_thread(self._store.results)
-        last = {result.card: result.reason for result in reversed(results)}
+        results = await asyncio.to_thread(self._store.last_results)
+        last = {result.card: result.reason for result in results}
         for status in self._supervisor.readers():
             if last.get(status.card) == "CONFIRMATION_MISSING":
                 self._attempt(status.name, status.insertion, _FIRST_RETRY_S)
