@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
@@ -34,6 +35,8 @@ class _Open:
     record: QuestionRecord
     question: Question
     closes_ms: int | None
+    # It is in the record, or will never be.
+    kept: asyncio.Event = field(default_factory=asyncio.Event)
     reply: asyncio.Future[Reply] = field(default_factory=asyncio.Future)
 
 
@@ -47,6 +50,8 @@ class OpenQuestions:
     def __init__(self, log: QuestionTable) -> None:
         self._log = log
         self._open: dict[str, _Open] = {}
+        # Nobody waits for them any more, but the record could not be told.
+        self._overdue: set[str] = set()
         self._askers = 0
         self._changed = Signal()
         self._ending: set[asyncio.Task[None]] = set()
@@ -54,39 +59,46 @@ class OpenQuestions:
         self.on_asker: Callable[[], None] = lambda: None
 
     async def ask(self, asked: Asked, needless: asyncio.Future[None] | None = None) -> Reply:
-        """What somebody answers. What is asked about one and the same is one question.
+        """What somebody answers. What one card asks about one and the same is one question, for
+        which everybody waits as long as he wants to.
 
         It is withdrawn as soon as ``needless`` is done. Raises StoreError.
         """
+        await self._close_overdue()
         for each in self._open.values():
-            if asked.digest and each.record.digest == asked.digest:
-                return await asyncio.shield(each.reply)
+            if asked.digest and each.record.about == (asked.asker, asked.digest):
+                return await _join(each, asked.max_wait_s)
         now_ms = _now_ms()
         question = _readable(asked.question)
         record = QuestionRecord.of(secrets.token_hex(_ID_BYTES), asked, question, now_ms)
-        await asyncio.to_thread(self._log.open, record)
         wait_s = asked.max_wait_s
         closes_ms = None if wait_s is None else now_ms + round(wait_s * 1000)
         mine = self._open[record.id] = _Open(record, question, closes_ms)
-        self._changed.raise_()
         if needless is not None:
             needless.add_done_callback(lambda _: self._let_go([mine], Outcome.WITHDRAWN))
         try:
+            await asyncio.to_thread(self._log.open, record)
+            mine.kept.set()
+            self._changed.raise_()
             if not self._askers:
                 await self._close(mine, Reply(Outcome.NOBODY))
             async with asyncio.timeout(wait_s):
                 return await asyncio.shield(mine.reply)
         except TimeoutError:
-            await self._close(mine, Reply(Outcome.TIMED_OUT))
+            await self._end(mine, Outcome.TIMED_OUT)
+            return await mine.reply
+        except StoreError as error:
+            _fail(mine, error)
             return await mine.reply
         finally:
-            self._open.pop(record.id, None)
+            self._let_pass(mine)
 
     async def answer(self, name: str, reply_to: Callable[[Question], Reply], user: str) -> None:
         """Take a person's answer.
 
         Raises: QuestionNotFoundError, QuestionClosedError, StoreError, what ``reply_to`` raises.
         """
+        await self._close_overdue()
         id = name.removeprefix("questions/")
         mine = self._open.get(id)
         if mine is not None:
@@ -100,8 +112,7 @@ class OpenQuestions:
         reply = reply_to(Question(known.kind, known.text, known.choices))
         same = (known.outcome, known.answer) == (reply.outcome, reply.values)
         if not same or known.answered_by != user:
-            assert known.outcome is not None, "an open question is among the open ones"
-            raise QuestionClosedError(name, known.outcome.value)
+            raise QuestionClosedError(name, (known.outcome or Outcome.WITHDRAWN).value)
 
     async def watch(self) -> AsyncIterator[pb.WatchQuestionsResponse]:
         """What is open and what comes; meanwhile there is somebody who can be asked."""
@@ -117,7 +128,7 @@ class OpenQuestions:
                     told.remove(id)
                     yield pb.WatchQuestionsResponse(closed=f"questions/{id}")
                 for id, each in list(self._open.items()):
-                    if id not in told:
+                    if id not in told and each.kept.is_set():
                         told.add(id)
                         yield pb.WatchQuestionsResponse(opened=_open_message(each))
                 await asyncio.shield(changed)
@@ -135,7 +146,27 @@ class OpenQuestions:
 
     async def records(self, limit: int) -> tuple[QuestionRecord, ...]:
         """Newest first. Raises StoreError."""
-        return await asyncio.to_thread(self._log.list, limit)
+        await self._close_overdue()
+        records = await asyncio.to_thread(self._log.list, limit)
+        return tuple(
+            replace(each, outcome=Outcome.WITHDRAWN) if each.id in self._overdue else each
+            for each in records
+        )
+
+    async def _close_overdue(self) -> None:
+        """Tell the record what it could not be told; if it still cannot, another time."""
+        with contextlib.suppress(StoreError):
+            for id in list(self._overdue):
+                withdrawn = Reply(Outcome.WITHDRAWN)
+                await asyncio.to_thread(self._log.close, id, withdrawn, "", _now_ms())
+                self._overdue.discard(id)
+
+    def _let_pass(self, mine: _Open) -> None:
+        """Nobody waits for it any more, whether or not its end is in the record."""
+        mine.kept.set()
+        if self._open.pop(mine.record.id, None) is not None:
+            self._overdue.add(mine.record.id)
+            self._changed.raise_()
 
     def _let_go(self, questions: Iterable[_Open], outcome: Outcome) -> None:
         for each in list(questions):
@@ -147,12 +178,11 @@ class OpenQuestions:
         try:
             await self._close(mine, Reply(outcome))
         except StoreError as error:
-            # Whoever waits must not wait for ever.
-            if not mine.reply.done():
-                mine.reply.set_exception(error)
+            _fail(mine, error)
 
     async def _close(self, mine: _Open, reply: Reply, user: str = "") -> bool:
         """Whether the question ends so: the first that is in the record does."""
+        await mine.kept.wait()
         kept = Reply(reply.outcome) if mine.question.hidden else reply
         now_ms = _now_ms()
         if not await asyncio.to_thread(self._log.close, mine.record.id, kept, user, now_ms):
@@ -162,6 +192,21 @@ class OpenQuestions:
             mine.reply.set_result(reply)
         self._changed.raise_()
         return True
+
+
+async def _join(open: _Open, wait_s: float | None) -> Reply:
+    """The answer to a question that somebody else has asked, and that stays open for him."""
+    try:
+        async with asyncio.timeout(wait_s):
+            return await asyncio.shield(open.reply)
+    except TimeoutError:
+        return Reply(Outcome.TIMED_OUT)
+
+
+def _fail(mine: _Open, error: StoreError) -> None:
+    """Whoever waits must not wait for ever."""
+    if not mine.reply.done():
+        mine.reply.set_exception(error)
 
 
 class QuestionCalls(pb_grpc.ProvisioningServiceServicer):

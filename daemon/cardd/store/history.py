@@ -276,12 +276,15 @@ _PRUNING = {
         " (SELECT id FROM card_write WHERE state <> 'open' ORDER BY id DESC LIMIT 1 OFFSET :count),"
         " -1))"
     ),
-    # Of each asker, as of each authority; what people agreed to of a card last is not forgotten.
+    # Of each asker, as of each authority; the last yes or no to what a card brings always stays.
     "question": (
         "DELETE FROM question WHERE number IN (SELECT number FROM ("
-        " SELECT number, closed_ms, row_number() OVER (PARTITION BY asker ORDER BY number DESC)"
-        " AS nth FROM question WHERE outcome IS NOT NULL)"
-        " WHERE nth > :count OR (nth > 1 AND closed_ms < :oldest_ms))"
+        " SELECT number, closed_ms,"
+        "  row_number() OVER (PARTITION BY asker ORDER BY number DESC) AS nth,"
+        "  max(iif(digest <> x'' AND outcome IN ('answered', 'declined'), number, 0))"
+        "   OVER (PARTITION BY asker, digest) AS last_said"
+        " FROM question WHERE outcome IS NOT NULL)"
+        " WHERE number <> last_said AND (nth > :count OR (nth > 1 AND closed_ms < :oldest_ms)))"
     ),
     "confirmation": (
         "DELETE FROM confirmation WHERE done_ms IS NOT NULL"

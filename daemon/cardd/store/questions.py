@@ -35,6 +35,11 @@ class QuestionRecord:
     answered_by: str = ""
     closed_ms: int = 0
 
+    @property
+    def about(self) -> tuple[str, bytes]:
+        """Who is to be agreed with, and on what."""
+        return self.asker, self.digest
+
     @classmethod
     def of(cls, id: str, asked: Asked, question: Question, at_ms: int) -> QuestionRecord:
         """An open one; ``question`` is how people see what is asked."""

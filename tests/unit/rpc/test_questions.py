@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,7 @@ from cardd.provisioning.people import Asked
 from cardd.rpc.questions import OpenQuestions
 from cardd.rpc.refusals import QuestionClosedError, QuestionNotFoundError
 from cardd.store import Retention, Store, StoreError
+from cardd.store.questions import QuestionRecord, QuestionTable
 from cardea.v1 import provisioning_pb2 as pb
 from omadm.interaction import Outcome, Question, Reply
 from omadm.status import AlertCode
@@ -38,7 +44,13 @@ async def watching(questions: OpenQuestions) -> Watch:
 
 
 async def opened(watch: Watch) -> pb.Question:
-    return (await anext(watch)).opened
+    async with asyncio.timeout(30):
+        return (await anext(watch)).opened
+
+
+async def closed(watch: Watch) -> str:
+    async with asyncio.timeout(30):
+        return (await anext(watch)).closed
 
 
 def outcomes(store: Store) -> list[Outcome | None]:
@@ -236,3 +248,111 @@ async def test_of_each_asker_only_so_many_are_kept_and_none_pushes_out_anothers(
             await questions.ask(asked())
         kept = [record.asker for record in store.questions.list(10)]
     assert kept == ["servers/dm.example", "servers/dm.example", "cards/8949"]
+
+
+async def test_two_cards_with_the_same_documents_are_two_questions(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    about = Asked("cards/8949", "", CONFIRM, digest=b"d")
+    one = asyncio.create_task(questions.ask(about))
+    first = await opened(watch)
+    other = asyncio.create_task(questions.ask(replace(about, asker="cards/8950")))
+    second = await opened(watch)
+    await questions.answer(first.name, lambda _: YES, "users/0")
+    assert await one == YES
+    assert not other.done()
+    assert store.questions.agreed("cards/8950", b"d") is None
+    await questions.answer(second.name, lambda _: NO, "users/0")
+    assert await other == NO
+
+
+async def test_who_joins_a_question_waits_no_longer_than_he_wants_to(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    about = Asked("cards/8949", "", CONFIRM, digest=b"d")
+    asking = asyncio.create_task(questions.ask(about))
+    shown = await opened(watch)
+    async with asyncio.timeout(30):
+        assert await questions.ask(replace(about, max_wait_s=0.01)) == Reply(Outcome.TIMED_OUT)
+    await questions.answer(shown.name, lambda _: YES, "users/0")
+    assert await asking == YES
+
+
+async def test_a_question_whose_end_could_not_be_kept_is_withdrawn(store: Store) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    with full_disk():
+        asking = asyncio.create_task(questions.ask(asked(wait_s=0.01)))
+        shown = await opened(watch)
+        with pytest.raises(StoreError):
+            await asking
+        assert await closed(watch) == shown.name
+        assert [each.outcome for each in await questions.records(10)] == [Outcome.WITHDRAWN]
+        with pytest.raises(QuestionClosedError):
+            await questions.answer(shown.name, lambda _: YES, "users/0")
+        assert outcomes(store) == [None]
+    await questions.records(10)
+    assert outcomes(store) == [Outcome.WITHDRAWN]
+
+
+async def test_a_question_can_be_answered_as_soon_as_it_is_in_the_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = OpenQuestions(store.questions)
+    watch = await watching(questions)
+    go_on, open = threading.Event(), store.questions.open
+    loop, recorded = asyncio.get_running_loop(), asyncio.Event()
+
+    def slowly(new: QuestionRecord) -> None:
+        open(new)
+        loop.call_soon_threadsafe(recorded.set)
+        go_on.wait()
+
+    monkeypatch.setattr(QuestionTable, "open", lambda _, new: slowly(new))
+    asking = asyncio.create_task(questions.ask(asked()))
+    await recorded.wait()
+    (record,) = await questions.records(1)
+    answering = asyncio.create_task(
+        questions.answer(f"questions/{record.id}", lambda _: YES, "users/0")
+    )
+    await asyncio.sleep(0)
+    go_on.set()
+    await answering
+    assert await asking == YES
+    await watch.aclose()  # type: ignore[attr-defined] # it is a generator
+
+
+async def test_the_last_yes_or_no_to_what_a_card_brings_is_not_pruned(tmp_path: Path) -> None:
+    with Store(tmp_path / "t" / "store.sqlite", Retention(count=2)) as store:
+        questions = OpenQuestions(store.questions)
+        watch = await watching(questions)
+        about = Asked("cards/8949", "", CONFIRM, digest=b"d")
+        for said in (NO, YES):
+            asking = asyncio.create_task(questions.ask(about))
+            name = (await opened(watch)).name
+            await questions.answer(name, partial(_said, said), "users/0")
+            await asking
+            assert await closed(watch) == name
+        await watch.aclose()  # type: ignore[attr-defined] # it is a generator
+        for digest in (b"d", b"e", b"e", b"e"):
+            await questions.ask(replace(about, digest=digest))
+        assert store.questions.agreed("cards/8949", b"d") is True
+        store.questions.close("", YES, "", 400 * 86_400_000 + time.time_ns() // 1_000_000)
+        assert store.questions.agreed("cards/8949", b"d") is True
+        assert outcomes(store) == [Outcome.NOBODY, Outcome.ANSWERED]
+
+
+def _said(reply: Reply, question: Question) -> Reply:
+    return reply
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No end of a question can be kept."""
+
+    def fails(*_: object) -> bool:
+        raise StoreError("failed", Path("store"), "database: SQLITE_FULL")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QuestionTable, "close", fails)
+        yield
