@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,9 +17,14 @@ from cardea.v1 import provisioning_pb2 as pb
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["answer_of", "ask_person", "meanwhile_asking"]
+__all__ = ["QuestionGone", "answer_of", "ask_person", "meanwhile_asking"]
 
 T = TypeVar("T")
+_LOOK_UP_S = 0.02
+
+
+class QuestionGone(Exception):
+    """Nobody waits for the answer any more."""
 
 
 def ask_person(console: Console, question: pb.Question) -> cardea.QuestionAnswer:
@@ -46,6 +54,9 @@ def ask_person(console: Console, question: pb.Question) -> cardea.QuestionAnswer
             console.print(Text(error.message))
         except click.Abort:
             return None
+        except QuestionGone:
+            console.print(Text("\nThe answer is not needed any more."))
+            raise
 
 
 def answer_of(question: pb.Question, words: list[str]) -> cardea.QuestionAnswer:
@@ -73,11 +84,13 @@ def meanwhile_asking(
     ask: Callable[[pb.Question], cardea.QuestionAnswer],
 ) -> Iterator[T]:
     """What ``work`` brings; it begins when its questions find somebody. In between ``ask`` is
-    called, in this thread, for questions that open.
+    called, in the main thread, for questions that open; when a question has closed, or all work
+    is done, it is broken off with `QuestionGone`.
 
     Whoever has no right to answer is asked nothing.
     """
     events: queue.SimpleQueue[_Item[T] | pb.Question | BaseException | None] = queue.SimpleQueue()
+    person = _Person(ask)
     watching = threading.Event()
     questions = client.watch_questions()
 
@@ -87,6 +100,8 @@ def meanwhile_asking(
                 watching.set()
                 if event.HasField("opened"):
                     events.put(event.opened)
+                elif event.HasField("closed"):
+                    person.has_no_use_for(event.closed)
         except cardea.CardeaError:
             pass  # no right, or the work has ended
         finally:
@@ -100,6 +115,7 @@ def meanwhile_asking(
             events.put(error)
         else:
             events.put(None)
+        person.has_no_use_for(None)
 
     threading.Thread(target=watch, daemon=True).start()
     watching.wait()
@@ -108,13 +124,53 @@ def meanwhile_asking(
         while (event := events.get()) is not None:
             match event:
                 case pb.Question():
-                    _answer(client, event, ask(event))
+                    with contextlib.suppress(QuestionGone):
+                        _answer(client, event, person.ask(event))
                 case BaseException():
                     raise event
                 case _Item(value):
                     yield value
     finally:
         questions.close()
+
+
+class _Person:
+    """Is asked one question at a time, and no longer than somebody wants to know."""
+
+    def __init__(self, ask: Callable[[pb.Question], cardea.QuestionAnswer]) -> None:
+        self._ask = ask
+        self._question = ""
+        # Names of questions; None stands for all.
+        self._gone: set[str | None] = set()
+
+    def ask(self, question: pb.Question) -> cardea.QuestionAnswer:
+        """Raises QuestionGone."""
+        # A terminal is waited for in a call of the system, which only a signal breaks off. This
+        # one is ignored where nobody takes it.
+        taken = signal.signal(signal.SIGURG, self._look_up)
+        try:
+            self._question = question.name
+            self._look_up()
+            return self._ask(question)
+        finally:
+            self._question = ""
+            signal.signal(signal.SIGURG, taken)
+
+    def has_no_use_for(self, question: str | None) -> None:
+        """From any thread: what is asked waits for no answer any more."""
+        self._gone.add(question)
+        # A signal that comes just before the wait begins does not break it off.
+        while self._is_gone():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGURG)
+            time.sleep(_LOOK_UP_S)
+
+    def _is_gone(self) -> bool:
+        return self._question != "" and not self._gone.isdisjoint({self._question, None})
+
+    def _look_up(self, *_: object) -> None:
+        if self._is_gone():
+            self._question = ""
+            raise QuestionGone
 
 
 def _answer(client: cardea.Client, question: pb.Question, answer: cardea.QuestionAnswer) -> None:
