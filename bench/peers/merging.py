@@ -124,6 +124,20 @@ def _cardea(sources: list[trees.Claims]) -> Entrant:
             read.find(b"n", len(nodes))
         return watch.elapsed_us
 
+    def copies(paths: list[str]) -> Task:
+        ways = {path.rsplit("/", up)[0] for path in paths for up in range(1, path.count("/") + 1)}
+        nodes = sum(len(tree.children(way) or ()) for way in ways) * _NODE_BYTES
+
+        def copy() -> float:
+            # Of the nodes as they were, which lie where nobody has been lately.
+            source, target = bytearray(b"n") * nodes, bytearray(b"n") * nodes
+            stream()
+            with Stopwatch() as watch:
+                target[:] = source
+            return watch.elapsed_us
+
+        return copy
+
     scattered = trees.scattered(sources[2], _CHANGED)
     together = trees.together(sources[2], _CHANGED)
     return Entrant(
@@ -134,6 +148,8 @@ def _cardea(sources: list[trees.Claims]) -> Entrant:
             "scattered": lambda: merge_again(scattered),
             "together": lambda: merge_again(together),
             "stream": stream,
+            "scattered copies": copies(scattered),
+            "together copies": copies(together),
         },
         lambda: ((n.path, n.value) for n in tree.nodes() if n.value is not None),
         {"bytes_a_node": held},
