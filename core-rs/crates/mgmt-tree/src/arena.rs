@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::cell::{Cell, Kept, Name, Shape};
 use crate::error::{TreeError, index};
 use crate::layer::Entry;
-use crate::pages::{Pages, Range, Run};
+use crate::pages::{Pages, Range};
 use crate::path::TreePath;
+use crate::run::Run;
 use crate::source::{Content, Stance};
 use crate::texts::{Bytes, Labels, Texts};
 

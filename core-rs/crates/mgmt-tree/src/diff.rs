@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use crate::cell::Name;
-use crate::pages::{Range, Run};
+use crate::pages::Range;
 use crate::path::TreePath;
+use crate::run::Run;
 use crate::snapshot::{Node, Place, Snapshot, Walk};
 
 /// A node that came, went, or changed its content, source or time.

@@ -4,8 +4,9 @@ use crate::cell::{Cell, Key, Shape};
 use crate::cursor::{Cursor, Side};
 use crate::error::TreeError;
 use crate::merge::{Above, Merge, new_place};
-use crate::pages::{Range, Run};
+use crate::pages::Range;
 use crate::resolve::{Claimant, resolve};
+use crate::run::Run;
 use crate::snapshot::Place;
 use crate::source::Strength;
 

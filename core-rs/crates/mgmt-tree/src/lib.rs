@@ -21,12 +21,12 @@
 //!
 //! # How it is kept
 //!
-//! `pages` holds what is written once and shared; a layer is an `arena` of `cell`s in pages. An
-//! `edit` opens the directories on its way and writes them anew, `bulk` writes a whole layer. A
-//! `merge` is made of directories: `lay` walks the layers of one side by side with `cursor`s,
-//! `resolve` decides what is disputed. `share` divides a large merge among threads. `patch` goes on
-//! from an earlier merge where two `versions` of a layer differ; `strata` numbers layers so that it
-//! can.
+//! `pages` holds what is written once and shared, and a `run` reads it; a layer is an `arena` of
+//! `cell`s in pages. An `edit` opens the directories on its way and writes them anew, `bulk` writes
+//! a whole layer. A `merge` is made of directories: `lay` walks the layers of one side by side with
+//! `cursor`s, `resolve` decides what is disputed. `share` divides a large merge among threads.
+//! `patch` goes on from an earlier merge where two `versions` of a layer differ; `strata` numbers
+//! layers so that it can.
 
 mod acls;
 mod amend;
@@ -46,6 +46,7 @@ mod pages;
 mod patch;
 mod path;
 mod resolve;
+mod run;
 mod share;
 mod snapshot;
 mod source;

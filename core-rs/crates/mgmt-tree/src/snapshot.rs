@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::cell::{Name, Shape};
-use crate::pages::{Pages, Range, Run};
+use crate::pages::{Pages, Range};
 use crate::path::TreePath;
+use crate::run::Run;
 use crate::source::{Content, Source, SourceKind, Stance};
 use crate::strata::{Strata, Stratum};
 

@@ -2,7 +2,8 @@
 
 use crate::arena::Arena;
 use crate::cell::{Cell, Name};
-use crate::pages::{Range, Run};
+use crate::pages::Range;
+use crate::run::Run;
 
 /// Where the siblings of a directory stand in each version.
 #[derive(Debug, Clone, Copy, Default)]
