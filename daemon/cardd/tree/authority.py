@@ -118,11 +118,12 @@ class Authority:
         ``node.path`` is unused; an empty ``format`` or ``mime`` keeps what the node has.
         """
         address = Address.parse(uri)
-        old = self._existing(address.path)
+        old = self._known(address.path)
         if address.listing:
             raise Refused(StatusCode.NOT_ALLOWED, old.path, "a listing is read only")
         if address.prop:
-            self._replace_property(old, address.prop, node.value or b"", at_ms)
+            text = node.value or b""
+            self._replace_property(self._existing(old.path), address.prop, text, at_ms)
             return
         self._permitted(Verb.REPLACE, old.path)
         if old.interior != node.interior:
@@ -229,6 +230,10 @@ class Authority:
             raise Refused(StatusCode.NOT_FOUND, path, "no such node")
         return node
 
+    def _known(self, path: str) -> Node | TreeNode:
+        """As `_existing`, also before what this server has put is merged."""
+        return self.tree.node(path) or self._existing(path)
+
     def _permitted(self, verb: Verb, path: str) -> None:
         if verb not in self._rule(path).access:
             raise Refused(StatusCode.NOT_ALLOWED, path, f"the node takes no {verb}")
@@ -334,12 +339,12 @@ class Authority:
     # -- claims
 
     def _create(self, node: TreeNode, at_ms: int) -> None:
-        if self.tree.snapshot.get(node.path) is not None:
+        if self.tree.node(node.path) is not None:
             raise Refused(StatusCode.ALREADY_EXISTS, node.path, "the node exists")
         missing = [node.path]
-        while self.tree.snapshot.get(parent := parent_of(missing[-1])) is None:
+        while self.tree.node(parent := parent_of(missing[-1])) is None:
             missing.append(parent)
-        ground = self._existing(parent)
+        ground = self._known(parent)
         if not ground.interior:
             raise Refused(StatusCode.NOT_ALLOWED, ground.path, "a leaf has no children")
         for path in reversed(missing[1:]):
@@ -376,12 +381,12 @@ class Authority:
         giver = path if self.tree.descriptions.describes(path) else parent
         if Verb.ADD not in self._rule(giver).access:
             raise Refused(StatusCode.NOT_ALLOWED, path, "nothing is added here")
-        known = rule.most is not None and self.tree.snapshot.get(parent) is not None
+        known = rule.most is not None and self.tree.node(parent) is not None
         if known and self._instances(path, but=instead_of) >= (rule.most or 0):
             raise Refused(StatusCode.NOT_ALLOWED, path, f"there are {rule.most} already")
 
     def _create_stated(self, node: TreeNode, at_ms: int) -> None:
-        old = self.tree.snapshot.get(node.path)
+        old = self.tree.node(node.path)
         # A parent may have come into being with a child that stood before it in the document.
         if old is None or not (old.interior and node.interior):
             self._create(node, at_ms)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 
-from cardea_core import Change, Layer, Node, Snapshot, canonical_path, merge
-from omadm.nodes import TreeNode
+from cardea_core import Change, Entry, Layer, Node, Snapshot, canonical_path, merge
+from omadm.nodes import TreeNode, interior
 
 from cardd.tree.acl import Acl, Verb, parsed
 from cardd.tree.acl_table import AclClaim, AclTable
@@ -47,6 +47,8 @@ class ManagementTree:
         self._digests = dict(digests)
         self._holdings = Holdings()
         self._snapshot: Snapshot | None = None
+        # What servers have put since that was made.
+        self._put: dict[str, TreeNode] = {}
         # Up to here changes are counted in the versions.
         self._counted: Snapshot | None = None
         self.limits = limits
@@ -69,17 +71,26 @@ class ManagementTree:
         self._digests = dict(other._digests)
         self._holdings = other._holdings.copy()
         self._snapshot = other._snapshot
+        self._put = dict(other._put)
         self._counted = other._counted
 
     @property
     def snapshot(self) -> Snapshot:
         """The merged tree, immutable."""
-        if self._snapshot is None or self._acls.changed:
+        if self._snapshot is None or self._put or self._acls.changed:
             # Layers are copied before they are written to: only what is new in them is merged.
             acls = self._acls.values(self._is_on_a_card)
             self._snapshot = merge(list(self._layers.values()), acls=acls, since=self._counted)
+            self._put = {}
             self._count_changes(self._snapshot)
         return self._snapshot
+
+    def node(self, path: str) -> Node | TreeNode | None:
+        """What a node is now: without a merge where only servers have put something since the last.
+        Nothing is stronger, so thousands of Adds need one."""
+        if self._snapshot is None:
+            return self.snapshot.get(path)
+        return self._put.get(path) or self._snapshot.get(path)
 
     def _count_changes(self, newer: Snapshot) -> None:
         older, self._counted = self._counted, newer
@@ -247,6 +258,8 @@ class ManagementTree:
     def acl_in_force(self, path: str) -> Acl:
         """The ACL that counts for a node (§7.7.1.1); for one that is not there, that of the
         nearest node above it, from which it would inherit."""
+        if self._put:
+            return self.acl(self.acl_place(path))
         while path != ROOT:
             value = self.snapshot.acl(path)
             if value is not None:
@@ -263,7 +276,7 @@ class ManagementTree:
 
     def acl_place(self, path: str) -> str:
         """The node where the ACL in force stands."""
-        while path != ROOT and (self.snapshot.get(path) is None or not self.acl(path)):
+        while path != ROOT and (self.node(path) is None or not self.acl(path)):
             path = parent_of(path)
         return path
 
@@ -330,20 +343,29 @@ class ManagementTree:
     # -- claims of one source, for Authority
 
     def put(self, source: Source, node: TreeNode, at_ms: int) -> None:
-        """Let a source claim a node; missing parents become interior claims of that source."""
-        snapshot = self.snapshot
-        layer = self._writable(source)
-        parents = parents_of(node.path)
+        """Let a source claim a node; missing parents become interior claims of that source.
+
+        That of a server is the latest there is, or this node has no other.
+        """
+        if node.path in self._put:
+            # VerNo counts each change.
+            _ = self.snapshot
+        there, parents = self.node(node.path), parents_of(node.path)
+        ways = {parent: self.node(parent) for parent in parents}
+        merged, layer = self._snapshot, self._writable(source)
         # A leaf takes away what is below; no parent stays a leaf.
         gone = layer.entries(node.path) if node.value is not None else []
         gone += filter(None, map(layer.get, parents if gone else [*parents, node.path]))
         # A claim on a parent that is only the way to the node must not take its type away.
-        for parent in parents:
-            there = snapshot.get(parent)
-            if there is not None and there.interior and layer.get(parent) is None:
-                layer.put(parent, None, mime=there.mime, at_ms=at_ms)
+        for parent, way in ways.items():
+            if way is not None and way.interior and layer.get(parent) is None:
+                layer.put(parent, None, mime=way.mime, at_ms=at_ms)
         layer.put(node.path, node.value, format=node.format, mime=node.mime, at_ms=at_ms)
         self._holdings.change(source, layer, gone, layer.get(node.path))
+        if source.kind == "server" and (there is None or there.interior == node.interior):
+            self._snapshot = merged
+            new = (interior(parent) for parent, way in ways.items() if way is None)
+            self._put |= {each.path: each for each in (*new, node)}
 
     def bury(self, source: Source, path: str, at_ms: int) -> None:
         """Let a source claim that the node shall not exist."""
@@ -360,6 +382,11 @@ class ManagementTree:
         self._holdings.change(source, layer, gone)
         self._acls.forget(source, path)
         self._titles.forget(source, path)
+
+    def claim(self, source: Source, path: str) -> Entry | None:
+        """What a source claims of exactly this node."""
+        layer = self._layers.get(source)
+        return None if layer is None else layer.get(path)
 
     def usage(self, source: Source) -> Usage:
         """How much a source claims."""

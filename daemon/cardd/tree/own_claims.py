@@ -69,9 +69,8 @@ class OwnClaims:
 
     def _own_tombstone(self, path: str) -> str:
         """Where this source once deleted the node or a parent of it; "": nowhere."""
-        layer = self._tree.layer(*self._source)
-        while layer is not None and path != ROOT:
-            entry = layer.get(path)
+        while path != ROOT:
+            entry = self._tree.claim(self._source, path)
             if entry is not None and entry.absent:
                 return path
             path = parent_of(path)
@@ -79,11 +78,10 @@ class OwnClaims:
 
     def _bury_again(self, path: str, there: set[str], at_ms: int) -> None:
         """Keep deleted what a put below an own tombstone would let reappear."""
-        layer = self._tree.layer(*self._source)
         back: list[str] = []
         for node in self._tree.snapshot.walk(path):
             under_last = bool(back) and node.path.startswith(back[-1] + "/")
-            claimed = layer is not None and layer.get(node.path) is not None
+            claimed = self._tree.claim(self._source, node.path) is not None
             if node.path not in there and not claimed and not under_last:
                 back.append(node.path)
         for gone in back:

@@ -20,21 +20,21 @@ pub struct Amendment {
 
 impl Layer {
     /// The claims at and below a node: parents before children, siblings by name.
-    ///
-    /// # Errors
-    /// [`TreeError::TreeFull`].
-    pub fn entries_at(&self, path: &TreePath) -> Result<Vec<Entry>, TreeError> {
-        if path.is_root() {
-            return Ok(self.entries());
-        }
-        let layer = self.sealed()?;
-        let arena = layer.arena();
+    #[must_use]
+    pub fn entries_at(&self, path: &TreePath) -> Vec<Entry> {
         let mut entries = Vec::new();
-        if let Some(cell) = arena.find(path) {
-            entries.extend(arena.entry(&cell, path.clone()));
-            arena.entries(arena.below_cell(&cell), path.clone(), &mut entries);
+        if path.is_root() {
+            entries = self.entries();
+        } else if let Some((cell, below)) = self.find(path) {
+            match below {
+                Some(open) => {
+                    entries.extend(self.arena().entry(&cell, path.clone()));
+                    open.entries(self.arena(), path, &mut entries);
+                }
+                None => self.arena().entries_of(&cell, path.clone(), &mut entries),
+            }
         }
-        Ok(entries)
+        entries
     }
 
     /// What leads from this version to a newer one: parents before children, siblings by name.

@@ -248,6 +248,12 @@ impl Arena {
         })
     }
 
+    /// The claims of a cell and all below it.
+    pub fn entries_of(&self, cell: &Cell, path: TreePath, entries: &mut Vec<Entry>) {
+        entries.extend(self.entry(cell, path.clone()));
+        self.entries(self.below_cell(cell), path, entries);
+    }
+
     /// All claims at and below some siblings: parents before children, siblings by name.
     pub fn entries(&self, siblings: Range, parent: TreePath, entries: &mut Vec<Entry>) {
         let mut open = vec![(parent, self.children(siblings))];

@@ -42,15 +42,13 @@ impl Snapshot {
             return changes;
         }
         while let Some(directory) = open.last_mut() {
+            directory.skip_same(self, newer);
             let Some((old, new)) = directory.next_pair(self, newer) else {
                 open.pop();
                 continue;
             };
             match (old, new) {
                 (Some(old), Some(new)) => {
-                    if self.is_same(newer, old, new) {
-                        continue;
-                    }
                     let path = directory.path.join(&text(newer, new));
                     self.compare(newer, (old, new), &path, &mut changes);
                     if !self.shares(newer, old.children, new.children) {
@@ -132,6 +130,16 @@ impl Snapshot {
 }
 
 impl<'a> Open<'a> {
+    /// Pass by what is the same, for which nobody has to look at names.
+    fn skip_same(&mut self, old: &Snapshot, new: &Snapshot) {
+        while let (Some(left), Some(right)) = (self.old.head(), self.new.head())
+            && old.is_same(new, left, right)
+        {
+            self.old.next();
+            self.new.next();
+        }
+    }
+
     /// The places of the next name, in the old snapshot and in the new.
     fn next_pair(
         &mut self,

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::arena::Arena;
-use crate::cell::{Cell, Shape};
+use crate::cell::{Cell, Name, Shape};
 use crate::error::TreeError;
 use crate::layer::Entry;
 use crate::pages::Range;
 use crate::path::TreePath;
 
-/// A directory that is being changed: its children by name.
+/// A directory that is being changed: what it was, and the children that are new or may be
+/// different, by name. So to open it costs nothing, however many children it has.
 #[derive(Clone, Default)]
 pub(crate) struct Open {
+    was: Range,
     children: BTreeMap<Box<str>, Child>,
 }
 
@@ -34,12 +36,9 @@ impl Open {
     /// The siblings at a range, which are written anew from here on.
     pub fn of(arena: &mut Arena, siblings: Range) -> Self {
         arena.dead_cells += siblings.count as usize;
-        let children = arena.children(siblings).map(|&cell| {
-            let name = arena.name_text(&cell).into_boxed_str();
-            (name, Child { cell, below: None })
-        });
         Self {
-            children: children.collect(),
+            was: siblings,
+            children: BTreeMap::new(),
         }
     }
 
@@ -87,7 +86,7 @@ impl Open {
         let mut here = self;
         let mut names = path.segments().peekable();
         while let Some(name) = names.next() {
-            let Some(child) = here.children.get_mut(name) else {
+            let Some(child) = here.known(arena, name) else {
                 return Ok(false);
             };
             if names.peek().is_some() {
@@ -102,60 +101,78 @@ impl Open {
         Ok(false)
     }
 
-    /// The cell of a node.
-    pub fn find(&self, arena: &Arena, path: &TreePath) -> Option<Cell> {
+    /// The cell of a node, and its children if they are open.
+    pub fn find(&self, arena: &Arena, path: &TreePath) -> Option<(Cell, Option<&Self>)> {
         let mut here = Some(self);
         let mut found: Option<Cell> = None;
         for name in path.segments() {
-            let (cell, below) = match here {
-                Some(open) => {
-                    let child = open.children.get(name)?;
-                    (child.cell, child.below.as_deref())
-                }
+            let changed = here.and_then(|open| open.children.get(name));
+            let (cell, below) = match changed {
+                Some(child) => (child.cell, child.below.as_deref()),
                 None => {
-                    let siblings = found
-                        .map(|cell| arena.below_cell(&cell))
-                        .unwrap_or_default();
-                    (*arena.child(siblings, name.as_bytes())?, None)
+                    let below = |cell: Cell| arena.below_cell(&cell);
+                    let was = here.map(|open| open.was).or(found.map(below));
+                    (*arena.child(was?, name.as_bytes())?, None)
                 }
             };
             found = Some(cell);
             here = below;
         }
-        found
+        Some((found?, here))
     }
 
     /// All claims here and below, in the order of the tree. The depth of a path bounds the
     /// recursion.
     pub fn entries(&self, arena: &Arena, parent: &TreePath, entries: &mut Vec<Entry>) {
+        let mut was = arena.children(self.was);
         for (name, child) in &self.children {
             let path = parent.join(name);
-            entries.extend(arena.entry(&child.cell, path.clone()));
-            match &child.below {
-                Some(open) => open.entries(arena, &path, entries),
-                None => arena.entries(arena.below_cell(&child.cell), path, entries),
+            let name = Name::of(name.as_bytes());
+            while let Some(cell) = was.next_if(|cell| arena.order(cell, name).is_lt()) {
+                arena.entries_of(cell, parent.join(&arena.name_text(cell)), entries);
             }
+            was.next_if(|cell| arena.order(cell, name).is_eq());
+            match &child.below {
+                Some(open) => {
+                    entries.extend(arena.entry(&child.cell, path.clone()));
+                    open.entries(arena, &path, entries);
+                }
+                None => arena.entries_of(&child.cell, path, entries),
+            }
+        }
+        for cell in was {
+            arena.entries_of(cell, parent.join(&arena.name_text(cell)), entries);
         }
     }
 
     /// Write this and all that is open below it. The depth of a path bounds the recursion.
     pub fn write(self, arena: &mut Arena) -> Result<Range, TreeError> {
-        let mut cells = Vec::with_capacity(self.children.len());
-        for mut child in self.children.into_values() {
+        let Self { was, children } = self;
+        let mut changed = Vec::with_capacity(children.len());
+        for (name, mut child) in children {
             if let Some(below) = child.below {
                 let children = below.write(arena)?;
                 arena.set_below(&mut child.cell, children)?;
             }
+            changed.push((name, child.cell));
+        }
+        let mut cells = Vec::with_capacity(was.count as usize + changed.len());
+        let mut was = arena.children(was);
+        for (name, cell) in changed {
+            let name = Name::of(name.as_bytes());
+            was.copy_while(&mut cells, |cell| arena.order(cell, name).is_lt());
+            was.next_if(|cell| arena.order(cell, name).is_eq());
             // What leads nowhere is no longer needed.
-            if child.cell.speaks() || child.cell.range.count > 0 {
-                cells.push(child.cell);
+            if cell.speaks() || cell.range.count > 0 {
+                cells.push(cell);
             }
         }
+        was.copy_while(&mut cells, |_| true);
         arena.write(&cells)
     }
 
     fn child(&mut self, arena: &mut Arena, name: &str) -> Result<&mut Child, TreeError> {
-        if !self.children.contains_key(name) {
+        if self.known(arena, name).is_none() {
             let cell = arena.new_cell(name.as_bytes())?;
             let child = Child { cell, below: None };
             self.children.insert(name.into(), child);
@@ -164,9 +181,28 @@ impl Open {
         self.children.get_mut(name).ok_or(TreeError::PathEmpty)
     }
 
+    /// A child that is there, to be changed.
+    fn known(&mut self, arena: &Arena, name: &str) -> Option<&mut Child> {
+        if !self.children.contains_key(name) {
+            let cell = *arena.child(self.was, name.as_bytes())?;
+            self.children
+                .insert(name.into(), Child { cell, below: None });
+        }
+        self.children.get_mut(name)
+    }
+
     /// Take the claims here and below out of the count.
     fn forget(self, arena: &mut Arena) -> Result<(), TreeError> {
-        for mut child in self.children.into_values() {
+        let Self { was, children } = self;
+        let is_as_it_was = |cell: &&Cell| !children.contains_key(&*arena.name_text(cell));
+        let child = |&cell: &Cell| Child { cell, below: None };
+        let mut all: Vec<_> = arena
+            .children(was)
+            .filter(is_as_it_was)
+            .map(child)
+            .collect();
+        all.extend(children.into_values());
+        for mut child in all {
             child.forget_below(arena)?;
             arena.say(&mut child.cell, Shape::Silent, 0, 0);
         }

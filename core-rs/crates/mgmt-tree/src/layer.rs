@@ -13,8 +13,9 @@ use crate::path::TreePath;
 use crate::source::{Content, Source, Stance};
 use crate::texts::Labels;
 
-/// Below so much garbage an arena is not worth rebuilding.
-const DEAD_CELLS: usize = 1 << 14;
+/// Below so much garbage an arena is not worth rebuilding: whoever writes 10,000 siblings one by
+/// one leaves as many behind each time.
+const DEAD_CELLS: usize = 1 << 17;
 const DEAD_BYTES: usize = 1 << 20;
 const SPARE_PAGES: usize = 512;
 
@@ -136,7 +137,7 @@ impl Layer {
     /// The claim on exactly this node.
     #[must_use]
     pub fn get(&self, path: &TreePath) -> Option<Entry> {
-        self.arena.entry(&self.find(path)?, path.clone())
+        self.arena.entry(&self.find(path)?.0, path.clone())
     }
 
     /// All claims: parents before children, siblings by name.
@@ -209,10 +210,11 @@ impl Layer {
         (arena, open)
     }
 
-    fn find(&self, path: &TreePath) -> Option<Cell> {
+    /// The cell of a node, and its children if they are open.
+    pub(crate) fn find(&self, path: &TreePath) -> Option<(Cell, Option<&Open>)> {
         match &self.edit {
             Some(open) => open.find(&self.arena, path),
-            None => self.arena.find(path),
+            None => Some((self.arena.find(path)?, None)),
         }
     }
 }

@@ -73,6 +73,17 @@ impl<'a, T: Copy, const BITS: u32> Run<'a, T, BITS> {
         part
     }
 
+    /// Copy the items that come next as long as they are of a kind; no item of the kind comes
+    /// after one that is not.
+    pub fn copy_while(&mut self, items: &mut Vec<T>, is_of_kind: impl Fn(&T) -> bool) {
+        loop {
+            match self.take_part(&is_of_kind) {
+                [] => return,
+                part => items.extend_from_slice(part),
+            }
+        }
+    }
+
     /// Pass by all items that are less than what is sought: the next one, if it is that.
     #[inline]
     pub fn seek(&mut self, order: impl Fn(&T) -> Ordering) -> Option<&'a T> {

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use mgmt_tree::{
-    Content, Layer, Node, Outcome, Snapshot, Source, SourceKind, Stance, TreePath, merge,
+    Content, Entry, Layer, Node, Outcome, Snapshot, Source, SourceKind, Stance, TreePath, merge,
 };
 use proptest::prelude::*;
 use support::*;
@@ -47,6 +47,34 @@ proptest! {
             .collect();
         prop_assert_eq!(layer.len(), claims.len());
         prop_assert_eq!(NaiveLayer::of(&steps).0, claims);
+    }
+
+    #[test]
+    fn a_layer_that_was_written_down_on_the_way_agrees_with_a_map_of_claims(
+        rounds in proptest::collection::vec(any_steps(), 1..5), place in any_path()
+    ) {
+        let mut layer = layer(SourceKind::Card, "x", &rounds[0]);
+        for steps in &rounds[1..] {
+            layer.seal().expect("room");
+            apply(&mut layer, steps);
+        }
+        let naive = NaiveLayer::of(&rounds.concat()).0;
+        prop_assert_eq!(layer.len(), naive.len());
+        let claims = |entries: Vec<Entry>| -> Vec<_> {
+            let claims = entries.into_iter();
+            claims.map(|entry| (names(&entry.path), (entry.stance, entry.at_ms))).collect()
+        };
+        let below = |path: &[String]| -> Vec<_> {
+            let found = naive.iter().filter(|(at, _)| at.starts_with(path));
+            found.map(|(at, claim)| (at.clone(), claim.clone())).collect()
+        };
+        prop_assert_eq!(claims(layer.entries()), below(&[]));
+        prop_assert_eq!(claims(layer.entries_at(&place)), below(&names(&place)));
+        let found = layer.get(&place).map(|entry| (entry.stance, entry.at_ms));
+        prop_assert_eq!(found.as_ref(), naive.get(&names(&place)));
+        let mut sealed = layer.clone();
+        sealed.seal().expect("room");
+        prop_assert_eq!(sealed, layer);
     }
 
     #[test]

@@ -222,16 +222,9 @@ impl Layer {
 
     /// The claims at and below a node, or all: parents before children, siblings by name.
     #[pyo3(signature = (path=None))]
-    fn entries(
-        &mut self,
-        py: Python<'_>,
-        path: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<Vec<Entry>> {
+    fn entries(&self, path: Option<&Bound<'_, PyString>>) -> PyResult<Vec<Entry>> {
         let path = path.map_or_else(|| Ok(TreePath::root()), parse)?;
-        // Written down once, and not for every question.
-        let entries = self.sealed(py)?.entries_at(&path);
-        let entries = entries.map_err(|error| refuse(py, &error))?;
-        Ok(entries.into_iter().map(Entry).collect())
+        Ok(self.0.entries_at(&path).into_iter().map(Entry).collect())
     }
 
     /// How many claims there are, how many bytes their values have, and when the latest was made
