@@ -35,6 +35,8 @@ PERMISSIVE = {
 WEAK_COPYLEFT = {
     "pyscard": "LGPL-2.1-or-later",
     "certifi": "MPL-2.0",
+    "psycopg": "LGPL-3.0-only",
+    "psycopg-binary": "LGPL-3.0-only",
 }
 # What older Python packages write instead of an SPDX expression.
 _LOOSE = {

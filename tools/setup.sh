@@ -39,8 +39,9 @@ if [ "$what" = all ]; then
     # g++                       libFuzzer, for make fuzz
     # libwbxml2-utils, opensc   foreign programs that the tests set against ours
     # network-manager           its parser reads the keyfiles that are rendered
+    # postgresql                a private cluster for the registry that several nodes share
     # systemd                   systemd-analyze checks the units
-    packages+=(g++ libwbxml2-utils network-manager opensc systemd)
+    packages+=(g++ libwbxml2-utils network-manager opensc postgresql systemd)
 fi
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()

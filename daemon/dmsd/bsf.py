@@ -1,12 +1,11 @@
 """The bootstrapping server function, without I/O (Ub: TS 24.109 §4, TS 33.220 §4.5.2).
 
 Challenges are MILENAGE vectors whose sequence number was stored before they left. Each is
-answered once.
+answered once, to whichever node: nothing is remembered here.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,15 +24,12 @@ from gba.errors import DigestError
 from gba.realm import btid as make_btid
 
 from dmsd.errors import NotFoundError
-from dmsd.registry import BootstrappedKey, Registry
+from dmsd.registry import AkaChallenge, BootstrappedKey, Registry, Subscriber
 
 __all__ = ["Answer", "BootstrappingServer"]
 
 _RAND_BYTES = 16
 _OPAQUE_BYTES = 16
-_MAX_CHALLENGES = 4096
-# A subscription under attack by requests in its name keeps room for its own card.
-_MAX_PER_SUBSCRIBER = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +41,6 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     impi: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Challenge:
-    impi: str
-    opaque: str
-    vector: AuthVector
-    expires_ms: int
 
 
 class BootstrappingServer:
@@ -72,7 +60,6 @@ class BootstrappingServer:
         self._entropy = entropy
         self._ks_lifetime_ms = ks_lifetime_ms
         self._challenge_lifetime_ms = challenge_lifetime_ms
-        self._challenges: OrderedDict[str, _Challenge] = OrderedDict()
 
     def receive(self, *, method: str, uri: str, authorization: str | None, now_ms: int) -> Answer:
         """Answer one request; ``uri`` is path and query as they were sent."""
@@ -85,43 +72,50 @@ class BootstrappingServer:
             return Answer(400, f"bsf.{error.reason}")
         if given.realm != self._host or given.uri != uri:
             return Answer(400, "bsf.realm_or_uri", impi=given.username)
-        self._drop_expired(now_ms)
-        if not given.nonce:
-            return self._challenge(given.username, "bsf.challenged", now_ms)
-        return self._answered(given, method, now_ms)
+        # The answer goes out only when all it says is stored.
+        with self._registry.database.transaction():
+            if not given.nonce:
+                return self._challenge(given.username, "bsf.challenged", now_ms)
+            return self._answered(given, method, now_ms)
 
     def _answered(self, given: Authorization, method: str, now_ms: int) -> Answer:
-        pending = self._challenges.get(given.nonce)
-        if pending is None or pending.impi != given.username or pending.opaque != given.opaque:
+        impi = given.username
+        pending = self._registry.bootstraps.take_challenge(
+            given.nonce, impi=impi, opaque=given.opaque or "", now_ms=now_ms
+        )
+        if pending is None:
             # Answered before, expired, or never ours: only a new challenge helps.
-            return self._challenge(given.username, "bsf.nonce_unknown", now_ms)
-        del self._challenges[given.nonce]
+            return self._challenge(impi, "bsf.nonce_unknown", now_ms)
         if (given.algorithm or AKA).lower() != AKA.lower() or given.qop not in ("auth", "auth-int"):
-            return Answer(400, "bsf.algorithm_or_qop", impi=given.username)
+            return Answer(400, "bsf.algorithm_or_qop", impi=impi)
         try:
-            verify_response(given, password=pending.vector.xres, method=method)
+            subscriber = self._registry.subscribers.get(impi)
+            vector = _vector(subscriber, pending.rand, pending.sqn)
+            verify_response(given, password=vector.xres, method=method)
+        except NotFoundError:
+            return Answer(403, "bsf.subscriber_unknown", impi=impi)
         except DigestError:
-            return Answer(403, "bsf.refused", impi=given.username)
+            return Answer(403, "bsf.refused", impi=impi)
         if given.auts is not None:
-            return self._resynchronise(given.auts, pending, now_ms)
-        return self._succeed(given, pending, now_ms)
+            return self._resynchronise(given.auts, subscriber, vector.rand, now_ms)
+        return self._succeed(given, vector, now_ms)
 
-    def _resynchronise(self, auts: bytes, pending: _Challenge, now_ms: int) -> Answer:
+    def _resynchronise(
+        self, auts: bytes, subscriber: Subscriber, rand: bytes, now_ms: int
+    ) -> Answer:
         """TS 33.102 §6.3.5: AUTS proves the card's own number, so ours is set to it."""
-        subscriber = self._registry.subscribers.get(pending.impi)
-        milenage = Milenage(subscriber.k, subscriber.opc)
+        impi = subscriber.impi
         try:
-            sqn_ms = milenage.resync(pending.vector.rand, auts)
+            sqn_ms = Milenage(subscriber.k, subscriber.opc).resync(rand, auts)
         except BadMac:
-            return Answer(403, "bsf.auts_refused", impi=pending.impi)
-        self._registry.subscribers.resynchronise(pending.impi, int.from_bytes(sqn_ms, "big"))
-        return self._challenge(pending.impi, "bsf.resynchronised", now_ms)
+            return Answer(403, "bsf.auts_refused", impi=impi)
+        self._registry.subscribers.resynchronise(impi, int.from_bytes(sqn_ms, "big"))
+        return self._challenge(impi, "bsf.resynchronised", now_ms)
 
-    def _succeed(self, given: Authorization, pending: _Challenge, now_ms: int) -> Answer:
-        vector = pending.vector
+    def _succeed(self, given: Authorization, vector: AuthVector, now_ms: int) -> Answer:
         key = BootstrappedKey(
             btid=make_btid(vector.rand, self._host),
-            impi=pending.impi,
+            impi=given.username,
             rand=vector.rand,
             ck=vector.ck,
             ik=vector.ik,
@@ -136,7 +130,7 @@ class BootstrappingServer:
             # TS 33.220 §4.5.2: the answer is for this device at this moment only.
             ("Cache-Control", "no-store"),
         )
-        return Answer(200, "bsf.bootstrapped", headers, body, pending.impi)
+        return Answer(200, "bsf.bootstrapped", headers, body, key.impi)
 
     def _challenge(self, impi: str, event: str, now_ms: int) -> Answer:
         try:
@@ -145,30 +139,19 @@ class BootstrappingServer:
             sqn = self._registry.subscribers.next_sqn(impi)
         except NotFoundError:
             return Answer(403, "bsf.subscriber_unknown", impi=impi)
-        vector = Milenage(subscriber.k, subscriber.opc).vector(
-            self._entropy(_RAND_BYTES), sqn.to_bytes(6, "big"), subscriber.amf
-        )
+        vector = _vector(subscriber, self._entropy(_RAND_BYTES), sqn)
         nonce = aka_nonce(vector.rand, vector.autn)
         opaque = self._entropy(_OPAQUE_BYTES).hex()
-        self._make_room(impi)
-        self._challenges[nonce] = _Challenge(
-            impi, opaque, vector, now_ms + self._challenge_lifetime_ms
+        expires_ms = now_ms + self._challenge_lifetime_ms
+        self._registry.bootstraps.put_challenge(
+            AkaChallenge(nonce, impi, opaque, vector.rand, sqn, expires_ms), now_ms
         )
         challenge = Challenge(
             realm=self._host, nonce=nonce, algorithm=AKA, qop=("auth-int",), opaque=opaque
         )
         return Answer(401, event, (("WWW-Authenticate", challenge.header()),), impi=impi)
 
-    def _drop_expired(self, now_ms: int) -> None:
-        while self._challenges:
-            nonce, oldest = next(iter(self._challenges.items()))
-            if oldest.expires_ms > now_ms:
-                return
-            del self._challenges[nonce]
 
-    def _make_room(self, impi: str) -> None:
-        own = [nonce for nonce, pending in self._challenges.items() if pending.impi == impi]
-        if len(own) >= _MAX_PER_SUBSCRIBER:
-            del self._challenges[own[0]]
-        elif len(self._challenges) >= _MAX_CHALLENGES:
-            self._challenges.popitem(last=False)
+def _vector(subscriber: Subscriber, rand: bytes, sqn: int) -> AuthVector:
+    milenage = Milenage(subscriber.k, subscriber.opc)
+    return milenage.vector(rand, sqn.to_bytes(6, "big"), subscriber.amf)

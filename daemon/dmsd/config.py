@@ -5,11 +5,13 @@ An unknown key, a missing one or a value of the wrong kind is an error that name
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
+from urllib.parse import parse_qs, urlsplit
 
 from dmsd.errors import ConfigError
 
@@ -32,7 +34,12 @@ class ServerConfig:
     """[server]"""
 
     id: Annotated[str, "ServerID: the name devices know this DM server by"]
-    node: Annotated[str, "name of this process among those that share the registry"] = "a"
+    node: Annotated[
+        str, "name of this process among those that share the registry: letters, digits, - and _"
+    ] = "a"
+    drain_s: Annotated[
+        int, "at its end, how long it waits for the sessions that it has; it takes no new ones"
+    ] = 5
     header_timeout_s: Annotated[
         int, "a connection that has not sent the head of a request after this long is closed"
     ] = 10
@@ -45,7 +52,12 @@ class RegistryConfig:
 
     path: Annotated[
         Path, "SQLite file with subscribers, devices and reports; created with mode 0600"
-    ]
+    ] = Path()
+    url: Annotated[
+        str,
+        "in place of path, for several nodes: PostgreSQL, such as postgresql:///dmsd;"
+        " without a password, which belongs into a password file (PGPASSFILE)",
+    ] = ""
     log_keep_days: Annotated[int, "sessions, statuses and reports older than this are dropped"] = 90
 
 
@@ -209,6 +221,9 @@ def _value(key: str, kind: type, raw: Any, base: Path) -> Any:
 def _check(config: Config) -> None:
     if not config.server.id:
         raise ConfigError("must not be empty", key="server.id")
+    if not re.fullmatch("[A-Za-z0-9_-]{1,32}", config.server.node):
+        raise ConfigError("must be 1 to 32 letters, digits, - or _", key="server.node")
+    _check_registry(config.registry)
     if config.dm is None and config.bsf is None:
         raise ConfigError("neither [dm] nor [bsf] is there and enabled")
     for name, section in (("dm", config.dm), ("bsf", config.bsf)):
@@ -222,6 +237,22 @@ def _check(config: Config) -> None:
         raise ConfigError("must be json or console", key="log.format")
 
 
+def _check_registry(registry: RegistryConfig) -> None:
+    if bool(registry.url) == bool(registry.path.parts):
+        raise ConfigError("give either path or url", key="registry.path")
+    if not registry.url:
+        return
+    try:
+        parts = urlsplit(registry.url)
+        secret = parts.password is not None or "password" in parse_qs(parts.query)
+    except ValueError:
+        raise ConfigError("not a URL", key="registry.url") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ConfigError("must begin with postgresql:", key="registry.url")
+    if secret:
+        raise ConfigError("a password belongs into a password file", key="registry.url")
+
+
 def split_listen(key: str, listen: str) -> tuple[str, int]:
     """``127.0.0.1:8443`` or ``[::1]:8443`` as address and port."""
     address, colon, port = listen.rpartition(":")
@@ -233,4 +264,6 @@ def split_listen(key: str, listen: str) -> tuple[str, int]:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Path):
+        value = str(value) if value.parts else ""
     return f'"{value}"' if isinstance(value, str) else str(value)

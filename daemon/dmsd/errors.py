@@ -49,7 +49,7 @@ class DesiredError(InputError):
 
 
 class RegistryError(DmsdError):
-    """The registry file cannot be used."""
+    """The registry cannot be used, or not now."""
 
     code = "registry"
 

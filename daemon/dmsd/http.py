@@ -15,7 +15,7 @@ from gba.tls import cipher_suite
 from omadm.auth import HMAC_HEADER
 
 from dmsd.bsf import BootstrappingServer
-from dmsd.errors import DmsdError
+from dmsd.errors import RegistryError
 from dmsd.naf import NafAccepted, NafAuthenticator, NafRefused, asks_for_bootstrapping
 from dmsd.operator import Operator, dispatch
 from dmsd.sessions import Arrival, DmServer, MessageRefusedError
@@ -56,15 +56,19 @@ def bsf_application(
     application = web.Application(client_max_size=1024)
 
     async def handle(request: web.Request) -> web.Response:
-        answer = await _in(
-            worker,
-            lambda: server.receive(
-                method=request.method,
-                uri=request.raw_path,
-                authorization=request.headers.get("Authorization"),
-                now_ms=now_ms(),
-            ),
-        )
+        try:
+            answer = await _in(
+                worker,
+                lambda: server.receive(
+                    method=request.method,
+                    uri=request.raw_path,
+                    authorization=request.headers.get("Authorization"),
+                    now_ms=now_ms(),
+                ),
+            )
+        except RegistryError as error:
+            log.error("bsf.failed", error=error.code, message=str(error))
+            return web.Response(status=503)
         log.info(answer.event, status=answer.status, impi=answer.impi[:80])
         return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
 
@@ -127,6 +131,13 @@ class _DmHandler:
         return await _in(self._worker, lambda: self._answer(request, body))
 
     def _answer(self, request: web.Request, body: bytes) -> web.Response:
+        try:
+            return self._answer_known(request, body)
+        except RegistryError as error:
+            self._log.error("dm.failed", error=error.code, message=str(error))
+            return web.Response(status=503)
+
+    def _answer_known(self, request: web.Request, body: bytes) -> web.Response:
         identity = self._identity(request, body)
         if isinstance(identity, NafRefused):
             return self._unauthorized(identity)
@@ -142,9 +153,6 @@ class _DmHandler:
         except MessageRefusedError as error:
             self._log.info("dm.refused", reason=error.reason, status=error.http_status)
             return web.Response(status=error.http_status, text=error.reason)
-        except DmsdError as error:
-            self._log.error("dm.failed", error=error.code)
-            return web.Response(status=500)
         self._log.info(
             "dm.message",
             session=session.id,

@@ -97,8 +97,6 @@ class NafAuthenticator:
         except DigestError as error:
             return NafRefused(f"naf.{error.reason}", None)
         made_ms = self._made_ms(given.nonce)
-        if made_ms is None:
-            return self.challenge("naf.nonce_unknown", now_ms)
         key = self._bootstraps.get(given.username, now_ms)
         if key is None:
             # Not stale: the device sees that its B-TID is of no more use and bootstraps anew.
@@ -121,7 +119,7 @@ class NafAuthenticator:
                 reason = error.reason
             else:
                 return self._counted(given, count, key.impi, password, made_ms, now_ms)
-        return self.challenge(f"naf.{reason}", now_ms)
+        return self.challenge("naf.nonce_unknown" if made_ms is None else f"naf.{reason}", now_ms)
 
     def _password(self, key: BootstrappedKey, protocol: bytes) -> Secret:
         return naf_password(
@@ -141,10 +139,12 @@ class NafAuthenticator:
         count: int,
         impi: str,
         password: Secret,
-        made_ms: int,
+        made_ms: int | None,
         now_ms: int,
     ) -> NafAccepted | NafRefused:
-        # Right key, but the nonce has had its time: RFC 2617 §3.2.1, stale.
+        # Right key, but the nonce is of another node, or has had its time: RFC 2617 §3.2.1, stale.
+        if made_ms is None:
+            return self.challenge("naf.nonce_unknown", now_ms, stale=True)
         too_old = now_ms - made_ms > self._nonce_lifetime_ms or made_ms <= self._forgotten_ms
         if too_old or count <= self._counts.get(given.nonce, 0):
             return self.challenge("naf.nonce_used_up", now_ms, stale=True)

@@ -54,7 +54,7 @@ class OperatorClient:
             except httpx.HTTPError as error:
                 client.close()
                 raise OperatorUnreachableError(f"{config.operator.socket}: {error}") from error
-        self._registry = Registry(config.registry.path)
+        self._registry = Registry.open(config.registry, node=f"{config.server.node} operator")
         self._operator = Operator(self._registry, server_id=config.server.id, now_ms=now_ms)
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ from aiohttp import web
 from dmsd.bsf import BootstrappingServer
 from dmsd.config import BsfConfig, Config, DmConfig, split_listen
 from dmsd.connection_guard import ConnectionGuard
-from dmsd.errors import ConfigError
+from dmsd.errors import ConfigError, RegistryError
 from dmsd.http import bsf_application, dm_application, operator_application
 from dmsd.naf import NafAuthenticator
 from dmsd.operator import Operator
@@ -34,6 +34,7 @@ __all__ = ["Listening", "Ready", "Server", "serve"]
 _HOUSEKEEPING_S = 10.0
 _PRUNE_EVERY = 360
 _GRACE_S = 3.0
+_DRAIN_POLL_S = 0.05
 _KEEPALIVE_S = 30.0
 
 
@@ -74,13 +75,17 @@ class Server:
         self._now_ms = now_ms or _now_ms
         self._entropy = entropy
         self._log = structlog.get_logger("dmsd")
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dmsd")
+        # Each service has a thread of its own, and by that a connection to the registry.
+        self._dm_worker, self._bsf_worker, self._operator_worker = (
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+            for name in ("dm", "bsf", "operator")
+        )
         self._runners: list[web.AppRunner] = []
         self._listening: list[asyncio.Server] = []
         self._dm: DmServer | None = None
         self._operator_bound = False
         self._housekeeper: asyncio.Task[None] | None = None
-        self.registry = Registry(config.registry.path)
+        self.registry = Registry.open(config.registry, node=config.server.node)
         self.operator = Operator(
             self.registry, server_id=config.server.id, now_ms=self._now_ms, entropy=entropy
         )
@@ -107,6 +112,16 @@ class Server:
         self._log.info("dmsd.ready", dm=dm and dm.url, bsf=bsf and bsf.url)
         return ready
 
+    async def drain(self) -> None:
+        """Take no new session, and wait for the end of those that there are, for a while."""
+        if self._dm is None:
+            return
+        self._dm.draining = True
+        until = time.monotonic() + self._config.server.drain_s
+        # They end on another thread.
+        while self._dm.trusted_under_way and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(_DRAIN_POLL_S)
+
     async def stop(self) -> None:
         """Close the doors, end the sessions, close the registry. Idempotent."""
         if self._housekeeper is not None:
@@ -116,9 +131,14 @@ class Server:
             self._listening.pop().close()
         while self._runners:
             await self._runners.pop().cleanup()
-        self._worker.shutdown(wait=True)
+        for worker in (self._dm_worker, self._bsf_worker, self._operator_worker):
+            worker.shutdown(wait=True)
         if self._dm is not None:
-            self._dm.close(self._now_ms())
+            try:
+                self._dm.close(self._now_ms())
+            except RegistryError as error:
+                # The next start finds them open, and closes them.
+                self._log.error("dmsd.sessions_left_open", error=str(error))
             self._dm = None
         if self._operator_bound:
             self._config.operator.socket.unlink(missing_ok=True)
@@ -150,7 +170,7 @@ class Server:
         application = dm_application(
             self._dm,
             NafAuthenticator(self.registry.bootstraps, fqdn=config.host, entropy=self._entropy),
-            worker=self._worker,
+            worker=self._dm_worker,
             now_ms=self._now_ms,
             max_bytes=config.max_message_bytes,
             log=self._log,
@@ -170,14 +190,16 @@ class Server:
             challenge_lifetime_ms=config.challenge_lifetime_s * 1000,
         )
         application = bsf_application(
-            server, worker=self._worker, now_ms=self._now_ms, log=self._log
+            server, worker=self._bsf_worker, now_ms=self._now_ms, log=self._log
         )
         await self._listen(application, bound, context)
         return Listening(address, port, f"https://{config.host}:{port}/")
 
     async def _start_operator(self, path: Path) -> None:
         self.operator.live = self._live
-        application = operator_application(self.operator, worker=self._worker, log=self._log)
+        application = operator_application(
+            self.operator, worker=self._operator_worker, log=self._log
+        )
         bound = _bind_private(path)
         self._operator_bound = True
         await self._listen(application, bound, None)
@@ -209,32 +231,44 @@ class Server:
 
     async def _keep_house(self) -> None:
         """Sessions expire and the log is pruned without a message having to come."""
-        loop = asyncio.get_running_loop()
         rounds = 0
         while True:
-            if rounds % _PRUNE_EVERY == 0:
-                keep_days = self._config.registry.log_keep_days
-                await loop.run_in_executor(
-                    self._worker, self.registry.journal.prune, keep_days, self._now_ms()
-                )
-            if self._dm is not None:
-                await loop.run_in_executor(self._worker, self._dm.expire, self._now_ms())
+            try:
+                await self._clean_up(prune=rounds % _PRUNE_EVERY == 0)
+            except RegistryError as error:
+                self._log.error("dmsd.registry_unavailable", error=str(error))
             rounds += 1
             await asyncio.sleep(_HOUSEKEEPING_S)
+
+    async def _clean_up(self, *, prune: bool) -> None:
+        loop = asyncio.get_running_loop()
+        if self._dm is not None:
+            await loop.run_in_executor(self._dm_worker, self._dm.expire, self._now_ms())
+        if prune:
+            keep_days = self._config.registry.log_keep_days
+            await loop.run_in_executor(
+                self._operator_worker, self.registry.journal.prune, keep_days, self._now_ms()
+            )
 
     def _live(self) -> dict[str, Any]:
         return {"running": True, "sessions_open": 0 if self._dm is None else self._dm.under_way}
 
 
 async def serve(config: Config, *, ready: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT; ``ready`` gets the line that says where the doors are."""
-    stopped = asyncio.Event()
+    """Run until SIGTERM or SIGINT; ``ready`` gets the line that says where the doors are. A second
+    signal ends the wait for the sessions that are under way."""
+    stopped, hurried = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    async with Server(config) as told:
+        loop.add_signal_handler(number, lambda: (hurried if stopped.is_set() else stopped).set())
+    server = Server(config)
+    async with server as told:
         ready(told.line())
         await stopped.wait()
+        either = [asyncio.create_task(each) for each in (server.drain(), hurried.wait())]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        for task in either:
+            task.cancel()
 
 
 async def _anonymous(_request: web.Request, response: web.StreamResponse) -> None:

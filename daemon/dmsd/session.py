@@ -115,6 +115,8 @@ class ServerSession:
         if not known:
             self._begin()
         header = self._header_status(message, verdict)
+        if known and not self._settings.registry.journal.goes_on(self.id, self._received):
+            return self._abort(header, "superseded")
         if self._received > self._settings.limits.messages_per_session:
             return self._abort(header, "too_many_messages")
         return self._proceed(message, header, shown=known)

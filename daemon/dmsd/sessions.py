@@ -1,17 +1,23 @@
-"""All DM sessions of a server: which message belongs to which, and when one is over."""
+"""All DM sessions of a node: which message belongs to which, and when one is over.
+
+A session lives in the node that began it, whose own address it gives as RespURI (DM Protocol 1.2
+§6.1.2); a message that goes astray is told so. What a session does is in the registry after each of
+its messages: if the node dies, the device begins another session, with any node.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 
 from omadm import codec
 from omadm.errors import OmadmError
 from omadm.messages import Message
 
-from dmsd.errors import DmsdError
+from dmsd.errors import DmsdError, RegistryError
 from dmsd.session import Reply, ServerSession, Settings
 from dmsd.trust import Evidence
 
@@ -68,6 +74,8 @@ class DmServer:
         self._url = url
         self._limits = limits or SessionLimits()
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        # No session is begun any more: the node is about to end.
+        self.draining = False
 
     def __len__(self) -> int:
         """Sessions that are kept, those too that are over, for what is asked again."""
@@ -77,6 +85,12 @@ class DmServer:
     def under_way(self) -> int:
         """Sessions that have not ended. May be asked from any thread."""
         return sum(not slot.session.over for slot in list(self._slots.values()))
+
+    @property
+    def trusted_under_way(self) -> int:
+        """Those of them with a device that has authenticated itself."""
+        slots = list(self._slots.values())
+        return sum(slot.session.trust.established and not slot.session.over for slot in slots)
 
     def receive(self, arrival: Arrival, now_ms: int) -> tuple[Reply, ServerSession]:
         """Answer one message, or raise MessageRefusedError."""
@@ -102,7 +116,8 @@ class DmServer:
                 slot.reply = slot.session.receive(message, evidence, arrival.content_type, now_ms)
         except Exception as error:
             # The session remembers what the registry does not: it cannot go on.
-            self._slots.pop(token).session.expire(now_ms)
+            with suppress(RegistryError):
+                self._slots.pop(token).session.expire(now_ms)
             if isinstance(error, OmadmError):
                 raise MessageRefusedError(400, error.reason) from error
             raise
@@ -140,6 +155,10 @@ class DmServer:
         if named is not None:
             slot = self._slots.get(named)
             if slot is None:
+                node, dot, _ = named.rpartition(".")
+                if dot and node != self._settings.node:
+                    # RFC 9110 §15.5.20: misdirected; another connection may lead to the right one.
+                    raise MessageRefusedError(421, "session_of_another_node")
                 raise MessageRefusedError(410, "session_unknown")
             if (slot.session.device, slot.session.dm_session) != (header.source, header.session_id):
                 raise MessageRefusedError(400, "session_mismatch")
@@ -164,8 +183,11 @@ class DmServer:
         return "", None
 
     def _open(self, message: Message, digest: bytes, now_ms: int) -> tuple[str, _Slot]:
+        if self.draining:
+            raise MessageRefusedError(503, "node_ends")
         self._make_room(now_ms)
-        token = base64.urlsafe_b64encode(self._settings.entropy(18)).decode()
+        secret = base64.urlsafe_b64encode(self._settings.entropy(18)).decode()
+        token = f"{self._settings.node}.{secret}"
         session = ServerSession(
             self._settings,
             id=self._settings.entropy(8).hex(),

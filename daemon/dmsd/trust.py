@@ -136,7 +136,6 @@ class ClientTrust:
             _verify(account, message, evidence, nonce)
         except AuthError:
             return self._refuse(StatusCode.INVALID_CREDENTIALS, account)
-        self.account = account
         return self._accepted(account)
 
     def _again_by_credentials(self, account: CredentialAccount, evidence: Evidence) -> Verdict:
@@ -153,9 +152,15 @@ class ClientTrust:
 
     def _accepted(self, account: CredentialAccount) -> Verdict:
         if account.auth == "basic":
+            self.account = account
             return Verdict(StatusCode.AUTHENTICATED)
         nonce = self._entropy(NONCE_BYTES)
-        self._devices.store_client_nonce(account.id, nonce)
+        if self._session_nonce is not None:
+            self._devices.store_client_nonce(account.id, nonce)
+        elif not self._devices.replace_client_nonce(account.id, account.client_nonce, nonce):
+            # Another node has taken the same nonce at this very moment: one of the two is a replay.
+            return self._refuse(StatusCode.INVALID_CREDENTIALS, account)
+        self.account = account
         chal = auth.challenge(_TYPES[account.auth], nonce)
         if account.auth == "md5":
             return Verdict(StatusCode.AUTHENTICATED, chal)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 
 from cardea_core import Secret
 
 from dmsd.errors import NotFoundError
-from dmsd.registry.database import Database
+from dmsd.registry.database import Database, Row
 from dmsd.registry.records import CredentialAccount, Device, NetworkAccount
 
 __all__ = ["Devices"]
@@ -50,13 +49,12 @@ class Devices:
 
     def seen(self, device: str, now_ms: int, info: Mapping[str, str]) -> None:
         """Note a session of the device, and what it told of itself if it did."""
-        self.ensure(device, now_ms)
-        self._database.run("UPDATE devices SET seen_ms = ? WHERE device = ?", (now_ms, device))
-        if info:
-            self._database.run(
-                "UPDATE devices SET info = ? WHERE device = ?",
-                (json.dumps(dict(info), sort_keys=True), device),
-            )
+        self._database.run(
+            "INSERT INTO devices (device, added_ms, seen_ms, info) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (device) DO UPDATE SET seen_ms = excluded.seen_ms,"
+            " info = CASE excluded.info WHEN '{}' THEN devices.info ELSE excluded.info END",
+            (device, now_ms, now_ms, json.dumps(dict(info), sort_keys=True)),
+        )
 
     def put_account(self, account: CredentialAccount | NetworkAccount, now_ms: int) -> None:
         """Add an account or replace the one of the same user or IMPI; ``id`` does not matter."""
@@ -70,12 +68,12 @@ class Devices:
                 )
                 return
             self._database.run(
-                "DELETE FROM accounts WHERE user = ? AND device IS ?",
+                'DELETE FROM accounts WHERE "user" = ? AND device IS NOT DISTINCT FROM ?',
                 (account.user, account.device),
             )
             secret = account.server_secret
             self._database.run(
-                "INSERT INTO accounts (device, auth, user, client_secret, client_nonce,"
+                'INSERT INTO accounts (device, auth, "user", client_secret, client_nonce,'
                 " server_auth, server_user, server_secret, server_nonce)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -99,7 +97,7 @@ class Devices:
     def account_of_user(self, user: str, device: str) -> CredentialAccount | None:
         """The account for this user on this device; its own one before a shared one."""
         row = self._database.row(
-            "SELECT * FROM accounts WHERE user = ? AND (device = ? OR device IS NULL)"
+            'SELECT * FROM accounts WHERE "user" = ? AND (device = ? OR device IS NULL)'
             " ORDER BY device IS NULL LIMIT 1",
             (user, device),
         )
@@ -117,9 +115,18 @@ class Devices:
     def only_network_accounts(self, device: str) -> bool:
         """Whether the device has accounts of its own and all of them are bootstrapped."""
         row = self._database.row(
-            "SELECT count(*) AS n, count(user) AS users FROM accounts WHERE device = ?", (device,)
+            'SELECT count(*) AS n, count("user") AS users FROM accounts WHERE device = ?', (device,)
         )
         return row is not None and row["n"] > 0 and row["users"] == 0
+
+    def replace_client_nonce(self, account: int, used: bytes, nonce: bytes) -> bool:
+        """As below, in place of the one that was just used; False: it was used elsewhere before."""
+        return bool(
+            self._database.run(
+                "UPDATE accounts SET client_nonce = ? WHERE id = ? AND client_nonce = ?",
+                (nonce, account, used),
+            )
+        )
 
     def store_client_nonce(self, account: int, nonce: bytes) -> None:
         """What the client is to use next; written before it is told."""
@@ -133,14 +140,13 @@ class Devices:
         """Store a checked document; its revision, counted from 1."""
         with self._database.transaction():
             self.ensure(device, now_ms)
-            self._database.run(
+            (row,) = self._database.rows(
                 "INSERT INTO desired (device, document, revision, set_ms) VALUES (?, ?, 1, ?)"
                 " ON CONFLICT (device) DO UPDATE SET document = excluded.document,"
-                " revision = revision + 1, set_ms = excluded.set_ms",
+                " revision = desired.revision + 1, set_ms = excluded.set_ms RETURNING revision",
                 (device, document, now_ms),
             )
-            row = self._database.row("SELECT revision FROM desired WHERE device = ?", (device,))
-        return 0 if row is None else int(row["revision"])
+        return int(row["revision"])
 
     def desired(self, device: str) -> tuple[str, int] | None:
         """The document and its revision."""
@@ -163,7 +169,7 @@ class Devices:
             (device, path, digest, now_ms),
         )
 
-    def _device(self, row: sqlite3.Row) -> Device:
+    def _device(self, row: Row) -> Device:
         accounts = self._database.rows(
             "SELECT * FROM accounts WHERE device = ? ORDER BY id", (row["device"],)
         )
@@ -176,13 +182,13 @@ class Devices:
         )
 
 
-def _account(row: sqlite3.Row) -> CredentialAccount | NetworkAccount:
+def _account(row: Row) -> CredentialAccount | NetworkAccount:
     if row["impi"] is not None:
         return NetworkAccount(row["id"], row["device"], row["impi"])
     return _credentials(row)
 
 
-def _credentials(row: sqlite3.Row) -> CredentialAccount:
+def _credentials(row: Row) -> CredentialAccount:
     secret = row["server_secret"]
     return CredentialAccount(
         id=row["id"],

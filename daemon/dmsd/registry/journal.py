@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from dmsd.registry.database import Database
@@ -26,7 +27,22 @@ class Journal:
         self._database = database
 
     def begin_session(self, row: SessionRow) -> None:
+        """A device has one session with an account: an older one, on whichever node, is over."""
+        self._database.run(
+            "UPDATE sessions SET ended_ms = ?, outcome = 'superseded'"
+            " WHERE device = ? AND account = ? AND ended_ms IS NULL",
+            (row.started_ms, row.device, row.account),
+        )
         self._insert("sessions", row)
+
+    def goes_on(self, session: str, messages: int) -> bool:
+        """Count a message of a session; False: it is over, for a newer one has begun."""
+        return bool(
+            self._database.run(
+                "UPDATE sessions SET messages = ? WHERE id = ? AND ended_ms IS NULL",
+                (messages, session),
+            )
+        )
 
     def end_session(self, session: str, outcome: str, messages: int, now_ms: int) -> None:
         self._database.run(
@@ -46,11 +62,11 @@ class Journal:
     def sessions(self, device: str | None = None, *, limit: int = 100) -> tuple[SessionRow, ...]:
         """Newest first."""
         rows = self._database.rows(
-            "SELECT * FROM sessions WHERE ? IS NULL OR device = ?"
+            f"{_SESSIONS} WHERE CAST(? AS TEXT) IS NULL OR device = ?"
             " ORDER BY started_ms DESC, rowid DESC LIMIT ?",
             (device, device, limit),
         )
-        return tuple(SessionRow(**dict(row)) for row in rows)
+        return tuple(SessionRow(**row) for row in rows)
 
     def add_commands(self, rows: Iterable[CommandRow]) -> None:
         with self._database.transaction():
@@ -62,11 +78,11 @@ class Journal:
     ) -> tuple[CommandRow, ...]:
         """The newest ``limit``, oldest of them first."""
         rows = self._database.rows(
-            "SELECT * FROM commands WHERE (? IS NULL OR session = ?) AND (? IS NULL OR device = ?)"
-            " ORDER BY id DESC LIMIT ?",
+            f"{_COMMANDS} WHERE (CAST(? AS TEXT) IS NULL OR session = ?)"
+            " AND (CAST(? AS TEXT) IS NULL OR device = ?) ORDER BY id DESC LIMIT ?",
             (session, session, device, device, limit),
         )
-        return tuple(CommandRow(**_without_id(dict(row))) for row in reversed(rows))
+        return tuple(CommandRow(**row) for row in reversed(rows))
 
     def add_report(self, row: ReportRow) -> None:
         self._insert("reports", row)
@@ -74,10 +90,10 @@ class Journal:
     def reports(self, device: str | None = None, *, limit: int = 100) -> tuple[ReportRow, ...]:
         """Newest first."""
         rows = self._database.rows(
-            "SELECT * FROM reports WHERE ? IS NULL OR device = ? ORDER BY id DESC LIMIT ?",
+            f"{_REPORTS} WHERE CAST(? AS TEXT) IS NULL OR device = ? ORDER BY id DESC LIMIT ?",
             (device, device, limit),
         )
-        return tuple(ReportRow(**_without_id(dict(row))) for row in rows)
+        return tuple(ReportRow(**row) for row in rows)
 
     def add_order(self, order: CardOrder) -> None:
         self._insert("card_orders", order)
@@ -97,25 +113,24 @@ class Journal:
     def orders_of(self, iccid: str, digest: str) -> tuple[CardOrder, ...]:
         """The orders of this very content for this card, the latest first."""
         rows = self._database.rows(
-            "SELECT * FROM card_orders WHERE iccid = ? AND digest = ?"
-            " ORDER BY at_ms DESC, rowid DESC",
+            f"{_ORDERS} WHERE iccid = ? AND digest = ? ORDER BY at_ms DESC, rowid DESC",
             (iccid, digest),
         )
-        return tuple(CardOrder(**dict(row)) for row in rows)
+        return tuple(CardOrder(**row) for row in rows)
 
     def order(self, correlator: str, device: str) -> CardOrder | None:
         """The device's own order of that correlator."""
         row = self._database.row(
-            "SELECT * FROM card_orders WHERE correlator = ? AND device = ?", (correlator, device)
+            f"{_ORDERS} WHERE correlator = ? AND device = ?", (correlator, device)
         )
-        return None if row is None else CardOrder(**dict(row))
+        return None if row is None else CardOrder(**row)
 
     def orders(self, device: str) -> tuple[CardOrder, ...]:
         """Newest first."""
         rows = self._database.rows(
-            "SELECT * FROM card_orders WHERE device = ? ORDER BY at_ms DESC, rowid DESC", (device,)
+            f"{_ORDERS} WHERE device = ? ORDER BY at_ms DESC, rowid DESC", (device,)
         )
-        return tuple(CardOrder(**dict(row)) for row in rows)
+        return tuple(CardOrder(**row) for row in rows)
 
     def forgive_orders(self, device: str) -> int:
         """Let failed orders of a device be tried again: the operator has changed something."""
@@ -132,15 +147,20 @@ class Journal:
             self._database.run("DELETE FROM sessions WHERE started_ms < ?", (before,))
 
     def _insert(self, table: str, row: Any) -> None:
-        names = list(row.__slots__)
+        names = _names(type(row))
         marks = ", ".join("?" * len(names))
         self._database.run(
-            # Table and column names are those of our own dataclasses.
             f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608
             [getattr(row, name) for name in names],
         )
 
 
-def _without_id(row: dict[str, Any]) -> dict[str, Any]:
-    del row["id"]
-    return row
+def _names(record: type) -> list[str]:
+    return [field.name for field in fields(record)]
+
+
+# Table and column names are those of our own dataclasses; a table may have a column to order by.
+_SESSIONS = f"SELECT {', '.join(_names(SessionRow))} FROM sessions"  # noqa: S608
+_COMMANDS = f"SELECT {', '.join(_names(CommandRow))} FROM commands"  # noqa: S608
+_REPORTS = f"SELECT {', '.join(_names(ReportRow))} FROM reports"  # noqa: S608
+_ORDERS = f"SELECT {', '.join(_names(CardOrder))} FROM card_orders"  # noqa: S608

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from cardea_core import Secret
 
 __all__ = [
+    "AkaChallenge",
     "BootstrappedKey",
     "CardKey",
     "CardOrder",
@@ -170,6 +171,21 @@ class CardOrder:
     def open(self) -> bool:
         """Whether its end is not known yet. What has ended stays as it is, whatever comes late."""
         return self.state in OPEN_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class AkaChallenge:
+    """A challenge to a card, by its ``nonce`` (RFC 3310 §3.2), until ``expires_ms``.
+
+    The vector is made anew from the subscription's key, ``rand`` and ``sqn``: it is not stored.
+    """
+
+    nonce: str
+    impi: str
+    opaque: str
+    rand: bytes
+    sqn: int
+    expires_ms: int
 
 
 @dataclass(frozen=True, slots=True)

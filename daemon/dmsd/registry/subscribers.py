@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from cardea_core import Secret
 
 from dmsd.errors import ConflictError, NotFoundError
-from dmsd.registry.database import Database
+from dmsd.registry.database import Database, Row
 from dmsd.registry.records import CardKey, OtaKeys, Subscriber
 
 __all__ = ["IND_BITS", "MOST_COUNTER", "Subscribers"]
 
 # Length of IND in SQN = SEQ‖IND (TS 33.102 annex C.3.2 and C.3.3 use 5 bits).
 IND_BITS = 5
-_SEQ_LIMIT = 1 << (48 - IND_BITS)
+_IND = (1 << IND_BITS) - 1
+# SEQ and IND one further. SEQ is 43 bits; a subscription does not live to see it wrap, yet nothing
+# overflows.
+_NEXT_SQN = (
+    f"UPDATE subscribers SET sqn = ((((sqn >> {IND_BITS}) + 1) % {1 << (48 - IND_BITS)})"  # noqa: S608
+    f" << {IND_BITS}) | ((sqn + 1) & {_IND}) WHERE impi = ? RETURNING sqn"
+)
+# SEQ of the card, IND as it was.
+_ADOPT_SEQ = f"UPDATE subscribers SET sqn = CAST(? AS BIGINT) | (sqn & {_IND}) WHERE impi = ?"  # noqa: S608
 # At its highest value the counter of secured packets is blocked for ever.
 MOST_COUNTER = (1 << 40) - 2
 
@@ -37,7 +43,8 @@ class Subscribers:
             self._database.run(
                 "INSERT INTO subscribers (impi, imsi, k, opc, amf, sqn) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (impi) DO UPDATE SET imsi = excluded.imsi, k = excluded.k,"
-                " opc = excluded.opc, amf = excluded.amf, sqn = max(sqn, excluded.sqn)",
+                " opc = excluded.opc, amf = excluded.amf, sqn = CASE"
+                " WHEN excluded.sqn > subscribers.sqn THEN excluded.sqn ELSE subscribers.sqn END",
                 (
                     subscriber.impi,
                     subscriber.imsi,
@@ -59,6 +66,7 @@ class Subscribers:
         with self._database.transaction():
             self.get(impi)
             self._database.run("DELETE FROM bootstraps WHERE impi = ?", (impi,))
+            self._database.run("DELETE FROM challenges WHERE impi = ?", (impi,))
             self._database.run("DELETE FROM subscribers WHERE impi = ?", (impi,))
 
     def remove_card(self, iccid: str) -> None:
@@ -74,22 +82,17 @@ class Subscribers:
 
     def next_sqn(self, impi: str) -> int:
         """Step SEQ and IND, store them, and only then hand them out (TS 33.102 §C.1.1.1)."""
-        with self._database.transaction():
-            sqn = self.get(impi).sqn
-            stepped = _step(sqn)
-            self._database.run("UPDATE subscribers SET sqn = ? WHERE impi = ?", (stepped, impi))
-        return stepped
+        row = self._database.row(_NEXT_SQN, (impi,))
+        if row is None:
+            raise NotFoundError("subscriber", impi)
+        return int(row["sqn"])
 
     def resynchronise(self, impi: str, sqn_ms: int) -> None:
         """Take the card's number, after AUTS was found genuine (TS 33.102 §6.3.5).
 
         IND goes on from our own, so that the array of the card is used in turn.
         """
-        with self._database.transaction():
-            ours = self.get(impi).sqn
-            ind = ours & ((1 << IND_BITS) - 1)
-            adopted = (sqn_ms >> IND_BITS << IND_BITS) | ind
-            self._database.run("UPDATE subscribers SET sqn = ? WHERE impi = ?", (adopted, impi))
+        self._database.run(_ADOPT_SEQ, (sqn_ms & ~_IND, impi))
 
     def put_card(self, card: CardKey) -> None:
         """Add a card, or replace its keys; the counter only grows, whatever becomes of the keys."""
@@ -106,8 +109,10 @@ class Subscribers:
                 self._database.run("DELETE FROM ota_keys WHERE iccid = ?", (card.iccid,))
                 return
             self._database.run(
-                "INSERT OR REPLACE INTO ota_keys"
-                " (iccid, kic, cipher_key, kid, checksum_key, tar) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO ota_keys (iccid, kic, cipher_key, kid, checksum_key, tar)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (iccid) DO UPDATE SET"
+                " kic = excluded.kic, cipher_key = excluded.cipher_key, kid = excluded.kid,"
+                " checksum_key = excluded.checksum_key, tar = excluded.tar",
                 (
                     card.iccid,
                     card.ota.kic,
@@ -119,7 +124,8 @@ class Subscribers:
             )
             self._database.run(
                 "INSERT INTO packet_counters VALUES (?, ?)"
-                " ON CONFLICT DO UPDATE SET counter = max(counter, excluded.counter)",
+                " ON CONFLICT (iccid) DO UPDATE SET counter = excluded.counter"
+                " WHERE excluded.counter > packet_counters.counter",
                 (card.iccid, card.ota.counter),
             )
 
@@ -136,17 +142,17 @@ class Subscribers:
         NotFoundError without keys for packets; ConflictError when there are not so many left
         (TS 102 225 §5.1.4: 5 bytes, and then the card takes no more).
         """
-        with self._database.transaction():
-            card = self.card(iccid)
-            if card is None or card.ota is None:
-                raise NotFoundError("card with keys for packets", iccid)
-            last = card.ota.counter + count
-            if last > MOST_COUNTER:
-                raise ConflictError("card", iccid, "has no counters left")
-            self._database.run(
-                "UPDATE packet_counters SET counter = ? WHERE iccid = ?", (last, iccid)
-            )
-        return card.ota.counter + 1
+        card = self.card(iccid)
+        if card is None or card.ota is None:
+            raise NotFoundError("card with keys for packets", iccid)
+        row = self._database.row(
+            "UPDATE packet_counters SET counter = counter + ?"
+            " WHERE iccid = ? AND counter <= ? RETURNING counter",
+            (count, iccid, MOST_COUNTER - count),
+        )
+        if row is None:
+            raise ConflictError("card", iccid, "has no counters left")
+        return int(row["counter"]) - count + 1
 
     def raise_counters(self, by: int, iccid: str | None = None) -> int:
         """Skip so many counters of a card, or of every card there ever was; of how many cards.
@@ -155,22 +161,18 @@ class Subscribers:
         so many left: then none is raised.
         """
         with self._database.transaction():
-            row = self._database.row(
-                "SELECT iccid, max(counter) AS counter FROM packet_counters"
-                " WHERE ?1 IS NULL OR iccid = ?1",
-                (iccid,),
+            rows = self._database.rows(
+                "UPDATE packet_counters SET counter = counter + ?"
+                " WHERE CAST(? AS TEXT) IS NULL OR iccid = ? RETURNING iccid, counter",
+                (by, iccid, iccid),
             )
-            highest = None if row is None else row["counter"]
-            if row is None or highest is None:
-                if iccid is not None:
-                    raise NotFoundError("card with keys for packets", iccid)
-                return 0
-            if highest + by > MOST_COUNTER:
-                raise ConflictError("card", row["iccid"], "has no counters left")
-            return self._database.run(
-                "UPDATE packet_counters SET counter = counter + ?1 WHERE ?2 IS NULL OR iccid = ?2",
-                (by, iccid),
-            )
+            if iccid is not None and not rows:
+                raise NotFoundError("card with keys for packets", iccid)
+            # What has been raised is undone with the transaction.
+            for row in rows:
+                if row["counter"] > MOST_COUNTER:
+                    raise ConflictError("card", row["iccid"], "has no counters left")
+        return len(rows)
 
 
 _CARDS = (
@@ -178,14 +180,7 @@ _CARDS = (
 )
 
 
-def _step(sqn: int) -> int:
-    seq, ind = sqn >> IND_BITS, sqn & ((1 << IND_BITS) - 1)
-    # SEQ is 43 bits; a subscription does not live to see it wrap, yet nothing overflows.
-    seq = (seq + 1) % _SEQ_LIMIT
-    return seq << IND_BITS | (ind + 1) % (1 << IND_BITS)
-
-
-def _subscriber(row: sqlite3.Row) -> Subscriber:
+def _subscriber(row: Row) -> Subscriber:
     return Subscriber(
         impi=row["impi"],
         imsi=row["imsi"],
@@ -196,7 +191,7 @@ def _subscriber(row: sqlite3.Row) -> Subscriber:
     )
 
 
-def _card(row: sqlite3.Row) -> CardKey:
+def _card(row: Row) -> CardKey:
     ota = None
     if row["kic"] is not None:
         ota = OtaKeys(

@@ -26,23 +26,32 @@ ACCOUNT = {
 }
 
 
-def counting_entropy() -> Callable[[int], bytes]:
+def counting_entropy(first: int = 1) -> Callable[[int], bytes]:
     """Bytes that never repeat and are the same in each run."""
-    numbers = itertools.count(1)
+    numbers = itertools.count(first)
     return lambda length: next(numbers).to_bytes(length, "big")
+
+
+# What nodes choose at random differs.
+_FIRST = {"a": 1, "b": 1 << 40}
 
 
 class Bench:
     """The server side of a test, with a clock that only moves when it is told to."""
 
     def __init__(
-        self, registry: Registry, limits: Limits, session_limits: SessionLimits | None = None
+        self,
+        registry: Registry,
+        limits: Limits,
+        session_limits: SessionLimits | None = None,
+        *,
+        node: str = "a",
     ) -> None:
         self.registry = registry
         self.now_ms = START_MS
         self.operator = Operator(registry, server_id="dms.example.org", now_ms=lambda: self.now_ms)
         self.server = DmServer(
-            Settings("dms.example.org", "a", registry, counting_entropy(), limits),
+            Settings("dms.example.org", node, registry, counting_entropy(_FIRST[node]), limits),
             url=URL,
             limits=session_limits,
         )

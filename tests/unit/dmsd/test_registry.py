@@ -1,7 +1,8 @@
-"""The registry file: private, durable, and what it keeps of subscribers, devices and events."""
+"""The registry, in a file and in PostgreSQL: private, durable, and what it keeps."""
 
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,34 @@ from dmsd.registry import (
     SessionRow,
     Subscriber,
 )
+from dmsd.registry.postgres import PostgresDatabase
 
 from .usim import IMPI, IMSI, OPC, SUBSCRIBER, K
 
 DAY_MS = 86_400_000
+
+Open = Callable[[], Registry]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the same registry each time, as a node does that starts again, or another one."""
+    url = request.getfixturevalue("database_url") if request.param == "postgresql" else ""
+    opened: list[Registry] = []
+
+    def open() -> Registry:
+        database = PostgresDatabase(url, node="a") if url else tmp_path / "r"
+        opened.append(Registry(database))
+        return opened[-1]
+
+    yield open
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def registry(open_registry: Open) -> Registry:
+    return open_registry()
 
 
 def put(registry: Registry, **changes: Any) -> Subscriber:
@@ -72,28 +97,27 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         Registry(tmp_path / "r")
 
 
-def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
-    registry = Registry(tmp_path / "r")
+def test_what_was_stored_is_there_after_reopening(open_registry: Open) -> None:
+    registry = open_registry()
     put(registry, iccid="8949", adm1="3132333435363738")
     sqn = registry.subscribers.next_sqn(IMPI)
     registry.close()
-    registry = Registry(tmp_path / "r")
+    registry = open_registry()
     found = registry.subscribers.get(IMPI)
     assert (found.k, found.opc, found.sqn) == (Secret(K), Secret(OPC), sqn)
     card = registry.subscribers.card("8949")
     assert card is not None
     assert (card.adm1, card.impi) == (Secret(b"12345678"), IMPI)
-    registry.close()
 
 
 OTA = {"tar": "B00010", "kic": "11" * 16, "kid": "22" * 24, "key_set": 3, "counter": 9}
 
 
-def test_a_card_with_keys_for_packets_needs_no_adm1(tmp_path: Path) -> None:
-    registry = Registry(tmp_path / "r")
+def test_a_card_with_keys_for_packets_needs_no_adm1(open_registry: Open) -> None:
+    registry = open_registry()
     registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": OTA}))
     registry.close()
-    registry = Registry(tmp_path / "r")
+    registry = open_registry()
     card = registry.subscribers.card("8949")
     assert card is not None
     assert card.adm1 is None
@@ -103,23 +127,22 @@ def test_a_card_with_keys_for_packets_needs_no_adm1(tmp_path: Path) -> None:
     assert registry.subscribers.cards() == (card,)
     registry.subscribers.remove_card("8949")
     assert registry.database.rows("SELECT * FROM ota_keys") == []
-    registry.close()
 
 
-def test_counters_are_stored_before_they_are_handed_out_and_never_twice(tmp_path: Path) -> None:
-    registry = Registry(tmp_path / "r")
+def test_counters_are_stored_before_they_are_handed_out_and_never_twice(
+    open_registry: Open,
+) -> None:
+    registry = open_registry()
     registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": OTA}))
     assert registry.subscribers.next_counters("8949", 3) == 10
-    # What another process that shares the file would see, and this one after a crash.
-    other = Registry(tmp_path / "r")
+    # What another process that shares the registry would see, and this one after a crash.
+    other = open_registry()
     assert other.subscribers.next_counters("8949", 1) == 13
     assert registry.subscribers.next_counters("8949", 1) == 14
     registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": {**OTA, "kic": "33" * 16}}))
     assert registry.subscribers.next_counters("8949", 1) == 15
     registry.subscribers.put_card(parse_card({"iccid": "8949", "ota": {**OTA, "counter": 90}}))
     assert registry.subscribers.next_counters("8949", 1) == 91
-    other.close()
-    registry.close()
 
 
 def test_a_counter_ends_before_the_card_is_blocked(registry: Registry) -> None:
@@ -237,6 +260,8 @@ def test_a_registry_of_the_first_version_is_carried_over(tmp_path: Path) -> None
     registry.journal.add_order(order)
     # As the first version had it
     for statement in (
+        "DROP TABLE challenges",
+        "DROP INDEX session_open",
         "DROP TABLE ota_keys",
         "DROP TABLE packet_counters",
         "ALTER TABLE card_orders DROP COLUMN first_counter",
@@ -267,6 +292,8 @@ def test_counters_of_the_second_version_are_carried_over_also_of_cards_that_were
     registry.journal.add_order(CardOrder("c-2", "d", "1", "digest", "done", "", 5, 8, 2))
     # As the second version had it
     for statement in (
+        "DROP TABLE challenges",
+        "DROP INDEX session_open",
         "DROP TABLE packet_counters",
         "ALTER TABLE ota_keys ADD COLUMN counter INTEGER NOT NULL DEFAULT 0",
         "UPDATE ota_keys SET counter = 9",
@@ -378,7 +405,7 @@ def test_an_impi_serves_the_device_it_was_given_to(registry: Registry) -> None:
 
 
 def session(id: str, started_ms: int, node: str = "a") -> SessionRow:
-    return SessionRow(id, "d", "1", "u", "md5", node, started_ms)
+    return SessionRow(id, "d", "1", f"user of {id}", "md5", node, started_ms)
 
 
 def test_sessions_left_open_are_closed_at_the_next_start(registry: Registry) -> None:
@@ -407,6 +434,31 @@ def test_old_entries_leave_and_younger_stay(registry: Registry) -> None:
     assert [s.id for s in registry.journal.sessions()] == ["2"]
     assert [c.session for c in registry.journal.commands()] == ["2"]
     assert [r.session for r in registry.journal.reports()] == ["2"]
+
+
+def test_entries_of_one_moment_stay_in_their_order(registry: Registry) -> None:
+    for number in ("3", "1", "2"):
+        registry.journal.begin_session(session(number, 7))
+        registry.journal.add_order(CardOrder(number, "d", "8949", "digest", "ordered", "", 7))
+    assert [s.id for s in registry.journal.sessions("d")] == ["2", "1", "3"]
+    assert [o.correlator for o in registry.journal.orders("d")] == ["2", "1", "3"]
+
+
+def test_the_sequence_number_begins_anew_at_its_end(registry: Registry) -> None:
+    put(registry)
+    registry.subscribers.resynchronise(IMPI, (1 << 48) - 1)
+    assert registry.subscribers.next_sqn(IMPI) == 1
+    assert registry.subscribers.next_sqn(IMPI) == (1 << 5) + 2
+    registry.subscribers.resynchronise(IMPI, 77 << 5 | 9)
+    assert registry.subscribers.get(IMPI).sqn == 77 << 5 | 2
+
+
+def test_what_devices_say_is_kept_whatever_characters_it_has(registry: Registry) -> None:
+    said = ReportRow("s", "d", 1, "t", "m", ".", "", "chr", "a\0b 100% ? ü")
+    registry.journal.add_report(said)
+    (kept,) = registry.journal.reports("d")
+    assert kept.data.replace("\N{REPLACEMENT CHARACTER}", "\0") == said.data
+    assert registry.devices.account_of_user("nobody\0", "d") is None
 
 
 def test_a_transaction_that_fails_leaves_nothing(registry: Registry) -> None:

@@ -1,0 +1,174 @@
+"""The registry in PostgreSQL, which several nodes share."""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from dmsd.errors import RegistryError
+from dmsd.registry.database import Row
+from dmsd.registry.schema import NEWEST, Dialect, statements
+
+__all__ = ["PostgresDatabase"]
+
+_Connection = psycopg.Connection[dict[str, Any]]
+
+_DIALECT = Dialect(
+    blob="BYTEA",
+    integer="BIGINT",
+    counted="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    rowid="rowid BIGINT GENERATED ALWAYS AS IDENTITY,",
+    strict="",
+)
+_CONNECT_S = 5
+# A node that hangs in the middle of a transaction, or is stopped there, must not hold others up.
+_SETTINGS = (
+    "SET lock_timeout = '5s'",
+    "SET idle_in_transaction_session_timeout = '10s'",
+    # A sequence number that was used must never come back after a power cut (TS 33.102 §6.3.2), nor
+    # a nonce.
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'",
+)
+# Any number that nobody else takes: of two nodes that start at once, one makes the tables.
+_PREPARING = 0x646D7364
+
+
+class PostgresDatabase:
+    """A connection for each thread, opened when it is needed and anew when it was lost.
+
+    What fails because the connection breaks is not repeated, for nobody knows whether it was done;
+    the next call has a new one. ``url`` is a libpq connection URI; ``node`` is how PostgreSQL names
+    the connections in its own views.
+    """
+
+    def __init__(self, url: str, *, node: str) -> None:
+        self._url = url
+        self._name = f"dmsd {node}"
+        self._mine = threading.local()
+        self._lock = threading.Lock()
+        self._open: set[_Connection] = set()
+        with self.transaction():
+            self._prepare()
+
+    def close(self) -> None:
+        with self._lock:
+            while self._open:
+                self._open.pop().close()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        with self._connected() as connection:
+            return list(connection.execute(_translated(sql), _storable(values)).fetchall())
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
+        found = self.rows(sql, values)
+        return found[0] if found else None
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        with self._connected() as connection:
+            return connection.execute(_translated(sql), _storable(values)).rowcount
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._in_transaction():
+            yield
+            return
+        self.run("BEGIN")
+        try:
+            yield
+        except BaseException:
+            # Without a connection there is nothing left to undo.
+            with suppress(RegistryError):
+                self.run("ROLLBACK")
+            raise
+        self._commit()
+
+    def _commit(self) -> None:
+        with self._connected() as connection:
+            # A transaction in which something has failed ends as if nothing were wrong, undone.
+            if connection.execute("COMMIT").statusmessage != "COMMIT":
+                raise RegistryError("the transaction was undone: something in it had failed")
+
+    def _in_transaction(self) -> bool:
+        connection: _Connection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            return False
+        return connection.info.transaction_status in (
+            TransactionStatus.INTRANS,
+            TransactionStatus.INERROR,
+        )
+
+    @contextmanager
+    def _connected(self) -> Iterator[_Connection]:
+        try:
+            yield self._connection()
+        except psycopg.Error as error:
+            raise RegistryError(f"{type(error).__name__}: {error}") from error
+
+    def _connection(self) -> _Connection:
+        connection: _Connection | None = getattr(self._mine, "connection", None)
+        if connection is not None and not _is_lost(connection):
+            return connection
+        if connection is not None:
+            self._mine.connection = None
+            with self._lock:
+                self._open.discard(connection)
+            connection.close()
+        made = psycopg.connect(
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            application_name=self._name,
+            connect_timeout=_CONNECT_S,
+        )
+        for setting in _SETTINGS:
+            made.execute(setting)
+        with self._lock:
+            self._open.add(made)
+        self._mine.connection = made
+        return made
+
+    def _prepare(self) -> None:
+        self.rows("SELECT pg_advisory_xact_lock(?)", (_PREPARING,))
+        self.run("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
+        row = self.row("SELECT version FROM schema_version")
+        version = 0 if row is None else row["version"]
+        if not 0 <= version <= NEWEST:
+            raise RegistryError(f"schema version {version}, this program knows {NEWEST}")
+        for statement in statements(_DIALECT, version):
+            self.run(statement)
+        self.run("DELETE FROM schema_version")
+        self.run("INSERT INTO schema_version VALUES (?)", (NEWEST,))
+
+
+@cache
+def _translated(sql: str) -> bytes:
+    """Our placeholders as psycopg's. All texts are our own, and none has a ``?`` in quotes."""
+    return sql.replace("%", "%%").replace("?", "%s").encode()
+
+
+def _storable(values: Sequence[Any]) -> Sequence[Any] | None:
+    """A device may send the one character that PostgreSQL takes in no text."""
+    if not values:
+        # Then psycopg looks for no placeholders.
+        return ()
+    return [
+        v.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(v, str) else v for v in values
+    ]
+
+
+def _is_lost(connection: _Connection) -> bool:
+    """Whether the server has ended an idle connection: nothing else makes it readable."""
+    if connection.closed:
+        return True
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        return False
+    return bool(select.select([connection.pgconn.socket], [], [], 0)[0])
