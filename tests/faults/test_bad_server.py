@@ -85,7 +85,8 @@ def broken_from(first: int) -> Rule:
     ("answer", "reason"),
     [
         (Answer(500), "SERVER_PROTOCOL_ERROR"),
-        (Answer(503, {"retry-after": "1"}), "SERVER_PROTOCOL_ERROR"),
+        (Answer(503, {"retry-after": "1"}), "SERVER_UNREACHABLE"),
+        (Answer(410), "SERVER_UNREACHABLE"),
         (Answer(404), "SERVER_PROTOCOL_ERROR"),
         (Answer(204), "SERVER_PROTOCOL_ERROR"),
         (Answer(401), "CREDENTIALS_REFUSED_BY_SERVER"),

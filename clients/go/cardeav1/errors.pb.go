@@ -108,7 +108,7 @@ const (
 	// DATA_LOSS: what was written to the card did not read back equal.
 	ErrorReason_ERROR_REASON_READ_BACK_DIFFERS ErrorReason = 54
 	// Server and trust.
-	// UNAVAILABLE: no connection to the server.
+	// UNAVAILABLE: no connection to the server, or it does not serve at the moment.
 	ErrorReason_ERROR_REASON_SERVER_UNREACHABLE ErrorReason = 70
 	// UNAUTHENTICATED: the server's TLS certificate is not trusted.
 	ErrorReason_ERROR_REASON_SERVER_CERTIFICATE_INVALID ErrorReason = 71

@@ -153,10 +153,17 @@ def _command(error: StatusError | card.PacketsUnsupported) -> Mapping[str, objec
     return {"command": error.command, "status_word": f"{error.sw:04X}"}
 
 
+# What a server says, or the one before it, that is no longer there for the session (410, 421), or
+# not at the moment: a new session may find it, or another of its nodes.
+_NOT_NOW = frozenset({410, 421, 502, 503, 504})
+
+
 def _of_http_status(status: object) -> Reason:
     # 401 and 403 are about who asks; everything else is the server's own trouble.
     if status in (401, 403):
         return pb.ERROR_REASON_CREDENTIALS_REFUSED_BY_SERVER
+    if status in _NOT_NOW:
+        return pb.ERROR_REASON_SERVER_UNREACHABLE
     return pb.ERROR_REASON_SERVER_PROTOCOL_ERROR
 
 

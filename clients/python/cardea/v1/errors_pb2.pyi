@@ -109,7 +109,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """DATA_LOSS: what was written to the card did not read back equal."""
     ERROR_REASON_SERVER_UNREACHABLE: _ErrorReason.ValueType  # 70
     """Server and trust.
-    UNAVAILABLE: no connection to the server.
+    UNAVAILABLE: no connection to the server, or it does not serve at the moment.
     """
     ERROR_REASON_SERVER_CERTIFICATE_INVALID: _ErrorReason.ValueType  # 71
     """UNAUTHENTICATED: the server's TLS certificate is not trusted."""
@@ -287,7 +287,7 @@ ERROR_REASON_READ_BACK_DIFFERS: ErrorReason.ValueType  # 54
 """DATA_LOSS: what was written to the card did not read back equal."""
 ERROR_REASON_SERVER_UNREACHABLE: ErrorReason.ValueType  # 70
 """Server and trust.
-UNAVAILABLE: no connection to the server.
+UNAVAILABLE: no connection to the server, or it does not serve at the moment.
 """
 ERROR_REASON_SERVER_CERTIFICATE_INVALID: ErrorReason.ValueType  # 71
 """UNAUTHENTICATED: the server's TLS certificate is not trusted."""

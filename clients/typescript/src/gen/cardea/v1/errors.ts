@@ -106,7 +106,7 @@ export enum ErrorReason {
   ERROR_REASON_READ_BACK_DIFFERS = 54,
   /**
    * ERROR_REASON_SERVER_UNREACHABLE - Server and trust.
-   * UNAVAILABLE: no connection to the server.
+   * UNAVAILABLE: no connection to the server, or it does not serve at the moment.
    */
   ERROR_REASON_SERVER_UNREACHABLE = 70,
   /** ERROR_REASON_SERVER_CERTIFICATE_INVALID - UNAUTHENTICATED: the server's TLS certificate is not trusted. */
