@@ -14,8 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -108,10 +108,16 @@ class System:
         readers: the virtual readers, already running.
         settings: further sections for cardd's configuration, TOML.
         network: further lines for its section [network].
+        registry: line for dmsd's section [registry]; "" for a file of its own.
     """
 
     def __init__(
-        self, folder: Path, readers: VirtualReaders, settings: str = "", network: str = ""
+        self,
+        folder: Path,
+        readers: VirtualReaders,
+        settings: str = "",
+        network: str = "",
+        registry: str = "",
     ) -> None:
         self.folder = folder
         self.readers = readers
@@ -121,16 +127,10 @@ class System:
         self._cardd_config = folder / "cardd.toml"
         self._settings = settings
         self._network = network
+        self._registry = registry or f'path = "{folder / "registry.sqlite"}"'
         # "name:port" to "address:port" for cardd; what is not here already is added for dmsd.
         self.hosts: dict[str, str] = {}
-        self.dmsd = Program(
-            "dmsd",
-            folder,
-            [
-                *("dmsd.main", "run", "--config", str(self.dmsd_config)),
-                *("--ready-file", str(self.dmsd_ready)),
-            ],
-        )
+        self.dmsd = self._server("dmsd")
         self.cardd = Program(
             "cardd", folder, ["cardd.app.main", "run", "--config", str(self._cardd_config)]
         )
@@ -171,6 +171,19 @@ class System:
         self._cardd_config.write_text(self._cardd_toml())
         self.cardd.start(self.socket)
 
+    @contextmanager
+    def another_node(self, name: str, url: str) -> Iterator[Program]:
+        """One more server over the same registry, which tells devices this URL. Where it listens is
+        in ``<name>.ready``, its configuration is ``<name>.toml``."""
+        text = self._dmsd_toml("127.0.0.1:0", "127.0.0.1:0", name, url)
+        (self.folder / f"{name}.toml").write_text(text)
+        node = self._server(name)
+        node.start(self.folder / f"{name}.ready")
+        try:
+            yield node
+        finally:
+            node.stop()
+
     # -- commands
 
     def cardctl(self, *arguments: str, stdin: str | None = None) -> str:
@@ -197,18 +210,26 @@ class System:
         options = [word for names in servers for word in ("--server", names)]
         _run(["dmsd.main", "ca", "init", str(self.folder / "ca"), *options], None)
 
-    def _dmsd_toml(self, dm: str, bsf: str) -> str:
+    def _server(self, name: str) -> Program:
+        files = ("--config", f"{name}.toml"), ("--ready-file", f"{name}.ready")
+        options = [word for option, file in files for word in (option, str(self.folder / file))]
+        return Program(name, self.folder, ["dmsd.main", "run", *options])
+
+    def _dmsd_toml(
+        self, dm: str, bsf: str, node: str = "a", url: str = f"https://{DM_OPERATOR}/dm"
+    ) -> str:
         ca = self.folder / "ca"
         return f"""
 [server]
 id = "{SERVER_ID}"
+node = "{node}"
 [registry]
-path = "{self.folder / "registry.sqlite"}"
+{self._registry}
 [operator]
-socket = "{self.folder / "operator.sock"}"
+socket = "{self.folder / f"operator-{node}.sock"}"
 [dm]
 host = "{DM_HOME}"
-url = "https://{DM_OPERATOR}/dm"
+url = "{url}"
 listen = "{dm}"
 certificate = "{ca / f"{DM_OPERATOR}.pem"}"
 key = "{ca / f"{DM_OPERATOR}-key.pem"}"

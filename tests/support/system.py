@@ -260,6 +260,7 @@ def open_site(
     settings: str = "",
     network: str = "",
     hosts: Mapping[str, str] | None = None,
+    registry: str = "",
 ) -> Iterator[Site]:
     """A system on these readers; afterwards they are empty."""
     if not readers.pid:
@@ -268,7 +269,7 @@ def open_site(
     folder = Path(tempfile.mkdtemp(prefix="cardea-"))
     try:
         shutil.copytree(authority.directory, folder / "ca")
-        system = System(folder, readers, settings, network)
+        system = System(folder, readers, settings, network, registry)
         system.hosts.update(hosts or {})
         with system:
             made = Site(system, folder)
@@ -288,7 +289,7 @@ def open_site(
 
 @pytest.fixture
 def make_site(virtual_readers: VirtualReaders, authority: ca.CaFiles) -> Iterator[MakeSite]:
-    """Makes systems: `make_site(settings="", network="", hosts={})`."""
+    """Makes systems: `make_site(settings="", network="", hosts={}, registry="")`."""
     with ExitStack() as stack:
 
         def make(**options: Any) -> Site:
