@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Figure", "as_text", "at_least", "at_most", "write"]
+__all__ = ["Figure", "as_text", "at_least", "at_most", "stated", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Figure:
     unit: str
     against: str
     against_value: float | None
-    bound: float
+    # None: it is stated, and nothing is promised.
+    bound: float | None
     is_least: bool
 
     @property
@@ -32,10 +33,14 @@ class Figure:
 
     @property
     def goal(self) -> str:
+        if self.bound is None:
+            return "none, it is stated"
         return f"{'>=' if self.is_least else '<='} {self.bound:.4g}"
 
     @property
     def holds(self) -> bool:
+        if self.bound is None:
+            return True
         return self.value >= self.bound if self.is_least else self.value <= self.bound
 
 
@@ -51,6 +56,13 @@ def at_least(
 ) -> Figure:
     """A figure that must not be smaller than `bound`."""
     return Figure(name, value, unit, against, against_value, bound, is_least=True)
+
+
+def stated(
+    name: str, value: float, unit: str, against: str = "", against_value: float | None = None
+) -> Figure:
+    """A figure of which it was promised that it is told."""
+    return Figure(name, value, unit, against, against_value, None, is_least=True)
 
 
 def as_text(figures: Sequence[Figure]) -> str:
@@ -84,13 +96,11 @@ def _row(figure: Figure) -> dict[str, Any]:
 
 def _line(figure: Figure) -> str:
     verdict = "holds" if figure.holds else "DOES NOT HOLD"
+    promise = "stated" if figure.bound is None else f"promised {figure.goal}: {verdict}"
     other = ""
     if figure.against_value is not None:
         other = f", {figure.against} {figure.against_value:.4g} {figure.unit}"
-    return (
-        f"    {figure.name}: {figure.value:.4g} {figure.unit}{other}; "
-        f"promised {figure.goal}: {verdict}"
-    )
+    return f"    {figure.name}: {figure.value:.4g} {figure.unit}{other}; {promise}"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -52,12 +52,11 @@ def _document(
 
 
 def _pair(figure: Figure, top: int) -> Iterator[str]:
-    verdict = "" if figure.holds else ": does not hold"
-    yield text(_LEFT, top + 14, f"{figure.name}; promised: {_promise(figure)}{verdict}")
+    yield text(_LEFT, top + 14, f"{figure.name}{_promised(figure)}")
     bars = [("a" if figure.holds else "x", "Cardea", figure.value)]
     if figure.against_value is not None:
         bars.append(("b", figure.against, figure.against_value))
-    largest = max(figure.bound, *(value for _, _, value in bars)) or 1.0
+    largest = max(figure.bound or 0, *(value for _, _, value in bars)) or 1.0
     labels = []
     for line, (style, name, value) in enumerate(bars):
         y = top + 22 + line * (_BAR + 4)
@@ -68,16 +67,21 @@ def _pair(figure: Figure, top: int) -> Iterator[str]:
         )
         label = f"{amount(value, figure.unit)} · {name}"
         labels.append(text(round(_LEFT + length + 8), y + 12, label, "s"))
-    mark = _LEFT + figure.bound / largest * _SCALE
-    yield (
-        f'<line class="g" x1="{mark:.1f}" y1="{top + 19}" x2="{mark:.1f}" '
-        f'y2="{top + 25 + 2 * _BAR + 4}"/>'
-    )
+    if figure.bound is not None:
+        mark = _LEFT + figure.bound / largest * _SCALE
+        yield (
+            f'<line class="g" x1="{mark:.1f}" y1="{top + 19}" x2="{mark:.1f}" '
+            f'y2="{top + 25 + 2 * _BAR + 4}"/>'
+        )
     # Above the mark, which would strike them through.
     yield from labels
 
 
-def _promise(figure: Figure) -> str:
+def _promised(figure: Figure) -> str:
+    if figure.bound is None:
+        return ""
+    verdict = "" if figure.holds else ": does not hold"
     if not figure.bound and not figure.is_least:
-        return "none"
-    return f"{'≥' if figure.is_least else '≤'} {amount(figure.bound, figure.unit)}"
+        return f"; promised: none{verdict}"
+    sign = "≥" if figure.is_least else "≤"
+    return f"; promised: {sign} {amount(figure.bound, figure.unit)}{verdict}"

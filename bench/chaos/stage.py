@@ -41,9 +41,15 @@ class ProgramFailedError(Exception):
 
 
 class Program:
-    """One program of `bench.chaos.programs` as a process of its own, spoken to in lines of JSON."""
+    """One program as a process of its own, spoken to in lines of JSON; without `module` one of
+    `bench.chaos.programs`."""
 
-    def __init__(self, arguments: Sequence[str], pcsc_socket: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        pcsc_socket: Path | str = "",
+        module: str = "bench.chaos.programs",
+    ) -> None:
         paths = [str(_ROOT), *sys.path]
         environment = os.environ | {
             "PCSCLITE_CSOCK_NAME": str(pcsc_socket),
@@ -51,7 +57,7 @@ class Program:
         }
         self._name = " ".join(arguments)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.chaos.programs", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
