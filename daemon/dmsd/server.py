@@ -251,7 +251,8 @@ class Server:
             )
 
     def _live(self) -> dict[str, Any]:
-        return {"running": True, "sessions_open": 0 if self._dm is None else self._dm.under_way}
+        under_way = 0 if self._dm is None else self._dm.under_way
+        return {"running": True, "node": self._config.server.node, "sessions_open": under_way}
 
 
 async def serve(config: Config, *, ready: Callable[[str], None]) -> None:

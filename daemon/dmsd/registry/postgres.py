@@ -5,12 +5,11 @@ from __future__ import annotations
 import select
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from dmsd.errors import RegistryError
@@ -42,18 +41,25 @@ _SETTINGS = (
 _PREPARING = 0x646D7364
 
 
+class _Mine(threading.local):
+    """What a thread has."""
+
+    connection: _Connection | None = None
+    in_transaction = False
+
+
 class PostgresDatabase:
     """A connection for each thread, opened when it is needed and anew when it was lost.
 
     What fails because the connection breaks is not repeated, for nobody knows whether it was done;
-    the next call has a new one. ``url`` is a libpq connection URI; ``node`` is how PostgreSQL names
-    the connections in its own views.
+    the next call, or the next transaction, has a new one. ``url`` is a libpq connection URI;
+    ``node`` is how PostgreSQL names the connections in its own views.
     """
 
     def __init__(self, url: str, *, node: str) -> None:
         self._url = url
         self._name = f"dmsd {node}"
-        self._mine = threading.local()
+        self._mine = _Mine()
         self._lock = threading.Lock()
         self._open: set[_Connection] = set()
         with self.transaction():
@@ -78,18 +84,19 @@ class PostgresDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        if self._in_transaction():
+        if self._mine.in_transaction:
             yield
             return
         self.run("BEGIN")
+        self._mine.in_transaction = True
         try:
             yield
+            self._commit()
         except BaseException:
-            # Without a connection there is nothing left to undo.
-            with suppress(RegistryError):
-                self.run("ROLLBACK")
+            self._undo()
             raise
-        self._commit()
+        finally:
+            self._mine.in_transaction = False
 
     def _commit(self) -> None:
         with self._connected() as connection:
@@ -97,14 +104,12 @@ class PostgresDatabase:
             if connection.execute("COMMIT").statusmessage != "COMMIT":
                 raise RegistryError("the transaction was undone: something in it had failed")
 
-    def _in_transaction(self) -> bool:
-        connection: _Connection | None = getattr(self._mine, "connection", None)
-        if connection is None:
-            return False
-        return connection.info.transaction_status in (
-            TransactionStatus.INTRANS,
-            TransactionStatus.INERROR,
-        )
+    def _undo(self) -> None:
+        try:
+            self.run("ROLLBACK")
+        except RegistryError:
+            # Without its connection nothing is left of it.
+            self._drop()
 
     @contextmanager
     def _connected(self) -> Iterator[_Connection]:
@@ -114,14 +119,14 @@ class PostgresDatabase:
             raise RegistryError(f"{type(error).__name__}: {error}") from error
 
     def _connection(self) -> _Connection:
-        connection: _Connection | None = getattr(self._mine, "connection", None)
+        connection = self._mine.connection
+        if self._mine.in_transaction:
+            if connection is None or connection.closed:
+                raise RegistryError("the connection was lost in the middle of a transaction")
+            return connection
         if connection is not None and not _is_lost(connection):
             return connection
-        if connection is not None:
-            self._mine.connection = None
-            with self._lock:
-                self._open.discard(connection)
-            connection.close()
+        self._drop()
         made = psycopg.connect(
             self._url,
             autocommit=True,
@@ -135,6 +140,13 @@ class PostgresDatabase:
             self._open.add(made)
         self._mine.connection = made
         return made
+
+    def _drop(self) -> None:
+        connection, self._mine.connection = self._mine.connection, None
+        if connection is not None:
+            with self._lock:
+                self._open.discard(connection)
+            connection.close()
 
     def _prepare(self) -> None:
         self.rows("SELECT pg_advisory_xact_lock(?)", (_PREPARING,))
@@ -169,6 +181,7 @@ def _is_lost(connection: _Connection) -> bool:
     """Whether the server has ended an idle connection: nothing else makes it readable."""
     if connection.closed:
         return True
-    if connection.info.transaction_status != TransactionStatus.IDLE:
-        return False
-    return bool(select.select([connection.pgconn.socket], [], [], 0)[0])
+    # Not select, which takes no numbers above 1023: a node has as many devices.
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))

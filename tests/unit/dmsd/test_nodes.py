@@ -372,6 +372,25 @@ def test_a_call_whose_connection_breaks_fails_and_the_next_one_works(
     assert [each.device for each in registry.devices.list()] == ["after", "before"]
 
 
+def test_a_transaction_that_has_lost_its_connection_does_not_go_on_with_another(
+    postgres: Postgres, open_registry: Callable[[str], Registry]
+) -> None:
+    registry = open_registry("a")
+
+    def ignore_the_loss() -> None:
+        with registry.database.transaction():
+            registry.devices.ensure("d", 1)
+            postgres.stop()
+            postgres.start()
+            for _ in range(2):
+                with pytest.raises(RegistryError):
+                    registry.devices.ensure("e", 1)
+
+    with pytest.raises(RegistryError):
+        ignore_the_loss()
+    assert registry.devices.list() == ()
+
+
 def test_a_transaction_in_which_something_failed_is_not_taken_for_done(
     open_registry: Callable[[str], Registry],
 ) -> None:
