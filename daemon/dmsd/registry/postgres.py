@@ -134,11 +134,15 @@ class PostgresDatabase:
             application_name=self._name,
             connect_timeout=_CONNECT_S,
         )
-        for setting in _SETTINGS:
-            made.execute(setting)
         with self._lock:
             self._open.add(made)
         self._mine.connection = made
+        try:
+            for setting in _SETTINGS:
+                made.execute(setting)
+        except psycopg.Error:
+            self._drop()
+            raise
         return made
 
     def _drop(self) -> None:
@@ -167,11 +171,8 @@ def _translated(sql: str) -> bytes:
     return sql.replace("%", "%%").replace("?", "%s").encode()
 
 
-def _storable(values: Sequence[Any]) -> Sequence[Any] | None:
+def _storable(values: Sequence[Any]) -> Sequence[Any]:
     """A device may send the one character that PostgreSQL takes in no text."""
-    if not values:
-        # Then psycopg looks for no placeholders.
-        return ()
     return [
         v.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(v, str) else v for v in values
     ]
