@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from cardea_core import Secret
-from dmsd.bsf import BootstrappingServer
+from dmsd.bsf import Answer, BootstrappingServer
 from dmsd.errors import RegistryError
 from dmsd.inputs import parse_card, parse_subscriber
 from dmsd.naf import NafAccepted, NafAuthenticator, NafRefused
@@ -17,7 +17,7 @@ from dmsd.registry import Registry
 from dmsd.registry.postgres import PostgresDatabase
 from dmsd.session import Limits
 from dmsd.sessions import MessageRefusedError
-from gba.client import Ask, BootstrapClient, Bootstrapped, Response
+from gba.client import Ask, BootstrapClient, Bootstrapped, Request, Response
 from gba.naf import NafClient, ks_naf, naf_password
 from omadm import auth, codec
 from omadm.messages import Alert, Header, Message, Status
@@ -237,37 +237,42 @@ def test_every_node_tells_an_operator_of_all_devices_and_sessions(
 # -- bootstrapping
 
 
-def test_a_challenge_of_one_node_is_answered_to_another_once(
-    open_registry: Callable[[str], Registry],
-) -> None:
-    a, b = (
-        BootstrappingServer(
-            open_registry(name),
-            host=BSF,
-            entropy=counting_entropy(),
-            ks_lifetime_ms=1_000_000,
-            challenge_lifetime_ms=1_000,
-        )
-        for name in "ab"
+def bsf_on(registry: Registry, first: int = 1) -> BootstrappingServer:
+    return BootstrappingServer(
+        registry,
+        host=BSF,
+        entropy=counting_entropy(first),
+        ks_lifetime_ms=1_000_000,
+        challenge_lifetime_ms=1_000,
     )
-    registry = open_registry("c")
-    registry.subscribers.put(parse_subscriber(SUBSCRIBER)[0])
+
+
+def asked(node: BootstrappingServer) -> BootstrapClient:
+    """A device whose card has answered the challenge of this node."""
     client, usim = BootstrapClient(impi=IMPI, bsf=BSF), Usim()
-    made = ask(a, client)
+    answer = tell(node, client.request())
+    made = client.receive(Response(answer.status, answer.headers, answer.body))
     assert isinstance(made, Ask)
     result = usim.authenticate(made.rand, made.autn)
     assert not isinstance(result, bytes)
     client.answer(res=result[0], ck=result[1], ik=result[2], cnonce="c")
+    return client
+
+
+def tell(node: BootstrappingServer, request: Request) -> Answer:
+    authorization = dict(request.headers)["Authorization"]
+    return node.receive(method="GET", uri="/", authorization=authorization, now_ms=START_MS)
+
+
+def test_a_challenge_of_one_node_is_answered_to_another_once(
+    open_registry: Callable[[str], Registry],
+) -> None:
+    registry = open_registry("a")
+    registry.subscribers.put(parse_subscriber(SUBSCRIBER)[0])
+    a, b = bsf_on(registry), bsf_on(open_registry("b"), 1 << 40)
+    client = asked(a)
     request = client.request()
-    first, again = (
-        node.receive(
-            method="GET",
-            uri="/",
-            authorization=dict(request.headers)["Authorization"],
-            now_ms=START_MS,
-        )
-        for node in (b, a)
-    )
+    first, again = (tell(node, request) for node in (b, a))
     assert (first.status, again.status) == (200, 401)
     key = client.receive(Response(first.status, first.headers, first.body))
     assert isinstance(key, Bootstrapped)
@@ -276,36 +281,15 @@ def test_a_challenge_of_one_node_is_answered_to_another_once(
     assert (kept.ck, kept.ik) == (key.ck, key.ik)
 
 
-def ask(node: BootstrappingServer, client: BootstrapClient) -> Ask | Bootstrapped:
-    request = client.request()
-    answer = node.receive(
-        method="GET",
-        uri="/",
-        authorization=dict(request.headers)["Authorization"],
-        now_ms=START_MS,
-    )
-    return client.receive(Response(answer.status, answer.headers, answer.body))
-
-
 def test_a_nonce_of_another_node_is_old_and_the_key_is_still_right(
     open_registry: Callable[[str], Registry],
 ) -> None:
     registry = open_registry("a")
     registry.subscribers.put(parse_subscriber(SUBSCRIBER)[0])
-    bsf = BootstrappingServer(
-        registry,
-        host=BSF,
-        entropy=counting_entropy(),
-        ks_lifetime_ms=1_000_000,
-        challenge_lifetime_ms=1_000,
-    )
-    bootstrap, usim = BootstrapClient(impi=IMPI, bsf=BSF), Usim()
-    made = ask(bsf, bootstrap)
-    assert isinstance(made, Ask)
-    result = usim.authenticate(made.rand, made.autn)
-    assert not isinstance(result, bytes)
-    bootstrap.answer(res=result[0], ck=result[1], ik=result[2], cnonce="c")
-    key = ask(bsf, bootstrap)
+    bsf = bsf_on(registry)
+    device = asked(bsf)
+    answer = tell(bsf, device.request())
+    key = device.receive(Response(answer.status, answer.headers, answer.body))
     assert isinstance(key, Bootstrapped)
 
     def password(protocol: bytes) -> Secret:
@@ -314,11 +298,7 @@ def test_a_nonce_of_another_node_is_old_and_the_key_is_still_right(
         )
 
     a, b = (
-        NafAuthenticator(
-            open_registry(name).bootstraps,
-            fqdn=NAF,
-            entropy=counting_entropy(first),
-        )
+        NafAuthenticator(open_registry(name).bootstraps, fqdn=NAF, entropy=counting_entropy(first))
         for name, first in (("a", 1), ("b", 1 << 40))
     )
     client = NafClient(key.btid, NAF, password)
