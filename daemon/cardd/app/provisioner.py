@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 from omadm.accounts import accounts_in
+from omadm.interaction import Outcome
 
-from cardd.provisioning.errors import AccountNotFoundError
+from cardd.provisioning.errors import AccountNotFoundError, ConfirmationMissingError
 from cardd.provisioning.people import PeoplePort
 from cardd.provisioning.ports import Environment
 from cardd.provisioning.progress import (
@@ -112,6 +113,8 @@ class Provisioner:
         self._running: dict[tuple[str, bool], ProgressLog] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._retries: dict[str, asyncio.TimerHandle] = {}
+        # How often somebody has come who can be asked.
+        self._arrivals = 0
         self._closed = False
 
     def close(self) -> None:
@@ -187,6 +190,7 @@ class Provisioner:
 
     def on_asker(self) -> None:
         """Somebody can be asked now: go on with cards about which nobody could be."""
+        self._arrivals += 1
         if self._on_insert and not self._closed:
             task = asyncio.ensure_future(self._ask_after_all())
             self._tasks.add(task)
@@ -237,30 +241,40 @@ class Provisioner:
             return self._running[key]
         wish = _Wish(card, _new_run(), connect, ask_again=ask_again)
         log = self._running[key] = ProgressLog(wish.run)
-        loop = asyncio.get_running_loop()
+        loop, arrivals = asyncio.get_running_loop(), self._arrivals
 
         def told(progress: Progress) -> None:
             if progress.result is not None:
                 self._running.pop(key, None)
             log.add(progress)
 
+        def asked_nobody() -> None:
+            # Who came after that, and before the result was kept, has found no card that waits.
+            if self._on_insert and self._arrivals != arrivals:
+                self._attempt(status.name, status.insertion, _FIRST_RETRY_S)
+
         def report(progress: Progress) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(told, progress)
 
-        self._thread.submit(self._tell, wish, report)
+        def run() -> None:
+            if _asked_nobody(self._tell(wish, report)) and not loop.is_closed():
+                loop.call_soon_threadsafe(asked_nobody)
+
+        self._thread.submit(run)
         return log
 
-    def _tell(self, wish: _Wish, report: Callable[[Progress], None]) -> None:
-        """On the thread: a run whose log ends with a result, whatever happens."""
+    def _tell(self, wish: _Wish, report: Callable[[Progress], None]) -> Exception | None:
+        """On the thread: a run whose log ends with a result, whatever happens. Why it failed."""
         try:
-            self._execute(wish, report)
+            return self._execute(wish, report)[0].failure
         except Exception as error:  # noqa: BLE001 - a defect: else who listens would wait for ever
             reason, message = _reason_of(error)
             _log.error("provisioning.defect", message=message, where=where_raised(error))
             card = wish.card.identity.name if wish.card is not None else ""
             result = _broken_off(wish.run, card, reason, message)
             report(Progress(Stage.FAILED, 1, 1, message, 0.0, result))
+            return error
 
     def _execute(
         self, wish: _Wish, report: Callable[[Progress], None]
@@ -374,6 +388,11 @@ class Provisioner:
 def _reason_of(error: Exception) -> tuple[str, str]:
     failure = failure_of(error)
     return failure.reason_name, failure.message
+
+
+def _asked_nobody(failure: Exception | None) -> bool:
+    nobody = Outcome.NOBODY.value
+    return isinstance(failure, ConfirmationMissingError) and failure.outcome == nobody
 
 
 def _new_run() -> str:

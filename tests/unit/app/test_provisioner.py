@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import cast
 
+import pytest
 import structlog
 from cardd.app.people import People
 from cardd.app.provisioner import Provisioner
 from cardd.app.serial_executor import SerialExecutor
 from cardd.app.tree_committer import TreeCommitter
 from cardd.network.https import HttpsClient
-from cardd.provisioning.progress import ProvisioningResult, Stage
+from cardd.provisioning.errors import ConfirmationMissingError
+from cardd.provisioning.progress import Progress, ProvisioningResult, Stage
 from cardd.provisioning.task import Settings
+from cardd.reader.events import CardReady
 from cardd.reader.rejections import RejectionsByCard
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.rpc.questions import OpenQuestions
 from cardd.store import Store
 from cardd.tree import DeviceInfo, ManagementTree, TreeHolder
+from omadm.interaction import Outcome
 from support.readers import ONE_CARD, OneReader
 
 
@@ -85,6 +89,56 @@ async def test_a_card_that_waits_for_somebody_is_not_forgotten_over_others(tmp_p
             while others := asyncio.all_tasks() - {asyncio.current_task()}:
                 await asyncio.wait(others)
     assert [entry["event"] for entry in log] == ["provisioning.defect"]
+
+
+class AsksNobody:
+    """A run that found nobody who could be asked; somebody comes before it has come to its end."""
+
+    def __init__(self, report: Callable[[Progress], None], comes: Callable[[], None]) -> None:
+        self._report, self._comes = report, comes
+        self.failure = ConfirmationMissingError("8949", Outcome.NOBODY.value)
+
+    def execute(self) -> ProvisioningResult:
+        self._comes()
+        result = failed("8949", "CONFIRMATION_MISSING")
+        self._report(Progress(Stage.FAILED, 1, 1, "", 0.0, result))
+        return result
+
+
+async def test_who_comes_while_a_run_ends_for_want_of_somebody_is_asked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no card that waits before its result is kept, and no run that asks any more."""
+    loop, again, runs = asyncio.get_running_loop(), asyncio.Event(), 0
+    with (
+        Store(tmp_path / "s" / "store.sqlite") as store,
+        provisioning(
+            store, cast("ReaderSupervisor", OneReader(ONE_CARD)), on_insert=True
+        ) as provisioner,
+    ):
+
+        async def somebody_comes() -> None:
+            provisioner.on_asker()
+
+        def comes() -> None:
+            nonlocal runs
+            runs += 1
+            if runs == 1:
+                asyncio.run_coroutine_threadsafe(somebody_comes(), loop).result(60)
+            else:
+                loop.call_soon_threadsafe(again.set)
+
+        monkeypatch.setattr(provisioner, "_connect", nullcontext)
+        monkeypatch.setattr(
+            provisioner, "_run", lambda _wish, _server, report: AsksNobody(report, comes)
+        )
+        assert ONE_CARD.identity is not None
+        inserted = CardReady(ONE_CARD.name, ONE_CARD.insertion, ONE_CARD.identity)
+        provisioner.on_card_ready(inserted)
+        await asyncio.wait_for(again.wait(), 60)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+        assert runs == 2, "nobody has come during the second"
 
 
 def failed(card: str, reason: str) -> ProvisioningResult:
