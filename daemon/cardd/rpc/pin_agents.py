@@ -40,6 +40,10 @@ class _Agent:
     open: dict[str, asyncio.Future[Given]] = field(default_factory=dict)
 
 
+class _AgentGoneError(PinPromptRefusedError):
+    """It has not answered."""
+
+
 class PinAgents:
     """The agents that are there. Belongs to the event loop."""
 
@@ -47,26 +51,39 @@ class PinAgents:
         self._agents: list[_Agent] = []
 
     async def ask(self, call: Call, prompt: pb.PinPrompt, max_wait_s: float) -> Given:
-        """What the person gives whom an agent asks.
+        """What the person gives whom an agent asks; if it goes meanwhile, the one before it.
 
         Raises:
             PinAgentMissingError, PinPromptRefusedError.
         """
-        agent = self._agent_for(call.caller.uid)
-        if agent.outgoing.qsize() >= _MOST_UNTAKEN:
-            raise PinPromptRefusedError("the agent does not take its prompts")
-        prompt.id = secrets.token_hex(8)
         prompt.caller = str(call.caller)
         prompt.program = _program(call.caller.pid)
         prompt.max_wait.CopyFrom(convert.duration(max_wait_s))
+        agent = self._agent_for(call.caller.uid)
+        if agent is None:
+            raise PinAgentMissingError
+        try:
+            async with asyncio.timeout(max_wait_s):
+                while True:
+                    try:
+                        return await self._ask(agent, prompt)
+                    except _AgentGoneError:
+                        # Nobody has refused: it may have gone before it could ask anybody.
+                        agent = self._agent_for(call.caller.uid)
+                        if agent is None:
+                            raise
+        except TimeoutError:
+            raise PinPromptRefusedError("nobody answered in time") from None
+
+    async def _ask(self, agent: _Agent, prompt: pb.PinPrompt) -> Given:
+        if agent.outgoing.qsize() >= _MOST_UNTAKEN:
+            raise PinPromptRefusedError("the agent does not take its prompts")
+        prompt.id = secrets.token_hex(8)
         answer: asyncio.Future[Given] = asyncio.get_running_loop().create_future()
         agent.open[prompt.id] = answer
         agent.outgoing.put_nowait(pb.ServePinsResponse(prompt=prompt))
         try:
-            async with asyncio.timeout(max_wait_s):
-                return await answer
-        except TimeoutError:
-            raise PinPromptRefusedError("nobody answered in time") from None
+            return await answer
         finally:
             if agent.open.pop(prompt.id, None) is not None:
                 withdrawn = pb.PinPromptWithdrawn(prompt=prompt.id)
@@ -98,14 +115,14 @@ class PinAgents:
             listening.cancel()
             for answer in agent.open.values():
                 if not answer.done():
-                    answer.set_exception(PinPromptRefusedError("the agent has gone"))
+                    answer.set_exception(_AgentGoneError("the agent has gone"))
 
-    def _agent_for(self, uid: int) -> _Agent:
+    def _agent_for(self, uid: int) -> _Agent | None:
         for serves in (uid, _ROOT):
             for agent in reversed(self._agents):
                 if agent.uid == serves:
                     return agent
-        raise PinAgentMissingError
+        return None
 
 
 class PinAgentService(pb_grpc.PinAgentServiceServicer):

@@ -141,6 +141,20 @@ async def test_agent_that_goes_away_refuses() -> None:
         await ask(agents, ALICE)
 
 
+async def test_what_an_agent_leaves_unanswered_is_for_the_one_before() -> None:
+    """Whoever goes is known to have gone a little later: a prompt may still come its way."""
+    agents = PinAgents()
+    async with agent(agents, ALICE) as before:
+        async with agent(agents, ALICE) as latest:
+            given = ask(agents, ALICE)
+            gone = (await latest.hear()).prompt
+        prompt = (await before.hear()).prompt
+        assert (prompt.caller, prompt.purpose) == (gone.caller, gone.purpose)
+        assert prompt.id != gone.id
+        before.answer(prompt.id, b"1234")
+        assert (await given).pin.value == Secret(b"1234")
+
+
 async def test_agent_registers_first_and_then_answers() -> None:
     agents = PinAgents()
     early = Agent(agents, ALICE)

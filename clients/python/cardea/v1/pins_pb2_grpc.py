@@ -54,7 +54,8 @@ class PinAgentServiceServicer:
         """ServePins registers the caller as an agent for as long as the stream lasts.
         The first message registers; each prompt is answered once, with the value or
         a refusal. An agent gets the prompts of calls of its own user; one of root
-        also those of users who have no agent. Of several the latest is asked.
+        also those of users who have no agent. Of several the latest is asked, and
+        the one before it where that has gone without an answer.
         Who: callers with a row for pins.agent.
         Errors: ARGUMENT_INVALID.
         """

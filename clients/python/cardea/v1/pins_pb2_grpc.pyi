@@ -40,7 +40,8 @@ class PinAgentServiceStub:
     """ServePins registers the caller as an agent for as long as the stream lasts.
     The first message registers; each prompt is answered once, with the value or
     a refusal. An agent gets the prompts of calls of its own user; one of root
-    also those of users who have no agent. Of several the latest is asked.
+    also those of users who have no agent. Of several the latest is asked, and
+    the one before it where that has gone without an answer.
     Who: callers with a row for pins.agent.
     Errors: ARGUMENT_INVALID.
     """
@@ -57,7 +58,8 @@ class PinAgentServiceAsyncStub(PinAgentServiceStub):
     """ServePins registers the caller as an agent for as long as the stream lasts.
     The first message registers; each prompt is answered once, with the value or
     a refusal. An agent gets the prompts of calls of its own user; one of root
-    also those of users who have no agent. Of several the latest is asked.
+    also those of users who have no agent. Of several the latest is asked, and
+    the one before it where that has gone without an answer.
     Who: callers with a row for pins.agent.
     Errors: ARGUMENT_INVALID.
     """
@@ -77,7 +79,8 @@ class PinAgentServiceServicer(metaclass=_abc_1.ABCMeta):
         """ServePins registers the caller as an agent for as long as the stream lasts.
         The first message registers; each prompt is answered once, with the value or
         a refusal. An agent gets the prompts of calls of its own user; one of root
-        also those of users who have no agent. Of several the latest is asked.
+        also those of users who have no agent. Of several the latest is asked, and
+        the one before it where that has gone without an answer.
         Who: callers with a row for pins.agent.
         Errors: ARGUMENT_INVALID.
         """
