@@ -66,7 +66,8 @@ def configure_logging(
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        # Whole lines: others write to the stream too.
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=lasting,
     )
     handler = logging.StreamHandler(stream)
