@@ -1,4 +1,6 @@
-"""Fixtures that every test can ask for."""
+"""Fixtures that every test can ask for, and how examples are made for those that are about any."""
+
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = (
     "support.stack",
@@ -7,3 +9,9 @@ pytest_plugins = (
     "support.gated",
     "support.postgres",
 )
+
+# What takes long may do so because the machine has other things to do.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("patient")
