@@ -26,8 +26,8 @@ __all__ = ["SCENES", "Check", "Scene", "Stage"]
 
 # As a real card answers; without it the figures would flatter.
 APDU_DELAY_MS = 20
-_READY_S = 5.0
-_RUN_S = 30.0
+_READY_S = 30.0
+_RUN_S = 60.0
 
 # Instructions of a card: a key is presented; a message comes from the network.
 _VERIFY, _ENVELOPE = 0x20, 0xC2

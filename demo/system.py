@@ -40,8 +40,8 @@ BSF = "bsf.mnc001.mcc001.pub.3gppnetwork.org"
 SERVER_ID = DM_OPERATOR
 DEVICE = "urn:uuid:0c0ffee0-0000-4000-8000-000000000001"
 
-_READY_S = 30.0
-_STOP_S = 10.0
+_READY_S = 60.0
+_STOP_S = 30.0
 
 
 class CommandFailedError(Exception):
@@ -96,7 +96,7 @@ class Program:
 
     def log(self) -> str:
         """Everything that it has written so far."""
-        return self.log_path.read_text() if self.log_path.exists() else ""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
 
 class System:

@@ -8,8 +8,12 @@ import pytest
 from support.daemon import RunningDaemon
 from support.stack import Pcsc
 
+# Whoever holds a card while other programs start on a busy machine is not idle.
+PATIENT = "[sharing]\nidle_limit_s = 30.0\n"
+
 
 @pytest.fixture
 def daemon(pcsc: Pcsc) -> Iterator[RunningDaemon]:
-    with RunningDaemon(pcsc.readers.socket, "[provisioning]\non_insert = false") as running:
+    settings = f"[provisioning]\non_insert = false\n{PATIENT}"
+    with RunningDaemon(pcsc.readers.socket, settings) as running:
         yield running

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
+from support.client import LIMIT_S
 from support.daemon import RunningDaemon
 from support.programs import NOBODY, running, stranger_can_run
 from support.stack import Pcsc
@@ -125,7 +126,7 @@ def _run(
         command,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=2 * LIMIT_S,
         check=False,
         user=uid,
         group=uid,

@@ -23,7 +23,7 @@ import json, os, sys
 import cardea
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-client = cardea.Client(sys.argv[1], timeout_s=10)
+client = cardea.Client(sys.argv[1], timeout_s=60)
 if os.geteuid() == 0:
     os.setgroups([])
     os.setresgid(65534, 65534, 65534)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable
 
 import cardea
 import pytest
 from cardea.v1 import cards_pb2
+from support.client import eventually
 from support.daemon import RunningDaemon
 from support.stack import Pcsc
 
@@ -68,9 +67,9 @@ def test_a_card_that_was_put_back_is_not_shown_a_rejected_key_again(
                 client.write_card("", WRONG, [(BOOTSTRAP, b"never")])
             assert caught.value.reason == "CREDENTIAL_REJECTED"
             pcsc.remove()
-            wait_until_empty(client)
+            eventually(lambda: not client.readers()[0].card)
             pcsc.readers.insert(0, card)
-            wait_until_present(client)
+            eventually(lambda: client.readers()[0].card)
     assert card.tries(ADM_REFERENCE) == before - 1
 
 
@@ -84,28 +83,9 @@ def test_a_write_is_finished_though_the_caller_has_left(daemon: RunningDaemon, p
     )
     with daemon.client() as client:
         writing = client._cards.WriteCard.future(request)
-        while card.read_file("Bootstrap")[:1] != content[:1]:
-            time.sleep(0.005)
+        eventually(lambda: card.read_file("Bootstrap")[:1] == content[:1])
         writing.cancel()
-        give_up_at = time.monotonic() + 10
-        while card.read_file("Bootstrap")[: len(content)] != content:
-            assert time.monotonic() < give_up_at
-            time.sleep(0.02)
-
-
-def wait_until_empty(client: cardea.Client) -> None:
-    _wait(client, lambda card: not card)
-
-
-def wait_until_present(client: cardea.Client) -> None:
-    _wait(client, bool)
-
-
-def _wait(client: cardea.Client, wanted: Callable[[str], bool]) -> None:
-    give_up_at = time.monotonic() + 10
-    while not wanted(client.readers()[0].card):
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
+        eventually(lambda: card.read_file("Bootstrap")[: len(content)] == content)
 
 
 def test_the_last_tries_are_not_spent(pcsc: Pcsc) -> None:

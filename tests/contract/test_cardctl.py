@@ -210,18 +210,20 @@ def test_preview_changes_nothing(daemon: RunningDaemon, pcsc: Pcsc) -> None:
     assert document(daemon, "tree") == before
 
 
-def test_a_run_that_fails_leaves_the_tree_as_it_was_and_says_why(
-    daemon: RunningDaemon, pcsc: Pcsc
-) -> None:
-    """The card's server is a name that nobody serves."""
+def test_a_run_that_fails_leaves_the_tree_as_it_was_and_says_why(pcsc: Pcsc) -> None:
+    """Nobody listens where the card's server is said to be."""
     pcsc.insert()
-    before = document(daemon, "tree")
-    failed = cardctl(daemon, "provision", "--json")
-    assert failed.returncode == 6
-    stages = [json.loads(line)["stage"] for line in failed.stdout.splitlines()]
-    assert stages[0] == "reading_card"
-    assert stages[-1] == "failed"
-    assert json.loads(failed.stderr)["error"]["reason"] == "SERVER_UNREACHABLE"
-    assert document(daemon, "tree") == before
-    (status,) = document(daemon, "status")["statuses"]
-    assert status["last_result"]["reason"] == "SERVER_UNREACHABLE"
+    nobody = (
+        '[provisioning]\non_insert = false\n[network.hosts]\n"dm.example.org:443" = "127.0.0.1:9"\n'
+    )
+    with RunningDaemon(pcsc.readers.socket, nobody) as daemon:
+        before = document(daemon, "tree")
+        failed = cardctl(daemon, "provision", "--json")
+        assert failed.returncode == 6
+        stages = [json.loads(line)["stage"] for line in failed.stdout.splitlines()]
+        assert stages[0] == "reading_card"
+        assert stages[-1] == "failed"
+        assert json.loads(failed.stderr)["error"]["reason"] == "SERVER_UNREACHABLE"
+        assert document(daemon, "tree") == before
+        (status,) = document(daemon, "status")["statuses"]
+        assert status["last_result"]["reason"] == "SERVER_UNREACHABLE"

@@ -163,7 +163,7 @@ def test_the_doctor_knows_a_socket_that_may_not_be_reached(daemon: RunningDaemon
 
 def test_the_doctor_misses_pcscd(daemon: RunningDaemon, pcsc: Pcsc) -> None:
     pcsc.readers.kill_pcscd()
-    eventually(lambda: "PCSC_UNAVAILABLE" in faults(examined(daemon)[1]), 10)
+    eventually(lambda: "PCSC_UNAVAILABLE" in faults(examined(daemon)[1]))
     status, found = examined(daemon)
     assert status == 5
     assert any("pcscd" in finding["what"] for finding in found["findings"] if finding["reason"])
@@ -203,7 +203,7 @@ def test_the_doctor_knows_a_mute_card(daemon: RunningDaemon, pcsc: Pcsc) -> None
     card = pcsc.card()
     card.faults.mute_at_reset = True
     pcsc.readers.insert(0, card)
-    eventually(lambda: faults(examined(daemon)[1]) == ["CARD_MUTE"], 20)
+    eventually(lambda: faults(examined(daemon)[1]) == ["CARD_MUTE"])
 
 
 @pytest.mark.parametrize(("drivers", "helps"), [(["ccid.bundle"], "lsusb"), ([], "libccid")])

@@ -64,6 +64,13 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
 """
 
 
+def limited(most: int) -> str:
+    """The slowest rate there is. A second message of ``most`` bytes is refused unless it comes so
+    late that the first is worked off: in seconds, ``most`` divided by 64 KiB."""
+    limits = f"[limits]\nbytes_per_second_per_user = 65536\nmax_message_bytes = {most}\n"
+    return QUIET + limits
+
+
 def reason_of(error: Any) -> tuple[str, dict[str, str], bool]:
     """Reason, facts, and whether it says when to try again."""
     status = rpc_status.from_call(error)
@@ -88,7 +95,7 @@ def test_a_thousand_streams_of_one_user_are_a_few_and_others_are_served(pcsc: Pc
         )
         try:
             assert hostile.stdout is not None
-            eventually(lambda: client.readers()[0].card != "", timeout_s=20)
+            eventually(lambda: client.readers()[0].card != "")
             assert client.read("", "EF.ICCID").decoded
             held, _, codes = hostile.stdout.readline().strip().partition(" ")
             assert (int(held), codes) == (64, "RESOURCE_EXHAUSTED")
@@ -120,7 +127,7 @@ def test_a_limit_says_which_it_is_and_when_to_try_again(pcsc: Pcsc) -> None:
 
 
 def test_a_session_whose_user_has_had_its_share_of_bytes_waits_and_goes_on(pcsc: Pcsc) -> None:
-    settings = QUIET + "[limits]\nbytes_per_second_per_user = 65536\nmax_message_bytes = 65536\n"
+    settings = limited(131072) + "[sharing]\nidle_limit_s = 30.0\n"
     with (
         RunningDaemon(pcsc.readers.socket, settings) as daemon,
         grpc.insecure_channel(f"unix:{daemon.socket}") as channel,
@@ -133,40 +140,38 @@ def test_a_session_whose_user_has_had_its_share_of_bytes_waits_and_goes_on(pcsc:
             refused = ""
             while refused != "RESOURCE_EXHAUSTED":
                 with pytest.raises(grpc.RpcError) as caught:
-                    cards.ReadFile(cards_pb2.ReadFileRequest(name="x" * 60_000))
+                    cards.ReadFile(cards_pb2.ReadFileRequest(name="x" * 125_000))
                 refused = caught.value.code().name
             assert session.transmit(SELECT_MF) == before
 
 
 def test_bytes_of_calls_that_are_refused_count_too(pcsc: Pcsc) -> None:
-    settings = QUIET + "[limits]\nbytes_per_second_per_user = 65536\nmax_message_bytes = 65536\n"
     with (
-        RunningDaemon(pcsc.readers.socket, settings) as daemon,
+        RunningDaemon(pcsc.readers.socket, limited(1 << 20)) as daemon,
         grpc.insecure_channel(f"unix:{daemon.socket}") as channel,
     ):
         admin = admin_pb2_grpc.AdminServiceStub(channel)  # which only the admin socket has
         codes = []
         for _ in range(3):
             with pytest.raises(grpc.RpcError) as caught:
-                admin.ReleaseReader(admin_pb2.ReleaseReaderRequest(name="x" * 60_000))
+                admin.ReleaseReader(admin_pb2.ReleaseReaderRequest(name="x" * 1_000_000))
             codes.append(caught.value.code().name)
         assert codes == ["PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"]
 
 
 def test_bytes_beyond_a_users_share_are_refused_until_the_time_that_is_told(pcsc: Pcsc) -> None:
-    settings = QUIET + "[limits]\nbytes_per_second_per_user = 65536\nmax_message_bytes = 65536\n"
-    large = cards_pb2.ReadFileRequest(name="x" * 60_000)
+    large = cards_pb2.ReadFileRequest(name="x" * 190_000)
     with (
-        RunningDaemon(pcsc.readers.socket, settings) as daemon,
+        RunningDaemon(pcsc.readers.socket, limited(196_608)) as daemon,
         grpc.insecure_channel(f"unix:{daemon.socket}") as channel,
     ):
         cards = cards_pb2_grpc.CardServiceStub(channel)
         codes = []
-        for _ in range(3):
+        for _ in range(2):
             with pytest.raises(grpc.RpcError) as caught:
                 cards.ReadFile(large)
             codes.append(caught.value.code().name)
-        assert codes == ["INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"]
+        assert codes == ["INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"]
         reason, facts, retry = reason_of(caught.value)
         assert (reason, facts["what"], retry) == ("LIMIT_REACHED", "bytes a second", True)
         readers = readers_pb2_grpc.ReaderServiceStub(channel)
@@ -179,7 +184,7 @@ def test_bytes_beyond_a_users_share_are_refused_until_the_time_that_is_told(pcsc
                 told.add(reason_of(error)[0])
                 return False
 
-        eventually(served_again, timeout_s=30)
+        eventually(served_again)
         assert told == {"LIMIT_REACHED"}
 
 
@@ -226,8 +231,8 @@ def test_bytes_that_are_no_message_are_refused(daemon: RunningDaemon, path: str)
 
 
 def test_who_never_reads_its_answers_loses_the_card_and_nobody_else_waits(pcsc: Pcsc) -> None:
-    """Commands are sent as fast as they go, and no answer is taken: flow control stops the answers,
-    and the idle limit ends the lease."""
+    """Commands are sent as fast as they go, and no answer to them is taken: flow control stops the
+    answers, and the idle limit ends the lease."""
     pcsc.insert()
     settings = QUIET + "[sharing]\nidle_limit_s = 0.5\nmax_hold_s = 3.0\n"
     with (
@@ -243,7 +248,7 @@ def test_who_never_reads_its_answers_loses_the_card_and_nobody_else_waits(pcsc: 
                 yield cards_pb2.SessionRequest(command=SELECT_MF)
 
         stream = cards_pb2_grpc.CardServiceStub(channel).Session(flood())
-        eventually(lambda: client.readers()[0].holder != "", timeout_s=10)
+        assert next(stream).HasField("granted")
         assert client.transmit("", SELECT_MF)[-2:]
         stream.cancel()
 

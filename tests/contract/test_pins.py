@@ -179,7 +179,7 @@ def test_session_of_one_card_does_not_serve_for_another(pcsc: Pcsc, daemon: Runn
     other = pcsc.card("keys", pkcs15={"serial": "00C0FFEE0009"})
     pcsc.readers.insert(1, other)
     with daemon.client() as client:
-        eventually(lambda: bool(client.readers()[1].card), timeout_s=20.0)
+        eventually(lambda: bool(client.readers()[1].card))
         with client.session("cards/00c0ffee0008") as session:
             client.verify_pin(PIN, session=session)
             for call in (

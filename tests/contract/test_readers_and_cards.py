@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import TypeVar
 from urllib.parse import quote
 
 import cardea
 import pytest
 from cardea.v1 import cards_pb2, readers_pb2
+from support.client import eventually
 from support.daemon import RunningDaemon
 from support.stack import READERS, Pcsc
-
-T = TypeVar("T")
 
 ICCID = "8900101000000000019"
 
@@ -28,15 +25,6 @@ def error_of(call: Callable[[], object]) -> cardea.CardeaError | None:
     except cardea.CardeaError as error:
         return error
     return None
-
-
-def eventually(look: Callable[[], T]) -> T:
-    """The first truthy answer within five seconds."""
-    deadline = time.monotonic() + 5
-    while not (answer := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return answer
 
 
 def test_list_names_every_reader_and_the_card_in_it(daemon: RunningDaemon, pcsc: Pcsc) -> None:
@@ -170,5 +158,5 @@ def test_pcscd_gone_is_an_error_with_a_remedy_and_heals_by_itself(
         assert error.reason == "PCSC_UNAVAILABLE"
         assert error.retry_after_s
         pcsc.readers.restart_pcscd()
-        assert eventually(lambda: error_of(client.card) is None)
+        eventually(lambda: error_of(client.card) is None)
         assert client.read("", "EF.ICCID").decoded == {"iccid": ICCID}

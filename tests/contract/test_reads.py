@@ -111,16 +111,17 @@ def test_another_card_is_another_content(reading: Reading, pcsc: Pcsc) -> None:
     pcsc.remove()
     eventually(lambda: not reading.client.readers()[0].card)
     pcsc.insert("second-operator")
-    eventually(lambda: bool(reading.client.readers()[0].card), 5)
+    eventually(lambda: bool(reading.client.readers()[0].card))
     assert reading.client.read("", "EF.ICCID").decoded == {"iccid": "8900101000000000027"}
 
 
 def test_equal_reads_at_the_same_time_are_one(pcsc: Pcsc) -> None:
     card = pcsc.insert()
-    settings = f"{QUIET}[sharing]\nbelieve_s = 0.0\n"
+    settings = f"{QUIET}[sharing]\nbelieve_s = 0.0\nidle_limit_s = 30.0\n"
     with (
         RunningDaemon(pcsc.readers.socket, settings) as daemon,
         daemon.client() as client,
+        daemon.admin() as admin,
         ThreadPoolExecutor(16) as pool,
     ):
         client.read("", "EF.ICCID")
@@ -130,6 +131,8 @@ def test_equal_reads_at_the_same_time_are_one(pcsc: Pcsc) -> None:
         before = card.apdu_count
         with client.session():  # so that they gather
             reads = [pool.submit(client.read, "", "EF.ICCID", max_wait_s=30) for _ in range(16)]
+            # With the session, and the call that asks.
+            eventually(lambda: admin.status().calls.under_way == 16 + 2)
             eventually(lambda: len(client.holders()[0].waiting) == 1)
         assert {str(read.result().decoded) for read in reads} == {str(ICCID)}
         # One for all; who came only after it was done made at most another.
@@ -200,7 +203,7 @@ def test_what_another_program_wrote_unseen_is_known_when_belief_ends(pcsc: Pcsc)
         old = client.read("", "EF.PL").data
         new = b"fr" + old[2:]
         card.write_file("3F00/2F05", new)
-        eventually(lambda: client.read("", "EF.PL").data == new, 5)
+        eventually(lambda: client.read("", "EF.PL").data == new)
 
 
 def test_an_exclusive_reader_keeps_other_programs_out(pcsc: Pcsc) -> None:

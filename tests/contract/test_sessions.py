@@ -66,7 +66,7 @@ def test_apdus_of_a_session_see_each_others_selection(daemon: RunningDaemon, pcs
     pcsc.insert()
     with daemon.client() as client, client.session(purpose="reading") as session:
         assert session.granted.card.iccid
-        assert session.granted.idle_limit.seconds == 5
+        assert session.granted.idle_limit.seconds == 30
         assert session.transmit(SELECT_ICCID).hex() == "9000"
         assert session.transmit(READ_TEN)[-2:].hex() == "9000"
 
@@ -139,7 +139,7 @@ async def test_a_session_begins_with_open(
         assert await stream.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_a_killed_holder_frees_the_card_within_a_second_and_leaves_nothing(
+def test_a_killed_holder_frees_the_card_long_before_its_limits_and_leaves_nothing(
     daemon: RunningDaemon, pcsc: Pcsc
 ) -> None:
     pcsc.insert()
@@ -151,9 +151,7 @@ def test_a_killed_holder_frees_the_card_within_a_second_and_leaves_nothing(
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         holder.kill()
-        killed = time.monotonic()
-        assert client.transmit("", READ_TEN, max_wait_s=5).hex() == NO_FILE_SELECTED
-        assert time.monotonic() - killed < 1
+        assert client.transmit("", READ_TEN, max_wait_s=20).hex() == NO_FILE_SELECTED
         holder.wait()
         holder.stdout.close()
 

@@ -42,7 +42,7 @@ def lives_on(site: Site) -> None:
     site.remove()
     card = site.card()
     site.insert(card)
-    eventually(lambda: any(each.card for each in site.client.readers()), 5)
+    eventually(lambda: any(each.card for each in site.client.readers()))
     assert site.provision().stage == CONFIRMED
     assert '"INTERNAL"' not in site.log()
     assert "Traceback" not in site.log()
@@ -67,7 +67,7 @@ def test_a_card_that_is_mute_at_reset(quiet: Site) -> None:
     card.faults.mute_at_reset = True
     quiet.insert(card)
     reader = quiet.client.readers()[0].name
-    eventually(lambda: "mute" in quiet.log().lower(), 15)
+    eventually(lambda: "mute" in quiet.log().lower())
     refused(quiet, "CARD_MUTE", reader)
     card.faults.clear()
     lives_on(quiet)
@@ -78,7 +78,7 @@ def test_a_card_that_falls_silent_in_mid_work(make_site: MakeSite) -> None:
     site.know("operator")
     card = site.card()
     site.insert(card)
-    eventually(lambda: any(each.card for each in site.client.readers()), 5)
+    eventually(lambda: any(each.card for each in site.client.readers()))
     card.faults.mute(3)
     before = site.tree()
     with pytest.raises(cardea.CardeaError) as caught:
@@ -93,7 +93,7 @@ def test_a_card_with_neither_data_nor_key(quiet: Site) -> None:
     card = quiet.card("token")
     card.write_file("Bootstrap", b"")
     quiet.insert(card)
-    eventually(lambda: "NO_PROVISIONING_DATA" in quiet.log(), 5)
+    eventually(lambda: "NO_PROVISIONING_DATA" in quiet.log())
     refused(quiet, "NO_PROVISIONING_DATA")
     lives_on(quiet)
 
@@ -112,7 +112,7 @@ def test_a_card_whose_files_are_all_of_unknown_kinds(quiet: Site) -> None:
     card = quiet.card("token", pkcs15={"dodf": [{"file": [file]}]})
     card.write_file("Bootstrap", account())
     quiet.insert(card)
-    eventually(lambda: "NO_PROVISIONING_DATA" in quiet.log(), 5)
+    eventually(lambda: "NO_PROVISIONING_DATA" in quiet.log())
     refused(quiet, "NO_PROVISIONING_DATA")
     lives_on(quiet)
 
@@ -246,7 +246,7 @@ def test_a_restarted_daemon_does_not_spend_the_last_tries(quiet: Site) -> None:
             quiet.client.write_card(name, key, WRITES)
         reasons.append(caught.value.reason)
         quiet.restart_cardd(kill=True)
-        eventually(lambda: any(each.card == name for each in quiet.client.readers()), 5)
+        eventually(lambda: any(each.card == name for each in quiet.client.readers()))
     assert card.tries(0x0A) == 2
     assert reasons == ["CREDENTIAL_REJECTED"] * 3 + ["RETRY_FLOOR"]
 

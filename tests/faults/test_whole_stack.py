@@ -18,7 +18,7 @@ import pytest
 from dmsd import ca
 from softcard import Exchange, SoftCard
 from softcard.stack import VirtualReaders
-from support.client import eventually
+from support.client import LIMIT_S, eventually
 from support.documents import BOOTSTRAP, account
 from support.dying import How, built_layer
 from support.gate import Answer, Gate, Raw, Request, break_off
@@ -96,7 +96,7 @@ def test_pulled_at_every_apdu_the_tree_is_old_and_the_next_insertion_makes_both_
             break
         assert error.reason == "CARD_LOST", f"APDU {nth}: {error}"
         assert story.state == "old", f"APDU {nth}"
-        card.wait_removed(2.0)
+        assert card.wait_removed(LIMIT_S)
         site.remove()
         assert site.inserted(card).stage == CONFIRMED, f"APDU {nth}"
         assert story.state == "new", f"APDU {nth}"
@@ -148,7 +148,7 @@ def test_killed_at_operations_on_its_store_it_begins_anew_and_completes(
         cardd.environment = {"LD_PRELOAD": str(layer), "DYING_FILES": f"{nth} {how:d} {store}"}
         with contextlib.suppress(CommandFailedError):  # it may not even have come up
             story.site.restart_cardd()
-        eventually(lambda: has_ended(cardd.pid) or is_complete(story), 15)
+        eventually(lambda: has_ended(cardd.pid) or is_complete(story))
         survived = not has_ended(cardd.pid)
         cardd.environment = {}
         completes(story)
@@ -195,6 +195,6 @@ def completes(story: Story) -> None:
         assert state != "mixed"
         return state == "new"
 
-    eventually(is_new, 15)
-    eventually(lambda: not site.client.provisioning_status()[0].confirmation_pending, 15)
+    eventually(is_new)
+    eventually(lambda: not site.client.provisioning_status()[0].confirmation_pending)
     assert story.card_is_new

@@ -60,8 +60,8 @@ class Link:
         host, _, port = self.address.partition(":")
         parts = urlsplit(url)
         context = ssl.create_default_context(cafile=str(self.ca))
-        connection = http.client.HTTPSConnection(self.name, timeout=10)
-        raw = socket.create_connection((host, int(port)), 10)
+        connection = http.client.HTTPSConnection(self.name, timeout=60)
+        raw = socket.create_connection((host, int(port)), 60)
         connection.sock = secured = context.wrap_socket(raw, server_hostname=self.name)
         self.suite = (secured.cipher() or ("",))[0]
         try:

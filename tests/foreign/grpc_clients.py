@@ -98,7 +98,7 @@ def reflect(socket: str) -> dict[str, Any]:
                 response_deserializer=answer.FromString,
             )
             results[method] = json_format.MessageToDict(
-                call(json_format.ParseDict({}, request()), timeout=10)
+                call(json_format.ParseDict({}, request()), timeout=60)
             )
     return {"services": services, "results": results}
 

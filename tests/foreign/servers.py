@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 DM, BSF = "dm.example.org", "bsf.mnc001.mcc001.pub.3gppnetwork.org"
-_READY_S = 20
+_LIMIT_S = 60
 
 
 class Dmsd:
@@ -91,7 +91,7 @@ key = "{folder / "ca" / f"{BSF}-key.pem"}"
                 [*command, "--ready-file", str(ready)], stdout=log, stderr=log
             )
         try:
-            deadline = time.monotonic() + _READY_S
+            deadline = time.monotonic() + _LIMIT_S
             while not ready.exists():
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < deadline
@@ -99,7 +99,7 @@ key = "{folder / "ca" / f"{BSF}-key.pem"}"
             yield Dmsd(folder)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(_LIMIT_S)
             print((folder / "log").read_text())
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -45,8 +45,8 @@ def ask(dmsd: Dmsd, ue: Ue, authorization: str | None) -> tuple[int, dict[str, s
     """One request on Ub."""
     host, _, port = dmsd.bsf.partition(":")
     context = ssl.create_default_context(cafile=str(dmsd.ca))
-    connection = http.client.HTTPSConnection(BSF, timeout=10)
-    raw = socket.create_connection((host, int(port)), 10)
+    connection = http.client.HTTPSConnection(BSF, timeout=60)
+    raw = socket.create_connection((host, int(port)), 60)
     connection.sock = context.wrap_socket(raw, server_hostname=BSF)
     headers = {"User-Agent": "Bootstrapping Client Agent; Release-6", "Accept": "*/*"}
     if authorization is not None:

@@ -78,7 +78,7 @@ def main() -> None:
         readers.insert(0, SoftCard.from_profile("operator", Path(folder, "card.json"), {}))
         settings = "[provisioning]\non_insert = false"
         with RunningDaemon(readers.socket, settings) as running, running.client() as client:
-            eventually(lambda: any(reader.card for reader in client.readers()), 20)
+            eventually(lambda: any(reader.card for reader in client.readers()))
             daemon = Daemon(running, client)
             sent = _attack(daemon, random.Random(options.seed), time.monotonic() + options.seconds)
             daemon.look()

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import cardea
 from cardea.v1 import provisioning_pb2 as pb
 
+from support.client import LIMIT_S
+
 __all__ = ["Asker", "asking"]
 
 Decide = Callable[[pb.Question], cardea.QuestionAnswer]
@@ -40,9 +42,10 @@ def asking(client: Callable[[], cardea.Client], decide: Decide) -> Iterator[Aske
     with client() as mine:
         thread = threading.Thread(target=serve)
         thread.start()
-        assert ready.wait(10)
+        assert ready.wait(LIMIT_S)
         try:
             yield asker
         finally:
             mine.close()
-            thread.join(10)
+            thread.join(LIMIT_S)
+            assert not thread.is_alive()

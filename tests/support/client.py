@@ -3,10 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from smartcard import scard
 
-__all__ = ["Client", "ClientError", "eventually"]
+__all__ = ["LIMIT_S", "Client", "ClientError", "eventually"]
+
+T = TypeVar("T")
+
+# Longer than anything takes on a machine that is busy with other things.
+LIMIT_S = 60.0
 
 
 class ClientError(Exception):
@@ -67,12 +73,17 @@ class Client:
             scard.SCardDisconnect(handle, scard.SCARD_RESET_CARD)
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = 3.0) -> None:
-    """Wait until the condition holds; an AssertionError if it does not in time."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.002)
+def eventually(look: Callable[[], T]) -> T:
+    """Look until there is something to see, and return it.
+
+    An AssertionError with what was seen last, if there is nothing in time: which is ample, for
+    nobody waits longer than he must.
+    """
+    deadline = time.monotonic() + LIMIT_S
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"in {LIMIT_S:g} s it has not come true: {seen!r}"
+        time.sleep(0.005)
+    return seen
 
 
 def _check(call: str, code: int) -> None:

@@ -15,10 +15,9 @@ from typing import Self
 
 import cardea
 
-__all__ = ["RunningDaemon"]
+from support.client import LIMIT_S
 
-_READY_S = 20.0
-_STOP_S = 20.0
+__all__ = ["RunningDaemon"]
 
 
 class RunningDaemon:
@@ -76,14 +75,14 @@ class RunningDaemon:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def client(self) -> cardea.Client:
-        return cardea.Client(str(self.socket), timeout_s=20)
+        return cardea.Client(str(self.socket), timeout_s=LIMIT_S)
 
     @property
     def admin_socket(self) -> Path:
         return self.folder / "admin.sock"
 
     def admin(self) -> cardea.Admin:
-        return cardea.Admin(str(self.admin_socket), timeout_s=20)
+        return cardea.Admin(str(self.admin_socket), timeout_s=LIMIT_S)
 
     def start(self) -> None:
         """Start, and wait for READY=1. Raises RuntimeError with the log if it does not come."""
@@ -100,7 +99,7 @@ class RunningDaemon:
                     stdout=log,
                     env=os.environ | {"NOTIFY_SOCKET": str(address)},
                 )
-            for _ in range(round(_READY_S * 10)):
+            for _ in range(round(LIMIT_S * 10)):
                 try:
                     if b"READY=1" in manager.recv(4096):
                         return
@@ -117,7 +116,7 @@ class RunningDaemon:
         process, self._process = self._process, None
         process.send_signal(number)
         try:
-            return process.wait(_STOP_S)
+            return process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

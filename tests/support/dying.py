@@ -25,6 +25,7 @@ from cardd.render.renderer import Renderer
 from cardd.render.settings_file import settings_file
 from softcard import SoftCard
 
+from support.client import LIMIT_S
 from support.machine import DirectCard, DmNetwork, Machine
 
 __all__ = ["DyingDevice", "Ending", "How", "built_layer", "renderer_into"]
@@ -107,7 +108,7 @@ class DyingDevice:
         trace: TracebackType | None,
     ) -> None:
         self._connection.close()
-        self._process.wait(10)
+        self._process.wait(LIMIT_S)
 
     def live(
         self,

@@ -98,7 +98,7 @@ class Gate:
         host, _, port = self.upstream.rpartition(":")
         # The test knows whom it connects to.
         trust = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection(host, int(port), context=trust, timeout=10)
+        connection = http.client.HTTPSConnection(host, int(port), context=trust, timeout=60)
         try:
             headers = {k: v for k, v in request.headers.items() if k not in _HOP}
             connection.request(request.method, request.path, request.body, headers)
@@ -127,7 +127,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 10
+        timeout = 60
         # Head and body are two writes.
         disable_nagle_algorithm = True
 

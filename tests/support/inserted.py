@@ -17,5 +17,5 @@ def inserted(pcsc: Pcsc, daemon: RunningDaemon, profile: str, **overrides: Any) 
     """A new card of the profile, when the daemon has identified it."""
     card = pcsc.insert(profile, **overrides)
     with daemon.client() as client:
-        eventually(lambda: bool(client.readers()[0].card), timeout_s=20.0)
+        eventually(lambda: bool(client.readers()[0].card))
     return card

@@ -26,7 +26,7 @@ from softcard import SoftCard
 from softcard.stack import VirtualReaders
 
 from demo.system import BSF, DEVICE, DM_HOME, DM_OPERATOR, SERVER_ID, System
-from support.client import eventually
+from support.client import LIMIT_S, eventually
 
 __all__ = [
     "ACCOUNT",
@@ -90,15 +90,13 @@ SECRETS = (
     *(OTA["ota"]["kic"], OTA["ota"]["kid"], "OTA-KIC", "OTA-KID"),
 )
 
-_RUN_S = 20.0
-
 
 class Site:
     """A running system, with what tests ask of it."""
 
     def __init__(self, system: System, folder: Path) -> None:
         self.system = system
-        self.client = cardea.Client(str(system.socket), timeout_s=_RUN_S)
+        self.client = cardea.Client(str(system.socket), timeout_s=LIMIT_S)
         self._folder = folder
         self._cards = 0
         config = load(system.folder / "dmsd.toml")
@@ -174,7 +172,7 @@ class Site:
     ) -> pb.ProvisioningResult:
         """Wait for the end of another run for the card than `before`."""
         seen = before.name if before is not None else ""
-        deadline = time.monotonic() + _RUN_S
+        deadline = time.monotonic() + LIMIT_S
         while (last := self.last(card)) is None or last.name == seen:
             if time.monotonic() >= deadline:
                 raise AssertionError(f"no run has ended: {self.client.readers()}\n{self.log()}")
@@ -213,7 +211,7 @@ class Site:
         self.system.cardd.stop(9 if kill else 15)
         self.client.close()
         self.system.start_cardd()
-        self.client = cardea.Client(str(self.system.socket), timeout_s=_RUN_S)
+        self.client = cardea.Client(str(self.system.socket), timeout_s=LIMIT_S)
 
     def log(self) -> str:
         return self.system.cardd.log()

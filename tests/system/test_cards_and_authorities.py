@@ -165,7 +165,7 @@ def test_an_authority_writes_a_bare_card_and_the_device_provisions_itself_from_i
 def test_an_authority_writes_several_files_in_one_call(site: Site) -> None:
     card = site.card("bare")
     site.insert(card)
-    eventually(lambda: _is_ready(site, BARE), 5)
+    eventually(lambda: _is_ready(site, BARE))
     writes = [(BOOTSTRAP, account()), (CONFIG, network("config.example", "second"))]
     answer = site.client.write_card(f"cards/{BARE}", b"CARDEA04", writes)
     assert len(answer.sha256) == 2
@@ -326,7 +326,7 @@ def test_a_confirmation_that_could_not_be_delivered_goes_out_later_and_once(
     site.restart_cardd()
     site.ended(OPERATOR, result)
 
-    eventually(lambda: not site.client.provisioning_status()[0].confirmation_pending, 5)
+    eventually(lambda: not site.client.provisioning_status()[0].confirmation_pending)
     sessions = {each["session"] for each in site.reports() if each["data"] == "200"}
     assert len(sessions) == (1 if lost == "request" else 2)
     site.provision()

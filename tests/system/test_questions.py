@@ -93,7 +93,7 @@ def test_while_somebody_thinks_the_card_is_free_and_other_cards_are_provisioned(
         question = opened(events)
         assert stages(site) == [pb.STAGE_ASKING]
         name = f"readers/{site.system.readers.reader_names[0]}".replace(" ", "%20")
-        assert site.client.read(name, "EF.ICCID", max_wait_s=1).decoded == {"iccid": OPERATOR}
+        assert site.client.read(name, "EF.ICCID", max_wait_s=30).decoded == {"iccid": OPERATOR}
         other = site.card("bare")
         other.write_file("Bootstrap", network("second.example"))
         assert site.inserted(other, 1).stage != FAILED
@@ -142,7 +142,7 @@ def test_a_daemon_that_is_killed_while_it_asks_asks_again(site: Site) -> None:
         site.restart_cardd(kill=True)
     assert site.value(ADDRESS) == FACTORY
     with somebody(site, answer=True):
-        eventually(lambda: stages(site) == [CONFIRMED], 20)
+        eventually(lambda: stages(site) == [CONFIRMED])
     outcomes = {q.name: q.outcome for q in site.client.questions()}
     assert outcomes[lost.name] == pb.QUESTION_OUTCOME_WITHDRAWN
     assert pb.QUESTION_OUTCOME_ANSWERED in outcomes.values()

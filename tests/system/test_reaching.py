@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from cardea.v1 import management_pb2 as pb
 from dmsd.operator_client import OperatorReplyError
 from omadm.notification import build as built
 from support.client import eventually
+from support.logs import events
 from support.system import ACCOUNT, DEVICE, SERVER_ID, MakeSite, Site, failure
 
 NEWS = "./Service/News/URL"
@@ -25,15 +25,18 @@ def door(make_site: MakeSite) -> tuple[Site, str]:
     """A provisioned system that listens for pushes, and where."""
     made = make_site(settings='[notification]\nlisten = "127.0.0.1:0"')
     made.know("operator")
-    soon(lambda: logged(made, "notification.listening"))
+    eventually(lambda: logged(made, "notification.listening"))
     (told,) = logged(made, "notification.listening")
     return provisioned(made), f"{told['address']}:{told['port']}"
 
 
 @pytest.fixture
 def reached(site: Site) -> Site:
-    """A provisioned system that listens to nobody."""
-    return provisioned(site)
+    """A provisioned system that listens to nobody, and whose card is out again: from one that is
+    there the machine is provisioned at each start, in sessions of its own."""
+    provisioned(site)
+    site.remove()
+    return site
 
 
 def provisioned(site: Site) -> Site:
@@ -65,17 +68,12 @@ def sessions(site: Site) -> list[str]:
 
 def logged(site: Site, event: str) -> list[dict[str, Any]]:
     """The daemon's events of that name, oldest first."""
-    entries = (json.loads(line) for line in site.log().splitlines() if line.startswith("{"))
-    return [entry for entry in entries if entry["event"] == event]
+    return [entry for entry in events(site.log()) if entry["event"] == event]
 
 
 def refusal(call: Callable[[], object]) -> str:
     error = failure(call)
     return "" if error is None else error.reason
-
-
-def soon(condition: Callable[[], object]) -> None:
-    eventually(lambda: bool(condition()), 20.0)
 
 
 def knock(address: str, *datagrams: bytes) -> None:
@@ -89,7 +87,7 @@ def test_a_notified_device_takes_what_the_server_wants_by_udp(door: tuple[Site, 
     site, address = door
     told = site.system.operator("notify", DEVICE, "--to", address)
     assert told["sent_to"] == address
-    soon(lambda: value(site) == LATER)
+    eventually(lambda: value(site) == LATER)
     # The session is the one that was asked for, and the server knows it by that number.
     assert told["session"] in sessions(site)
 
@@ -167,7 +165,7 @@ def test_a_datagram_can_have_a_person_asked_too(door: tuple[Site, str]) -> None:
     opened = next(events).opened
     assert (opened.asker, value(site) == LATER) == (f"servers/{SERVER_ID}", False)
     site.client.answer_question(opened, True)
-    soon(lambda: value(site) == LATER)
+    eventually(lambda: value(site) == LATER)
 
 
 def test_cardctl_hands_over_what_dmsd_prints(reached: Site) -> None:
@@ -188,7 +186,7 @@ def test_a_flood_of_garbage_keeps_neither_callers_nor_the_server_out(
     site, address = door
     junk = [bytes([n % 256]) * (n % 1400) for n in range(5000)]
     knock(address, *junk)
-    soon(lambda: logged(site, "notification.refused"))
+    eventually(lambda: logged(site, "notification.refused"))
     # What is dropped is not logged, only counted: a flood does not fill the disk.
     assert len(logged(site, "notification.refused")) < 100
     assert value(site) != LATER
@@ -199,7 +197,7 @@ def test_a_flood_of_garbage_keeps_neither_callers_nor_the_server_out(
         knock(address, message)
         return value(site) == LATER
 
-    soon(heard)
+    eventually(heard)
 
 
 def test_datagrams_that_nobody_can_prove_begin_no_session(door: tuple[Site, str]) -> None:
@@ -208,7 +206,7 @@ def test_datagrams_that_nobody_can_prove_begin_no_session(door: tuple[Site, str]
     forged = built(server_id=SERVER_ID, password=b"guess", nonce=bytes(4), session_id=1)
     asks = push(site, ui_mode="interaction")
     knock(address, forged, asks)
-    soon(
+    eventually(
         lambda: all(
             any(each["reason"] == reason for each in logged(site, "notification.refused"))
             for reason in ("NOTIFICATION_NOT_AUTHENTIC", "NOTIFICATION_NEEDS_USER")

@@ -15,7 +15,7 @@ from cardd.app.lifecycle import StopRequest, notify, watchdog
 def manager(address: str, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     listening.bind(address.replace("@", "\0", 1))
-    listening.settimeout(5)
+    listening.settimeout(60)
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     return listening
 
@@ -55,7 +55,7 @@ async def test_a_watchdog_of_another_process_is_not_ours(
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "100000")
     monkeypatch.setenv("WATCHDOG_PID", "1")
-    await asyncio.wait_for(watchdog(), 1)
+    await asyncio.wait_for(watchdog(), 60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -63,4 +63,4 @@ async def test_a_signal_is_noted_from_the_moment_of_making(number: signal.Signal
     asked = StopRequest()
     os.kill(os.getpid(), number)
     await asyncio.sleep(0.01)
-    await asyncio.wait_for(asked.wait(), 1)
+    await asyncio.wait_for(asked.wait(), 60)

@@ -170,11 +170,11 @@ async def test_a_commit_that_takes_long_keeps_no_reader_of_the_history_from_the_
     def commit_for_long() -> None:
         with committer._store._database.transaction():
             committing.set()
-            done.wait(10)
+            done.wait(60)
 
     thread = threading.Thread(target=commit_for_long)
     thread.start()
-    committing.wait(10)
+    committing.wait(60)
     asked = asyncio.create_task(committer.revisions(1))
     for _ in range(3):
         await asyncio.sleep(0)

@@ -270,7 +270,7 @@ def test_who_waits_for_a_batch_leaves_the_interpreter_to_others() -> None:
     try:
         for thread in threads:
             thread.start()
-        eventually(others_went_on, 10)
+        eventually(others_went_on)
     finally:
         ended.set()
         for thread in threads:

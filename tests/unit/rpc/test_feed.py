@@ -44,7 +44,7 @@ async def test_a_follower_gets_what_was_and_what_comes() -> None:
     await asyncio.sleep(0)
     feed.publish(30)
     feed.publish(40)
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 60)
     assert seen == [(102, 1), (103, 2), (104, 30), (105, 40)]
 
 
@@ -67,7 +67,7 @@ async def test_one_follower_that_leaves_disturbs_no_other() -> None:
     leaving.cancel()
     await asyncio.sleep(0)
     feed.publish(1)
-    assert await asyncio.wait_for(staying, 1) == (101, 1)
+    assert await asyncio.wait_for(staying, 60) == (101, 1)
 
 
 async def test_a_signal_from_another_thread_wakes_the_loop() -> None:
@@ -75,4 +75,4 @@ async def test_a_signal_from_another_thread_wakes_the_loop() -> None:
     signal.bind(asyncio.get_running_loop())
     waiting = signal.next()
     await asyncio.to_thread(signal.raise_from_thread)
-    await asyncio.wait_for(asyncio.shield(waiting), 1)
+    await asyncio.wait_for(asyncio.shield(waiting), 60)

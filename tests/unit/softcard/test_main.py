@@ -29,7 +29,7 @@ def _running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         if process.stdout is not None:
             process.stdout.close()
 
