@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,8 +14,9 @@ from dmsd import ca
 from omadm import codec
 from omadm.messages import Alert, Header, Item, Message, Meta, Status
 from omadm.messages import Replace as ReplaceCommand
+from support.client import LIMIT_S
 from support.gate import Answer, Request, Rule, break_off
-from support.gated import EXCHANGE_S, NEWS, Gated
+from support.gated import NEWS, Gated
 from support.system import failure
 
 from demo.system import BSF, DM_HOME, DM_OPERATOR
@@ -32,26 +34,30 @@ def test_a_server_that_breaks_every_connection_off(gated: Gated) -> None:
 
 
 def test_a_server_that_does_not_answer_in_time(gated: Gated) -> None:
-    def wait(_: BinaryIO) -> None:
-        time.sleep(EXCHANGE_S + 1)
+    over = threading.Event()
+
+    def wait(stream: BinaryIO) -> None:
+        if not over.wait(LIMIT_S):
+            stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     gated.dm.rule = lambda _: wait
     gated.refused("SERVER_UNREACHABLE")
+    over.set()
     gated.recovers()
 
 
 def test_a_server_that_drips_its_answer_byte_by_byte(gated: Gated) -> None:
+    """Who waits for a minute has an answer, though it is none to him."""
+
     def drip(stream: BinaryIO) -> None:
-        stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(100):
+        stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n")
+        for _ in range(600):
             stream.write(b"x")
             stream.flush()
             time.sleep(0.1)
 
     gated.dm.rule = lambda _: drip
-    began = time.monotonic()
     gated.refused("SERVER_UNREACHABLE")
-    assert time.monotonic() - began < EXCHANGE_S + 3
     gated.recovers()
 
 
