@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -12,13 +13,13 @@ from cardd.reader.events import CardReady, ReaderEvent, ReaderState
 from cardd.reader.pcsc import Context
 from cardd.reader.settings import ReaderSettings
 from cardd.reader.supervisor import ReaderSupervisor
+from support.client import LIMIT_S, eventually
 from support.stack import Pcsc
 
-__all__ = ["QUICK", "Watched", "wait_until", "watched"]
+__all__ = ["LASTING", "QUICK", "Watched", "watched"]
 
 E = TypeVar("E")
 
-LIMIT_S = 10.0
 QUICK = ReaderSettings(
     idle_limit_s=0.6,
     max_hold_s=3.0,
@@ -28,6 +29,8 @@ QUICK = ReaderSettings(
     recheck_s=0.05,
     recheck_limit_s=1.0,
 )
+# The same, but for leases: for tests in which they do not end by themselves.
+LASTING = replace(QUICK, idle_limit_s=30.0, max_hold_s=30.0)
 
 
 class Watched:
@@ -51,7 +54,7 @@ class Watched:
                 self._news.wait(left)
 
     def wait_state(self, reader: str, state: ReaderState) -> None:
-        wait_until(lambda: self.supervisor.reader(reader).state is state)
+        eventually(lambda: self.supervisor.reader(reader).state is state)
 
     def ready(self, pcsc: Pcsc, profile: str = "operator", index: int = 0) -> CardReady:
         """Insert a card and wait until it is identified."""
@@ -65,18 +68,11 @@ class Watched:
             self._news.notify_all()
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
-    give_up_at = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < give_up_at, "waited in vain"
-        time.sleep(0.005)
-
-
 @pytest.fixture
-def watched(pcsc: Pcsc) -> Iterator[Watched]:
-    """Quick limits, on a pcscd with empty readers."""
-    wait_until(lambda: _pcscd_sees_no_card(pcsc.names))
-    watched = Watched(QUICK)
+def watched(request: pytest.FixtureRequest, pcsc: Pcsc) -> Iterator[Watched]:
+    """Quick limits, unless the test has its own, on a pcscd with empty readers."""
+    eventually(lambda: _pcscd_sees_no_card(pcsc.names))
+    watched = Watched(getattr(request, "param", QUICK))
     watched.supervisor.start()
     assert watched.supervisor.wait_scanned(LIMIT_S)
     yield watched

@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from cardd.card.errors import CardError, CardLost, CardMute
@@ -24,9 +25,10 @@ from cardd.reader.events import (
 )
 from cardd.reader.lease import Lease
 from cardd.sharing.ticket import EndReason
+from support.client import LIMIT_S, eventually
 from support.stack import Pcsc
 
-from .conftest import QUICK, Watched, wait_until
+from .conftest import LASTING, QUICK, Watched
 
 SELECT_MF = bytes.fromhex("00A4000C023F00")
 VERIFY_PIN1 = bytes.fromhex("002000010831323334FFFFFFFF")
@@ -111,7 +113,7 @@ def test_a_card_pulled_in_mid_command_is_lost_and_may_come_back(
     card = pcsc.readers.card(0)
     assert card is not None
     card.faults.pull_before()
-    lease = watched.supervisor.lease(ready.reader, "a", "work", 1)
+    lease = watched.supervisor.lease(ready.reader, "a", "work", 10)
     with pytest.raises(CardLost):
         lease.transmit(SELECT_MF)
     with pytest.raises(CardLost):
@@ -134,12 +136,12 @@ def test_a_card_pulled_at_any_command_leaves_the_reader_usable(
         ready = watched.wait_for(CardReady, seen)
         card.faults.pull_before(index)
         try:
-            with watched.supervisor.lease(ready.reader, "a", "work", 1) as lease:
+            with watched.supervisor.lease(ready.reader, "a", "work", 10) as lease:
                 files = find(lease.transmit)
         except CardLost:
             watched.wait_for(CardRemoved, seen)
             watched.wait_state(ready.reader, ReaderState.EMPTY)
-            assert card.wait_removed(1)
+            assert card.wait_removed(LIMIT_S)
             continue
         assert files[0].content
         break
@@ -154,7 +156,7 @@ def test_a_swap_that_pcscd_does_not_see_is_a_new_insertion(watched: Watched, pcs
     card.faults.pull_before()
     seen = len(watched.events)
     with pytest.raises(CardLost):
-        watched.supervisor.lease(ready.reader, "a", "work", 1).transmit(SELECT_MF)
+        watched.supervisor.lease(ready.reader, "a", "work", 10).transmit(SELECT_MF)
     card.insert("127.0.0.1", pcsc.readers.port(0), poll_s=0)
     again = watched.wait_for(CardReady, seen)
     assert again.insertion > ready.insertion
@@ -167,18 +169,16 @@ def test_a_mute_card_quarantines_its_reader_and_no_other(watched: Watched, pcsc:
     card = pcsc.readers.card(0)
     assert card is not None
     card.faults.mute()
-    started = time.monotonic()
-    lease = watched.supervisor.lease(ready.reader, "a", "work", 1)
+    lease = watched.supervisor.lease(ready.reader, "a", "work", 10)
     waiter = watched.supervisor.submit_lease(ready.reader, "b", "work", 30)
     with pytest.raises(CardMute):
         lease.transmit(SELECT_MF)
-    assert time.monotonic() - started < 2.0
     with pytest.raises(CardMute):
-        waiter.result(0.5)
+        waiter.result(LIMIT_S)
     with pytest.raises(CardMute):
-        watched.supervisor.lease(ready.reader, "c", "work", 1)
+        watched.supervisor.lease(ready.reader, "c", "work", 10)
     assert watched.supervisor.reader(ready.reader).state is ReaderState.UNAVAILABLE
-    with watched.supervisor.lease(other.reader, "a", "work", 1) as lease:
+    with watched.supervisor.lease(other.reader, "a", "work", 10) as lease:
         assert lease.transmit(SELECT_MF) == OK
     seen = len(watched.events)
     pcsc.remove(0)
@@ -186,23 +186,24 @@ def test_a_mute_card_quarantines_its_reader_and_no_other(watched: Watched, pcsc:
     assert watched.ready(pcsc).insertion > other.insertion
 
 
+@pytest.mark.parametrize("watched", [replace(QUICK, call_limit_s=3.0)], indirect=True)
 def test_a_command_that_hangs_is_answered_also_when_its_lease_has_ended_before(
     watched: Watched, pcsc: Pcsc
 ) -> None:
     ready = watched.ready(pcsc)
     card = pcsc.readers.card(0)
     assert card is not None
-    lease = watched.supervisor.lease(ready.reader, "a", "work", 1)
+    lease = watched.supervisor.lease(ready.reader, "a", "work", 10)
     began = time.monotonic()
-    while time.monotonic() - began < QUICK.max_hold_s - 0.5:
+    while time.monotonic() - began < QUICK.max_hold_s - 1.0:
         lease.transmit(SELECT_MF)
         time.sleep(0.1)
     card.faults.mute()
     answer = lease.submit(SELECT_MF)
-    assert isinstance(lease.over.result(2), LeaseEnded)
+    assert isinstance(lease.over.result(LIMIT_S), LeaseEnded)
     assert not answer.done()
     with pytest.raises(CardMute):
-        answer.result(2)
+        answer.result(LIMIT_S)
 
 
 def test_a_card_that_does_not_power_up_is_mute(watched: Watched, pcsc: Pcsc) -> None:
@@ -212,30 +213,29 @@ def test_a_card_that_does_not_power_up_is_mute(watched: Watched, pcsc: Pcsc) -> 
     time.sleep(0.3 + 0.5 + 0.6)  # the handle is given up, then pcscd takes the power away
     card.faults.mute_at_reset = True
     with pytest.raises((CardMute, CardLost)):
-        watched.supervisor.lease(ready.reader, "a", "work", 1)
-    wait_until(lambda: watched.supervisor.reader(ready.reader).state is not ReaderState.CARD_READY)
+        watched.supervisor.lease(ready.reader, "a", "work", 10)
+    eventually(lambda: watched.supervisor.reader(ready.reader).state is not ReaderState.CARD_READY)
 
 
+@pytest.mark.parametrize("watched", [LASTING], indirect=True)
 def test_pcscd_killed_and_restarted(watched: Watched, pcsc: Pcsc) -> None:
     ready = watched.ready(pcsc)
-    lease = watched.supervisor.lease(ready.reader, "a", "work", 1)
+    lease = watched.supervisor.lease(ready.reader, "a", "work", 10)
     seen = len(watched.events)
     pcsc.readers.kill_pcscd()
     watched.wait_for(PcscLost, seen)
-    assert isinstance(lease.over.result(1), CardLost)
+    assert isinstance(lease.over.result(LIMIT_S), CardLost)
     with pytest.raises(CardLost):
         lease.transmit(SELECT_MF)
     with pytest.raises(PcscUnavailable):
-        watched.supervisor.lease(ready.reader, "a", "work", 1)
+        watched.supervisor.lease(ready.reader, "a", "work", 10)
     assert not watched.supervisor.pcsc_available
     pcsc.readers.restart_pcscd()
-    started = time.monotonic()
     again = watched.wait_for(CardReady, seen)
-    assert time.monotonic() - started < 2.0
     assert again.insertion > ready.insertion
     story = [type(event) for event in watched.events[seen:]]
     assert story == [CardRemoved, PcscLost, PcscBack, CardInserted, CardReady]
-    with watched.supervisor.lease(ready.reader, "a", "work", 1) as lease:
+    with watched.supervisor.lease(ready.reader, "a", "work", 10) as lease:
         assert lease.transmit(SELECT_MF) == OK
 
 
@@ -243,13 +243,13 @@ def test_pcscd_killed_in_mid_command(watched: Watched, pcsc: Pcsc) -> None:
     ready = watched.ready(pcsc)
     card = pcsc.readers.card(0)
     assert card is not None
-    card.faults.delay_ms = 400
-    lease = watched.supervisor.lease(ready.reader, "a", "work", 1)
+    card.faults.delay_ms = 1500
+    lease = watched.supervisor.lease(ready.reader, "a", "work", 10)
     answer = lease.submit(SELECT_MF)
     time.sleep(0.1)
     pcsc.readers.kill_pcscd()
     with pytest.raises(CardLost):
-        answer.result(2)
+        answer.result(LIMIT_S)
 
 
 def test_a_quarantined_reader_heals_with_pcscd(watched: Watched, pcsc: Pcsc) -> None:
@@ -258,19 +258,20 @@ def test_a_quarantined_reader_heals_with_pcscd(watched: Watched, pcsc: Pcsc) -> 
     assert card is not None
     card.faults.mute()
     with pytest.raises(CardMute):
-        watched.supervisor.lease(ready.reader, "a", "work", 1).transmit(SELECT_MF)
+        watched.supervisor.lease(ready.reader, "a", "work", 10).transmit(SELECT_MF)
     seen = len(watched.events)
     card.faults.clear()
     pcsc.readers.restart_pcscd()
     assert watched.wait_for(CardReady, seen).insertion > ready.insertion
-    with watched.supervisor.lease(ready.reader, "a", "work", 1) as lease:
+    with watched.supervisor.lease(ready.reader, "a", "work", 10) as lease:
         assert lease.transmit(SELECT_MF) == OK
 
 
+@pytest.mark.parametrize("watched", [LASTING], indirect=True)
 def test_a_reset_by_another_program_ends_the_lease_cleanly(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc, "dialects").reader
     with Foreign(reader) as foreign:
-        lease = watched.supervisor.lease(reader, "a", "work", 1)
+        lease = watched.supervisor.lease(reader, "a", "work", 10)
         assert lease.transmit(SELECT_MF) == OK
         time.sleep(0.2)  # the transaction is let go
         foreign.order("reset")
@@ -279,26 +280,28 @@ def test_a_reset_by_another_program_ends_the_lease_cleanly(watched: Watched, pcs
         assert caught.value.cause == "reset by another program"
         with pytest.raises(CardLost):
             lease.transmit(READ_IMSI)
-        with watched.supervisor.lease(reader, "b", "work", 1) as lease:
+        with watched.supervisor.lease(reader, "b", "work", 10) as lease:
             assert imsi_status(lease) == NOT_SATISFIED
     assert not [event for event in watched.events if isinstance(event, CardRemoved)]
 
 
+@pytest.mark.parametrize("watched", [LASTING], indirect=True)
 def test_a_verified_pin_is_not_lent_to_another_program(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc, "dialects").reader
-    with Foreign(reader) as foreign, watched.supervisor.lease(reader, "a", "work", 1) as lease:
+    with Foreign(reader) as foreign, watched.supervisor.lease(reader, "a", "work", 10) as lease:
         assert lease.transmit(VERIFY_PIN1) == OK
         time.sleep(0.2)  # longer than an idle lease keeps the transaction otherwise
         foreign.begin("begin")
         assert not foreign.done_within(0.2)
 
 
+@pytest.mark.parametrize("watched", [LASTING], indirect=True)
 def test_what_a_lease_goes_by_is_not_changed_by_another_program(
     watched: Watched, pcsc: Pcsc
 ) -> None:
     reader = watched.ready(pcsc).reader
-    with Foreign(reader) as foreign, watched.supervisor.lease(reader, "a", "work", 1) as lease:
-        lease.reset().result(5)
+    with Foreign(reader) as foreign, watched.supervisor.lease(reader, "a", "work", 10) as lease:
+        lease.reset().result(LIMIT_S)
         assert lease.transmit(SELECT_MF) == OK
         time.sleep(0.2)  # longer than an idle lease keeps the transaction otherwise
         foreign.begin("begin")
@@ -309,14 +312,14 @@ def test_a_reset_between_leases_costs_nothing(watched: Watched, pcsc: Pcsc) -> N
     reader = watched.ready(pcsc).reader
     with Foreign(reader) as foreign:
         foreign.order("reset")
-        with watched.supervisor.lease(reader, "a", "work", 1) as lease:
+        with watched.supervisor.lease(reader, "a", "work", 10) as lease:
             assert lease.transmit(SELECT_MF) == OK
 
 
 def test_another_programs_transaction_is_waited_for_and_named(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
     with Foreign(reader) as foreign:
-        with watched.supervisor.lease(reader, "a", "work", 1):
+        with watched.supervisor.lease(reader, "a", "work", 10):
             pass
         foreign.order("begin")
         with pytest.raises(CardBusy) as caught:
@@ -333,8 +336,8 @@ def test_what_another_program_keeps_out_ends_with_its_lease_and_is_not_done_late
     watched: Watched, pcsc: Pcsc
 ) -> None:
     reader = watched.ready(pcsc).reader
-    lease = watched.supervisor.lease(reader, "a", "work", 1)
     with Foreign(reader) as foreign:
+        lease = watched.supervisor.lease(reader, "a", "work", 10)
         foreign.order("begin")  # the lease is idle
         done = watched.supervisor.queue(reader).apdus
         answers = [lease.submit(SELECT_MF), lease.submit(SELECT_MF)]
@@ -347,9 +350,10 @@ def test_what_another_program_keeps_out_ends_with_its_lease_and_is_not_done_late
             assert watched.supervisor.queue(reader).apdus == done
 
 
+@pytest.mark.parametrize("watched", [LASTING], indirect=True)
 def test_an_idle_lease_lets_other_programs_in(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    with watched.supervisor.lease(reader, "a", "work", 1) as lease, Foreign(reader) as foreign:
+    with watched.supervisor.lease(reader, "a", "work", 10) as lease, Foreign(reader) as foreign:
         lease.transmit(SELECT_MF)
         foreign.order("begin")
         foreign.order("end")
@@ -362,7 +366,7 @@ def test_a_reader_that_is_unplugged_is_stopped(watched: Watched, pcsc: Pcsc) -> 
         pcsc.readers.unplug(0)
         assert watched.wait_for(ReaderStopped).reader == ready.reader
         with pytest.raises(ReaderUnavailable):
-            watched.supervisor.lease(ready.reader, "a", "work", 1)
+            watched.supervisor.lease(ready.reader, "a", "work", 10)
     finally:
         pcsc.readers.plug(0)
         pcsc.readers.restart_pcscd()
@@ -381,7 +385,7 @@ def test_fifty_pulls_tell_a_story_without_a_gap(watched: Watched, pcsc: Pcsc) ->
         if turn % 2:
             card.faults.pull_after(1 + turn % 7)
             try:
-                with watched.supervisor.lease(ready.reader, "a", "work", 1) as lease:
+                with watched.supervisor.lease(ready.reader, "a", "work", 10) as lease:
                     find(lease.transmit)
             except CardError:
                 pass

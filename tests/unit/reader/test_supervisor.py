@@ -28,9 +28,10 @@ from cardd.reader.events import (
 from cardd.reader.lease import Lease
 from cardd.reader.supervisor import ReaderSupervisor
 from cardd.sharing.ticket import EndReason
+from support.client import LIMIT_S, eventually
 from support.stack import Pcsc
 
-from .conftest import QUICK, Watched, wait_until
+from .conftest import LASTING, QUICK, Watched
 
 SELECT_MF = bytes.fromhex("00A4000C023F00")
 SELECT_ICCID = bytes.fromhex("00A4000C022FE2")
@@ -49,14 +50,14 @@ def imsi_status(lease: Lease) -> bytes:
 
 
 def test_every_reader_is_reported_and_empty(watched: Watched, pcsc: Pcsc) -> None:
-    wait_until(lambda: len(watched.events) >= len(pcsc.names))
+    eventually(lambda: len(watched.events) >= len(pcsc.names))
     added = [event.reader for event in watched.events if isinstance(event, ReaderAdded)]
     assert added == [status.name for status in watched.supervisor.readers()] == list(pcsc.names)
     assert {status.state for status in watched.supervisor.readers()} == {ReaderState.EMPTY}
 
 
 def test_after_a_second_look_all_is_known_that_pcscd_knew(watched: Watched, pcsc: Pcsc) -> None:
-    watched.supervisor.wait_scanned(10)
+    watched.supervisor.wait_scanned(LIMIT_S)
     for _ in range(5):
         pcsc.insert()  # returns when pcscd tells of it
         watched.supervisor.look_again()
@@ -66,7 +67,7 @@ def test_after_a_second_look_all_is_known_that_pcscd_knew(watched: Watched, pcsc
 
 
 def test_a_second_look_waits_for_no_pcscd(watched: Watched, pcsc: Pcsc) -> None:
-    watched.supervisor.wait_scanned(10)
+    watched.supervisor.wait_scanned(LIMIT_S)
     pcsc.readers.kill_pcscd()
     watched.wait_for(PcscLost)
     watched.supervisor.look_again()
@@ -102,7 +103,7 @@ def test_a_card_that_is_there_at_start_is_found(pcsc: Pcsc, watched: Watched) ->
 
 def test_a_lease_reads_the_documents_and_counts(watched: Watched, pcsc: Pcsc) -> None:
     ready = watched.ready(pcsc)
-    with watched.supervisor.lease(ready.reader, "me", "test", 1) as lease:
+    with watched.supervisor.lease(ready.reader, "me", "test", 10) as lease:
         files = find(lease.transmit, ready.identity.applications)
         assert files[0].content
         assert lease.apdus > 10
@@ -119,7 +120,7 @@ def test_no_card_no_reader_no_lease(watched: Watched, pcsc: Pcsc) -> None:
 def test_a_lease_for_an_insertion_that_is_over_is_refused(watched: Watched, pcsc: Pcsc) -> None:
     ready = watched.ready(pcsc)
     with pytest.raises(CardLost):
-        watched.supervisor.lease(ready.reader, "me", "test", 1, insertion=ready.insertion - 1)
+        watched.supervisor.lease(ready.reader, "me", "test", 10, insertion=ready.insertion - 1)
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 65_545])
@@ -127,7 +128,7 @@ def test_what_is_no_apdu_never_reaches_the_driver(
     watched: Watched, pcsc: Pcsc, length: int
 ) -> None:
     ready = watched.ready(pcsc)
-    with watched.supervisor.lease(ready.reader, "me", "test", 1) as lease:
+    with watched.supervisor.lease(ready.reader, "me", "test", 10) as lease:
         with pytest.raises(InvalidApdu):
             lease.transmit(bytes(length))
         assert lease.transmit(SELECT_MF) == OK
@@ -136,32 +137,33 @@ def test_what_is_no_apdu_never_reaches_the_driver(
 def test_holder_and_waiters_are_listed_and_served_in_turn(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
     submit = watched.supervisor.submit_lease
-    held = submit(reader, "a", "first", 5).result(1)
+    held = submit(reader, "a", "first", 10).result(LIMIT_S)
     order = [submit(reader, caller, "next", 5) for caller in "bbc"]
     status = watched.supervisor.reader(reader)
     assert (status.holder, status.holder_purpose) == ("a", "first")
     assert (status.waiting, status.waiters) == (3, ("b", "c", "b"))
     held.end()
     for served, future in enumerate((order[0], order[2], order[1]), start=1):
-        lease = future.result(1)
+        lease = future.result(LIMIT_S)
         assert sum(other.done() for other in order) == served
         lease.end()
 
 
+@pytest.mark.parametrize("watched", [LASTING], indirect=True)
 def test_a_wait_ends_at_its_maximum_and_names_the_holder(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    with watched.supervisor.lease(reader, "holder", "work", 1) as lease:
+    with watched.supervisor.lease(reader, "holder", "work", 10) as lease:
         started = time.monotonic()
         with pytest.raises(CardBusy) as caught:
             watched.supervisor.lease(reader, "waiter", "test", 0.2)
         assert caught.value.holder == "holder"
-        assert 0.2 <= time.monotonic() - started < 0.6
+        assert time.monotonic() - started >= 0.2
         assert lease.transmit(SELECT_MF) == OK
 
 
 def test_a_cancelled_wait_leaves_the_queue(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    with watched.supervisor.lease(reader, "a", "work", 1):
+    with watched.supervisor.lease(reader, "a", "work", 10):
         future = watched.supervisor.submit_lease(reader, "b", "test", 5)
         assert future.cancel()
         assert watched.supervisor.reader(reader).waiting == 0
@@ -169,10 +171,10 @@ def test_a_cancelled_wait_leaves_the_queue(watched: Watched, pcsc: Pcsc) -> None
 
 def test_an_idle_holder_loses_the_card_to_who_waits(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    idle = watched.supervisor.lease(reader, "idle", "work", 1)
+    idle = watched.supervisor.lease(reader, "idle", "work", 10)
     started = time.monotonic()
     with watched.supervisor.lease(reader, "next", "work", 5) as lease:
-        assert 0.4 < time.monotonic() - started < 1.6
+        assert time.monotonic() - started > 0.4
         with pytest.raises(LeaseEnded) as caught:
             idle.transmit(SELECT_MF)
         assert caught.value.reason is EndReason.IDLE
@@ -182,7 +184,7 @@ def test_an_idle_holder_loses_the_card_to_who_waits(watched: Watched, pcsc: Pcsc
 
 def test_a_busy_holder_loses_the_card_after_the_maximum(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    busy = watched.supervisor.lease(reader, "busy", "work", 1)
+    busy = watched.supervisor.lease(reader, "busy", "work", 10)
     started = time.monotonic()
 
     def work_on() -> None:
@@ -196,10 +198,10 @@ def test_a_busy_holder_loses_the_card_after_the_maximum(watched: Watched, pcsc: 
 
 def test_selection_of_one_program_is_gone_for_the_next(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    with watched.supervisor.lease(reader, "a", "work", 1) as lease:
+    with watched.supervisor.lease(reader, "a", "work", 10) as lease:
         lease.transmit(SELECT_ICCID)
         assert lease.transmit(READ_ICCID)[-2:] == OK
-    with watched.supervisor.lease(reader, "b", "work", 1) as lease:
+    with watched.supervisor.lease(reader, "b", "work", 10) as lease:
         assert lease.transmit(READ_ICCID)[-2:] != OK
 
 
@@ -207,35 +209,35 @@ def test_a_verified_pin_is_gone_for_the_next_also_after_an_abort(
     watched: Watched, pcsc: Pcsc
 ) -> None:
     reader = watched.ready(pcsc, "dialects").reader
-    lease = watched.supervisor.lease(reader, "a", "work", 1)
+    lease = watched.supervisor.lease(reader, "a", "work", 10)
     assert lease.transmit(VERIFY_PIN1) == OK
     assert imsi_status(lease) == OK
     lease.abort()
     with pytest.raises(LeaseEnded):
         lease.transmit(SELECT_MF)
-    with watched.supervisor.lease(reader, "b", "work", 1) as lease:
+    with watched.supervisor.lease(reader, "b", "work", 10) as lease:
         assert imsi_status(lease) == NOT_SATISFIED
 
 
 def test_a_forgotten_channel_is_closed(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
     for _ in range(5):
-        with watched.supervisor.lease(reader, "a", "work", 1) as lease:
+        with watched.supervisor.lease(reader, "a", "work", 10) as lease:
             assert lease.transmit(bytes.fromhex("0070000001")) == b"\x01" + OK
 
 
 def test_commands_may_be_queued_and_are_answered_in_order(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    with watched.supervisor.lease(reader, "a", "work", 1) as lease:
+    with watched.supervisor.lease(reader, "a", "work", 10) as lease:
         futures = [lease.submit(c) for c in (SELECT_ICCID, READ_ICCID, SELECT_MF)]
-        answers = [future.result(1) for future in futures]
+        answers = [future.result(LIMIT_S) for future in futures]
     assert [answer[-2:] for answer in answers] == [OK, OK, OK]
     assert len(answers[1]) == 12
 
 
 async def test_event_loops_wait_without_threads(watched: Watched, pcsc: Pcsc) -> None:
     reader = (await asyncio.to_thread(watched.ready, pcsc)).reader
-    lease = await asyncio.wrap_future(watched.supervisor.submit_lease(reader, "a", "work", 1))
+    lease = await asyncio.wrap_future(watched.supervisor.submit_lease(reader, "a", "work", 10))
     assert await asyncio.wrap_future(lease.submit(SELECT_MF)) == OK
     waiting = asyncio.wrap_future(watched.supervisor.submit_lease(reader, "b", "work", 5))
     waiting.cancel()
@@ -246,8 +248,8 @@ async def test_event_loops_wait_without_threads(watched: Watched, pcsc: Pcsc) ->
 
 def test_readers_work_side_by_side(watched: Watched, pcsc: Pcsc) -> None:
     first, second = watched.ready(pcsc, index=0), watched.ready(pcsc, "bare", index=1)
-    held = watched.supervisor.lease(first.reader, "a", "work", 1)
-    with watched.supervisor.lease(second.reader, "b", "work", 1) as lease:
+    held = watched.supervisor.lease(first.reader, "a", "work", 10)
+    with watched.supervisor.lease(second.reader, "b", "work", 10) as lease:
         assert lease.transmit(SELECT_MF) == OK
     held.end()
 
@@ -255,10 +257,9 @@ def test_readers_work_side_by_side(watched: Watched, pcsc: Pcsc) -> None:
 def test_many_callers_each_get_the_card(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
     served = dict.fromkeys("abcd", 0)
-    until = time.monotonic() + 1.0
 
     def work(caller: str) -> None:
-        while time.monotonic() < until:
+        while sum(served.values()) < 100:
             with watched.supervisor.lease(reader, caller, "work", 5) as lease:
                 for _ in range(5):
                     lease.transmit(SELECT_MF)
@@ -284,7 +285,7 @@ def test_nothing_happens_while_nothing_happens(watched: Watched, pcsc: Pcsc) -> 
 
 def test_stopping_ends_leases_and_threads(watched: Watched, pcsc: Pcsc) -> None:
     reader = watched.ready(pcsc).reader
-    lease = watched.supervisor.lease(reader, "a", "work", 1)
+    lease = watched.supervisor.lease(reader, "a", "work", 10)
     watched.supervisor.stop()
     with pytest.raises(Exception, match="gone"):
         lease.transmit(SELECT_MF)
@@ -305,6 +306,6 @@ def test_a_callback_that_fails_still_gets_the_next_event(
 
     supervisor = ReaderSupervisor(callback, QUICK)
     supervisor.start()
-    wait_until(lambda: len(told) >= len(pcsc.names))
+    eventually(lambda: len(told) >= len(pcsc.names))
     supervisor.stop()
     assert len(failures) == len(told)
