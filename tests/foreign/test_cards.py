@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from dmsd import ca
 from softcard.stack import VirtualReaders
-from support.client import eventually
+from support.client import LIMIT_S, eventually
 from support.system import CONFIRMED, INSTALLED, Site, open_site
 
 from foreign import card as foreign
@@ -82,39 +82,66 @@ def test_a_document_is_found_on_a_card_whatever_the_card_can_do(
         eventually(lambda: not any(reader.card for reader in site.client.readers()))
 
 
+# A line for each time that it has had the card.
 LOOP = """
 import sys, time
 from smartcard import scard
 from smartcard.System import readers
 from smartcard.util import toBytes
-end, done = time.monotonic() + float(sys.argv[1]), 0
-while time.monotonic() < end:
+while True:
     try:
         c = readers()[0].createConnection()
-        c.connect(disposition=getattr(scard, sys.argv[2]))
+        c.connect(disposition=getattr(scard, sys.argv[1]))
         data, one, two = c.transmit(toBytes("00A40004023F0000"))
-        done += 1
+        print(flush=True)
         c.disconnect()
     except Exception as error:
         print(error, file=sys.stderr)
     time.sleep(0.01)
-print(done)
 """
 
 
-def _tool(site: Site, *command: str) -> subprocess.CompletedProcess[str]:
+def _environment(site: Site) -> dict[str, str]:
     # OpenSC leaves cards alone whose ATR it does not know, unless it is told otherwise.
     configuration = site.system.folder / "opensc.conf"
     configuration.write_text("app default { enable_default_driver = true; }\n")
     socket = str(site.system.readers.socket)
-    environment = {
-        **os.environ,
-        "PCSCLITE_CSOCK_NAME": socket,
-        "OPENSC_CONF": str(configuration),
-    }
+    return {**os.environ, "PCSCLITE_CSOCK_NAME": socket, "OPENSC_CONF": str(configuration)}
+
+
+def _tool(site: Site, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=20, check=False
+        command,
+        env=_environment(site),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
     )
+
+
+@contextmanager
+def _looping(site: Site, at_end: str) -> Iterator[list[str]]:
+    """A program that takes the card again and again, and how often it has had it."""
+    command = [sys.executable, "-c", LOOP, at_end]
+    had: list[str] = []
+    with subprocess.Popen(
+        command, env=_environment(site), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = process.stdout
+
+        def listen() -> None:
+            for line in lines:
+                had.append(line)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield had
+        finally:
+            process.kill()
+            thread.join()
 
 
 # A program that powers the card off takes it from every other program that has connected and not
@@ -126,30 +153,23 @@ def test_others_tools_and_the_daemon_share_a_card_and_nobody_starves(
     """opensc-tool, pkcs15-tool and a pyscard loop, while the daemon provisions and serves."""
     site.remove()
     card = site.card()
-    done: list[int] = []
 
-    def loop() -> None:
-        found = _tool(site, sys.executable, "-c", LOOP, "4", at_end)
-        done.append(int(found.stdout.strip() or 0))
+    with _looping(site, at_end) as had:
 
-    thread = threading.Thread(target=loop)
-    thread.start()
-    assert site.inserted(card).stage == CONFIRMED
-    served, waits = 0, []
-    while thread.is_alive():
-        for command in (
-            ["opensc-tool", "-a", "-r", "0"],
-            ["opensc-tool", "-s", "00A40004023F0000"],
-        ):
-            assert any(_tool(site, *command).returncode == 0 for _ in range(tries))
-        began = time.monotonic()
-        assert site.client.read("", "EF.ICCID").decoded["iccid"] == card.profile.serial
-        waits.append(time.monotonic() - began)
-        served += 1
-    thread.join()
-    assert done[0] > 10
-    assert served > 3
-    assert max(waits) < 2
+        def served() -> int:
+            for command in (
+                ["opensc-tool", "-a", "-r", "0"],
+                ["opensc-tool", "-s", "00A40004023F0000"],
+            ):
+                assert any(_tool(site, *command).returncode == 0 for _ in range(tries))
+            file = site.client.read("", "EF.ICCID", max_wait_s=10)
+            assert file.decoded["iccid"] == card.profile.serial
+            return len(had)
+
+        assert site.inserted(card).stage == CONFIRMED
+        for _ in range(4):
+            served()
+        eventually(lambda: served() > 10)
     assert site.provision().stage == CONFIRMED
     dump = _tool(site, "pkcs15-tool", "--dump")
     assert "PKCS#15 Card [Provisioning]" in dump.stdout, dump.stderr
