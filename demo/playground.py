@@ -56,15 +56,20 @@ def card_with_keys(system: System) -> Iterator[SoftCard]:
     card = SoftCard.from_profile("keys")
     system.readers.insert(1, card)
     try:
-        with cardea.Client(str(system.socket)) as client:
-            deadline = time.monotonic() + 20
-            while not any(r.card == CARD_WITH_KEYS for r in client.readers()):
-                if time.monotonic() > deadline:
-                    raise TimeoutError("the second card is not recognised")
-                time.sleep(0.02)
+        _await_card_with_keys(system, there=True)
         yield card
     finally:
         system.readers.remove(1)
+        _await_card_with_keys(system, there=False)
+
+
+def _await_card_with_keys(system: System, *, there: bool) -> None:
+    with cardea.Client(str(system.socket)) as client:
+        deadline = time.monotonic() + 60
+        while any(r.card == CARD_WITH_KEYS for r in client.readers()) is not there:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the second card comes and goes unnoticed")
+            time.sleep(0.02)
 
 
 def main() -> int:
