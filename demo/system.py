@@ -175,7 +175,7 @@ class System:
     def another_node(self, name: str, url: str) -> Iterator[Program]:
         """One more server over the same registry, which tells devices this URL. Where it listens is
         in ``<name>.ready``, its configuration is ``<name>.toml``."""
-        text = self._dmsd_toml("127.0.0.1:0", "127.0.0.1:0", name, url)
+        text = self._dmsd_toml("127.0.0.1:0", "127.0.0.1:0", name, url, drain_s=60)
         (self.folder / f"{name}.toml").write_text(text)
         node = self._server(name)
         node.start(self.folder / f"{name}.ready")
@@ -216,13 +216,19 @@ class System:
         return Program(name, self.folder, ["dmsd.main", "run", *options])
 
     def _dmsd_toml(
-        self, dm: str, bsf: str, node: str = "a", url: str = f"https://{DM_OPERATOR}/dm"
+        self,
+        dm: str,
+        bsf: str,
+        node: str = "a",
+        url: str = f"https://{DM_OPERATOR}/dm",
+        drain_s: int = 1,
     ) -> str:
         ca = self.folder / "ca"
         return f"""
 [server]
 id = "{SERVER_ID}"
 node = "{node}"
+drain_s = {drain_s}
 [registry]
 {self._registry}
 [operator]

@@ -1,8 +1,9 @@
 """All DM sessions of a node: which message belongs to which, and when one is over.
 
-A session lives in the node that began it, whose own address it gives as RespURI (DM Protocol 1.2
-§6.1.2); a message that goes astray is told so. What a session does is in the registry after each of
-its messages: if the node dies, the device begins another session, with any node.
+A session lives in the node that began it, whose own address it gives as RespURI (SyncML
+Representation Protocol 1.2); a message that goes astray is told so. What a session does is in the
+registry after each of its messages: if the node dies, the device begins another session, with any
+node.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ def running_dmsd(ca: Path, settings: str = "") -> Iterator[Dmsd]:
             f"""
 [server]
 id = "{DM}"
+drain_s = 1
 [registry]
 path = "{folder / "registry.sqlite"}"
 [operator]
