@@ -44,7 +44,12 @@ def open_store(path: Path, retention: Retention) -> tuple[Store, StoredTree, Set
         if error.reason not in _HOPELESS:
             raise
         moved = SetAside(error.reason, error.detail, _move_aside(path, error.reason))
-    return *_opened(path, retention), moved
+    try:
+        return *_opened(path, retention), moved
+    except StoreError as error:
+        # Nobody else would say where the old file is: the next start finds none in its place.
+        detail = f"{error.detail}; what lay there ({moved.detail}) is {moved.moved_to}"
+        raise StoreError(error.reason, path, detail) from None
 
 
 def _opened(path: Path, retention: Retention) -> tuple[Store, StoredTree]:

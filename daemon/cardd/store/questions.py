@@ -119,8 +119,8 @@ class QuestionTable:
                 " answer, answered_by, closed_ms FROM question WHERE ?1 IS NULL OR id = ?1"
                 " ORDER BY number DESC LIMIT ?2",
                 (id, limit),
-            ).fetchall()
-        return tuple(map(_record, rows))
+            )
+            return tuple(map(_record, rows))
 
 
 def _record(row: tuple[Any, ...]) -> QuestionRecord:

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from cardea_core import TreeError
-
 from cardd.dm.events import Nonces
 from cardd.provisioning.progress import ProvisioningResult
 from cardd.provisioning.records import (
@@ -20,7 +18,7 @@ from cardd.provisioning.records import (
     SessionRecord,
 )
 from cardd.store.database import Database
-from cardd.store.errors import RevisionNotFoundError, StoreError
+from cardd.store.errors import RevisionNotFoundError
 from cardd.store.history import (
     changes_between,
     prune,
@@ -52,7 +50,7 @@ from cardd.store.statements import (
     write_session,
     write_versions,
 )
-from cardd.tree import Acl, AclClaim, AclError, ManagementTree, Source, TitleClaim
+from cardd.tree import Acl, AclClaim, ManagementTree, Source, TitleClaim
 
 __all__ = ["Direction", "Store"]
 
@@ -97,12 +95,6 @@ class Store:
 
     def load(self) -> StoredTree:
         """The tree as it was last committed."""
-        try:
-            return self._load()
-        except (AclError, TreeError) as error:
-            raise StoreError("corrupt", self._database.path, f"its tree: {error}") from None
-
-    def _load(self) -> StoredTree:
         with self._database.reading() as db:
             revision = db.execute("SELECT revision FROM tree_state").fetchone()[0]
             rows = db.execute("SELECT id, kind, source, digest FROM layer").fetchall()

@@ -25,6 +25,20 @@ def tree_with(value: str) -> ManagementTree:
     return tree
 
 
+# The same, for processes of their own.
+TREE = textwrap.dedent(
+    """
+    from cardd.tree import ManagementTree
+    from omadm.nodes import leaf
+
+    def tree_with(value):
+        made = ManagementTree()
+        made.adopt("device", "local", [leaf(f"./V/{n}", value * 50) for n in range(200)], 1)
+        return made
+    """
+)
+
+
 def test_store_is_private_to_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "state" / "cardd.db"
     with Store(path) as store:
@@ -126,17 +140,52 @@ def test_errors_show_no_values(tmp_path: Path) -> None:
     assert caught.value.__cause__ is None
 
 
-KILLED = textwrap.dedent(
+def test_a_disk_that_is_full_keeps_the_old_tree_and_takes_a_new_one_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    path = _private(tmp_path) / "cardd.db"
+    ran = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True
+    )
+    last, failed, after, again = ran.stdout.splitlines()
+    assert int(last) > 1
+    assert failed.startswith("failed ")
+    assert after == last, "in the process that goes on"
+    assert int(again) == int(last) + 1
+    with Store(path) as store:
+        stored = store.load()
+    assert stored.revision == int(again)
+    values = {node.value for node in stored.tree().snapshot.walk("./V") if node.value is not None}
+    assert values == {b"new" * 50}
+
+
+# A limit to a file's size stands for the disk's.
+FULL = TREE + textwrap.dedent(
+    """
+    import itertools, resource, signal, sys
+    from cardd.store import Store, StoreError
+
+    store = Store(sys.argv[1])
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, most))
+    try:
+        for n in itertools.count(1):
+            store.commit(tree_with(str(n)), n)
+            last = n
+    except StoreError as error:
+        print(last)
+        print(error.reason, error.detail)
+    print(store.load().revision)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    print(store.commit(tree_with("new"), n))
+    """
+)
+
+KILLED = TREE + textwrap.dedent(
     """
     import os, sys, threading, time
     from cardd.store import Store
-    from cardd.tree import ManagementTree
-    from omadm.nodes import leaf
-
-    def tree(value):
-        made = ManagementTree()
-        made.adopt("device", "local", [leaf(f"./V/{n}", value * 50) for n in range(200)], 1)
-        return made
 
     path, delay = sys.argv[1], float(sys.argv[2])
     store = Store(path)
@@ -145,7 +194,7 @@ KILLED = textwrap.dedent(
     threading.Thread(target=lambda: (time.sleep(delay), os.kill(os.getpid(), 9))).start()
     while True:
         n += 1
-        store.commit(tree(str(n)), n)
+        store.commit(tree_with(str(n)), n)
     """
 )
 

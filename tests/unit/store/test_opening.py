@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,13 +63,68 @@ def test_a_damaged_store_is_set_aside_with_its_log(path: Path) -> None:
     assert Path(f"{moved_to}-wal").read_bytes() == b"its log"
 
 
-def test_a_store_whose_tree_makes_no_sense_is_set_aside(path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE claim SET path = './V//7' WHERE path = './V/7'",
+        "UPDATE claim SET mime = cast(x'ff41' AS TEXT)",
+        "INSERT INTO acl VALUES ('./V', 'device', 'local', 'Git=*', 1)",
+        "DELETE FROM tree_state",
+        "DROP TABLE claim",
+        "PRAGMA user_version = 3",
+    ],
+)
+def test_a_store_whose_tree_makes_no_sense_is_set_aside(path: Path, damage: str) -> None:
     written(path)
     db = sqlite3.connect(path)
-    db.execute("UPDATE claim SET path = './V//7' WHERE path = './V/7'")
+    db.execute(damage)
     db.commit()
     db.close()
-    assert started(path)[:2] == (0, "corrupt")
+    content = path.read_bytes()
+    revision, reason, moved_to = started(path)
+    assert (revision, reason) == (0, "corrupt")
+    assert moved_to is not None
+    assert moved_to.read_bytes() == content
+
+
+def test_whatever_byte_is_damaged_the_machine_starts_and_nothing_is_lost(path: Path) -> None:
+    """SQLite looks at the order of its pages, not at what they hold."""
+    sound = written(path)
+    outcomes = set()
+    for place in (*range(16, 4096, 60), *range(4096, len(sound), 4096 + 200)):
+        content = bytearray(sound)
+        content[place] ^= 0x88
+        path.write_bytes(content)
+        path.chmod(0o600)
+        revision, reason, moved_to = started(path)
+        outcomes.add(reason)
+        assert (revision, reason) in ((1, ""), (0, "corrupt"), (0, "foreign")), place
+        assert moved_to is None or moved_to.read_bytes() == content, place
+        for file in path.parent.iterdir():
+            file.unlink()
+    assert outcomes >= {"", "corrupt"}
+
+
+def test_who_cannot_begin_anew_says_where_the_old_store_is(path: Path) -> None:
+    """The next start finds none in its place, and has nothing to tell of it."""
+    path.write_bytes(b"notes")
+    path.chmod(0o600)
+    in_the_way = path.with_name("cardd.db.new")
+    in_the_way.mkdir()
+    with pytest.raises(StoreError, match=r"cardd\.db\.foreign-1") as caught:
+        open_store(path, Retention())
+    assert caught.value.reason == "unreadable"
+    assert path.with_name("cardd.db.foreign-1").read_bytes() == b"notes"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_neither_waited_for_nor_moved(
+    path: Path, make: Callable[[Path, int], None]
+) -> None:
+    make(path, 0o600)
+    with pytest.raises(StoreError, match="not a file"):
+        open_store(path, Retention())
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_the_epoch_lasts_as_long_as_the_store(path: Path) -> None:
