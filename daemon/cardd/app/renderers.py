@@ -61,7 +61,7 @@ def _renderer(row: RenderConfig, where: str) -> Renderer:
         row.name,
         _plan(row, where),
         row.folder,
-        _mode(row.mode, f"{where}.mode"),
+        _mode(row, f"{where}.mode"),
         _program(row, where) if row.program else None,
     )
 
@@ -100,14 +100,16 @@ def _node(path: str, where: str) -> str:
         raise ConfigError(where, f"is not a node path: {error}") from error
 
 
-def _mode(text: str, where: str) -> int:
+def _mode(row: RenderConfig, where: str) -> int:
     try:
-        mode = int(text, 8)
+        mode = int(row.mode, 8)
     except ValueError:
         mode = -1
     # What the daemon writes is read; it is neither run nor anybody else's to change.
     if mode < 0 or mode & ~0o644 or not mode & 0o400:
         raise ConfigError(where, "must be octal permissions from 0400 to 0644")
+    if row.kind == "networkmanager" and mode & 0o077:
+        raise ConfigError(where, "NetworkManager takes no keyfile that others may read")
     return mode
 
 

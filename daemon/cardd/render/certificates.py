@@ -1,4 +1,4 @@
-"""CA certificates as PEM files, one for each leaf that holds one (DER, PEM, or DER in base64)."""
+"""CA certificates as PEM files, one for each leaf: DER, DER in base64, or PEM of one or several."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def _file_name(path: str, name: str) -> str:
 def _pem(path: str, value: bytes) -> bytes:
     try:
         if b"-----BEGIN" in value:
-            certificate = x509.load_pem_x509_certificate(value)
+            found = x509.load_pem_x509_certificates(value)
         elif value[:1] == b"\x30":
-            certificate = x509.load_der_x509_certificate(value)
+            found = [x509.load_der_x509_certificate(value)]
         else:
             der = base64.b64decode(b"".join(value.split()), validate=True)
-            certificate = x509.load_der_x509_certificate(der)
+            found = [x509.load_der_x509_certificate(der)]
     except (ValueError, binascii.Error):
         raise PlanError(f"{path} holds no certificate") from None
-    return certificate.public_bytes(Encoding.PEM)
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found)

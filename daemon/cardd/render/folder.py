@@ -12,18 +12,28 @@ __all__ = ["has", "put", "remove"]
 
 
 def put(path: Path, content: bytes, mode: int) -> None:
-    """Make the file have this content and mode, beginning with a folder for it. Raises OSError."""
+    """Make the file have this content and mode, beginning with a folder for it.
+
+    Raises OSError; then the file is what it was.
+    """
     path.parent.mkdir(mode=0o755, exist_ok=True)
     with _folder(path.parent) as folder:
         building = _building(path)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(building, dir_fd=folder)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(building, flags, 0o600, dir_fd=folder), "wb", buffering=0) as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.rename(building, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            with open(os.open(building, flags, 0o600, dir_fd=folder), "wb") as file:
+                file.write(content)
+                # An unbuffered write says nothing where the disk is full: it writes a part.
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            os.rename(building, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(building, dir_fd=folder)
+            raise
         os.fsync(folder)
 
 
@@ -40,14 +50,15 @@ def remove(path: Path) -> None:
 
 
 def has(path: Path, content: bytes, mode: int) -> bool:
-    """Whether it is a file with this content and mode already."""
+    """Whether it is a file of our own with this content and mode already."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     with open(descriptor, "rb") as file:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != mode:
+        # Somebody else's would be somebody else's to change.
+        if found.st_uid != os.geteuid() or found.st_mode != stat.S_IFREG | mode:
             return False
         return found.st_size == len(content) and file.read() == content
 

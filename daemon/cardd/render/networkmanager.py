@@ -8,14 +8,17 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import TypeAlias
 
 from cardea_core import Snapshot
 
 from .output import OWN_PREFIX, Output, OutputFile, Plan, PlanError
 
 __all__ = ["networkmanager"]
+
+_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Of our own, so that a connection keeps its identity while its node keeps its place.
 _NAMESPACE = uuid.UUID("b7a8f0a4-53a6-5c1e-9f0e-6b1f4bb0a9d5")
@@ -53,13 +56,14 @@ def _keyfile(tree: Snapshot, path: str) -> OutputFile | None:
     if not _APN.fullmatch(apn):
         raise PlanError(f"{path}/Addr is no access point name")
     own = str(uuid.uuid5(_NAMESPACE, path))
+    servers = _name_servers(tree, path)
     name = _text(tree, f"{path}/Name") or _text(tree, f"{path}/NapID") or apn
     lines = [
         *("[connection]", f"id={_escaped(name)}", f"uuid={own}", "type=gsm", ""),
         *("[gsm]", f"apn={apn}", *_credentials(tree, path), ""),
         *_authentication(tree, path),
-        *("[ipv4]", *_name_servers(tree, path), "method=auto", ""),
-        *("[ipv6]", "method=auto", ""),
+        *("[ipv4]", *_dns(servers, 4), "method=auto", ""),
+        *("[ipv6]", *_dns(servers, 6), "method=auto", ""),
     ]
     return OutputFile(f"{OWN_PREFIX}{own}.nmconnection", "\n".join(lines).encode())
 
@@ -81,13 +85,18 @@ def _authentication(tree: Snapshot, path: str) -> Iterator[str]:
         yield ""
 
 
-def _name_servers(tree: Snapshot, path: str) -> Iterator[str]:
+def _name_servers(tree: Snapshot, path: str) -> tuple[_Address, ...]:
+    """Of both versions: what a card says of name servers has no version (Provisioning Content)."""
     listed = f"{path}/IPv4/DNS"
     addresses = [_text(tree, f"{listed}/{name}/DNSAddr") for name in tree.children(listed)]
     try:
-        known = [str(ipaddress.IPv4Address(each)) for each in addresses if each]
+        return tuple(ipaddress.ip_address(each) for each in addresses if each)
     except ValueError:
-        raise PlanError(f"{listed} has what is no IPv4 address") from None
+        raise PlanError(f"{listed} has what is no IP address") from None
+
+
+def _dns(servers: Iterable[_Address], version: int) -> Iterator[str]:
+    known = [str(server) for server in servers if server.version == version]
     if known:
         yield f"dns={';'.join(known)};"
 

@@ -18,7 +18,7 @@ from . import folder
 from .output import Output, Plan, PlanError
 from .program import Program, ProgramFailedError
 
-__all__ = ["RenderRecord", "Renderer", "RendererError"]
+__all__ = ["RenderRecord", "Renderer", "RendererError", "owned_by_others"]
 
 
 class RenderRecord(Protocol):
@@ -38,6 +38,12 @@ class RenderRecord(Protocol):
 
 class RendererError(Exception):
     """What went wrong; names nodes, files and programs, never values."""
+
+
+def owned_by_others(name: str, record: RenderRecord) -> frozenset[str]:
+    """The files of all renderers but one. Raises StoreError."""
+    others = (other for other in record.renderers() if other != name)
+    return frozenset().union(*map(record.files, others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ class Renderer:
             raise RendererError(str(error)) from None
         wanted = {str(self.folder / file.name): file.content for file in output.files}
         owned, digest = record.files(self.name), self._digest(output)
-        gone = sorted(owned - wanted.keys())
+        # What another renderer has taken over is that one's.
+        gone = sorted(owned - wanted.keys() - owned_by_others(self.name, record))
         # Also where the tree has not changed: somebody else may have changed a file.
         stale = [p for p, c in wanted.items() if not folder.has(Path(p), c, self.mode)]
         if record.digest(self.name) == digest and not gone and not stale:
@@ -74,7 +81,7 @@ class Renderer:
             for path in gone:
                 folder.remove(Path(path))
         except OSError as error:
-            raise RendererError(f"{self.folder}: {error.strerror}") from None
+            raise RendererError(f"{path}: {error.strerror}") from None
         if self.program is not None:
             self._run(self.program)
         record.finish(self.name, wanted, digest)

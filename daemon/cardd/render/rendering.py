@@ -11,7 +11,7 @@ from cardea_core import Snapshot
 from cardd.provisioning.errors import RenderingFailedError
 
 from . import folder
-from .renderer import Renderer, RendererError, RenderRecord
+from .renderer import Renderer, RendererError, RenderRecord, owned_by_others
 
 __all__ = ["Rendering"]
 
@@ -34,7 +34,6 @@ class Rendering:
         """
         done: list[str] = []
         failure: RenderingFailedError | None = None
-        self._drop_unknown()
         for renderer in self._renderers:
             try:
                 if renderer.bring_up_to_date(tree, self._record):
@@ -43,6 +42,8 @@ class Rendering:
             except RendererError as error:
                 _log.error("render.failed", renderer=renderer.name, detail=str(error))
                 failure = failure or RenderingFailedError(renderer.name, str(error))
+        # After those that may have taken files over: these stay without a gap.
+        self._drop_unknown()
         if failure is not None:
             raise failure
         return tuple(done)
@@ -52,7 +53,8 @@ class Rendering:
         known = {renderer.name for renderer in self._renderers}
         for name in sorted(set(self._record.renderers()) - known):
             try:
-                for path in sorted(self._record.files(name)):
+                left = self._record.files(name) - owned_by_others(name, self._record)
+                for path in sorted(left):
                     folder.remove(Path(path))
             except OSError as error:
                 _log.error("render.not_removed", renderer=name, detail=error.strerror)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,9 @@ from cardea_core import Node, Snapshot
 from .output import Output, OutputFile, Plan
 
 __all__ = ["settings_file"]
+
+# Longer ones are not of the format: a card says what it likes.
+_INT = re.compile(r"[+-]?[0-9]{1,10}")
 
 
 def settings_file(root: str, name: str) -> Plan:
@@ -43,11 +47,8 @@ def _leaf(node: Node) -> Any:
         return base64.b64encode(value).decode()
     if node.format == "bool" and text in ("true", "false"):
         return text == "true"
-    if node.format == "int":
-        try:
-            return int(text)
-        except ValueError:
-            return text
+    if node.format == "int" and _INT.fullmatch(text):
+        return int(text)
     if node.format == "bin":
         return base64.b64encode(value).decode()
     return text

@@ -47,6 +47,7 @@ def test_each_kind_makes_a_renderer(tmp_path: Path) -> None:
         (f'{GOOD}file = "f"\ntemplate = "/nonexistent"\n', "template", "No such file"),
         (f'{GOOD}{JSON}mode = "0700"\n', "mode", "0400 to 0644"),
         (f'{GOOD}{JSON}mode = "0666"\n', "mode", "0400 to 0644"),
+        (f'{GOOD}kind = "networkmanager"\nmode = "0640"\n', "mode", "that others may read"),
         (f'{GOOD}{JSON}mode = "rw"\n', "mode", "0400 to 0644"),
         (f'{GOOD}{JSON}nodes = "NAP//1"\n', "nodes", "not a node path"),
         (f'{GOOD}{JSON}program = ["nmcli"]\n', "program", "absolute"),

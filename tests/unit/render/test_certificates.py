@@ -41,6 +41,14 @@ def test_each_form_becomes_the_same_pem_file_that_openssl_reads(
     assert context.get_ca_certs(binary_form=True) == [der]
 
 
+def test_of_a_leaf_that_holds_several_none_is_lost(
+    pem: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = ca.init_ca(tmp_path_factory.mktemp("other") / "ca").certificate.read_bytes()
+    (file,) = render({"./Trust/Chain": pem + b"\nbetween them\n" + other}).files
+    assert file.content == pem + other
+
+
 @pytest.mark.parametrize("value", [b"", b"no certificate", b"\x30\x03\x02\x01\x00", b"-----BEGIN"])
 def test_what_is_no_certificate_is_named_and_keeps_no_other_out(pem: bytes, value: bytes) -> None:
     output = render({"./Trust/Bad": value, "./Trust/Good": pem})

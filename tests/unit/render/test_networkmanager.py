@@ -113,6 +113,15 @@ def test_an_access_point_keeps_its_identity_while_its_values_change() -> None:
     assert before.content != after.content
 
 
+def test_name_servers_go_where_their_version_belongs() -> None:
+    """Provisioning Content has one parameter for both."""
+    values = FULL | {"./NAP/1/IPv4/DNS/3/DNSAddr": "2001:DB8:0::1"}
+    (file,) = render(values).files
+    read = taken(file.content)
+    assert read["ipv4.dns"] == "192.0.2.1;192.0.2.2;"
+    assert read["ipv6.dns"] == "2001:db8::1;"
+
+
 @pytest.mark.parametrize("kind", ["E164", "IPV4", "ALPHA"])
 def test_what_is_no_apn_is_no_mobile_connection(kind: str) -> None:
     assert render(FULL | {"./NAP/1/AddrType": kind}) == Output(())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cardd.provisioning.errors import RenderingFailedError
-from cardd.render.output import Output, OutputFile
+from cardd.render.output import Output, OutputFile, Plan
 from cardd.render.program import Program, ProgramFailedError
 from cardd.render.renderer import Renderer, RendererError
 from cardd.render.rendering import Rendering
@@ -177,6 +178,54 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_is_tried_again(
     (tmp_path / "missing").mkdir()
     assert renderer.bring_up_to_date(tree(a="1"), store.renderings)
     assert contents(tmp_path / "missing" / "rendered") == {"a": "1"}
+
+
+def test_a_disk_that_is_full_leaves_the_file_as_it_was(store: Store, folder: Path) -> None:
+    """The system writes as much as there is room for, and calls that no error."""
+    renderer = Renderer("r", leaves, folder)
+    renderer.bring_up_to_date(tree(a="old"), store.renderings)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    long = "new" * 1_000_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, most))
+    try:
+        with pytest.raises(RendererError, match=rf"{folder}/a: File too large"):
+            renderer.bring_up_to_date(tree(a=long), store.renderings)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert contents(folder) == {"a": "old"}
+    assert renderer.bring_up_to_date(tree(a=long), store.renderings)
+    assert contents(folder) == {"a": long}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_somebody_else_is_none_of_ours(store: Store, folder: Path) -> None:
+    renderer = Renderer("r", leaves, folder)
+    renderer.bring_up_to_date(tree(a="1"), store.renderings)
+    os.chown(folder / "a", 65534, 65534)
+    assert renderer.bring_up_to_date(tree(a="1"), store.renderings)
+    assert (folder / "a").stat().st_uid == 0
+
+
+def files_of(*names: str) -> Plan:
+    """A renderer's plan: these files, whatever the tree."""
+    return lambda _: Output(tuple(OutputFile(name, b"1") for name in names))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_that_goes_from_one_renderer_to_another_is_not_lost(
+    store: Store, folder: Path, order: int
+) -> None:
+    """As the configuration says it after a restart, whichever of them comes first."""
+    before = [Renderer("a", files_of("x", "z"), folder), Renderer("b", files_of("y"), folder)]
+    after = [Renderer("a", files_of("y"), folder), Renderer("b", files_of("x"), folder)]
+    Rendering(before, store.renderings).bring_up_to_date(tree())
+    Rendering(after[::order], store.renderings).bring_up_to_date(tree())
+    assert contents(folder) == {"x": "1", "y": "1"}
+
+    inode = (folder / "x").stat().st_ino
+    Rendering([Renderer("c", files_of("x"), folder)], store.renderings).bring_up_to_date(tree())
+    assert contents(folder) == {"x": "1"}
+    assert (folder / "x").stat().st_ino == inode
 
 
 def test_one_renderer_that_fails_keeps_no_other_from_its_work(

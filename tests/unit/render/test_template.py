@@ -1,4 +1,4 @@
-"""Templates of the integrator's own: what they can do, and what values cannot make them do."""
+"""Templates of the integrator's own, and settings as JSON: what values cannot make them do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 from cardd.render.output import Output, PlanError
 from cardd.render.settings_file import settings_file
 from cardd.render.template import MAX_BYTES, template_file
+from cardd.tree import ManagementTree
+from omadm.nodes import leaf
 from unit.render.trees import snapshot
 
 TREE: dict[str, str | bytes] = {
@@ -136,3 +138,25 @@ def test_a_subtree_is_a_json_file() -> None:
         "News": {"URL": "https://news.example/?a='b'&c"}, "Port": "80", "On": "true",
     }  # fmt: skip
     assert settings_file("./None", "settings.json")(tree) == Output(())
+
+
+@pytest.mark.parametrize(
+    ("format", "value", "wanted"),
+    [
+        ("int", b"-60", -60),
+        ("int", b"1_000", "1_000"),
+        ("int", "\u0661".encode(), "\u0661"),
+        ("int", b"9" * 4000, "9" * 4000),
+        ("bool", b"true", True),
+        ("bool", b"TRUE", "TRUE"),
+        ("chr", b"60", "60"),
+        ("bin", b"60", "NjA="),
+        ("chr", b"\xff", "/w=="),
+    ],
+)
+def test_a_leaf_is_of_its_format_or_a_string(format: str, value: bytes, wanted: object) -> None:
+    """What a card brings is not held against formats."""
+    tree = ManagementTree()
+    tree.adopt("card", "1", [leaf("./S/V", value, format=format)], 1)
+    (file,) = settings_file("./S", "settings.json")(tree.snapshot).files
+    assert json.loads(file.content) == {"V": wanted}

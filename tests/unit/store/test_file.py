@@ -162,11 +162,10 @@ def test_a_disk_that_is_full_keeps_the_old_tree_and_takes_a_new_one_when_there_i
 # A limit to a file's size stands for the disk's.
 FULL = TREE + textwrap.dedent(
     """
-    import itertools, resource, signal, sys
+    import itertools, resource, sys
     from cardd.store import Store, StoreError
 
     store = Store(sys.argv[1])
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, most))
     try:
