@@ -665,8 +665,13 @@ type Claim struct {
 	Value     []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	Secret    bool                   `protobuf:"varint,4,opt,name=secret,proto3" json:"secret,omitempty"`
 	// The source says that this node shall not exist.
-	Absent        bool         `protobuf:"varint,5,opt,name=absent,proto3" json:"absent,omitempty"`
-	Outcome       ClaimOutcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=cardea.v1.ClaimOutcome" json:"outcome,omitempty"`
+	Absent  bool         `protobuf:"varint,5,opt,name=absent,proto3" json:"absent,omitempty"`
+	Outcome ClaimOutcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=cardea.v1.ClaimOutcome" json:"outcome,omitempty"`
+	// Where the claim stands: at the node, or at the one above it that was deleted or made
+	// a leaf, which leaves no room for the node.
+	Path string `protobuf:"bytes,7,opt,name=path,proto3" json:"path,omitempty"`
+	// The source says that it is an interior node.
+	Interior      bool `protobuf:"varint,8,opt,name=interior,proto3" json:"interior,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -741,6 +746,20 @@ func (x *Claim) GetOutcome() ClaimOutcome {
 		return x.Outcome
 	}
 	return ClaimOutcome_CLAIM_OUTCOME_UNSPECIFIED
+}
+
+func (x *Claim) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Claim) GetInterior() bool {
+	if x != nil {
+		return x.Interior
+	}
+	return false
 }
 
 type WatchTreeRequest struct {
@@ -1817,7 +1836,7 @@ const file_cardea_v1_tree_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\v2\x0f.cardea.v1.NodeR\x04node\x12(\n" +
 	"\x06claims\x18\x02 \x03(\v2\x10.cardea.v1.ClaimR\x06claims\x12\x10\n" +
 	"\x03acl\x18\x03 \x01(\tR\x03acl\x12\x19\n" +
-	"\bacl_from\x18\x04 \x01(\tR\aaclFrom\"\xe6\x01\n" +
+	"\bacl_from\x18\x04 \x01(\tR\aaclFrom\"\x96\x02\n" +
 	"\x05Claim\x12)\n" +
 	"\x06source\x18\x01 \x01(\v2\x11.cardea.v1.SourceR\x06source\x129\n" +
 	"\n" +
@@ -1825,7 +1844,9 @@ const file_cardea_v1_tree_proto_rawDesc = "" +
 	"\x05value\x18\x03 \x01(\fR\x05value\x12\x16\n" +
 	"\x06secret\x18\x04 \x01(\bR\x06secret\x12\x16\n" +
 	"\x06absent\x18\x05 \x01(\bR\x06absent\x121\n" +
-	"\aoutcome\x18\x06 \x01(\x0e2\x17.cardea.v1.ClaimOutcomeR\aoutcome\"c\n" +
+	"\aoutcome\x18\x06 \x01(\x0e2\x17.cardea.v1.ClaimOutcomeR\aoutcome\x12\x12\n" +
+	"\x04path\x18\a \x01(\tR\x04path\x12\x1a\n" +
+	"\binterior\x18\b \x01(\bR\binterior\"c\n" +
 	"\x10WatchTreeRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12%\n" +
 	"\x0eafter_revision\x18\x02 \x01(\x04R\rafterRevision\x12\x14\n" +

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -14,6 +15,7 @@ import click
 from rich.console import Console, RenderableType
 
 from . import screen
+from .console import new_console
 
 __all__ = ["COUNT", "EXIT_CODES", "NUMBER", "Output", "command", "exit_code"]
 
@@ -70,7 +72,7 @@ class Output:
 
     socket: str
     as_json: bool
-    console: Console = field(default_factory=screen.new_console)
+    console: Console = field(default_factory=new_console)
 
     def connect(self) -> cardea.Client:
         return cardea.Client(self.socket)
@@ -101,7 +103,7 @@ class Output:
             }
             click.echo(json.dumps({"error": document}, ensure_ascii=False), err=True)
         else:
-            screen.new_console(stderr=True).print(screen.error_view(error))
+            new_console(stderr=True).print(screen.error_view(error))
 
 
 def exit_code(reason: str) -> int:
@@ -131,6 +133,13 @@ def command(
                 sys.exit(exit_code(error.reason))
             except KeyboardInterrupt:
                 sys.exit(130)
+            except OSError as error:
+                # Of standard output, or of a file that was named. A reader that has gone is
+                # nobody to tell; click ends quietly.
+                if error.errno == errno.EPIPE:
+                    raise
+                where = f"{error.filename}: " if error.filename else "cannot write: "
+                raise click.ClickException(f"{where}{error.strerror}") from None
 
         option = click.option("--json", "as_json", is_flag=True, help="Output for programs.")
         return group.command(name)(option(run))

@@ -14,7 +14,7 @@ from cardea.v1 import (
     tree_pb2,
 )
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -48,9 +48,6 @@ __all__ = [
 
 KEPT_BACK = "••••"
 NOTHING = "—"
-
-# A pipe has no width: wide enough that nothing a program or a person greps for is broken.
-_PIPE_WIDTH = 200
 
 _SOURCE_STYLE = {
     tree_pb2.SOURCE_KIND_SERVER: ("server", "green"),
@@ -174,11 +171,10 @@ def explain_view(answer: tree_pb2.ExplainNodeResponse, path: str) -> RenderableT
     table = new_table("Source", "Value", "Claimed at", "Why")
     for claim in answer.claims:
         word, style = _SOURCE_STYLE.get(claim.source.kind, ("unknown", "red"))
-        value = "(deleted)" if claim.absent else _value(claim.value, secret=claim.secret)
         wins = claim.outcome == tree_pb2.CLAIM_OUTCOME_WINS
         table.add_row(
             Text(f"{word} {claim.source.id}", style=style),
-            Text(value, style="bold" if wins else "dim"),
+            Text(_said(claim, path), style="bold" if wins else "dim"),
             _time(claim.claimed_at) if claim.HasField("claimed_at") else NOTHING,
             Text(_OUTCOME.get(claim.outcome, "?"), style="bold" if wins else "dim"),
         )
@@ -334,13 +330,6 @@ def error_view(error: cardea.CardeaError) -> RenderableType:
     return Group(*lines)
 
 
-def new_console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
-    return console
-
-
 def new_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
@@ -358,6 +347,12 @@ def _value(value: bytes, *, secret: bool) -> str:
         return KEPT_BACK
     text = text_or_none(value)
     return text.strip() if text is not None else _hex(value)
+
+
+def _said(claim: tree_pb2.Claim, path: str) -> str:
+    if claim.absent:
+        return "(deleted)" if claim.path in ("", path) else f"(no room below {claim.path})"
+    return "(interior)" if claim.interior else _value(claim.value, secret=claim.secret)
 
 
 def _side(change: provisioning_pb2.NodeChange, side: str) -> Text:

@@ -111,6 +111,8 @@ def claim_message(path: str, claim: Claim, known: Descriptions) -> tree_pb2.Clai
         secret=secret,
         absent=claim.absent,
         outcome=_OUTCOMES[claim.outcome],
+        path=claim.path,
+        interior=claim.value is None and not claim.absent,
     )
 
 

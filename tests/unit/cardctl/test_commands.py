@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -139,6 +141,20 @@ def test_a_daemon_that_does_not_know_the_call_is_said_to_be_older(scripted: Path
     shown = run(scripted, "readers")
     assert shown.exit_code == 1
     assert "older than this client" in shown.stderr
+
+
+def test_output_that_cannot_be_written_is_said_in_a_line(scripted: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "cardctl", "--socket", str(scripted), "status"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[0] == "Error: cannot write: No space left on device"
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("given", ["nonsense\n", "0011\n", "00" * 17 + "\n"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from cardctl import screen
+from cardctl.console import new_console
 from cardctl.plain import plain
 from cardea.v1 import provisioning_pb2, readers_pb2, tree_pb2
 from google.protobuf.duration_pb2 import Duration
@@ -68,13 +70,33 @@ def test_explain_says_why_each_lost() -> None:
                 source=CARD, absent=True, outcome=tree_pb2.CLAIM_OUTCOME_LOWER_PRECEDENCE
             ),
             tree_pb2.Claim(source=DEVICE, secret=True, outcome=tree_pb2.CLAIM_OUTCOME_HIDDEN),
+            tree_pb2.Claim(source=DEVICE, interior=True, path="./NAP/Addr"),
+            tree_pb2.Claim(source=SERVER, absent=True, path="./NAP"),
         ],
         acl="Get=*",
         acl_from=".",
     )
     text = shown(screen.explain_view(answer, "./NAP/Addr"))
-    for part in ("in force", "stronger source", "(deleted)", "••••", "ACL    Get=*"):
+    for part in (
+        *("in force", "stronger source", "(deleted)", "••••", "ACL    Get=*"),
+        *("(interior)", "(no room below ./NAP)"),
+    ):
         assert part in text
+
+
+def test_nothing_that_others_have_named_commands_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile = tree_pb2.Source(kind=tree_pb2.SOURCE_KIND_SERVER, id="a\x1b]0;b\x07\x9b2J\u202ec")
+    info = tree_pb2.SourceInfo(source=hostile)
+    node = tree_pb2.Node(path="./A/\u202ex", value="ü — ok\tx".encode(), source=hostile)
+    console = new_console()
+    console.print(screen.sources_table(tree_pb2.ListSourcesResponse(sources=[info])))
+    console.print(screen.tree_view([node], 1))
+    text = capsys.readouterr().out
+    assert "server a\ufffd]0;b\ufffd" in text
+    assert "./A/\ufffdx = ü — ok" in text
+    assert text.replace("\n", "").isprintable()
 
 
 def test_every_stage_state_and_outcome_has_words() -> None:

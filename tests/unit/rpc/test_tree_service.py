@@ -14,7 +14,7 @@ from cardd.rpc.feed import Signal
 from cardd.rpc.pieces import MAX_ITEMS, fill
 from cardd.rpc.server import Service
 from cardd.rpc.tree import TreeService
-from cardd.tree import ManagementTree, TreeHolder
+from cardd.tree import ManagementTree, Source, TreeHolder
 from cardea.v1 import tree_pb2 as pb
 from cardea.v1 import tree_pb2_grpc as pb_grpc
 from google.rpc import error_details_pb2
@@ -94,6 +94,26 @@ async def test_secret_values_are_kept_back_everywhere(serve: Serve) -> None:
         watch.cancel()
     assert answers[0].node.secret
     assert all(b"canary" not in answer.SerializeToString() for answer in answers)
+
+
+async def test_explain_says_where_a_claim_stands_and_of_what_kind_it_is(serve: Serve) -> None:
+    tree = tree_with(*THREE_SOURCES)
+    tree.bury(Source("server", "dm.example"), "./NAP", 9000)
+    holder, committed = holder_of(tree)
+    async with (await serve(service(holder, committed))).channel() as channel:
+        stub = pb_grpc.TreeServiceStub(channel)
+        below = await stub.ExplainNode(pb.ExplainNodeRequest(path="./NAP/a/Addr"))
+        above = await stub.ExplainNode(pb.ExplainNodeRequest(path="./NAP"))
+    assert [(c.path, c.absent, c.interior) for c in below.claims] == [
+        ("./NAP", True, False),
+        ("./NAP/a/Addr", False, False),
+        ("./NAP/a/Addr", False, False),
+    ]
+    assert [(c.path, c.absent, c.interior) for c in above.claims] == [
+        ("./NAP", True, False),
+        ("./NAP", False, True),
+        ("./NAP", False, True),
+    ]
 
 
 async def test_explain_names_winner_first_and_why_the_others_lost(serve: Serve) -> None:

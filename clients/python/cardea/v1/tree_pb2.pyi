@@ -319,11 +319,19 @@ class Claim(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     ABSENT_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    INTERIOR_FIELD_NUMBER: _builtins.int
     value: _builtins.bytes
     secret: _builtins.bool
     absent: _builtins.bool
     """The source says that this node shall not exist."""
     outcome: Global___ClaimOutcome.ValueType
+    path: _builtins.str
+    """Where the claim stands: at the node, or at the one above it that was deleted or made
+    a leaf, which leaves no room for the node.
+    """
+    interior: _builtins.bool
+    """The source says that it is an interior node."""
     @_builtins.property
     def source(self) -> Global___Source: ...
     @_builtins.property
@@ -337,10 +345,12 @@ class Claim(_message.Message):
         secret: _builtins.bool = ...,
         absent: _builtins.bool = ...,
         outcome: Global___ClaimOutcome.ValueType = ...,
+        path: _builtins.str = ...,
+        interior: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claimed_at", b"claimed_at", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "claimed_at", b"claimed_at", "outcome", b"outcome", "secret", b"secret", "source", b"source", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "claimed_at", b"claimed_at", "interior", b"interior", "outcome", b"outcome", "path", b"path", "secret", b"secret", "source", b"source", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -231,6 +231,13 @@ export interface Claim {
   /** The source says that this node shall not exist. */
   absent: boolean;
   outcome: ClaimOutcome;
+  /**
+   * Where the claim stands: at the node, or at the one above it that was deleted or made
+   * a leaf, which leaves no room for the node.
+   */
+  path: string;
+  /** The source says that it is an interior node. */
+  interior: boolean;
 }
 
 export interface WatchTreeRequest {
@@ -1130,7 +1137,16 @@ export const ExplainNodeResponse: MessageFns<ExplainNodeResponse> = {
 };
 
 function createBaseClaim(): Claim {
-  return { source: undefined, claimedAt: undefined, value: Buffer.alloc(0), secret: false, absent: false, outcome: 0 };
+  return {
+    source: undefined,
+    claimedAt: undefined,
+    value: Buffer.alloc(0),
+    secret: false,
+    absent: false,
+    outcome: 0,
+    path: "",
+    interior: false,
+  };
 }
 
 export const Claim: MessageFns<Claim> = {
@@ -1152,6 +1168,12 @@ export const Claim: MessageFns<Claim> = {
     }
     if (message.outcome !== 0) {
       writer.uint32(48).int32(message.outcome);
+    }
+    if (message.path !== "") {
+      writer.uint32(58).string(message.path);
+    }
+    if (message.interior !== false) {
+      writer.uint32(64).bool(message.interior);
     }
     return writer;
   },
@@ -1217,6 +1239,22 @@ export const Claim: MessageFns<Claim> = {
             message.outcome = reader.int32() as any;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.interior = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1241,6 +1279,8 @@ export const Claim: MessageFns<Claim> = {
       secret: isSet(object.secret) ? globalThis.Boolean(object.secret) : false,
       absent: isSet(object.absent) ? globalThis.Boolean(object.absent) : false,
       outcome: isSet(object.outcome) ? claimOutcomeFromJSON(object.outcome) : 0,
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      interior: isSet(object.interior) ? globalThis.Boolean(object.interior) : false,
     };
   },
 
@@ -1264,6 +1304,12 @@ export const Claim: MessageFns<Claim> = {
     if (message.outcome !== 0) {
       obj.outcome = claimOutcomeToJSON(message.outcome);
     }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.interior !== false) {
+      obj.interior = message.interior;
+    }
     return obj;
   },
 
@@ -1280,6 +1326,8 @@ export const Claim: MessageFns<Claim> = {
     message.secret = object.secret ?? false;
     message.absent = object.absent ?? false;
     message.outcome = object.outcome ?? 0;
+    message.path = object.path ?? "";
+    message.interior = object.interior ?? false;
     return message;
   },
 };
