@@ -53,14 +53,17 @@ def has(path: Path, content: bytes, mode: int) -> bool:
     """Whether it is a file of our own with this content and mode already."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            # Somebody else's would be somebody else's to change.
+            if found.st_uid != os.geteuid() or found.st_mode != stat.S_IFREG | mode:
+                return False
+            with open(descriptor, "rb", closefd=False) as file:
+                return found.st_size == len(content) and file.read() == content
+        finally:
+            os.close(descriptor)
     except OSError:
         return False
-    with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        # Somebody else's would be somebody else's to change.
-        if found.st_uid != os.geteuid() or found.st_mode != stat.S_IFREG | mode:
-            return False
-        return found.st_size == len(content) and file.read() == content
 
 
 def _building(path: Path) -> str:

@@ -6,7 +6,7 @@ import os
 import resource
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -103,12 +103,15 @@ def test_files_have_the_mode_that_is_configured_whatever_the_umask(
     assert stat.S_IMODE((folder / "a").stat().st_mode) == mode
 
 
-@pytest.mark.parametrize("what", ["changed", "removed", "opened to others", "a link elsewhere"])
+@pytest.mark.parametrize(
+    "what", ["changed", "removed", "opened to others", "a link elsewhere", "a pipe"]
+)
 def test_what_somebody_else_does_to_a_file_is_put_right(
     store: Store, folder: Path, tmp_path: Path, what: str
 ) -> None:
     marker, elsewhere = tmp_path / "told", tmp_path / "elsewhere"
     elsewhere.write_text("1")
+    elsewhere.chmod(0o600)
     renderer = Renderer("r", leaves, folder, program=told(marker))
     renderer.bring_up_to_date(tree(a="1"), store.renderings)
     file = folder / "a"
@@ -120,11 +123,60 @@ def test_what_somebody_else_does_to_a_file_is_put_right(
         file.unlink()
     if what == "a link elsewhere":
         file.symlink_to(elsewhere)
+    elif what == "a pipe":
+        os.mkfifo(file, 0o600)
     assert renderer.bring_up_to_date(tree(a="1"), store.renderings)
     assert not file.is_symlink()
     assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("1", 0o600)
     assert elsewhere.read_text() == "1"
     assert times(marker) == 2
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_where_a_file_is_made_leads_nowhere(
+    store: Store, folder: Path, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    """Somebody who may write the folder knows under which name files are made."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("precious")
+    folder.mkdir()
+    link(elsewhere, folder / ".a.cardea-new")
+    assert Renderer("r", leaves, folder).bring_up_to_date(tree(a="1"), store.renderings)
+    assert contents(folder) == {"a": "1"}
+    assert elsewhere.read_text() == "precious"
+
+
+def test_a_file_is_nobody_elses_while_it_is_made(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def watched(descriptor: int, mode: int) -> None:
+        made.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        os.chmod(descriptor, mode)
+
+    monkeypatch.setattr("os.fchmod", watched)
+    before = os.umask(0)
+    try:
+        Renderer("r", leaves, folder, 0o400).bring_up_to_date(tree(a="1"), store.renderings)
+    finally:
+        os.umask(before)
+    assert made == [0o600]
+
+
+def test_what_was_to_be_removed_when_a_file_could_not_be_made_is_removed_later(
+    store: Store, folder: Path
+) -> None:
+    renderer = Renderer("r", leaves, folder)
+    renderer.bring_up_to_date(tree(a="1"), store.renderings)
+    in_the_way = folder / "b"
+    in_the_way.mkdir()
+    with pytest.raises(RendererError, match=f"{folder}/b: Is a directory"):
+        renderer.bring_up_to_date(tree(b="2"), store.renderings)
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+    in_the_way.rmdir()
+    assert renderer.bring_up_to_date(tree(b="2"), store.renderings)
+    assert contents(folder) == {"b": "2"}
 
 
 def test_a_program_that_fails_is_run_again_the_next_time(
