@@ -55,6 +55,8 @@ from support import documents
 from unit.ddf_example import DEV_INFO, PUMPS
 from unit.dm.dm_peer import NOW, SERVER, URL, device_tree, session
 
+from fuzz.rendering import rendered, values
+
 __all__ = ["TARGETS", "Target"]
 
 _RAND = bytes(range(16))
@@ -389,4 +391,5 @@ TARGETS = {
     "card": Target(card, cards),
     "packets": Target(packets, secured_packets),
     "receipt": Target(receipt, receipts),
+    "rendered": Target(rendered, values),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from functools import partial
 
@@ -51,6 +50,6 @@ def _pem(path: str, value: bytes) -> bytes:
         else:
             der = base64.b64decode(b"".join(value.split()), validate=True)
             found = [x509.load_der_x509_certificate(der)]
-    except (ValueError, binascii.Error):
+    except (ValueError, x509.InvalidVersion):
         raise PlanError(f"{path} holds no certificate") from None
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found)
