@@ -323,7 +323,7 @@ SCENES = (
     Scene(
         "e",
         "An authority writes a bare card",
-        "A run from an empty card fails. Who holds its key writes a document; the next succeeds.",
+        "An empty card provisions nothing. Who holds its key writes a document; then it does.",
         _bare_card,
     ),
 )
