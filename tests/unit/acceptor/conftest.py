@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cardea_core import Acceptor
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 def eventually(holds: Callable[[], bool], *, within_s: float = WAIT_S) -> bool:

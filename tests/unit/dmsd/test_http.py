@@ -63,7 +63,7 @@ class Site:
         self.server = server
         self.ready = ready
         context = ssl.create_default_context(cafile=str(directory / "ca" / "ca.pem"))
-        self.http = httpx.AsyncClient(verify=context, timeout=10)
+        self.http = httpx.AsyncClient(verify=context, timeout=60)
 
     def dm_url(self, url: str) -> str:
         assert self.ready.dm is not None
@@ -313,12 +313,12 @@ async def test_a_connection_that_drips_its_header_is_closed_and_others_are_serve
                 await asyncio.sleep(0.05)
 
         dripping = asyncio.create_task(drip())
-        async with httpx.AsyncClient(verify=context) as http:
+        async with httpx.AsyncClient(verify=context, timeout=60) as http:
             assert (await http.get(f"https://127.0.0.1:{ready.bsf.port}/")).status_code == 400
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(), 10) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == b""
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(silent[0].read(), 10) == b""
+            assert await asyncio.wait_for(silent[0].read(), 60) == b""
         dripping.cancel()
         for end in (writer, silent[1]):
             end.close()

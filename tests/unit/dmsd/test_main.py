@@ -18,7 +18,7 @@ from .conftest import ACCOUNT, DEVICE
 from .test_http import write_config
 from .usim import OPC, SUBSCRIBER, K
 
-WAIT_S = 20
+WAIT_S = 60
 # As its systemd unit starts it: with no more system calls than that leaves it.
 TESTS = Path(__file__).parents[2]
 UNIT = TESTS.parent / "packaging" / "systemd" / "dmsd.service"

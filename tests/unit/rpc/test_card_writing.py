@@ -77,9 +77,14 @@ async def test_a_write_goes_on_if_its_caller_leaves() -> None:
     for request_id in ("", "mine"):
         leases = CountingLeases()
         leaving = asyncio.create_task(writer(leases).write(request(request_id), call()))
-        await asyncio.sleep(0.01)
+        await settled()
         leaving.cancel()
         await asyncio.wait([leaving])
         leases.go.set()
-        await asyncio.sleep(0.01)
+        await settled()
         assert (leases.begun, leases.ended) == (1, 1)
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
