@@ -28,7 +28,7 @@ class Dmsd:
         self.dm, self.bsf = (f"{told[k]['address']}:{told[k]['port']}" for k in ("dm", "bsf"))
         self.ca = folder / "ca" / "ca.pem"
         transport = httpx.HTTPTransport(uds=str(folder / "operator.sock"))
-        self._http = httpx.Client(transport=transport, base_url="http://operator/v1/")
+        self._http = httpx.Client(transport=transport, base_url="http://operator/v1/", timeout=60)
         self._numbers = 0
 
     def call(self, method: str, *path: str, body: Any = None) -> Any:

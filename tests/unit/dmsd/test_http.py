@@ -82,7 +82,9 @@ class Site:
 
     async def operate(self, method: str, path: str, body: Any = None) -> httpx.Response:
         transport = httpx.AsyncHTTPTransport(uds=self.ready.operator)
-        async with httpx.AsyncClient(transport=transport, base_url="http://operator") as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://operator", timeout=60
+        ) as client:
             content = None if body is None else json.dumps(body).encode()
             return await client.request(method, path, content=content)
 
@@ -105,7 +107,7 @@ def carrier(
     def carry(sent: Sent) -> Got:
         if wrap is not None:
             sent.headers.update(wrap(sent))
-        response = asyncio.run_coroutine_threadsafe(site.post(sent), loop).result(20)
+        response = asyncio.run_coroutine_threadsafe(site.post(sent), loop).result(60)
         assert response.status_code == 200, (response.status_code, response.text)
         return Got(response.headers["Content-Type"], dict(response.headers), response.content)
 
@@ -331,9 +333,9 @@ async def test_a_connection_beyond_the_limit_is_closed(tmp_path: Path) -> None:
     async with Server(narrow) as ready:
         assert ready.bsf is not None
         url = f"https://127.0.0.1:{ready.bsf.port}/"
-        async with httpx.AsyncClient(verify=context) as first:
+        async with httpx.AsyncClient(verify=context, timeout=60) as first:
             assert (await first.get(url)).status_code == 400
-            async with httpx.AsyncClient(verify=context) as second:
+            async with httpx.AsyncClient(verify=context, timeout=60) as second:
                 with pytest.raises(httpx.TransportError):
                     await second.get(url)
             assert (await first.get(url)).status_code == 400

@@ -71,7 +71,7 @@ def test_the_ready_line_tells_the_ports_that_answer(
     assert ready["pid"] == process.pid
     assert json.loads((place / "ready.json").read_text()) == ready
     context = ssl.create_default_context(cafile=str(place / "ca" / "ca.pem"))
-    with httpx.Client(verify=context) as client:
+    with httpx.Client(verify=context, timeout=60) as client:
         assert client.get(f"https://127.0.0.1:{ready['bsf']['port']}/").status_code == 400
         assert client.post(f"https://127.0.0.1:{ready['dm']['port']}/dm").status_code == 415
 
