@@ -116,7 +116,7 @@ class SoftCard:
         port: int,
         *,
         poll_s: float = STOCK_POLL_S,
-        timeout_s: float = 5.0,
+        timeout_s: float = 30.0,
     ) -> None:
         """Go into the virtual reader that listens there; return when pcscd has noticed.
 

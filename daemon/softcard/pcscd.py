@@ -16,7 +16,7 @@ from softcard.errors import StackError
 __all__ = ["Pcscd", "Requirements", "listening_ports", "requirements"]
 
 _RUN = Path("/run/pcscd")
-_START_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 3.0
 # sockaddr_un holds 108 bytes with the terminating zero.
 _SOCKET_PATH_MAX = 107
