@@ -52,6 +52,7 @@ def test_a_path_has_one_spelling(text: str, canonical: str) -> None:
         ("A//B", "path_segment_empty"),
         ("../A", "path_segment_dots"),
         ("A\x00", "path_segment_control"),
+        ("A?prop=ACL", "path_segment_query"),
         ("x" * 128, "path_segment_too_long"),
         ("/".join("x" * 33), "path_too_deep"),
         ("/".join(["x" * 100] * 11), "path_too_long"),

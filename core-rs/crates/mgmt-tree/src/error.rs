@@ -60,6 +60,13 @@ pub enum TreeError {
         /// The code point.
         character: u32,
     },
+    /// A segment contains a question mark: in a URI that ends the path (RFC 2396 §3), so nobody
+    /// could ask for such a node.
+    #[error("segment {index} of the path contains a question mark")]
+    PathSegmentQuery {
+        /// Counted from 1.
+        index: usize,
+    },
     /// The root is permanent: it is neither a leaf nor absent.
     #[error("the root is an interior node and permanent")]
     RootFixed,
@@ -93,6 +100,7 @@ impl TreeError {
             Self::PathSegmentDots { .. } => "path_segment_dots",
             Self::PathSegmentTooLong { .. } => "path_segment_too_long",
             Self::PathSegmentControl { .. } => "path_segment_control",
+            Self::PathSegmentQuery { .. } => "path_segment_query",
             Self::RootFixed => "root_fixed",
             Self::LeafFormat => "leaf_format",
             Self::LayerTwice { .. } => "layer_twice",

@@ -137,8 +137,12 @@ fn check_segment(segment: &[u8], index: usize) -> Result<(), TreeError> {
             limit: MAX_SEGMENT_BYTES,
         });
     }
-    if segment.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+    let plain = |byte: &u8| (b' '..=b'~').contains(byte) && *byte != b'?';
+    if segment.iter().all(plain) {
         return Ok(());
+    }
+    if segment.contains(&b'?') {
+        return Err(TreeError::PathSegmentQuery { index });
     }
     // A slash is no part of a longer character, so this is what the path says.
     let text = String::from_utf8_lossy(segment);

@@ -55,6 +55,8 @@ fn a_bad_path_is_refused_with_its_fault() {
         ("A\0B", "path_segment_control"),
         ("A/B\n", "path_segment_control"),
         ("\u{85}", "path_segment_control"),
+        ("A?prop=ACL", "path_segment_query"),
+        ("A/ü?/B", "path_segment_query"),
     ] {
         assert_eq!(code(text), fault, "{text:?}");
     }
