@@ -87,11 +87,12 @@ impl Builder {
         if let Cow::Owned(name) = &name {
             self.spend(name.len(), offset)?;
         }
-        let outer = self.namespace().unwrap_or_default();
-        if namespace.is_empty() && !outer.is_empty() {
-            return Err(CodecFault::BadNamespace.at(offset));
-        }
-        let namespace = self.intern(namespace, offset)?;
+        // One that says it has none (xmlns="", which writers leave behind where an element was made
+        // apart from its document) has its parent's, as in every element here.
+        let namespace = match self.open.last() {
+            Some(outer) if namespace.is_empty() => Arc::clone(&outer.namespace),
+            _ => self.intern(namespace, offset)?,
+        };
         self.open.push(Open {
             name,
             namespace,

@@ -116,14 +116,18 @@ fn names_attributes_and_namespaces_are_checked() {
     assert_eq!(fault("<a 1=''/>"), CodecFault::BadName);
     assert_eq!(fault("<p:a/>"), CodecFault::BadNamespace);
     assert_eq!(fault("<a p:b=''/>"), CodecFault::BadNamespace);
-    assert_eq!(
-        fault("<a xmlns='x'><b xmlns=''/></a>"),
-        CodecFault::BadNamespace
-    );
     let many: String = (0..65).map(|n| format!(" a{n}=''")).collect();
     assert_eq!(fault(&format!("<a{many}/>")), CodecFault::TooManyAttributes);
     let spaces: String = (0..33).map(|n| format!("<b xmlns='{n}'/>")).collect();
     assert_eq!(fault(&format!("<a>{spaces}</a>")), CodecFault::BadNamespace);
+}
+
+#[test]
+fn an_element_without_a_namespace_has_its_parents() {
+    let root = decode("<a xmlns='x'><b xmlns=''><c/></b></a>");
+    assert_eq!(root, decode("<a xmlns='x'><b><c/></b></a>"));
+    let written = xml::encode(&root).unwrap();
+    assert_eq!(xml::decode(&written, Limits::default()), Ok(root));
 }
 
 #[test]
