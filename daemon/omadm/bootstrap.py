@@ -14,7 +14,7 @@ from cardea_core import Element
 
 from omadm.elements import child, child_text, children
 from omadm.errors import DocumentError, FormatError
-from omadm.mapping import MappedAccount, MappedDocument
+from omadm.mapping import MappedAccount, MappedDocument, fits_acl
 from omadm.messages import Add, Command, Item, Message, Replace, walk
 from omadm.names import DMACC_MO, NAP_MO, PROXY_MO
 from omadm.nodes import TreeNode, interior
@@ -147,8 +147,11 @@ def _account(place: str, nodes: list[TreeNode]) -> MappedAccount:
         raise DocumentError("missing_node", object="DMAcc", node="ServerID")
     if not any(re.fullmatch(re.escape(place) + "/AppAddr/[^/]+/Addr", path) for path in by_path):
         raise DocumentError("missing_node", object="DMAcc", node="AppAddr/<x>/Addr")
+    server_id = server.value.decode("utf-8", "replace")
+    if not fits_acl(server_id):
+        raise DocumentError("bad_value", object="DMAcc", node="ServerID", value=server_id[:40])
     # §5.4: after processing, a client-initiated session follows.
-    return MappedAccount(server.value.decode("utf-8", "replace"), place, init=True)
+    return MappedAccount(server_id, place, init=True)
 
 
 def _check_distinct(accounts: list[MappedAccount]) -> None:
@@ -171,7 +174,7 @@ def _check_source(message: Message, nodes: list[TreeNode]) -> None:
 def _with_rights(nodes: list[TreeNode], accounts: list[MappedAccount]) -> Iterator[TreeNode]:
     """An object that states no ACL of its own belongs to the server that it came from."""
     own = {account.path: account.server_id for account in accounts}
-    everyone = "+".join(account.server_id for account in accounts)
+    everyone = "+".join(own.values())
     for node in nodes:
         if node.path.count("/") == 2 and node.acl is None and everyone:
             who = own.get(node.path, everyone)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cardea_core import CodecError, Element, wbxml_decode, wbxml_encode, xml_decode
 
+from omadm.elements import is_xml
 from omadm.errors import DocumentError
 
 __all__ = [
@@ -89,7 +90,7 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> ProvisioningDocument:
     """Read a document in WBXML (or, from tools and tests, in XML)."""
     if not data:
         raise DocumentError("empty")
-    read = xml_decode if data.lstrip()[:1] == b"<" else wbxml_decode
+    read = xml_decode if is_xml(data) else wbxml_decode
     try:
         root = read(data, max_depth=_MAX_DEPTH, max_bytes=max_bytes)
     except CodecError as error:

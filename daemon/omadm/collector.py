@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ class Collector:
     """Collects nodes; a parent is made when its first child comes."""
 
     found: dict[str, TreeNode] = field(default_factory=dict)
+    # By the path that was taken: how many have wanted it.
+    _wanted: dict[str, int] = field(default_factory=dict)
 
     def object(self, path: str, mime: str = "") -> None:
         parent = path.rpartition("/")[0]
@@ -39,16 +42,19 @@ class Collector:
         self.nested(path, part, skip=set())
 
     def nested(self, path: str, part: Characteristic, *, skip: Iterable[str]) -> None:
-        counts: dict[str, int] = {}
         left_out = frozenset(skip)
+        by_type: dict[str, list[Characteristic]] = {}
         for inner in part.characteristics:
-            if inner.type in left_out:
-                continue
-            counts[inner.type] = counts.get(inner.type, 0) + 1
-            place = f"{path}/{_segment(inner.type)}/{counts[inner.type]}"
-            self.object(place)
-            self.parms(f"{place}/Parm", inner.parms)
-            self.nested(place, inner, skip=())
+            if inner.type not in left_out:
+                by_type.setdefault(inner.type, []).append(inner)
+        for type, several in by_type.items():
+            # A parm may have the same name.
+            kind = self._place(path, type)
+            for number, inner in enumerate(several, 1):
+                place = f"{kind}/{number}"
+                self.object(place)
+                self.parms(f"{place}/Parm", inner.parms)
+                self.nested(place, inner, skip=())
 
     def rest(self, path: str, part: Characteristic, known: Iterable[str]) -> None:
         """Parms without a standard node are kept below Ext, under their own name."""
@@ -56,18 +62,27 @@ class Collector:
         self.parms(f"{path}/Ext", (parm for parm in part.parms if parm.name not in names))
 
     def parms(self, path: str, parms: Iterable[Parm]) -> None:
-        counts: dict[str, int] = {}
         for parm in parms:
-            counts[parm.name] = counts.get(parm.name, 0) + 1
-            suffix = "" if counts[parm.name] == 1 else f"-{counts[parm.name]}"
-            name = _segment(parm.name + suffix)
+            place = self._place(path, parm.name)
             if parm.value is None:
-                self.leaf(f"{path}/{name}", "true", "bool")
+                self.leaf(place, "true", "bool")
             else:
-                self.leaf(f"{path}/{name}", parm.value)
+                self.leaf(place, parm.value)
+
+    def _place(self, parent: str, name: str) -> str:
+        """Where nothing stands yet: below the parent under that name, or with a number behind."""
+        place = wanted = f"{parent}/{_segment(name)}"
+        while place in self.found:
+            self._wanted[wanted] = self._wanted.get(wanted, 1) + 1
+            place = f"{wanted}-{self._wanted[wanted]}"
+        return place
+
+
+_IN_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f/?]")
+_NAME_BYTES = 64
 
 
 def _segment(name: str) -> str:
-    """A name as a path segment: "/" is not one, neither are "." and ".."."""
-    safe = name.replace("/", "_").strip(".") or "_"
-    return safe[:64]
+    """A name as a path segment: "." and ".." are none, and some characters stand in none."""
+    safe = _IN_NO_NAME.sub("_", name).strip(".") or "_"
+    return safe.encode()[:_NAME_BYTES].decode(errors="ignore")

@@ -9,6 +9,7 @@ from cardea_core import CodecError, Element, wbxml_decode, xml_decode
 
 from omadm.bootstrap import map_bootstrap
 from omadm.clientprov import ROOT, ProvisioningDocument, read_document_element
+from omadm.elements import is_xml
 from omadm.errors import DocumentError, FormatError
 from omadm.interaction import Question, QuestionError, read_question
 from omadm.mapping import MappedDocument, map_document
@@ -98,7 +99,7 @@ def parse_document(data: bytes) -> ParsedDocument:
         raise DocumentError("empty", length=len(data))
     if len(body) > MAX_BYTES:
         raise DocumentError("too_large", length=len(body), limit=MAX_BYTES)
-    text = body.lstrip()[:1] == b"<"
+    text = is_xml(body)
     root = _decoded(body, text=text)
     if root.name == ROOT:
         return ParsedDocument(read_document_element(root))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ __all__ = [
     "children",
     "from_base64",
     "is_opaque",
+    "is_xml",
     "number",
     "required_text",
     "sole_element",
@@ -25,7 +27,9 @@ __all__ = [
     "xml_text",
 ]
 
-# XML 1.0 §2.2
+# XML 1.0 §2.3: no other characters are; a no-break space belongs to a name.
+_WHITE_SPACE = " \t\r\n"
+# §2.2
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -44,7 +48,7 @@ def child(element: Element, name: str) -> Element | None:
 def text_of(element: Element) -> str:
     """The text of a leaf element without white space around it."""
     try:
-        return element.text.strip()
+        return element.text.strip(_WHITE_SPACE)
     except CodecError as error:
         raise FormatError("not_text", element=element.name) from error
 
@@ -84,6 +88,11 @@ def from_base64(text: str) -> bytes:
 def is_opaque(element: Element) -> bool:
     """Whether the content came as WBXML opaque data."""
     return any(isinstance(part, bytes) for part in element.content)
+
+
+def is_xml(document: bytes) -> bool:
+    """Whether it is XML, perhaps behind a byte order mark, and not WBXML."""
+    return document.lstrip()[:1] == b"<" or document[:3] == codecs.BOM_UTF8
 
 
 def b64_text(element: Element) -> str:

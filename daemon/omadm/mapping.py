@@ -18,7 +18,7 @@ from omadm.errors import DocumentError, FormatError
 from omadm.names import DMACC_MO
 from omadm.nodes import TreeNode
 
-__all__ = ["MappedAccount", "MappedDocument", "map_document"]
+__all__ = ["MappedAccount", "MappedDocument", "fits_acl", "map_document"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,9 @@ def map_document(document: ProvisioningDocument) -> MappedDocument:
     return MappedDocument(_with_rights(tree.nodes(), accounts), tuple(accounts))
 
 
+_ACCOUNT_PARMS = frozenset({"APPID", "PROVIDER-ID", "NAME", "TO-PROXY", "TO-NAPID", "INIT", "ADDR"})
+
+
 def _account(tree: Collector, path: str, part: Characteristic, known: References) -> MappedAccount:
     server_id = part.parm("PROVIDER-ID")
     if not server_id:
@@ -83,6 +86,8 @@ def _account(tree: Collector, path: str, part: Characteristic, known: References
         tree.leaf(f"{path}/AAuthPref", preferred.type)
     for number, auth in enumerate(auths, 1):
         _auth(tree, f"{path}/AppAuth/{number}", auth)
+    tree.rest(path, part, _ACCOUNT_PARMS)
+    tree.nested(f"{path}/Ext", part, skip=("APPADDR", "APPAUTH"))
     return MappedAccount(server_id, path, part.has("INIT"))
 
 
@@ -220,9 +225,14 @@ def _with_rights(
     return tuple(replace(node, acl=acl(node.path)) for node in nodes)
 
 
+def fits_acl(server_id: str) -> bool:
+    """Whether ACLs can name the server (DM TND 1.2 §7.7.1.5)."""
+    used = any(each.isspace() or each in "+&=*" for each in server_id)
+    return bool(server_id) and server_id.isprintable() and not used
+
+
 def _acl_name(server_id: str) -> str:
-    # DM Tree 1.2 §7.7.1: these four have a meaning in an ACL.
-    if not server_id or any(character in server_id for character in "+&=* \t\r\n"):
+    if not fits_acl(server_id):
         fact = server_id[:40]
         raise DocumentError(
             "bad_value", characteristic="APPLICATION w7", parm="PROVIDER-ID", value=fact

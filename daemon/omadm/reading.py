@@ -13,6 +13,7 @@ from omadm.elements import (
     children,
     from_base64,
     is_opaque,
+    is_xml,
     number,
     required_text,
     sole_element,
@@ -288,16 +289,12 @@ def with_document(item: Item) -> Item:
 
 def _document(raw: bytes, *, binary: bool) -> Element:
     """TNDS as escaped text or CDATA, as base64, or as an opaque WBXML document of its own."""
-    if not _is_xml(raw) and not binary:
+    if not is_xml(raw) and not binary:
         raw = from_base64(raw.decode())
     try:
-        return xml_decode(raw.strip()) if _is_xml(raw) else wbxml_decode(raw)
+        return xml_decode(raw.strip()) if is_xml(raw) else wbxml_decode(raw)
     except CodecError as error:
         raise FormatError("malformed_tnds", cause=error.code) from error
-
-
-def _is_xml(raw: bytes) -> bool:
-    return raw.lstrip()[:1] == b"<" or raw[:3] == b"\xef\xbb\xbf"
 
 
 def _text_or_bytes(element: Element) -> str | bytes:

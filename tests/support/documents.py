@@ -81,11 +81,11 @@ def network(address: str, name: str = "internet") -> bytes:
     return build_document(nap(name, address=address, name="Test Internet"))
 
 
-def dm_bootstrap(*before: Command) -> bytes:
+def dm_bootstrap(*before: Command, acl: str | None = None) -> bytes:
     """The DM profile (DM Bootstrap 1.2 §5.4): a DMAcc object in a message for the Inbox."""
     at = "./Inbox/x"
     nodes = [
-        interior(at, mime="urn:oma:mo:oma-dm-dmacc:1.0"),
+        interior(at, mime="urn:oma:mo:oma-dm-dmacc:1.0", acl=acl),
         leaf(f"{at}/AppID", "w7"),
         leaf(f"{at}/ServerID", SERVER),
         leaf(f"{at}/Name", "From a bootstrap message"),

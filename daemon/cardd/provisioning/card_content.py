@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from cardea_core import TreeError, canonical_path
 from omadm.document import ParsedDocument, map_documents, parse_document, question_in
 from omadm.errors import DocumentError
 from omadm.interaction import Question
@@ -18,7 +19,7 @@ from omadm.mapping import MappedAccount
 from omadm.nodes import TreeNode, interior, leaf
 
 from cardd.card.provisioning_files import ProvisioningFile
-from cardd.tree import ManagementTree, Source, place
+from cardd.tree import Acl, AclError, ManagementTree, Source, place
 
 from .errors import DocumentMalformedError
 from .progress import FoundDocument
@@ -151,6 +152,9 @@ def interpret(
     # access point that another file defines.
     with _blaming(card_id, *full):
         mapped = map_documents(parsed)
+        for node in mapped.nodes:
+            canonical_path(node.path)
+            Acl.parse(node.acl or "")
         question = question_in(parsed)
     return CardContent(
         card_id,
@@ -169,7 +173,7 @@ def _blaming(card_id: str, *files: ProvisioningFile) -> Iterator[None]:
     """Turn a document's fault into an error that names card and files."""
     try:
         yield
-    except DocumentError as error:
+    except (AclError, DocumentError, TreeError) as error:
         oids = ", ".join(file.oid for file in files)
         paths = ", ".join(str(file.path) for file in files)
         raise DocumentMalformedError(card_id, oids, paths, str(error)) from None

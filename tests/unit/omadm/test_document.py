@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 
 import pytest
-from cardea_core import xml_decode
+from cardea_core import wbxml_decode, xml_decode, xml_encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omadm.builder import Credentials, dm_account, nap
@@ -50,6 +51,11 @@ def bootstrap(*objects: list[TreeNode], target: str = "./Inbox") -> bytes:
 def test_both_kinds_are_recognised_by_their_content() -> None:
     assert mapped_document(CP).format == "client-provisioning"
     assert mapped_document(bootstrap(account())).format == "dm-bootstrap"
+
+
+def test_a_byte_order_mark_may_stand_before_a_document_in_xml() -> None:
+    written = xml_encode(wbxml_decode(CP))
+    assert mapped_document(codecs.BOM_UTF8 + written) == mapped_document(CP)
 
 
 @pytest.mark.parametrize("padding", [b"", b"\xff", b"\xff" * 5000])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cardea_core import Secret
+from cardea_core import Secret, canonical_path
 from hypothesis import given
 from hypothesis import strategies as st
 from omadm.builder import Credentials, dm_account, nap, proxy
@@ -108,6 +108,40 @@ def test_what_has_no_object_is_kept_as_written() -> None:
         "./AppData/3/Type": "VENDORCONFIG",
         "./AppData/3/Parm/NAME": "acme",
     }
+
+
+def test_unknown_parms_of_an_account_are_kept_below_ext() -> None:
+    more = [*W7, ("X-TIMEOUT", "9"), ("INIT", None), ("X-ONCE", None)]
+    inner = characteristic("X-RETRY", [("COUNT", "3")])
+    found = values(mapped(build_document(characteristic("APPLICATION", more, ADDRESS, inner))))
+    assert {path: value for path, value in found.items() if "/Ext/" in path} == {
+        "./DMAcc/1/Ext/X-TIMEOUT": "9",
+        "./DMAcc/1/Ext/X-ONCE": "true",
+        "./DMAcc/1/Ext/X-RETRY/1/Parm/COUNT": "3",
+    }
+
+
+def test_no_unknown_parm_takes_the_place_of_another() -> None:
+    names = [
+        "X",
+        "X",
+        "X-2",
+        "A/B",
+        "A?B",
+        "Y" * 70 + "1",
+        "Y" * 70 + "2",
+        "VALIDITY",
+        "\u00dc" * 70,
+    ]
+    parms: list[tuple[str, str | None]] = [(name, str(n)) for n, name in enumerate(names)]
+    inner = characteristic("VALIDITY", [("COUNTRY", "262")])
+    document = mapped(build_document(characteristic("VENDOR", parms, inner)))
+    found = values(document)
+    assert sorted(found.values()) == sorted([*map(str, range(9)), "262", "VENDOR"])
+    for each in document.nodes:
+        assert canonical_path(each.path) == each.path
+        above = each.path.rpartition("/")[0]
+        assert above == "." or node(document, above).interior
 
 
 def test_parents_come_before_children_and_no_path_twice() -> None:

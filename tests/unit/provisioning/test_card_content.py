@@ -9,6 +9,7 @@ from cardd.provisioning.card_content import CARD_MO, card_path, data_path, inter
 from cardd.provisioning.errors import DocumentMalformedError
 from hypothesis import given
 from hypothesis import strategies as st
+from omadm.clientprov import build_document, characteristic
 from omadm.mapping import MappedAccount
 from softcard import SoftCard
 from support.documents import BOOTSTRAP, CONFIG, DM_BOOTSTRAP, account, dm_bootstrap, network
@@ -93,6 +94,20 @@ def test_documents_that_contradict_each_other_are_refused_together() -> None:
             {},
         )
     assert caught.value.oid == f"{BOOTSTRAP}, {CONFIG}", "the empty file is not to blame"
+
+
+def test_a_document_that_makes_no_tree_is_refused_as_a_document() -> None:
+    """Nested beyond what a path has room for, or with a server that no ACL can name."""
+    address = characteristic("APPADDR", [("ADDR", "https://a.example/")])
+    deep = characteristic("A")
+    for _ in range(20):
+        deep = characteristic("A", [], deep)
+    w7: list[tuple[str, str | None]] = [("APPID", "w7"), ("PROVIDER-ID", "a\u200bb")]
+    invisible = build_document(characteristic("APPLICATION", w7, address))
+    for document in (build_document(deep), invisible, dm_bootstrap(acl="Fly=a.example")):
+        with pytest.raises(DocumentMalformedError) as caught:
+            interpret(CARD, [file(BOOTSTRAP, document)], {})
+        assert caught.value.oid == BOOTSTRAP
 
 
 def test_a_torn_file_is_taken_for_what_it_was_to_become_and_shown_as_it_is() -> None:
