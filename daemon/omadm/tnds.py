@@ -19,13 +19,13 @@ from omadm.errors import FormatError
 from omadm.names import DMDDF_NAMESPACE
 from omadm.nodes import INTERIOR, TreeNode
 
-__all__ = ["FORMATS", "read", "write"]
+__all__ = ["FORMATS", "MAX_NODES", "read", "write"]
 
 # TNDS 1.2 §6.3.1.15 to 6.3.1.25
 FORMATS = frozenset(
     {"b64", "bin", "bool", "chr", "int", "node", "null", "xml", "date", "time", "float"}
 )
-_MAX_NODES = 20_000
+MAX_NODES = 20_000
 VERSION = "1.2"
 
 
@@ -82,8 +82,8 @@ def _read_node(node: Element, parent: str, found: dict[str, TreeNode], *, top: b
         raise FormatError("leaf_with_children", path=path)
     if path in found:
         raise FormatError("duplicate_node", path=path)
-    if len(found) >= _MAX_NODES:
-        raise FormatError("too_many_nodes", limit=_MAX_NODES)
+    if len(found) >= MAX_NODES:
+        raise FormatError("too_many_nodes", limit=MAX_NODES)
     # One without a value is what every new node has; it takes no right away that the device gives.
     acl = None if properties is None else child_text(properties, "ACL") or None
     title = None if properties is None else child_text(properties, "Title")
@@ -107,6 +107,8 @@ def _path_of(node: Element, parent: str, *, top: bool) -> str:
         if not top:
             raise FormatError("node_without_name", parent=parent)
         return parent
+    if "/" in name:
+        raise FormatError("bad_path", path=name[:100], cause="path_segment_slash")
     return _join(parent, name)
 
 
@@ -204,7 +206,8 @@ def _properties(node: TreeNode, without: frozenset[str]) -> Element:
     if node.t_stamp:
         parts.append(_element("TStamp", node.t_stamp))
     if node.value is None:
-        parts.append(_element("Type", _element("DDFName", node.mime) if node.mime else ""))
+        # DM TND 1.2 §9.4.2.7: DDFName is there, and may be empty.
+        parts.append(_element("Type", _element("DDFName", node.mime)))
     else:
         parts.append(_element("Type", _element("MIME", node.mime or _default_mime(node.format))))
     if node.ver_no is not None:

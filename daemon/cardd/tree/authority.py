@@ -86,7 +86,7 @@ class Authority:
         address = Address.parse(uri)
         node = self._existing(address.path)
         if address.prop:
-            self._granted(Verb.GET, node.path)
+            self._may_read(address.prop, node)
             return (property_of(self.tree, uri, node, address.prop),)
         self._permitted(Verb.GET, node.path)
         if address.listing:
@@ -187,6 +187,9 @@ class Authority:
             self._permitted(Verb.REPLACE, target)
             if old.interior:
                 raise Refused(StatusCode.FORBIDDEN, target, "only a leaf can be overwritten")
+            kept = (old.format, old.mime) == (copied.format, copied.mime)
+            if self._rule(target).permanent and not kept:
+                raise Refused(StatusCode.FORBIDDEN, target, "a permanent node keeps its type")
         try:
             if old is None:
                 self._create(copied, at_ms)
@@ -293,6 +296,12 @@ class Authority:
         if node.path == ROOT and acl.holders(Verb.ADD) != (ANY,):
             raise Refused(StatusCode.NOT_ALLOWED, ROOT, "the root keeps Add=*")
         self._own.set_acl(node.path, acl, at_ms)
+
+    def _may_read(self, prop: str, node: Node) -> None:
+        # §7.7.1.3: who may change a leaf's ACL by that of its parent has to read it first.
+        above = prop == "ACL" and not node.interior
+        if not (above and self.tree.allows(self.identifier, Verb.GET, parent_of(node.path))):
+            self._granted(Verb.GET, node.path)
 
     def _may_change_acl(self, node: Node) -> None:
         # §7.7.1.2: Replace on the parent, or on the node itself where that is interior.

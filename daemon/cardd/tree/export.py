@@ -13,22 +13,23 @@ from omadm import tnds
 from omadm.elements import xml_text
 from omadm.nodes import TreeNode
 
-__all__ = ["ExportFormat", "export"]
+__all__ = ["ExportFormat", "carried", "export"]
 
 ExportFormat = Literal["json", "tnds-wbxml", "tnds-xml"]
 
 
 def export(nodes: Iterable[TreeNode], format: ExportFormat) -> bytes:
     """The nodes, parents first. A value that is not the text it claims to be is octets (bin)."""
-    carried = map(_carried, nodes)
+    nodes = map(carried, nodes)
     if format == "json":
-        tree = {node.path: _described(node) for node in carried if node.path != "."}
+        tree = {node.path: _described(node) for node in nodes if node.path != "."}
         return json.dumps({"tree": tree}, ensure_ascii=False, indent=2).encode() + b"\n"
-    element = tnds.write(carried)
+    element = tnds.write(nodes)
     return xml_encode(element) if format == "tnds-xml" else wbxml_encode(element)
 
 
-def _carried(node: TreeNode) -> TreeNode:
+def carried(node: TreeNode) -> TreeNode:
+    """The node as a document carries it: what is not the text it claims to be, as octets."""
     if node.value is None or node.format in ("bin", "b64") or xml_text(node.value) is not None:
         return node
     return replace(node, format="bin")

@@ -47,8 +47,9 @@ class ManagementTree:
         self._digests = dict(digests)
         self._holdings = Holdings()
         self._snapshot: Snapshot | None = None
-        # What servers have put since that was made.
+        # What one server has put since that was made.
         self._put: dict[str, TreeNode] = {}
+        self._put_by: Source | None = None
         # Up to here changes are counted in the versions.
         self._counted: Snapshot | None = None
         self.limits = limits
@@ -71,7 +72,7 @@ class ManagementTree:
         self._digests = dict(other._digests)
         self._holdings = other._holdings.copy()
         self._snapshot = other._snapshot
-        self._put = dict(other._put)
+        self._put, self._put_by = dict(other._put), other._put_by
         self._counted = other._counted
 
     @property
@@ -347,8 +348,8 @@ class ManagementTree:
 
         That of a server is the latest there is, or this node has no other.
         """
-        if node.path in self._put:
-            # VerNo counts each change.
+        if node.path in self._put or source != self._put_by:
+            # VerNo counts each change; and of what others have put the claims are not known here.
             _ = self.snapshot
         there, parents = self.node(node.path), parents_of(node.path)
         ways = {parent: self.node(parent) for parent in parents}
@@ -356,16 +357,18 @@ class ManagementTree:
         # A leaf takes away what is below; no parent stays a leaf.
         gone = layer.entries(node.path) if node.value is not None else []
         gone += filter(None, map(layer.get, parents if gone else [*parents, node.path]))
-        # A claim on a parent that is only the way to the node must not take its type away.
+        # A claim on a parent that is only the way to the node leaves it as it is: its type, and
+        # when it last changed.
         for parent, way in ways.items():
-            if way is not None and way.interior and layer.get(parent) is None:
-                layer.put(parent, None, mime=way.mime, at_ms=at_ms)
+            if isinstance(way, Node) and way.interior and layer.get(parent) is None:
+                layer.put(parent, None, mime=way.mime, at_ms=min(at_ms, way.at_ms))
         layer.put(node.path, node.value, format=node.format, mime=node.mime, at_ms=at_ms)
         self._holdings.change(source, layer, gone, layer.get(node.path))
         if source.kind == "server" and (there is None or there.interior == node.interior):
             self._snapshot = merged
             new = (interior(parent) for parent, way in ways.items() if way is None)
             self._put |= {each.path: each for each in (*new, node)}
+            self._put_by = source
 
     def bury(self, source: Source, path: str, at_ms: int) -> None:
         """Let a source claim that the node shall not exist."""

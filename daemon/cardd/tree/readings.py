@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from cardea_core import Node
+from omadm import tnds
 from omadm.names import TNDS_XML_TYPE
 from omadm.nodes import INTERIOR, TreeNode
 from omadm.status import StatusCode
@@ -13,9 +16,13 @@ from omadm.status import StatusCode
 from cardd.tree.acl import Verb
 from cardd.tree.addresses import TNDS_PROPERTIES, Address, tnds_properties
 from cardd.tree.errors import Refused
+from cardd.tree.export import carried
 from cardd.tree.management_tree import ManagementTree
 
 __all__ = ["Reading", "listing_of", "property_of", "serialised", "value_of"]
+
+# Nodes of one answer. A session keeps no more waiting; a document has fewer still.
+_MOST_LISTED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,10 @@ def listing_of(
     tree: ManagementTree, address: Address, uri: str, server_id: str
 ) -> tuple[Reading, ...]:
     """``?list=Struct``, ``StructData`` or ``TNDS``: what the server may see of a sub-tree (§8)."""
-    visible = [
-        node
-        for node in tree.snapshot.walk(address.path)
-        if tree.allows(server_id, Verb.GET, node.path)
-    ]
+    most = tnds.MAX_NODES if address.listing.startswith("TNDS") else _MOST_LISTED
+    visible = list(islice(_visible(tree, address.path, server_id), most + 1))
+    if len(visible) > most:
+        raise Refused(StatusCode.TOO_LARGE, address.path, "too many nodes for an answer")
     if address.listing == "Struct":
         return tuple(Reading(node.path, node.format, node.mime) for node in visible)
     if address.listing == "StructData":
@@ -83,9 +89,15 @@ def listing_of(
     if properties is None:
         raise Refused(StatusCode.NOT_SUPPORTED, address.path, "property list of TNDS")
     readable = (node for node in visible if node.interior or _readable(tree, node))
-    nodes = tuple(serialised(tree, node, properties) for node in readable)
+    nodes = tuple(carried(serialised(tree, node, properties)) for node in readable)
     without = frozenset({"Format", "Value"}) - properties
     return (Reading(uri, "xml", TNDS_XML_TYPE, nodes=nodes, without=without),)
+
+
+def _visible(tree: ManagementTree, path: str, server_id: str) -> Iterator[Node]:
+    for node in tree.snapshot.nodes(path):
+        if tree.allows(server_id, Verb.GET, node.path):
+            yield node
 
 
 def serialised(

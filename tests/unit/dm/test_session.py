@@ -12,7 +12,7 @@ from cardd.dm.events import (
     ServerAuthenticated,
     SessionEnded,
 )
-from omadm import auth
+from omadm import auth, tnds
 from omadm.messages import (
     Add,
     Alert,
@@ -123,8 +123,12 @@ def test_value_that_is_no_text_travels_as_binary(encoding: str) -> None:
     found = [r.items[0] for r in results(answer)]
     assert [i.payload for i in found] == [b"a\x00b", b"\xff"]
     assert [i.meta.format for i in found if i.meta is not None] == ["bin", "bin"]
-    peer.say(Get(2, (item("./Odd?list=TNDS"),)))
-    assert [s.code for s in peer.statuses(peer.hear(), "Get")] == [415]
+    document = results(peer.ask(Get(2, (item("./Odd?list=TNDS"),))))[0].items[0].element
+    assert document is not None
+    assert [(n.format, n.value) for n in tnds.read(document, base="./Odd")[1:]] == [
+        ("bin", b"a\x00b"),
+        ("bin", b"\xff"),
+    ]
 
 
 def test_what_is_not_permitted_is_refused_command_by_command() -> None:

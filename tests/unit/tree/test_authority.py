@@ -264,6 +264,16 @@ def test_copy_makes_an_independent_leaf(a: Authority, tree: ManagementTree) -> N
     assert value(tree, "./A/Text") == b"1"
 
 
+def test_copy_leaves_a_permanent_node_its_format(a: Authority, tree: ManagementTree) -> None:
+    file = "./Card/8949/Files/1/Data"
+    assert code(lambda: a.copy("./A/Text", file, NOW)) == 403
+    assert value(tree, file) == b"\x03\x0b"
+    a.add("./A/Octets", leaf(".", b"\xff"), NOW)
+    a.copy("./A/Octets", file, NOW)
+    assert value(tree, file) == b"\xff"
+    assert code(lambda: a.replace(file, leaf(".", b"\x03"), NOW)) == 200
+
+
 @pytest.mark.parametrize(
     ("source", "target", "expected"),
     [

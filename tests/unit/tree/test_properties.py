@@ -65,6 +65,17 @@ def test_acl_of_a_leaf_needs_replace_on_its_parent(a: Authority, b: Authority) -
     assert code(lambda: b.replace("./A/Text?prop=ACL", text(full(B)), NOW)) == 425
 
 
+def test_acl_of_a_leaf_is_read_by_whom_its_parent_lets(a: Authority, b: Authority) -> None:
+    """Whoever takes control of it has to know what is there to be kept (§7.7.1.3)."""
+    a.replace("./A/Text?prop=ACL", text(f"Replace={B}"), NOW)
+    assert code(lambda: a.get("./A/Text")) == 425
+    assert code(lambda: a.get("./A/Text?prop=Title")) == 425
+    assert told(a, "./A/Text?prop=ACL") == f"Replace={B}"
+    assert code(lambda: b.get("./A/Text?prop=ACL")) == 425
+    a.replace("./A/Sub?prop=ACL", text(full(B)), NOW)
+    assert code(lambda: a.get("./A/Sub?prop=ACL")) == 425
+
+
 def test_acl_is_not_inherited_verb_by_verb(a: Authority, b: Authority) -> None:
     a.replace("./A/Sub?prop=ACL", text(f"Get={B}"), NOW)
     assert code(lambda: b.get("./A/Sub/Deep")) == 200
@@ -169,6 +180,17 @@ def test_time_stamp_is_that_of_the_last_change_of_value_acl_or_title(
     assert before < with_acl < tnds.nodes[0].t_stamp == told(a, "./A/own?prop=TStamp")
     a.replace("./A/own", text("2"), NOW + 3000)
     assert told(a, "./A/own?prop=TStamp") > tnds.nodes[0].t_stamp
+
+
+def test_time_stamp_of_a_parent_stays_when_something_changes_below_it(
+    a: Authority, tree: ManagementTree
+) -> None:
+    before = told(a, "./A?prop=TStamp")
+    a.replace("./A/Text", text(), NOW)
+    a.add("./A/New", text(), NOW)
+    a.delete("./A/Number", NOW)
+    assert told(a, "./A?prop=TStamp") == before
+    assert told(a, "./A/Text?prop=TStamp") != before
 
 
 def test_version_goes_on_with_0_after_65535() -> None:

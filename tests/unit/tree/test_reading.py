@@ -6,8 +6,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from cardd.tree import BUILT_IN, Authority, ManagementTree
-from cardea_core import xml_encode
+from cardd.tree import BUILT_IN, Authority, ManagementTree, readings
+from cardea_core import wbxml_encode, xml_encode
 from omadm import tnds
 from omadm.nodes import interior, leaf
 from unit.tree.tree_samples import NOW, A, code, full, text, value
@@ -107,6 +107,17 @@ def test_listing_shows_what_the_server_may_see_and_no_more(b: Authority) -> None
     assert not any(n.path.startswith(("./A/", "./DMAcc/1", "./Card")) for n in tnds.nodes or ())
 
 
+@pytest.mark.parametrize("listing", ["Struct", "StructData", "TNDS"])
+def test_more_than_an_answer_holds_is_refused_before_it_is_made(
+    a: Authority, listing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "_MOST_LISTED", 5)
+    monkeypatch.setattr(tnds, "MAX_NODES", 5)
+    assert len(list(a.tree.snapshot.nodes("./A"))) == 5
+    assert code(lambda: a.get(f"./A?list={listing}")) == 200
+    assert code(lambda: a.get(f".?list={listing}")) == 413
+
+
 def test_tnds_tells_acls_unless_told_not_to(a: Authority) -> None:
     with_acl = a.get("./A?list=TNDS")[0].nodes
     without = a.get("./A?list=TNDS-ACL")[0].nodes
@@ -129,13 +140,25 @@ def test_tnds_states_the_properties_that_are_asked_for(a: Authority) -> None:
     assert (node.title, node.t_stamp, node.ver_no) == ("Ein Text", "20231114T221320Z", 1)
 
 
+def test_value_that_no_xml_can_carry_is_octets_in_a_document(a: Authority) -> None:
+    """One such value must not keep all others back."""
+    a.add("./A/Bell", text("ring\x07"), NOW)
+    (found,) = a.get("./A?list=TNDS")
+    document = tnds.write(found.nodes or (), base="./A")
+    read = {node.path: node for node in tnds.read(document, base="./A")}
+    assert (read["./A/Bell"].format, read["./A/Bell"].value) == ("bin", b"ring\x07")
+    assert read["./A/Text"].value == b"eins"
+    assert xml_encode(document)
+    assert wbxml_encode(document)
+
+
 # What each element holds, in this order (DM TND 1.2 §9.4.1, the DTD of TNDS).
 CONTENT = {
     "MgmtTree": r"VerDTD (Man )?(Mod )?(Node )+",
     "Node": r"NodeName (Path )?RTProperties ((Node )*|Value )",
     "RTProperties": r"(ACL )?(Format )?(Name )?(Size )?(Title )?(TStamp )?Type (VerNo )?",
     "Format": r"(b64|bin|bool|chr|int|node|null|xml|date|time|float) ",
-    "Type": r"(MIME |DDFName |)",
+    "Type": r"(MIME |DDFName )",
 }
 
 
