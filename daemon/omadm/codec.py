@@ -40,7 +40,8 @@ _TYPES: dict[str, Encoding] = {
 }
 
 MAX_BYTES = 1 << 20
-_MAX_DEPTH = 64
+# As deep as the core reads anything, so that what a document nests too deeply has its status (414).
+_MAX_DEPTH = 256
 
 
 def content_type(encoding: Encoding) -> str:

@@ -66,10 +66,15 @@ def fitting(node: TreeNode, rule: Rule) -> TreeNode:
     if rule.formats and node.format not in rule.formats:
         wanted = " or ".join(sorted(rule.formats))
         raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"has to be {wanted}")
-    if rule.types and node.mime not in rule.types:
+    if rule.types and _essence(node.mime) not in map(_essence, rule.types):
         wanted = " or ".join(sorted(rule.types))
         raise Refused(StatusCode.UNSUPPORTED_FORMAT, node.path, f"has to be {wanted}")
     return node
+
+
+def _essence(mime: str) -> str:
+    """The type without parameters; case has no meaning in it (RFC 2045 §5.1)."""
+    return mime.partition(";")[0].strip().lower()
 
 
 def _fits(value: bytes, format: str) -> bool:

@@ -98,6 +98,7 @@ BAD: list[tuple[str, Command, int]] = [
     ("nothing to execute", Exec(1, (Item(f"{OWN}/Name"),)), 406),
     ("name twice", Add(1, (document(f"{OWN}/N", TWIN, TWIN),)), 418),
     ("document too deep", Add(1, (document(f"{OWN}/N", nested(33)),)), 414),
+    ("document much too deep", Add(1, (document(f"{OWN}/N", nested(200)),)), 414),
     ("leaf with children", Add(1, (document(f"{OWN}/N", element(
         "Node", element("NodeName", "a"), element("RTProperties", element("Type")),
         element("Value", "1"), node("b", value="2"),

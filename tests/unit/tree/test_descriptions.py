@@ -113,6 +113,8 @@ def test_format_and_type_are_those_described(a: Authority) -> None:
     assert code(lambda: a.replace(rate, text("fast"), NOW)) == 415
     assert code(lambda: a.replace(rate, leaf("", "6", format="int", mime="x/y"), NOW)) == 415
     assert code(lambda: a.replace(rate, leaf("", "6", format="int"), NOW)) == 200
+    spelt = leaf("", "7", format="int", mime="Text/Plain; charset=utf-8")
+    assert code(lambda: a.replace(rate, spelt, NOW)) == 200
     assert code(lambda: a.replace(f"{ONE}/Key", leaf("", b"x"), NOW)) == 415
 
 
