@@ -234,10 +234,14 @@ def _settled(meta: Meta | None, data: str | bytes | None, element: Element | Non
 
 
 def _data(element: Element, meta: Meta, binary: bool) -> tuple[str | bytes | None, Element | None]:
-    inner = sole_element(element)
+    try:
+        inner = sole_element(element)
+    except FormatError:
+        # No value and no document: its command is refused, and not the message with all others.
+        inner = element
     if inner is not None:
         return None, inner
-    if meta.type in _TNDS_TYPES and element.data.strip():
+    if _is_tnds(meta) and element.data.strip():
         binary = is_opaque(element)
         try:
             return None, _document(element.data, binary=binary)
@@ -253,7 +257,8 @@ def _data(element: Element, meta: Meta, binary: bool) -> tuple[str | bytes | Non
 
 
 def _from_b64(element: Element) -> str | bytes:
-    """Decoded when it is whole groups of four; a chunk cut elsewhere stays text (see Item)."""
+    """Decoded when it is whole groups of four; a chunk cut elsewhere, or what is no base64 at all,
+    stays text (see Item)."""
     text = _text_or_bytes(element)
     if isinstance(text, bytes):
         return text
@@ -263,9 +268,7 @@ def _from_b64(element: Element) -> str | bytes:
     try:
         return from_base64(compact)
     except FormatError:
-        if is_opaque(element):
-            return element.data
-        raise
+        return element.data if is_opaque(element) else compact
 
 
 def _from_bin(element: Element, binary: bool) -> bytes:
@@ -281,10 +284,14 @@ def _from_bin(element: Element, binary: bool) -> bytes:
 
 def with_document(item: Item) -> Item:
     """The item with its TNDS document read, which came in pieces. FormatError if it is none."""
-    if item.meta is None or item.meta.type not in _TNDS_TYPES or not item.payload.strip():
+    if item.meta is None or not _is_tnds(item.meta) or not item.payload.strip():
         return item
     document = _document(item.payload, binary=isinstance(item.data, bytes))
     return replace(item, data=None, element=document, meta=_settled(item.meta, None, document))
+
+
+def _is_tnds(meta: Meta) -> bool:
+    return (meta.type or "").partition(";")[0].strip().lower() in _TNDS_TYPES
 
 
 def _document(raw: bytes, *, binary: bool) -> Element:

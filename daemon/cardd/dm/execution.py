@@ -337,7 +337,7 @@ def _as_added(error: FormatError) -> StatusCode:
 def _node(item: Item, format: str, mime: str) -> TreeNode:
     meta = item.meta or Meta()
     format = meta.format or format
-    if format == INTERIOR:
+    if format == INTERIOR and "?" not in (item.target or ""):
         return TreeNode("", None, INTERIOR, meta.type or "")
     if item.data is None and format != "null":
         raise Refused(StatusCode.INCOMPLETE, item.target or "", "no data")

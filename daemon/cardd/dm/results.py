@@ -20,7 +20,7 @@ _ITEM_BYTES = 64
 
 def result_item(asked: str, reading: Reading) -> Item:
     """The item for one node; ``asked`` is the target of the Get."""
-    meta = Meta(format=reading.format, type=reading.mime)
+    meta = Meta(format=reading.format, type=reading.mime or None)
     data: str | bytes | None = None
     element = None
     if reading.nodes is not None:

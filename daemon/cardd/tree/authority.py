@@ -84,6 +84,9 @@ class Authority:
     def get(self, uri: str) -> tuple[Reading, ...]:
         """A value, the children, a property or a listing; several only for a listing."""
         address = Address.parse(uri)
+        if not (address.prop or self._rule(address.path).access):
+            # DM Standardized Objects 1.2 §5.3.4: of ./Inbox also what is not there.
+            raise Refused(StatusCode.NOT_ALLOWED, address.path, "the node takes no command")
         node = self._existing(address.path)
         if address.prop:
             self._may_read(address.prop, node)

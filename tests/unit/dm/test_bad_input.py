@@ -74,6 +74,7 @@ BAD: list[tuple[str, Command, int]] = [
     ("octets for text", Add(1, (octets("./NAP/1/Name"),)), 415),
     ("octets for text, not described", Add(1, (octets(f"{OWN}/New"),)), 415),
     ("octets over text", Replace(1, (octets(f"{OWN}/Name"),)), 415),
+    ("base64 that is none", Add(1, (Item(f"{OWN}/F", meta=Meta(format="b64"), data="*!!*"),)), 415),
     ("text for a number", Replace(1, (item(f"{OWN}/Count", "many"),)), 415),
     ("unknown format", Add(1, (Item(f"{OWN}/F", meta=Meta(format="colour"), data="x"),)), 415),
     ("no data", Replace(1, (Item(f"{OWN}/Name"),)), 412),
@@ -129,6 +130,17 @@ def test_bad_command_has_its_status_and_changes_nothing(command: Command, status
         codes = [code for _, code in peer.codes(together)]
         assert codes == [507, 216, status]
     assert not before.diff(tree)
+
+
+def test_property_is_text_whatever_format_its_command_states() -> None:
+    """DM TND 1.2 §7.4. Of an interior node a server may state the format that the node has."""
+    tree = device_tree()
+    peer = Peer(session(tree))
+    acl = Item(f"{OWN}?prop=ACL", meta=Meta(format="node"), data=f"Get=*&Replace={SERVER}")
+    assert peer.codes(Replace(1, (acl,))) == [("Replace", 200)]
+    assert str(tree.acl(OWN)) == f"Get=*&Replace={SERVER}"
+    nothing = Item(f"{OWN}?prop=ACL", meta=Meta(format="node"))
+    assert peer.codes(Replace(2, (nothing,))) == [("Replace", 412)]
 
 
 def test_leaf_copied_onto_itself_stays_as_it_is() -> None:

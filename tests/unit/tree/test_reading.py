@@ -98,6 +98,11 @@ def test_get_where_the_access_type_has_none_is_405(a: Authority, path: str) -> N
     assert code(lambda: a.get(path)) == 405
 
 
+def test_get_below_the_inbox_is_405_whatever_is_there(a: Authority) -> None:
+    for path in ("./Inbox", "./Inbox/1", "./Inbox/1/ServerID", "./Inbox/1?list=TNDS"):
+        assert code(lambda path=path: a.get(path)) == 405  # type: ignore[misc]
+
+
 def test_listing_shows_what_the_server_may_see_and_no_more(b: Authority) -> None:
     paths = [r.uri for r in b.get(".?list=StructData")]
     assert "./B/Text" in paths
