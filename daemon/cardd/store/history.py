@@ -8,7 +8,7 @@ changes, not of the tree.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -21,10 +21,11 @@ from .records import Origin, Retention, Revision, StoredTree
 
 __all__ = [
     "Changes",
-    "ClaimChange",
+    "ClaimChanges",
     "DigestChange",
     "PropertyChange",
     "changes_between",
+    "columns",
     "layer_of",
     "prune",
     "read_revisions",
@@ -36,13 +37,14 @@ _COLUMNS = "number, at_ms, cause, actor, run, restored, claims_changed"
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimChange:
-    """One claim of one source before and after a commit; None: none."""
+class ClaimChanges:
+    """The claims of one source that a commit changed: path, and the claim before and after.
+
+    There may be a million: what is made for each of them counts.
+    """
 
     source: Source
-    path: str
-    before: Entry | None
-    after: Entry | None
+    amendments: Sequence[tuple[str, Entry | None, Entry | None]]
 
 
 class PropertyKey(NamedTuple):
@@ -75,9 +77,13 @@ class DigestChange:
 class Changes:
     """What a commit changed."""
 
-    claims: tuple[ClaimChange, ...]
+    claims: tuple[ClaimChanges, ...]
     properties: tuple[PropertyChange, ...]
     digests: tuple[DigestChange, ...]
+
+    def count(self) -> int:
+        """How many claims, ACLs and titles."""
+        return sum(len(of_one.amendments) for of_one in self.claims) + len(self.properties)
 
 
 def changes_between(old: StoredTree, new: StoredTree) -> Changes:
@@ -93,14 +99,13 @@ def changes_between(old: StoredTree, new: StoredTree) -> Changes:
     )
 
 
-def _claim_changes(old: StoredTree, new: StoredTree) -> Iterator[ClaimChange]:
+def _claim_changes(old: StoredTree, new: StoredTree) -> Iterator[ClaimChanges]:
     before, after = old.by_source(), new.by_source()
     for source in sorted(before.keys() | after.keys()):
-        if before.get(source) is after.get(source):
-            continue
-        none = Layer(*source)
-        for path, was, now in before.get(source, none).diff(after.get(source, none)):
-            yield ClaimChange(source, path, was, now)
+        if before.get(source) is not after.get(source):
+            none = Layer(*source)
+            amendments = before.get(source, none).diff(after.get(source, none))
+            yield ClaimChanges(source, amendments)
 
 
 def _property_changes(old: StoredTree, new: StoredTree) -> Iterator[PropertyChange]:
@@ -146,13 +151,12 @@ def write_revision(db: sqlite3.Connection, revision: Revision, changes: Changes)
             revision.claims_changed,
         ),
     )
-    db.executemany(
-        "INSERT INTO claim_before VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (revision.number, *each.source, each.path, *_columns(each.before))
-            for each in changes.claims
-        ),
-    )
+    for of_one in changes.claims:
+        place = (revision.number, *of_one.source)
+        db.executemany(
+            "INSERT INTO claim_before VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((*place, path, *columns(before)) for path, before, _ in of_one.amendments),
+        )
     db.executemany(
         "INSERT INTO property_before VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -215,7 +219,7 @@ def _layers_at(db: sqlite3.Connection, revision: int, present: StoredTree) -> tu
     layers = dict(present.by_source())
     for source, found in groupby(rows, key=lambda row: Source(row[0], row[1])):
         known = layers.get(source)
-        claims = {each.path: _columns(each) for each in (known.entries() if known else ())}
+        claims = {each.path: columns(each) for each in (known.entries() if known else ())}
         claims |= {path: tuple(columns) for _, _, path, *columns, _ in found}
         layers[source] = layer_of(source, ((path, *claims[path]) for path in sorted(claims)))
     return tuple(layer for _, layer in sorted(layers.items()) if len(layer))
@@ -301,7 +305,8 @@ def prune(db: sqlite3.Connection, retention: Retention, now_ms: int, *tables: st
         db.execute(_PRUNING[table], bounds)
 
 
-def _columns(entry: Entry | None) -> tuple[object, ...]:
+def columns(entry: Entry | None) -> tuple[object, ...]:
+    """Value, format, mime, at_ms, absent; nothing in any where nothing is claimed."""
     if entry is None:
         return (None, None, None, None, None)
     return (entry.value, entry.format, entry.mime, entry.at_ms, int(entry.absent))

@@ -7,7 +7,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from itertools import groupby
 from typing import Literal
 
 from cardea_core import Layer
@@ -17,7 +16,7 @@ from cardd.provisioning.progress import ProvisioningResult, Stage
 from cardd.provisioning.records import NewConfirmation, SessionRecord
 from cardd.tree import Source, SourceKind
 
-from .history import ClaimChange, DigestChange, PropertyChange, layer_of
+from .history import ClaimChanges, DigestChange, PropertyChange, columns, layer_of
 from .records import Operation
 
 __all__ = [
@@ -52,26 +51,22 @@ def read_layer(db: sqlite3.Connection, number: int, kind: SourceKind, source: st
     return layer_of(Source(kind, source), rows)
 
 
-def write_claims(db: sqlite3.Connection, changes: Iterable[ClaimChange]) -> None:
-    for source, of_one in groupby(changes, key=lambda change: change.source):
+def write_claims(db: sqlite3.Connection, changes: Iterable[ClaimChanges]) -> None:
+    for source, amendments in ((of_one.source, of_one.amendments) for of_one in changes):
         known = db.execute("SELECT id FROM layer WHERE kind = ? AND source = ?", source).fetchone()
         number = (
             row_id(db.execute("INSERT INTO layer (kind, source) VALUES (?, ?)", source))
             if known is None
             else known[0]
         )
-        for change in of_one:
-            entry = change.after
-            if entry is None:
-                db.execute("DELETE FROM claim WHERE layer = ? AND path = ?", (number, change.path))
-                continue
-            db.execute(
-                "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(number, entry.path, entry.value, entry.format, entry.mime),
-                    *(entry.at_ms, int(entry.absent)),
-                ),
-            )
+        db.executemany(
+            "DELETE FROM claim WHERE layer = ? AND path = ?",
+            ((number, path) for path, _, after in amendments if after is None),
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((number, path, *columns(after)) for path, _, after in amendments if after is not None),
+        )
         db.execute(
             "DELETE FROM layer WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM claim WHERE layer = ?1)",
             (number,),

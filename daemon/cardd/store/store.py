@@ -135,10 +135,9 @@ class Store:
             old = self._written or self.load()
             new = StoredTree.of(tree, old.revision + 1)
             changes = changes_between(old, new)
-            changed = len(changes.claims) + len(changes.properties)
             with self._database.transaction() as db:
                 db.execute("UPDATE tree_state SET revision = ?", (new.revision,))
-                write_revision(db, Revision(new.revision, now_ms, origin, changed), changes)
+                write_revision(db, Revision(new.revision, now_ms, origin, changes.count()), changes)
                 write_claims(db, changes.claims)
                 write_digests(db, changes.digests)
                 write_properties(db, changes.properties)

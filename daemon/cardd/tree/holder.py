@@ -14,6 +14,8 @@ from cardd.tree.management_tree import ManagementTree
 __all__ = ["Delta", "TreeHolder"]
 
 HISTORY = 1024
+# Of all deltas but the last: who is further behind fetches the tree, which is hardly more.
+MOST_CHANGES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ class TreeHolder:
         self._lock = threading.RLock()
         self._tree = _settled(tree)
         self._revision = revision
-        self._history: deque[Delta] = deque(maxlen=HISTORY)
+        self._history: deque[Delta] = deque()
+        # How many changes these have.
+        self._kept = 0
         self._subscribers: dict[int, Callable[[Delta], None]] = {}
         self._next_subscriber = 0
 
@@ -96,6 +100,11 @@ class TreeHolder:
         with self._lock:
             self._tree, self._revision = settled, revision
             self._history.append(delta)
+            self._kept += len(delta.changes)
+            while len(self._history) > 1 and (
+                len(self._history) > HISTORY or self._kept > MOST_CHANGES
+            ):
+                self._kept -= len(self._history.popleft().changes)
             for callback in list(self._subscribers.values()):
                 callback(delta)
             return delta

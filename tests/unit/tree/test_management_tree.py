@@ -197,6 +197,22 @@ def test_holder_resumes_within_its_history_only() -> None:
     assert holder.since(1105 - 1025) is None
 
 
+def test_holder_keeps_the_last_delta_whole_and_not_many_large_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cardd.tree.holder.MOST_CHANGES", 10)
+    holder = TreeHolder(tree(), 5)
+    for revision, many in ((6, 4), (7, 5), (8, 40)):
+        changed = holder.fork()
+        nodes = [leaf(f"./Many{revision}/{number}", "v") for number in range(many)]
+        changed.adopt("card", f"{revision}", nodes, revision)
+        holder.replace(changed, revision)
+    last = holder.since(7)
+    assert last is not None
+    assert len(last[0].changes) == 41
+    assert holder.since(6) is None
+
+
 def test_holder_refuses_an_older_revision() -> None:
     holder = TreeHolder(tree(), 5)
     with pytest.raises(ValueError, match="not newer"):
