@@ -22,6 +22,22 @@ def test_the_daemon_serves_under_the_filter_of_its_unit(pcsc: Pcsc) -> None:
         assert daemon.stop() == 0
 
 
+def test_a_template_is_bounded_under_the_filter_too() -> None:
+    code = """
+from cardd.render.output import PlanError
+from cardd.render.template import template_file
+from cardd.tree import ManagementTree
+try:
+    template_file("{{ 'x' * 10 ** 10 }}", "f")(ManagementTree().snapshot)
+except PlanError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [*UNDER_FILTER, sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "needs more than" in done.stdout
+
+
 def test_the_filter_holds() -> None:
     """Else the other test would show nothing."""
     code = "import os; os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))"

@@ -1,22 +1,21 @@
-"""Files from templates of the integrator's own: Jinja2, in its sandbox.
+"""Files from templates of the integrator's own: Jinja2, in its sandbox, in a process of its own.
 
-The template is trusted, the values are not: they come from cards and servers. Text that a template
-puts out may have no control characters, for a line break in a value would begin a line of the
-sender's choice; `| lines` allows them where they belong, in a certificate for example. What a
-template does is counted, so that none keeps the daemon for ever.
+The template is trusted, the values are not: they come from cards and servers. What a template
+makes of them may take any memory and time (``'x' * number``, ``%``, ``center``, ``join``, lists of
+lists). So it is a process that makes it, which the kernel bounds, and which asks for what it needs.
 """
 
 from __future__ import annotations
 
-import re
-import shlex
-import traceback
+import contextlib
+import json
+import signal
+import subprocess
+import sys
 from functools import partial
 from typing import Any
 
 from cardea_core import Snapshot, TreeError, canonical_path
-from jinja2 import StrictUndefined, Template, TemplateError, Undefined, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .output import Output, OutputFile, Plan, PlanError
 
@@ -25,18 +24,11 @@ __all__ = ["MAX_BYTES", "template_file"]
 MAX_BYTES = 1 << 20
 # Rounds of loops and calls of macros.
 MAX_STEPS = 200_000
-_STEP = "_step"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-class _Lines(str):
-    """Text whose line breaks the template has asked for."""
-
-    __slots__ = ()
-
-
-class _BadOutputError(TemplateError):
-    """Raised by the template's work; what it says never quotes a value."""
+# Python and Jinja take a quarter of it.
+MEMORY_BYTES = 128 << 20
+CPU_S = 10
+# A result in JSON, where a character may take six.
+_LINE_BYTES = 8 * MAX_BYTES
 
 
 def template_file(text: str, name: str) -> Plan:
@@ -45,105 +37,87 @@ def template_file(text: str, name: str) -> Plan:
     Raises:
         PlanError: the text is no template.
     """
-    try:
-        environment = _environment()
-        counted = _counted(environment.parse(text))
-        template = Template.from_code(
-            environment, environment.compile(counted), environment.make_globals(None)
-        )
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        raise PlanError(f"line {line or '?'}: {type(error).__name__}") from None
-    return partial(_plan, template, name)
+    _rendered(text, None)
+    return partial(_plan, text, name)
 
 
-def _plan(template: Template, name: str, tree: Snapshot) -> Output:
-    parts, size = [], 0
-    try:
-        for part in template.generate(
-            **{_STEP: _Steps()},
-            value=partial(_value, tree),
-            exists=lambda path: tree.get(_path(path)) is not None,
-            children=lambda path: tree.children(_path(path)),
-        ):
-            size += len(part)
-            if size > MAX_BYTES:
-                raise PlanError(f"the result is longer than {MAX_BYTES} characters")
-            parts.append(part)
-    except PlanError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a template does; its words may quote values
-        what = str(error) if isinstance(error, _BadOutputError) else type(error).__name__
-        raise PlanError(f"the template fails in line {_line(error)}: {what}") from None
-    content = "".join(parts).encode()
+def _plan(text: str, name: str, tree: Snapshot) -> Output:
+    content = _rendered(text, tree).encode()
     return Output((OutputFile(name, content),) if content.strip() else ())
 
 
-class _Steps:
-    """Called at each step."""
+def _rendered(text: str, tree: Snapshot | None) -> str:
+    """What the template makes of a tree; None: nothing, it is only looked at.
 
-    def __init__(self) -> None:
-        self._left = MAX_STEPS
-
-    def __call__(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise _BadOutputError(f"takes more than {MAX_STEPS} steps")
-
-
-def _counted(template: nodes.Template) -> nodes.Template:
-    """Let each round of a loop and each call of a macro begin with a step."""
-    blocks: list[nodes.For | nodes.Macro | nodes.CallBlock] = [
-        *template.find_all(nodes.For),
-        *template.find_all(nodes.Macro),
-        *template.find_all(nodes.CallBlock),
-    ]
-    for block in blocks:
-        call = nodes.Call(nodes.Name(_STEP, "load"), [], [], None, None)
-        block.body.insert(0, nodes.ExprStmt(call).set_lineno(block.lineno))
-    return template
-
-
-def _line(error: Exception) -> int | str:
-    """Jinja puts the template's lines into the traceback."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((frame.lineno or "?" for frame in frames if frame.filename == "<template>"), "?")
-
-
-def _value(tree: Snapshot, path: str, default: Any = None) -> Any:
-    """A leaf's text. Undefined, which a template may test and not put out, where there is none."""
-    node = tree.get(_path(path))
-    if node is None or node.value is None:
-        return StrictUndefined(name=path) if default is None else default
-    return node.value.decode()
-
-
-def _path(path: str) -> str:
+    Raises:
+        PlanError: it is none, fails, or needs too much.
+    """
+    job = {
+        "template": text,
+        "render": tree is not None,
+        "max_characters": MAX_BYTES,
+        "max_steps": MAX_STEPS,
+        "memory_bytes": MEMORY_BYTES,
+        "cpu_s": CPU_S,
+    }
+    said: dict[str, Any] = {}
     try:
-        return canonical_path(path)
-    except TreeError:
-        # It may be a value: a template can ask for the node that a node names.
-        raise _BadOutputError("asks for what is no node path") from None
+        # It may end at any moment; then its pipe is broken.
+        with contextlib.suppress(BrokenPipeError), _started() as process:
+            try:
+                said = _conversation(process, job, tree)
+            finally:
+                process.kill()
+    except OSError as error:
+        raise PlanError(f"the template's process cannot be started: {error.strerror}") from None
+    if "result" in said:
+        return str(said["result"])
+    if "refused" in said:
+        raise PlanError(str(said["refused"]))
+    if process.returncode == -signal.SIGXCPU:
+        raise PlanError(f"the template takes more than {CPU_S} s")
+    raise PlanError("the template's process has ended before its time")
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    # Settings are no HTML; what may not be in them is refused instead (finalize).
-    environment = ImmutableSandboxedEnvironment(
-        autoescape=False,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalized,
+def _started() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-m", "cardd.render.template_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={"LANG": "C.UTF-8"},
     )
-    environment.filters["lines"] = _Lines
-    environment.filters["shell"] = lambda text: shlex.quote(str(text))
-    return environment
 
 
-def _finalized(result: Any) -> Any:
-    if isinstance(result, Undefined | _Lines):
-        return result
-    if _CONTROL.search(str(result)):
-        raise _BadOutputError("puts out control characters")
-    return result
+def _conversation(
+    process: subprocess.Popen[bytes], job: dict[str, Any], tree: Snapshot | None
+) -> dict[str, Any]:
+    """Answer what the process asks, to its last word; {}: it has ended without one."""
+    said = job
+    while process.stdin is not None and process.stdout is not None:
+        process.stdin.write(json.dumps(said).encode() + b"\n")
+        process.stdin.flush()
+        line = process.stdout.readline(_LINE_BYTES)
+        if not line.endswith(b"\n"):
+            break
+        heard: dict[str, Any] = json.loads(line)
+        if tree is None or "ask" not in heard:
+            return heard
+        said = _answer(tree, heard["ask"], heard["path"])
+    return {}
+
+
+def _answer(tree: Snapshot, ask: str, path: str) -> dict[str, Any]:
+    """Octets go as text of as many characters (Latin-1). No answer: that is no path of a node."""
+    try:
+        path = canonical_path(path)
+    except TreeError:
+        return {}
+    if ask == "children":
+        return {"answer": tree.children(path)}
+    node = tree.get(path)
+    if ask == "exists":
+        return {"answer": node is not None}
+    value = None if node is None else node.value
+    return {"answer": None if value is None else value.decode("latin-1")}

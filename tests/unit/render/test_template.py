@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import pytest
 from cardd.render.output import Output, PlanError
@@ -116,6 +117,51 @@ def test_template_that_would_not_end_is_cut_off(
     monkeypatch.setattr("cardd.render.template.MAX_STEPS", 5000)
     with pytest.raises(PlanError, match="in line 1: takes more than 5000 steps"):
         render(template)
+
+
+LARGE = "{% set n = value('./Number') | int %}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ 'x' * n }}",
+        "{{ 'x' * 10 ** 10 }}",
+        "{{ ('%' ~ n ~ 'd') % 1 }}",
+        "{{ 'x' | center(n) }}",
+        "{{ 'x'.ljust(n) }}",
+        "{{ 'a\\nb' | indent(n) }}",
+        "{{ [0] | batch(n, 0) | first | length }}",
+        "{{ ([1] * 30000) | join('x' * 30000) }}",
+        "{{ ('a' * 30000) | replace('a', 'b' * 30000) }}",
+        "{% set ns = namespace(x='x') %}{% for i in range(40) %}{% set ns.x = ns.x ~ ns.x %}"
+        "{% endfor %}{{ ns.x | length }}",
+    ],
+)  # fmt: skip
+def test_a_template_that_takes_all_memory_fails_and_takes_none_of_the_daemons(body: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PlanError, match="needs more than 128 MiB"):
+        render(LARGE + body, {"./Number": "1000000000"})
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+def test_a_template_that_takes_all_time_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cardd.render.template.CPU_S", 1)
+    with pytest.raises(PlanError, match="takes more than 1 s"):
+        render(LARGE + "{{ (7 ** n) % 2 }}", {"./Number": "30000000"})
+
+
+@pytest.mark.parametrize(
+    ("program", "problem"),
+    [("/bin/true", "has ended before its time"), ("/no/such", "cannot be started")],
+)
+def test_a_process_that_ends_without_a_word_is_an_error(
+    program: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = template_file("{{ value('./V') }}", "f")
+    monkeypatch.setattr("cardd.render.template.sys.executable", program)
+    with pytest.raises(PlanError, match=problem):
+        plan(snapshot({"./V": "v"}))
 
 
 def test_steps_are_counted_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
