@@ -828,8 +828,8 @@ type WatchTreeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the client has now, whole; 0: the snapshot is not whole yet.
 	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	// The history that revisions count in. It lasts as long as the daemon's store; another
-	// store, as after one that was damaged, counts anew in another epoch.
+	// The history that revisions count in. Another store, as after one that was damaged or put
+	// back from a copy, counts in another epoch, and so does each boot of the machine.
 	Epoch string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Types that are valid to be assigned to Change:
 	//

@@ -64,7 +64,7 @@ from cardd.rpc.server import (
     bind_socket,
 )
 from cardd.rpc.tree import TreeService
-from cardd.store import Retention, Store, StoredTree, StoreError, open_store
+from cardd.store import EpochMark, Retention, Store, StoredTree, StoreError, open_store
 from cardd.tree import TreeHolder
 
 from .administration import admin_service, admin_socket, reload_policy
@@ -135,7 +135,7 @@ async def _start(config: Config, path: Path, cleanup: AsyncExitStack) -> RpcServ
     cleanup.callback(public.close)
     admin = admin_socket(config)
     cleanup.callback(admin.close)
-    store, stored = _open_store(config.store)
+    store, stored = _open_store(config.store, EpochMark(config.socket.path.with_suffix(".epoch")))
     cleanup.callback(store.close)
 
     committed = Signal()
@@ -281,9 +281,9 @@ def _reload(policy: PolicyInForce, path: Path) -> None:
         reload_policy(policy, path)
 
 
-def _open_store(config: StoreConfig) -> tuple[Store, StoredTree]:
+def _open_store(config: StoreConfig, mark: EpochMark) -> tuple[Store, StoredTree]:
     retention = Retention(config.history_count, config.history_days)
-    store, stored, set_aside = open_store(config.path, retention)
+    store, stored, set_aside = open_store(config.path, retention, mark)
     if set_aside is not None:
         _log.error(
             "store.set_aside",

@@ -1,5 +1,6 @@
 """The daemon's store: one SQLite file, one transaction a provisioning."""
 
+from cardd.store.epoch_mark import EpochMark
 from cardd.store.errors import StoreError
 from cardd.store.opening import SetAside, open_store
 from cardd.store.records import Operation, Origin, Retention, Revision, StoredTree
@@ -7,6 +8,7 @@ from cardd.store.store import Direction, Store
 
 __all__ = [
     "Direction",
+    "EpochMark",
     "Operation",
     "Origin",
     "Retention",

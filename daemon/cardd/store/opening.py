@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .database import sync_folder
+from .epoch_mark import EpochMark
 from .errors import StoreError
 from .records import Retention, StoredTree
 from .store import Store
@@ -32,30 +33,32 @@ class SetAside:
     moved_to: Path
 
 
-def open_store(path: Path, retention: Retention) -> tuple[Store, StoredTree, SetAside | None]:
-    """The store, its tree, and what had to make way for it.
+def open_store(
+    path: Path, retention: Retention, mark: EpochMark | None = None
+) -> tuple[Store, StoredTree, SetAside | None]:
+    """The store, its tree, and what had to make way for it. ``mark``: what was last told of it.
 
     Raises:
         StoreError: there is one that cannot be opened now, or cannot be moved away.
     """
     try:
-        return *_opened(path, retention), None
+        return *_opened(path, retention, mark), None
     except StoreError as error:
         if error.reason not in _HOPELESS:
             raise
         moved = SetAside(error.reason, error.detail, _move_aside(path, error.reason))
     try:
-        return *_opened(path, retention), moved
+        return *_opened(path, retention, mark), moved
     except StoreError as error:
         # Nobody else would say where the old file is: the next start finds none in its place.
         detail = f"{error.detail}; what lay there ({moved.detail}) is {moved.moved_to}"
         raise StoreError(error.reason, path, detail) from None
 
 
-def _opened(path: Path, retention: Retention) -> tuple[Store, StoredTree]:
-    store = Store(path, retention)
+def _opened(path: Path, retention: Retention, mark: EpochMark | None) -> tuple[Store, StoredTree]:
+    store = Store(path, retention, mark)
     try:
-        return store, store.load()
+        return store, store.begin()
     except StoreError:
         store.close()
         raise

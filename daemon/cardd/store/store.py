@@ -18,6 +18,7 @@ from cardd.provisioning.records import (
     SessionRecord,
 )
 from cardd.store.database import Database
+from cardd.store.epoch_mark import EpochMark
 from cardd.store.errors import RevisionNotFoundError
 from cardd.store.history import (
     changes_between,
@@ -61,8 +62,14 @@ _START = Origin("start")
 class Store:
     """The daemon's memory: the tree, the journal of card writes, what is still to be said."""
 
-    def __init__(self, path: str | Path, retention: Retention = _RETENTION) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        retention: Retention = _RETENTION,
+        mark: EpochMark | None = None,
+    ) -> None:
         self._database = Database(Path(path))
+        self._mark = mark
         self.rejections = RejectionTable(self._database)
         self.renderings = RenderingTable(self._database)
         self.questions = QuestionTable(self._database, retention)
@@ -92,6 +99,16 @@ class Store:
         """The history that its revisions count in, as no other store does."""
         with self._database.reading() as db:
             return str(db.execute("SELECT epoch FROM tree_state").fetchone()[0])
+
+    def begin(self) -> StoredTree:
+        """As `load`, for a daemon that starts. The epoch is a new one where the store may not have
+        what was told of it: it was put back from a copy, or nobody knows."""
+        stored = self.load()
+        if self._mark is not None and not self._mark.is_kept_by(self.epoch, stored.revision):
+            with self._database.transaction() as db:
+                db.execute("UPDATE tree_state SET epoch = lower(hex(randomblob(8)))")
+            self._mark.put(self.epoch, stored.revision)
+        return stored
 
     def load(self) -> StoredTree:
         """The tree as it was last committed."""
@@ -148,6 +165,9 @@ class Store:
                     write_session(db, session)
                 prune(db, self._retention, now_ms, "revision", "session")
             self._written = new
+            if self._mark is not None:
+                # Before anybody is told.
+                self._mark.put(self.epoch, new.revision)
         return new.revision
 
     def revisions(self, limit: int = 100) -> tuple[Revision, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cardd.store import Retention, Store, StoreError, open_store
+from cardd.store import EpochMark, Retention, Store, StoreError, open_store
 from cardd.store.schema import MIGRATIONS
 from unit.store.test_file import tree_with
 
@@ -138,6 +138,49 @@ def test_the_epoch_lasts_as_long_as_the_store(path: Path) -> None:
         store.close()
     assert epochs[0] == epochs[1] != epochs[2]
     assert all(len(epoch) == 16 for epoch in epochs)
+
+
+def test_a_store_that_was_put_back_from_a_copy_has_another_epoch(path: Path) -> None:
+    mark = EpochMark(path.with_name("epoch"))
+
+    def life(*texts: str) -> str:
+        store, _, _ = open_store(path, Retention(), mark)
+        for at_ms, text in enumerate(texts, 1):
+            store.commit(tree_with(text), at_ms)
+        with store:
+            return store.epoch
+
+    first = life("a")
+    copy = path.read_bytes()
+    assert life() == first
+    assert life("b") == first
+    later = path.read_bytes()
+    path.write_bytes(copy)
+    restored = life()
+    assert restored != first
+    # Another history with as many revisions.
+    assert life("c", "d") == restored
+    path.write_bytes(later)
+    assert life() not in (first, restored)
+
+
+def test_a_store_of_which_nobody_knows_what_was_told_has_another_epoch(path: Path) -> None:
+    mark = path.with_name("epoch")
+
+    def epoch() -> str:
+        store, _, _ = open_store(path, Retention(), EpochMark(mark))
+        with store:
+            return store.epoch
+
+    epochs = [epoch(), epoch()]
+    for content in (None, "", "x y z", "no number"):
+        mark.unlink() if content is None else mark.write_text(content)
+        epochs.append(epoch())
+    mark.unlink()
+    mark.mkdir()
+    epochs += [epoch(), epoch()]
+    assert epochs[0] == epochs[1]
+    assert len(set(epochs)) == len(epochs) - 1
 
 
 def test_what_was_set_aside_before_is_never_overwritten(path: Path) -> None:

@@ -394,8 +394,8 @@ class WatchTreeResponse(_message.Message):
     revision: _builtins.int
     """What the client has now, whole; 0: the snapshot is not whole yet."""
     epoch: _builtins.str
-    """The history that revisions count in. It lasts as long as the daemon's store; another
-    store, as after one that was damaged, counts anew in another epoch.
+    """The history that revisions count in. Another store, as after one that was damaged or put
+    back from a copy, counts in another epoch, and so does each boot of the machine.
     """
     @_builtins.property
     def snapshot(self) -> Global___TreeSnapshot: ...

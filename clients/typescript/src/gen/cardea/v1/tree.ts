@@ -252,8 +252,8 @@ export interface WatchTreeResponse {
   /** What the client has now, whole; 0: the snapshot is not whole yet. */
   revision: bigint;
   /**
-   * The history that revisions count in. It lasts as long as the daemon's store; another
-   * store, as after one that was damaged, counts anew in another epoch.
+   * The history that revisions count in. Another store, as after one that was damaged or put
+   * back from a copy, counts in another epoch, and so does each boot of the machine.
    */
   epoch: string;
   change: { $case: "snapshot"; value: TreeSnapshot } | { $case: "delta"; value: TreeDelta } | undefined;
