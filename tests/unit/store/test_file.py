@@ -190,7 +190,7 @@ KILLED = TREE + textwrap.dedent(
     store = Store(path)
     n = store.load().revision + 1
     began = time.monotonic()
-    store.commit(tree(str(n)), n)
+    store.commit(tree_with(str(n)), n)
     delay = times * (time.monotonic() - began)
     threading.Thread(target=lambda: (time.sleep(delay), os.kill(os.getpid(), 9))).start()
     while True:
