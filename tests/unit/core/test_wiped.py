@@ -38,10 +38,11 @@ def found(masked: Iterable[bytes]) -> set[bytes]:
             for at in range(start, end, _CHUNK):
                 memory.seek(at)
                 # Longer than the step, so that no key lies across two
-                length = memory.readinto(view[: min(len(window), end - at)])
-                text = window.translate(MASK)[:length]
+                memory.readinto(view[: min(len(window), end - at)])
+                text = window.translate(MASK)
                 seen |= {each for each in masked if each in text}
-                view[:] = bytes(len(window))
+                # Where the masked key lies, the text has the key itself
+                text[:] = view[:] = bytes(len(window))
     return seen
 
 
