@@ -178,6 +178,9 @@ const (
 	// FAILED_PRECONDITION: the server wants a person to agree to the session, and nobody has;
 	// metadata has outcome: declined, cancelled, timed_out or nobody.
 	ErrorReason_ERROR_REASON_NOTIFICATION_NEEDS_USER ErrorReason = 843
+	// RESOURCE_EXHAUSTED: the answer is larger than gRPC's clients take as one message
+	// (4 MiB); the message says how to have it in pieces.
+	ErrorReason_ERROR_REASON_ANSWER_TOO_LARGE ErrorReason = 860
 )
 
 // Enum value maps for ErrorReason.
@@ -248,6 +251,7 @@ var (
 		841: "ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC",
 		842: "ERROR_REASON_NOTIFICATION_REPLAYED",
 		843: "ERROR_REASON_NOTIFICATION_NEEDS_USER",
+		860: "ERROR_REASON_ANSWER_TOO_LARGE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -315,6 +319,7 @@ var (
 		"ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC":    841,
 		"ERROR_REASON_NOTIFICATION_REPLAYED":         842,
 		"ERROR_REASON_NOTIFICATION_NEEDS_USER":       843,
+		"ERROR_REASON_ANSWER_TOO_LARGE":              860,
 	}
 )
 
@@ -349,7 +354,7 @@ var File_cardea_v1_errors_proto protoreflect.FileDescriptor
 
 const file_cardea_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\x9b\x12\n" +
+	"\x16cardea/v1/errors.proto\x12\tcardea.v1*\xbf\x12\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bERROR_REASON_CALLER_UNKNOWN\x10\x01\x12\x1e\n" +
@@ -415,7 +420,8 @@ const file_cardea_v1_errors_proto_rawDesc = "" +
 	"#ERROR_REASON_NOTIFICATION_MALFORMED\x10\xc8\x06\x12,\n" +
 	"'ERROR_REASON_NOTIFICATION_NOT_AUTHENTIC\x10\xc9\x06\x12'\n" +
 	"\"ERROR_REASON_NOTIFICATION_REPLAYED\x10\xca\x06\x12)\n" +
-	"$ERROR_REASON_NOTIFICATION_NEEDS_USER\x10\xcb\x06B>\n" +
+	"$ERROR_REASON_NOTIFICATION_NEEDS_USER\x10\xcb\x06\x12\"\n" +
+	"\x1dERROR_REASON_ANSWER_TOO_LARGE\x10\xdc\x06B>\n" +
 	"\rorg.cardea.v1P\x01Z+cardea.example/clients/go/cardeav1;cardeav1b\x06proto3"
 
 var (

@@ -568,7 +568,11 @@ type CompareRevisionsRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Before uint64                 `protobuf:"varint,1,opt,name=before,proto3" json:"before,omitempty"`
 	// Unset: the present one.
-	After         *uint64 `protobuf:"varint,2,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	After *uint64 `protobuf:"varint,2,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	// The most changes that the answer is to have; it may have fewer. 0: all.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before, from a comparison of the same revisions.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -617,11 +621,27 @@ func (x *CompareRevisionsRequest) GetAfter() uint64 {
 	return 0
 }
 
+func (x *CompareRevisionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *CompareRevisionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 type CompareRevisionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the order of the tree.
-	Changes       []*NodeChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
-	After         uint64        `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	Changes []*NodeChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	After   uint64        `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// "": there are no more.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -668,6 +688,13 @@ func (x *CompareRevisionsResponse) GetAfter() uint64 {
 		return x.After
 	}
 	return 0
+}
+
+func (x *CompareRevisionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 type RollbackTreeRequest struct {
@@ -2251,14 +2278,18 @@ const file_cardea_v1_provisioning_proto_rawDesc = "" +
 	"\x12ListHistoryRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\rR\x05limit\"B\n" +
 	"\x13ListHistoryResponse\x12+\n" +
-	"\acommits\x18\x01 \x03(\v2\x11.cardea.v1.CommitR\acommits\"V\n" +
+	"\acommits\x18\x01 \x03(\v2\x11.cardea.v1.CommitR\acommits\"\x92\x01\n" +
 	"\x17CompareRevisionsRequest\x12\x16\n" +
 	"\x06before\x18\x01 \x01(\x04R\x06before\x12\x19\n" +
-	"\x05after\x18\x02 \x01(\x04H\x00R\x05after\x88\x01\x01B\b\n" +
-	"\x06_after\"a\n" +
+	"\x05after\x18\x02 \x01(\x04H\x00R\x05after\x88\x01\x01\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageTokenB\b\n" +
+	"\x06_after\"\x89\x01\n" +
 	"\x18CompareRevisionsResponse\x12/\n" +
 	"\achanges\x18\x01 \x03(\v2\x15.cardea.v1.NodeChangeR\achanges\x12\x14\n" +
-	"\x05after\x18\x02 \x01(\x04R\x05after\"P\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"P\n" +
 	"\x13RollbackTreeRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1d\n" +
 	"\n" +

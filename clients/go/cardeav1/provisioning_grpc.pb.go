@@ -60,7 +60,8 @@ type ProvisioningServiceClient interface {
 	ListHistory(ctx context.Context, in *ListHistoryRequest, opts ...grpc.CallOption) (*ListHistoryResponse, error)
 	// CompareRevisions says which nodes in force differ between two revisions.
 	// Who: callers with a row for provisioning.history; nodes that the row does not
-	// cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+	// cover are left out. What is more than one message comes by pages.
+	// Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
 	CompareRevisions(ctx context.Context, in *CompareRevisionsRequest, opts ...grpc.CallOption) (*CompareRevisionsResponse, error)
 	// RollbackTree puts what every source claimed at a revision in force again, values
 	// and titles. The device's own stays as its configuration has it. Nobody gets a right
@@ -237,7 +238,8 @@ type ProvisioningServiceServer interface {
 	ListHistory(context.Context, *ListHistoryRequest) (*ListHistoryResponse, error)
 	// CompareRevisions says which nodes in force differ between two revisions.
 	// Who: callers with a row for provisioning.history; nodes that the row does not
-	// cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+	// cover are left out. What is more than one message comes by pages.
+	// Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
 	CompareRevisions(context.Context, *CompareRevisionsRequest) (*CompareRevisionsResponse, error)
 	// RollbackTree puts what every source claimed at a revision in force again, values
 	// and titles. The device's own stays as its configuration has it. Nobody gets a right

@@ -43,8 +43,9 @@ type TreeServiceClient interface {
 	// Who: callers with a row for tree.read on the path. Effect: none.
 	// Errors: NODE_NOT_FOUND, PATH_INVALID.
 	GetNode(ctx context.Context, in *GetNodeRequest, opts ...grpc.CallOption) (*GetNodeResponse, error)
-	// ListNodes returns the nodes below a path in the order of the tree, itself first.
-	// Who, errors: as GetNode.
+	// ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+	// more than one message WatchTree sends in pieces.
+	// Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
 	ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error)
 	// ExplainNode says which source won, what lost, and why.
 	// Who, errors: as GetNode.
@@ -232,8 +233,9 @@ type TreeServiceServer interface {
 	// Who: callers with a row for tree.read on the path. Effect: none.
 	// Errors: NODE_NOT_FOUND, PATH_INVALID.
 	GetNode(context.Context, *GetNodeRequest) (*GetNodeResponse, error)
-	// ListNodes returns the nodes below a path in the order of the tree, itself first.
-	// Who, errors: as GetNode.
+	// ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+	// more than one message WatchTree sends in pieces.
+	// Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
 	ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error)
 	// ExplainNode says which source won, what lost, and why.
 	// Who, errors: as GetNode.

@@ -25,16 +25,18 @@ from cardea.v1 import (
 )
 
 from .durations import duration
-from .errors import readable_errors
+from .errors import CardeaError, readable_errors
 from .keys import KeyCalls
 from .pins import PinCalls
 from .questions import QuestionCalls
 from .session import Session
-from .streams import Connection
+from .streams import Connection, Stream
 
 __all__ = ["DEFAULT_SOCKET", "Client", "FileData", "file_ref"]
 
 DEFAULT_SOCKET = "/run/cardea/cardd.sock"
+# Of comparisons: what the daemon makes at once.
+_PAGE_SIZE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +178,23 @@ class Client(PinCalls, KeyCalls, QuestionCalls):
 
     def nodes(self, path: str = ".") -> tree_pb2.ListNodesResponse:
         """The nodes below a path, itself first, with the tree's revision."""
-        with readable_errors(self.target):
-            request = tree_pb2.ListNodesRequest(path=path)
-            return self._tree.ListNodes(request, timeout=self._timeout_s)
+        try:
+            with readable_errors(self.target):
+                request = tree_pb2.ListNodesRequest(path=path)
+                return self._tree.ListNodes(request, timeout=self._timeout_s)
+        except CardeaError as error:
+            if error.reason != "ANSWER_TOO_LARGE":
+                raise
+        answer = tree_pb2.ListNodesResponse()
+        watch = self.watch_tree(path)
+        for message in watch:
+            answer.nodes.extend(message.snapshot.nodes)
+            answer.nodes.extend(message.delta.changed)
+            if message.revision:  # the snapshot is whole
+                answer.revision, answer.epoch = message.revision, message.epoch
+                watch.close()
+                break
+        return answer
 
     def explain(self, path: str) -> tree_pb2.ExplainNodeResponse:
         """Which source won, what lost, and why."""
@@ -188,7 +204,7 @@ class Client(PinCalls, KeyCalls, QuestionCalls):
 
     def watch_tree(
         self, path: str = ".", after_revision: int = 0, epoch: str = ""
-    ) -> Iterator[tree_pb2.WatchTreeResponse]:
+    ) -> Stream[tree_pb2.WatchTreeResponse]:
         """A snapshot, then each committed change, for ever; resume with revision and epoch of the
         last message, and where that ends with EVENTS_GONE begin anew."""
         with readable_errors(self.target):
@@ -282,9 +298,18 @@ class Client(PinCalls, KeyCalls, QuestionCalls):
         self, before: int, after: int | None = None
     ) -> provisioning_pb2.CompareRevisionsResponse:
         """Which nodes differ between two revisions; by default from one to the present."""
-        with readable_errors(self.target):
-            request = provisioning_pb2.CompareRevisionsRequest(before=before, after=after)
-            return self._provisioning.CompareRevisions(request, timeout=self._timeout_s)
+        whole = provisioning_pb2.CompareRevisionsResponse()
+        request = provisioning_pb2.CompareRevisionsRequest(
+            before=before, after=after, page_size=_PAGE_SIZE
+        )
+        while True:
+            with readable_errors(self.target):
+                page = self._provisioning.CompareRevisions(request, timeout=self._timeout_s)
+            whole.after = page.after
+            whole.changes.extend(page.changes)
+            if not page.next_page_token:
+                return whole
+            request.page_token = page.next_page_token
 
     def rollback(
         self, revision: int, request_id: str = ""

@@ -77,6 +77,7 @@ REMEDIES: Mapping[str, str] = {
     "QUESTION_CLOSED": "It is too late: cardctl question list says what became of it.",
     "NODE_NOT_FOUND": "List what there is with: cardctl tree",
     "PATH_INVALID": "A path begins with ./ and has no empty parts, for example ./DevInfo/DevId.",
+    "ANSWER_TOO_LARGE": "Ask for less of the tree, or for pieces as the message says.",
     "EVENTS_GONE": "Begin anew with a snapshot.",
     "RENDERING_FAILED": "Correct what the detail names; then: cardctl provision",
     "REVISION_NOT_FOUND": "List what there is with: cardctl history",

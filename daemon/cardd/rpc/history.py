@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import Any
 
 from cardea.v1 import provisioning_pb2 as pb
@@ -12,13 +14,16 @@ from cardd.tree import Delta, Descriptions
 from . import convert
 from .call import current_call
 from .idempotency import IdempotentCalls
-from .pieces import fill
+from .pieces import fill, page
 from .ports import HistoryPort
+from .refusals import ArgumentInvalidError
 from .tree_view import may_see_change
 
 __all__ = ["HistoryCalls"]
 
 _LIMIT = 100
+_PAGE = 512
+_TOKEN = re.compile(r"(\d{1,19})-(\d{1,19})-(\d{1,9})")
 
 
 class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
@@ -27,6 +32,8 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
     def __init__(self, history: HistoryPort, known: Descriptions) -> None:
         self._history = history
         self._known = known
+        # The comparison of which a page was asked for last, and its older revision.
+        self._paged: tuple[int, Delta] | None = None
         self._rollbacks: IdempotentCalls[Delta] = IdempotentCalls()
 
     async def ListHistory(
@@ -38,17 +45,30 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
     async def CompareRevisions(
         self, request: pb.CompareRevisionsRequest, context: Any
     ) -> pb.CompareRevisionsResponse:
-        call = current_call()
-        newer = request.after if request.HasField("after") else None
-        delta = await self._history.compare(request.before, newer)
-        known = self._known
+        call, known = current_call(), self._known
+        after, done = _place(request)
+        delta = await self._compared(request.before, after)
         seen = (
             convert.change_message(each, known) if may_see_change(call, delta, each.path) else None
-            for each in delta.changes
+            for each in islice(delta.changes, done, None)
         )
         answer = pb.CompareRevisionsResponse(after=delta.revision)
-        await fill(answer.changes, seen)
+        if not (request.page_size or request.page_token):
+            await fill(answer.changes, seen, instead="ask for pages, with page_size")
+            return answer
+        taken = await page(answer.changes, seen, request.page_size or _PAGE)
+        if taken is not None:
+            answer.next_page_token = f"{request.before}-{delta.revision}-{done + taken}"
+            self._paged = (request.before, delta)
         return answer
+
+    async def _compared(self, before: int, after: int | None) -> Delta:
+        """What differs. Between two revisions that is always the same: so each page goes on where
+        the one before it ended, and the last comparison is kept for the next page."""
+        paged, self._paged = self._paged, None
+        if paged is not None and (before, after) == (paged[0], paged[1].revision):
+            return paged[1]
+        return await self._history.compare(before, after)
 
     async def RollbackTree(
         self, request: pb.RollbackTreeRequest, context: Any
@@ -62,3 +82,17 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
             lambda: self._history.roll_back(request.revision, f"users/{call.caller.uid}"),
         )
         return pb.RollbackTreeResponse(revision=delta.revision, nodes_changed=len(delta.changes))
+
+
+def _place(request: pb.CompareRevisionsRequest) -> tuple[int | None, int]:
+    """The newer revision, None: the present one, and how many changes were told before."""
+    if request.page_size < 0:
+        raise ArgumentInvalidError("page_size", "is negative")
+    after = request.after if request.HasField("after") else None
+    if not request.page_token:
+        return after, 0
+    token = _TOKEN.fullmatch(request.page_token)
+    before, newer, done = map(int, token.groups()) if token else (-1, -1, 0)
+    if before != request.before or after not in (None, newer):
+        raise ArgumentInvalidError("page_token", "is not of a comparison of these revisions")
+    return newer, done

@@ -8,14 +8,20 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-__all__ = ["fill", "pieces"]
+from .refusals import AnswerTooLargeError
+
+__all__ = ["fill", "page", "pieces"]
 
 # What a loop makes in some milliseconds, and what a client takes: gRPC's receive 4 MiB unless told
 # otherwise, and one value of the tree may have 256 KiB.
 MAX_ITEMS = 512
 MAX_BYTES = 1 << 20
+MAX_ANSWER_BYTES = 4 << 20
+# Of each item, and room for the other fields of an answer.
+_FRAME_BYTES = 8
 
 T = TypeVar("T", bound=Message | str)
+M = TypeVar("M", bound=Message)
 
 
 def pieces(items: Iterable[T | None]) -> Iterator[tuple[list[T], bool]]:
@@ -34,8 +40,30 @@ def pieces(items: Iterable[T | None]) -> Iterator[tuple[list[T], bool]]:
     yield piece, True
 
 
-async def fill(answer: MutableSequence[T], items: Iterable[T | None]) -> None:
-    """Add all that the caller sees to a field of an answer."""
+async def fill(answer: MutableSequence[M], items: Iterable[M | None], *, instead: str) -> None:
+    """Add all that the caller sees to a field of an answer.
+
+    Raises:
+        AnswerTooLargeError: it is more than one message; ``instead`` says how to have it.
+    """
+    size = 1 << 10
     for piece, _ in pieces(items):
+        size += sum(item.ByteSize() + _FRAME_BYTES for item in piece)
+        if size > MAX_ANSWER_BYTES:
+            raise AnswerTooLargeError(MAX_ANSWER_BYTES, instead)
         answer.extend(piece)
         await asyncio.sleep(0)
+
+
+async def page(answer: MutableSequence[M], items: Iterable[M | None], most: int) -> int | None:
+    """Add some of what the caller sees, at most so many; how many items that took, None: all."""
+    size = 0
+    for taken, item in enumerate(items):
+        if len(answer) == most or size >= MAX_BYTES:
+            return taken
+        if item is not None:
+            answer.append(item)
+            size += item.ByteSize()
+        if taken % MAX_ITEMS == 0:
+            await asyncio.sleep(0)
+    return None

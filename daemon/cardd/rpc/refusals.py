@@ -11,6 +11,7 @@ from cardd.provisioning.progress import ProvisioningResult
 __all__ = [
     "AccessDeniedError",
     "AdminOnlyError",
+    "AnswerTooLargeError",
     "ArgumentInvalidError",
     "CallerUnknownError",
     "CardNotFoundError",
@@ -85,6 +86,15 @@ class ArgumentInvalidError(RefusalError):
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}", field=field)
+
+
+class AnswerTooLargeError(RefusalError):
+    """There is more to be said than one message has room for."""
+
+    reason = pb.ERROR_REASON_ANSWER_TOO_LARGE
+
+    def __init__(self, limit_bytes: int, instead: str) -> None:
+        super().__init__(f"the answer is larger than {limit_bytes} bytes; {instead}")
 
 
 class LimitReachedError(RefusalError):

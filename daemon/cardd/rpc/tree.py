@@ -54,7 +54,8 @@ class TreeService(TreeWriting):
         if tree.snapshot.get(path) is None:
             raise NodeNotFoundError(path)
         answer = pb.ListNodesResponse(revision=revision, epoch=self._holder.epoch)
-        await fill(answer.nodes, _seen_below(path, tree, self._view(tree)))
+        nodes = _seen_below(path, tree, self._view(tree))
+        await fill(answer.nodes, nodes, instead="WatchTree sends it in pieces")
         return answer
 
     async def ExplainNode(

@@ -192,6 +192,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the server wants a person to agree to the session, and nobody has;
     metadata has outcome: declined, cancelled, timed_out or nobody.
     """
+    ERROR_REASON_ANSWER_TOO_LARGE: _ErrorReason.ValueType  # 860
+    """RESOURCE_EXHAUSTED: the answer is larger than gRPC's clients take as one message
+    (4 MiB); the message says how to have it in pieces.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every failed call carries a google.rpc.Status with a google.rpc.ErrorInfo:
@@ -369,5 +373,9 @@ ERROR_REASON_NOTIFICATION_REPLAYED: ErrorReason.ValueType  # 842
 ERROR_REASON_NOTIFICATION_NEEDS_USER: ErrorReason.ValueType  # 843
 """FAILED_PRECONDITION: the server wants a person to agree to the session, and nobody has;
 metadata has outcome: declined, cancelled, timed_out or nobody.
+"""
+ERROR_REASON_ANSWER_TOO_LARGE: ErrorReason.ValueType  # 860
+"""RESOURCE_EXHAUSTED: the answer is larger than gRPC's clients take as one message
+(4 MiB); the message says how to have it in pieces.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -131,7 +131,8 @@ class ProvisioningServiceServicer:
     def CompareRevisions(self, request, context):
         """CompareRevisions says which nodes in force differ between two revisions.
         Who: callers with a row for provisioning.history; nodes that the row does not
-        cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+        cover are left out. What is more than one message comes by pages.
+        Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -62,7 +62,8 @@ class ProvisioningServiceStub:
     CompareRevisions: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.CompareRevisionsRequest, _provisioning_pb2.CompareRevisionsResponse]
     """CompareRevisions says which nodes in force differ between two revisions.
     Who: callers with a row for provisioning.history; nodes that the row does not
-    cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+    cover are left out. What is more than one message comes by pages.
+    Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
     """
     RollbackTree: _grpc.UnaryUnaryMultiCallable[_provisioning_pb2.RollbackTreeRequest, _provisioning_pb2.RollbackTreeResponse]
     """RollbackTree puts what every source claimed at a revision in force again, values
@@ -130,7 +131,8 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     CompareRevisions: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.CompareRevisionsRequest, _provisioning_pb2.CompareRevisionsResponse]  # type: ignore[assignment]
     """CompareRevisions says which nodes in force differ between two revisions.
     Who: callers with a row for provisioning.history; nodes that the row does not
-    cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+    cover are left out. What is more than one message comes by pages.
+    Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
     """
     RollbackTree: _aio.UnaryUnaryMultiCallable[_provisioning_pb2.RollbackTreeRequest, _provisioning_pb2.RollbackTreeResponse]  # type: ignore[assignment]
     """RollbackTree puts what every source claimed at a revision in force again, values
@@ -225,7 +227,8 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_provisioning_pb2.CompareRevisionsResponse, _abc.Awaitable[_provisioning_pb2.CompareRevisionsResponse]]:
         """CompareRevisions says which nodes in force differ between two revisions.
         Who: callers with a row for provisioning.history; nodes that the row does not
-        cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+        cover are left out. What is more than one message comes by pages.
+        Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
         """
 
     @_abc_1.abstractmethod

@@ -105,8 +105,9 @@ class TreeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListNodes(self, request, context):
-        """ListNodes returns the nodes below a path in the order of the tree, itself first.
-        Who, errors: as GetNode.
+        """ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+        more than one message WatchTree sends in pieces.
+        Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

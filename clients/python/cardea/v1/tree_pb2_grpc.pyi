@@ -42,8 +42,9 @@ class TreeServiceStub:
     Errors: NODE_NOT_FOUND, PATH_INVALID.
     """
     ListNodes: _grpc.UnaryUnaryMultiCallable[_tree_pb2.ListNodesRequest, _tree_pb2.ListNodesResponse]
-    """ListNodes returns the nodes below a path in the order of the tree, itself first.
-    Who, errors: as GetNode.
+    """ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+    more than one message WatchTree sends in pieces.
+    Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
     """
     ExplainNode: _grpc.UnaryUnaryMultiCallable[_tree_pb2.ExplainNodeRequest, _tree_pb2.ExplainNodeResponse]
     """ExplainNode says which source won, what lost, and why.
@@ -114,8 +115,9 @@ class TreeServiceAsyncStub(TreeServiceStub):
     Errors: NODE_NOT_FOUND, PATH_INVALID.
     """
     ListNodes: _aio.UnaryUnaryMultiCallable[_tree_pb2.ListNodesRequest, _tree_pb2.ListNodesResponse]  # type: ignore[assignment]
-    """ListNodes returns the nodes below a path in the order of the tree, itself first.
-    Who, errors: as GetNode.
+    """ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+    more than one message WatchTree sends in pieces.
+    Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
     """
     ExplainNode: _aio.UnaryUnaryMultiCallable[_tree_pb2.ExplainNodeRequest, _tree_pb2.ExplainNodeResponse]  # type: ignore[assignment]
     """ExplainNode says which source won, what lost, and why.
@@ -195,8 +197,9 @@ class TreeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tree_pb2.ListNodesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tree_pb2.ListNodesResponse, _abc.Awaitable[_tree_pb2.ListNodesResponse]]:
-        """ListNodes returns the nodes below a path in the order of the tree, itself first.
-        Who, errors: as GetNode.
+        """ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+        more than one message WatchTree sends in pieces.
+        Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
         """
 
     @_abc_1.abstractmethod

@@ -203,6 +203,11 @@ export enum ErrorReason {
    * metadata has outcome: declined, cancelled, timed_out or nobody.
    */
   ERROR_REASON_NOTIFICATION_NEEDS_USER = 843,
+  /**
+   * ERROR_REASON_ANSWER_TOO_LARGE - RESOURCE_EXHAUSTED: the answer is larger than gRPC's clients take as one message
+   * (4 MiB); the message says how to have it in pieces.
+   */
+  ERROR_REASON_ANSWER_TOO_LARGE = 860,
 }
 
 export function errorReasonFromJSON(object: any): ErrorReason {
@@ -402,6 +407,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 843:
     case "ERROR_REASON_NOTIFICATION_NEEDS_USER":
       return ErrorReason.ERROR_REASON_NOTIFICATION_NEEDS_USER;
+    case 860:
+    case "ERROR_REASON_ANSWER_TOO_LARGE":
+      return ErrorReason.ERROR_REASON_ANSWER_TOO_LARGE;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }
@@ -539,6 +547,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_NOTIFICATION_REPLAYED";
     case ErrorReason.ERROR_REASON_NOTIFICATION_NEEDS_USER:
       return "ERROR_REASON_NOTIFICATION_NEEDS_USER";
+    case ErrorReason.ERROR_REASON_ANSWER_TOO_LARGE:
+      return "ERROR_REASON_ANSWER_TOO_LARGE";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorReason");
   }

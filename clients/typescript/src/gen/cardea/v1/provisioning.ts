@@ -420,13 +420,21 @@ export interface ListHistoryResponse {
 export interface CompareRevisionsRequest {
   before: bigint;
   /** Unset: the present one. */
-  after?: bigint | undefined;
+  after?:
+    | bigint
+    | undefined;
+  /** The most changes that the answer is to have; it may have fewer. 0: all. */
+  pageSize: number;
+  /** next_page_token of the page before, from a comparison of the same revisions. */
+  pageToken: string;
 }
 
 export interface CompareRevisionsResponse {
   /** In the order of the tree. */
   changes: NodeChange[];
   after: bigint;
+  /** "": there are no more. */
+  nextPageToken: string;
 }
 
 export interface RollbackTreeRequest {
@@ -965,7 +973,7 @@ export const ListHistoryResponse: MessageFns<ListHistoryResponse> = {
 };
 
 function createBaseCompareRevisionsRequest(): CompareRevisionsRequest {
-  return { before: 0n, after: undefined };
+  return { before: 0n, after: undefined, pageSize: 0, pageToken: "" };
 }
 
 export const CompareRevisionsRequest: MessageFns<CompareRevisionsRequest> = {
@@ -981,6 +989,12 @@ export const CompareRevisionsRequest: MessageFns<CompareRevisionsRequest> = {
         throw new globalThis.Error("value provided for field message.after of type uint64 too large");
       }
       writer.uint32(16).uint64(message.after);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(24).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(34).string(message.pageToken);
     }
     return writer;
   },
@@ -1014,6 +1028,22 @@ export const CompareRevisionsRequest: MessageFns<CompareRevisionsRequest> = {
             message.after = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1030,6 +1060,16 @@ export const CompareRevisionsRequest: MessageFns<CompareRevisionsRequest> = {
     return {
       before: isSet(object.before) ? BigInt(object.before) : 0n,
       after: isSet(object.after) ? BigInt(object.after) : undefined,
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
     };
   },
 
@@ -1041,6 +1081,12 @@ export const CompareRevisionsRequest: MessageFns<CompareRevisionsRequest> = {
     if (message.after !== undefined) {
       obj.after = message.after.toString();
     }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
     return obj;
   },
 
@@ -1051,12 +1097,14 @@ export const CompareRevisionsRequest: MessageFns<CompareRevisionsRequest> = {
     const message = createBaseCompareRevisionsRequest();
     message.before = (object.before !== undefined && object.before !== null) ? BigInt(object.before) : 0n;
     message.after = (object.after !== undefined && object.after !== null) ? BigInt(object.after) : undefined;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseCompareRevisionsResponse(): CompareRevisionsResponse {
-  return { changes: [], after: 0n };
+  return { changes: [], after: 0n, nextPageToken: "" };
 }
 
 export const CompareRevisionsResponse: MessageFns<CompareRevisionsResponse> = {
@@ -1069,6 +1117,9 @@ export const CompareRevisionsResponse: MessageFns<CompareRevisionsResponse> = {
         throw new globalThis.Error("value provided for field message.after of type uint64 too large");
       }
       writer.uint32(16).uint64(message.after);
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(26).string(message.nextPageToken);
     }
     return writer;
   },
@@ -1102,6 +1153,14 @@ export const CompareRevisionsResponse: MessageFns<CompareRevisionsResponse> = {
             message.after = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1118,6 +1177,11 @@ export const CompareRevisionsResponse: MessageFns<CompareRevisionsResponse> = {
     return {
       changes: globalThis.Array.isArray(object?.changes) ? object.changes.map((e: any) => NodeChange.fromJSON(e)) : [],
       after: isSet(object.after) ? BigInt(object.after) : 0n,
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
     };
   },
 
@@ -1129,6 +1193,9 @@ export const CompareRevisionsResponse: MessageFns<CompareRevisionsResponse> = {
     if (message.after !== 0n) {
       obj.after = message.after.toString();
     }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
     return obj;
   },
 
@@ -1139,6 +1206,7 @@ export const CompareRevisionsResponse: MessageFns<CompareRevisionsResponse> = {
     const message = createBaseCompareRevisionsResponse();
     message.changes = object.changes?.map((e) => NodeChange.fromPartial(e)) || [];
     message.after = (object.after !== undefined && object.after !== null) ? BigInt(object.after) : 0n;
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -3975,7 +4043,8 @@ export const ProvisioningServiceService = {
   /**
    * CompareRevisions says which nodes in force differ between two revisions.
    * Who: callers with a row for provisioning.history; nodes that the row does not
-   * cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+   * cover are left out. What is more than one message comes by pages.
+   * Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
    */
   compareRevisions: {
     path: "/cardea.v1.ProvisioningService/CompareRevisions" as const,
@@ -4097,7 +4166,8 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
   /**
    * CompareRevisions says which nodes in force differ between two revisions.
    * Who: callers with a row for provisioning.history; nodes that the row does not
-   * cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+   * cover are left out. What is more than one message comes by pages.
+   * Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
    */
   compareRevisions: handleUnaryCall<CompareRevisionsRequest, CompareRevisionsResponse>;
   /**
@@ -4218,7 +4288,8 @@ export interface ProvisioningServiceClient extends Client1 {
   /**
    * CompareRevisions says which nodes in force differ between two revisions.
    * Who: callers with a row for provisioning.history; nodes that the row does not
-   * cover are left out. Effect: none. Errors: REVISION_NOT_FOUND.
+   * cover are left out. What is more than one message comes by pages.
+   * Effect: none. Errors: REVISION_NOT_FOUND, ANSWER_TOO_LARGE, ARGUMENT_INVALID.
    */
   compareRevisions(
     request: CompareRevisionsRequest,

@@ -3074,8 +3074,9 @@ export const TreeServiceService = {
     responseDeserialize: (value: Buffer): GetNodeResponse => GetNodeResponse.decode(value),
   },
   /**
-   * ListNodes returns the nodes below a path in the order of the tree, itself first.
-   * Who, errors: as GetNode.
+   * ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+   * more than one message WatchTree sends in pieces.
+   * Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
    */
   listNodes: {
     path: "/cardea.v1.TreeService/ListNodes" as const,
@@ -3222,8 +3223,9 @@ export interface TreeServiceServer extends UntypedServiceImplementation {
    */
   getNode: handleUnaryCall<GetNodeRequest, GetNodeResponse>;
   /**
-   * ListNodes returns the nodes below a path in the order of the tree, itself first.
-   * Who, errors: as GetNode.
+   * ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+   * more than one message WatchTree sends in pieces.
+   * Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
    */
   listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
   /**
@@ -3312,8 +3314,9 @@ export interface TreeServiceClient extends Client1 {
     callback: (error: ServiceError | null, response: GetNodeResponse) => void,
   ): ClientUnaryCall;
   /**
-   * ListNodes returns the nodes below a path in the order of the tree, itself first.
-   * Who, errors: as GetNode.
+   * ListNodes returns the nodes below a path in the order of the tree, itself first. What is
+   * more than one message WatchTree sends in pieces.
+   * Who: as GetNode. Errors: those of GetNode, ANSWER_TOO_LARGE.
    */
   listNodes(
     request: ListNodesRequest,
