@@ -10,7 +10,8 @@
  * The environment arms it too: DYING_FILES="n how place".
  *
  * how: 0 killed before the operation; 1 killed when half of a write was done; 2 power lost before the
- * operation: what was written and not synced since is undone.
+ * operation: what was written and not synced since is undone; 3 the same, and so are renames and
+ * removals in folders that were not synced since: a disk may keep these without the bytes.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +25,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { KILLED, TORN, POWER_LOST };
+enum { KILLED, TORN, POWER_LOST, NAMES_LOST };
 
 static char place[4096];
 static long wanted, count;
@@ -43,6 +44,16 @@ struct unsynced {
 };
 static struct unsynced *newest;
 
+/* Names that no fsync of their folder has made safe yet, newest first. */
+struct unsynced_name {
+    struct unsynced_name *older;
+    dev_t device;
+    ino_t folder;
+    /* from was renamed to `to`, or removed where `to` is empty; kept: what was lost by it, or "". */
+    char from[4096], to[4096], kept[4200];
+};
+static struct unsynced_name *newest_name;
+
 #define REAL(result, name, ...)                                                                    \
     static result (*real)(__VA_ARGS__);                                                            \
     if (!real)                                                                                     \
@@ -58,12 +69,24 @@ static int truncate_now(int fd, off_t size) {
     return real(fd, size);
 }
 
+static int rename_now(const char *from, const char *to) {
+    REAL(int, "rename", const char *, const char *);
+    return real(from, to);
+}
+
 static void die(void) {
-    if (how == POWER_LOST)
+    if (how >= POWER_LOST) {
+        for (struct unsynced_name *each = newest_name; each; each = each->older) {
+            if (each->to[0])
+                rename_now(each->to, each->from);
+            if (each->kept[0])
+                rename_now(each->kept, each->to[0] ? each->to : each->from);
+        }
         for (struct unsynced *each = newest; each; each = each->older) {
             pwrite_now(each->fd, each->old, each->old_length, each->offset);
             truncate_now(each->fd, each->old_size);
         }
+    }
     kill(getpid(), SIGKILL);
     for (;;)
         pause();
@@ -96,7 +119,7 @@ static int is_due(char what) {
 
 static void remember(int fd, size_t length, off_t offset) {
     struct stat now;
-    if (how != POWER_LOST || fstat(fd, &now))
+    if (how < POWER_LOST || fstat(fd, &now))
         return;
     struct unsynced *entry = malloc(sizeof *entry + length);
     if (!entry)
@@ -113,10 +136,57 @@ static void remember(int fd, size_t length, off_t offset) {
     newest = entry;
 }
 
+/* The whole path of a name in an open folder; "" if there is none. */
+static void whole(char whole[4096], int at, const char *path) {
+    char link[64];
+    ssize_t length = 0;
+    if (path[0] != '/') {
+        snprintf(link, sizeof link, at == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", at);
+        length = readlink(link, whole, 4095);
+        if (length < 0)
+            length = 0;
+        whole[length++] = '/';
+    }
+    snprintf(whole + length, (size_t)(4096 - length), "%s", path);
+}
+
+/* Before a name is gone: `to` is NULL where it is removed. */
+static void remember_name(int at, const char *from, int to_at, const char *to) {
+    static int kept;
+    struct stat folder;
+    if (how != NAMES_LOST)
+        return;
+    struct unsynced_name *entry = calloc(1, sizeof *entry);
+    if (!entry)
+        abort();
+    whole(entry->from, at, from);
+    if (to)
+        whole(entry->to, to_at, to);
+    const char *lost = to ? entry->to : entry->from;
+    char parent[4096];
+    snprintf(parent, sizeof parent, "%s", lost);
+    *strrchr(parent, '/') = 0;
+    if (stat(parent, &folder))
+        return;
+    entry->device = folder.st_dev;
+    entry->folder = folder.st_ino;
+    snprintf(entry->kept, sizeof entry->kept, "%s.kept-%d", place, kept++);
+    if (link(lost, entry->kept))
+        entry->kept[0] = 0;
+    entry->older = newest_name;
+    newest_name = entry;
+}
+
 static void synced(int fd) {
     struct stat now;
     if (fstat(fd, &now))
         return;
+    for (struct unsynced_name **each = &newest_name; *each;)
+        if ((*each)->folder == now.st_ino && (*each)->device == now.st_dev) {
+            unlink((*each)->kept);
+            *each = (*each)->older;
+        } else
+            each = &(*each)->older;
     for (struct unsynced **each = &newest; *each;)
         if ((*each)->inode == now.st_ino && (*each)->device == now.st_dev)
             *each = (*each)->older;
@@ -170,55 +240,59 @@ static int on_truncate(int fd, off_t size) {
 int ftruncate(int fd, off_t size) { return on_truncate(fd, size); }
 int ftruncate64(int fd, off64_t size) { return on_truncate(fd, size); }
 
-int fsync(int fd) {
-    REAL(int, "fsync", int);
+/* Nothing is synced but in the books: no power is lost here but in them. */
+static int on_sync(int fd) {
     if (is_watched(fd)) {
         if (is_due('s'))
             die();
         synced(fd);
     }
-    return real(fd);
+    return 0;
 }
 
-int fdatasync(int fd) {
-    REAL(int, "fdatasync", int);
-    if (is_watched(fd)) {
-        if (is_due('s'))
-            die();
-        synced(fd);
-    }
-    return real(fd);
-}
+int fsync(int fd) { return on_sync(fd); }
+int fdatasync(int fd) { return on_sync(fd); }
 
 static int is_watched_at(int at, const char *path) {
     return path[0] == '/' ? is_below(path) : at != AT_FDCWD && is_watched(at);
 }
 
+static void on_removal(int at, const char *path) {
+    if (is_watched_at(at, path)) {
+        if (is_due('u'))
+            die();
+        remember_name(at, path, AT_FDCWD, NULL);
+    }
+}
+
 int unlink(const char *path) {
     REAL(int, "unlink", const char *);
-    if (is_watched_at(AT_FDCWD, path) && is_due('u'))
-        die();
+    on_removal(AT_FDCWD, path);
     return real(path);
 }
 
 int unlinkat(int at, const char *path, int flags) {
     REAL(int, "unlinkat", int, const char *, int);
-    if (is_watched_at(at, path) && is_due('u'))
-        die();
+    on_removal(at, path);
     return real(at, path, flags);
 }
 
+static void on_renaming(int at, const char *from, int to_at, const char *to) {
+    if (is_watched_at(to_at, to)) {
+        if (is_due('r'))
+            die();
+        remember_name(at, from, to_at, to);
+    }
+}
+
 int rename(const char *from, const char *to) {
-    REAL(int, "rename", const char *, const char *);
-    if (is_watched_at(AT_FDCWD, to) && is_due('r'))
-        die();
-    return real(from, to);
+    on_renaming(AT_FDCWD, from, AT_FDCWD, to);
+    return rename_now(from, to);
 }
 
 int renameat(int at, const char *from, int to_at, const char *to) {
     REAL(int, "renameat", int, const char *, int, const char *);
-    if (is_watched_at(to_at, to) && is_due('r'))
-        die();
+    on_renaming(at, from, to_at, to);
     return real(at, from, to_at, to);
 }
 

@@ -41,7 +41,7 @@ def test_at_every_operation_on_a_file(
     operations, new = undisturbed
     assert {"w", "s", "r"} <= set(operations)
     # Half of a write is a matter of writes; the most is unsynced just before a sync.
-    letters = {How.KILLED: "wtsur", How.TORN: "w", How.POWER_LOST: "s"}[how]
+    letters = {How.KILLED: "wtsur", How.TORN: "w"}.get(how, "s")
     outcomes = set()
     for nth, letter in enumerate(operations, 1):
         if letter not in letters:

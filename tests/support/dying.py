@@ -42,6 +42,7 @@ class How(IntEnum):
     KILLED = 0
     TORN = 1
     POWER_LOST = 2
+    NAMES_LOST = 3
 
 
 def built_layer(folder: Path) -> Path:
