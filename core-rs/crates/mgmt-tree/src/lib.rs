@@ -25,7 +25,8 @@
 //! `cell`s in pages. An `edit` opens the directories on its way and writes them anew, `bulk` writes
 //! a whole layer. A `merge` is made of directories: `lay` walks the layers of one side by side with
 //! `cursor`s, `resolve` decides what is disputed. `share` divides a large merge among threads.
-//! `patch` goes on from an earlier merge where two `versions` of a layer differ; `strata` numbers
+//! `patch` goes on from an earlier merge where two `versions` of a layer differ: it `follow`s what
+//! changes no decision, and decides anew on the rest with all that can `reach` it. `strata` numbers
 //! layers so that it can.
 
 mod acls;
@@ -38,6 +39,7 @@ mod diff;
 mod edit;
 mod error;
 mod explain;
+mod follow;
 mod lay;
 mod layer;
 mod load;
@@ -45,6 +47,7 @@ mod merge;
 mod pages;
 mod patch;
 mod path;
+mod reach;
 mod resolve;
 mod run;
 mod share;

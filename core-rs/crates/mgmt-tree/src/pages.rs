@@ -13,7 +13,10 @@ use crate::run::Run;
 /// addresses.
 #[derive(Clone)]
 pub(crate) struct Pages<T, const BITS: u32> {
-    sealed: Vec<Arc<Vec<T>>>,
+    /// What is sealed: most pages in a table that clones share, so that there is little to clone,
+    /// and the latest ones after it.
+    table: Arc<Vec<Page<T>>>,
+    latest: Vec<Page<T>>,
     fresh: Vec<Vec<T>>,
     /// The number of the first fresh page.
     begin: usize,
@@ -22,6 +25,8 @@ pub(crate) struct Pages<T, const BITS: u32> {
     empty: usize,
 }
 
+type Page<T> = Arc<Vec<T>>;
+
 /// Where a run of items stands. An empty one stands nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Range {
@@ -29,10 +34,21 @@ pub(crate) struct Range {
     pub count: u32,
 }
 
+impl Range {
+    /// What is left without so many items, which are of one page, at its beginning.
+    pub fn after(self, items: usize) -> Self {
+        Self {
+            first: self.first + items as u32,
+            count: self.count - items as u32,
+        }
+    }
+}
+
 impl<T, const BITS: u32> Default for Pages<T, BITS> {
     fn default() -> Self {
         Self {
-            sealed: Vec::new(),
+            table: Arc::default(),
+            latest: Vec::new(),
             fresh: Vec::new(),
             begin: 0,
             held: 0,
@@ -43,6 +59,8 @@ impl<T, const BITS: u32> Default for Pages<T, BITS> {
 
 impl<T: Copy, const BITS: u32> Pages<T, BITS> {
     const PAGE: usize = 1 << BITS;
+    /// So many pages may be cloned one by one.
+    const LATEST: usize = 32;
     /// As many pages as there are numbers in an address.
     const LIMIT: usize = 1 << (u32::BITS - BITS);
 
@@ -53,7 +71,7 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
 
     /// How many pages were ever written.
     pub fn page_count(&self) -> usize {
-        self.sealed.len() - self.empty + self.fresh.len()
+        self.begin - self.empty + self.fresh.len()
     }
 
     /// The most pages that so many items fill, in whatever runs they come: any two that follow
@@ -80,8 +98,9 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
     /// not needed stay empty.
     pub fn join(&mut self, branch: Self) {
         self.seal();
-        self.empty += branch.begin - self.begin;
-        self.sealed.resize(branch.begin, Arc::default());
+        let empty = branch.begin - self.begin;
+        self.empty += empty;
+        self.latest.extend((0..empty).map(|_| Page::default()));
         self.fresh = branch.fresh;
         self.seal();
     }
@@ -190,14 +209,29 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         Ok(())
     }
 
+    /// Write a run as it stands in another version: the address of the first item.
+    pub fn copy(&mut self, source: &Self, mut run: Range) -> Result<u32, TreeError> {
+        let first = self.begin_run(run.count as usize)?;
+        while run.count > 0 {
+            let part = source.part(run);
+            self.push_all(part)?;
+            run = run.after(part.len());
+        }
+        Ok(first)
+    }
+
     /// From now on clones share all that was written.
     pub fn seal(&mut self) {
         for mut page in self.fresh.drain(..) {
             page.shrink_to_fit();
             self.held += page.len();
-            self.sealed.push(Arc::new(page));
+            self.latest.push(Page::new(page));
         }
-        self.begin = self.sealed.len();
+        self.begin = self.table.len() + self.latest.len();
+        if self.latest.len() > Self::LATEST {
+            let table = Arc::make_mut(&mut self.table);
+            table.append(&mut self.latest);
+        }
     }
 
     /// Whether two versions hold the same run at a range, without looking at it.
@@ -205,43 +239,45 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         if range.count == 0 {
             return true;
         }
-        let first = (range.first >> BITS) as usize;
-        let last = ((range.first + (range.count - 1)) >> BITS) as usize;
-        let pages = (
-            self.sealed.get(first..=last),
-            other.sealed.get(first..=last),
-        );
-        matches!(pages, (Some(mine), Some(others)) if same_pages(mine, others))
+        let first = range.first >> BITS;
+        let last = (range.first + (range.count - 1)) >> BITS;
+        (first..=last).all(|number| self.has_page_of(other, number as usize))
     }
 
     /// Whether this is `older` with or without more at its end.
     pub fn extends(&self, older: &Self) -> bool {
-        older.fresh.is_empty()
-            && self
-                .sealed
-                .get(..older.sealed.len())
-                .is_some_and(|mine| same_pages(mine, &older.sealed))
+        let from = match Arc::ptr_eq(&self.table, &older.table) {
+            true => self.table.len(),
+            false => 0,
+        };
+        older.fresh.is_empty() && (from..older.begin).all(|number| self.has_page_of(older, number))
     }
 
+    fn has_page_of(&self, other: &Self, number: usize) -> bool {
+        let pages = (self.sealed(number), other.sealed(number));
+        matches!(pages, (Some(mine), Some(others)) if Arc::ptr_eq(mine, others))
+    }
+
+    #[inline]
+    fn sealed(&self, number: usize) -> Option<&Page<T>> {
+        match self.table.get(number) {
+            Some(page) => Some(page),
+            None => self.latest.get(number.checked_sub(self.table.len())?),
+        }
+    }
+
+    #[inline]
     fn page(&self, address: u32) -> &Vec<T> {
-        let page = (address >> BITS) as usize;
-        match self.sealed.get(page) {
+        let number = (address >> BITS) as usize;
+        match self.sealed(number) {
             Some(page) => page,
-            None => &self.fresh[page - self.begin],
+            None => &self.fresh[number - self.begin],
         }
     }
 
     fn offset(address: u32) -> usize {
         address as usize & (Self::PAGE - 1)
     }
-}
-
-fn same_pages<T>(left: &[Arc<Vec<T>>], right: &[Arc<Vec<T>>]) -> bool {
-    left.len() == right.len()
-        && left
-            .iter()
-            .zip(right)
-            .all(|(left, right)| Arc::ptr_eq(left, right))
 }
 
 #[cfg(test)]

@@ -3,21 +3,24 @@
 use crate::acls::Acls;
 use crate::cell::{Cell, Key, Name, Shape};
 use crate::error::TreeError;
+use crate::follow::Moved;
 use crate::layer::Layer;
 use crate::merge::{Above, Merge, Merged, merge_all, new_place};
 use crate::pages::Range;
+use crate::reach::{Level, Only, Reach, Side, changes};
 use crate::resolve::{Claimant, resolve};
 use crate::run::Run;
-use crate::snapshot::{NO_ACL, Place, Snapshot};
+use crate::snapshot::{Place, Snapshot};
 use crate::source::Strength;
-use crate::strata::{Strata, Stratum};
-use crate::versions::{Both, Cells, Siblings, Versions};
+use crate::strata::Strata;
+use crate::versions::{Cells, Siblings};
 
 /// Below so much garbage the places of a snapshot are not worth writing anew.
 const DEAD_PLACES: usize = 1 << 16;
 const SPARE_PAGES: usize = 512;
-/// So many leaves in a directory are made anew if one of them is.
-const FEW: u32 = 16;
+/// So few nodes below another one are made anew if one of them is: that is less than to see which
+/// of them have changed.
+const FEW: usize = 16;
 
 /// Merge layers and ACLs, going on from an earlier snapshot if there is one.
 ///
@@ -69,43 +72,35 @@ fn is_mostly_garbage(snapshot: &Snapshot) -> bool {
         || snapshot.strata.tags() as usize > SPARE_PAGES
 }
 
-/// A merge that goes on from a snapshot. Directories that are still to be patched wait on a stack,
-/// and what their layers have for them on another one.
-struct Patching<'a> {
-    merge: Merge<'a>,
-    before: &'a Snapshot,
-    acls: Versions<'a>,
-    patches: Vec<Patch>,
-    sides: Vec<Side<'a>>,
-    spare: Spare<'a>,
+/// A merge that goes on from a snapshot. Directories that are still to be made from what they were
+/// wait on a stack.
+pub(crate) struct Patching<'a> {
+    pub merge: Merge<'a>,
+    pub before: &'a Snapshot,
+    pub stale: Vec<Stale>,
+    pub reach: Reach<'a>,
+    pub spare: Spare<'a>,
 }
 
 /// A directory to be made from what it was. What reaches it from above is as it was.
-struct Patch {
-    /// The place of its node. None: the root.
-    place: Option<u32>,
-    above: Above,
-    /// Its places before.
-    kept: Range,
-    acls: Both,
-    /// Where its sides begin on the stack.
-    sides: usize,
-}
-
-/// What a layer has for a directory. For a layer that comes or goes both are that one.
 #[derive(Clone, Copy)]
-struct Side<'a> {
-    old: &'a Stratum,
-    new: &'a Stratum,
-    is_gone: bool,
-    cells: Both,
+pub(crate) struct Stale {
+    /// The place of its node. None: the root.
+    pub place: Option<u32>,
+    /// Its places before.
+    pub kept: Range,
+    /// The number of its way.
+    pub way: u32,
+    /// The only layer that has something else for it, if that is all that has changed there.
+    pub only: Option<Only>,
 }
 
 /// What is needed for the directory and the node at work; kept, so that nothing is allocated.
 #[derive(Default)]
-struct Spare<'a> {
+pub(crate) struct Spare<'a> {
     layers: Vec<Reading<'a>>,
     claimants: Vec<Claimant<'a>>,
+    pub moved: Vec<Moved>,
 }
 
 /// A layer that is read in a directory.
@@ -116,16 +111,6 @@ struct Reading<'a> {
     found: Cells<'a>,
 }
 
-impl<'a> Side<'a> {
-    fn versions(&self) -> Versions<'a> {
-        Versions {
-            old: &self.old.arena,
-            new: &self.new.arena,
-            is_successor: true,
-        }
-    }
-}
-
 impl<'a> Reading<'a> {
     fn new(side: Side<'a>) -> Self {
         Self {
@@ -133,11 +118,6 @@ impl<'a> Reading<'a> {
             siblings: Siblings::new(side.versions(), side.cells),
             found: Cells::default(),
         }
-    }
-
-    fn claimant(&self) -> Option<Claimant<'a>> {
-        let cell = self.found.after?;
-        Some(self.side.new.claimant(cell, self.found.address))
     }
 
     /// The stronger of a claim and of what ruled out children here, by the ranks of this merge:
@@ -150,88 +130,62 @@ impl<'a> Reading<'a> {
         };
         (!self.side.is_gone).then(|| other.max(self.side.new.claimant(cell, 0).own))
     }
-
-    fn below(&self) -> Side<'a> {
-        Side {
-            cells: self.side.versions().below(&self.found),
-            ..self.side
-        }
-    }
 }
 
 impl<'a> Patching<'a> {
     fn new(strata: &'a Strata, before: &'a Snapshot) -> Self {
         let mut merge = Merge::new(strata, before.places.clone());
         merge.count = before.count;
-        let acls = Versions {
-            old: &before.strata.acls,
-            new: &strata.acls,
-            is_successor: true,
-        };
         Self {
             merge,
             before,
-            acls,
-            patches: Vec::new(),
-            sides: Vec::new(),
+            stale: Vec::new(),
+            reach: Reach::new(&before.strata, strata),
             spare: Spare::default(),
         }
     }
 
     fn run(mut self) -> Result<Merged, TreeError> {
-        self.begin();
+        let kept = self.before.root;
+        match self.reach.root_changes() {
+            None => self.merge.settle(None, kept),
+            Some(only) => self.stale.push(Stale {
+                place: None,
+                kept,
+                way: Reach::ROOT,
+                only,
+            }),
+        }
         loop {
             self.merge.lay_all()?;
-            match self.patches.pop() {
-                Some(patch) => self.patch(&patch)?,
+            match self.stale.pop() {
+                Some(stale) if self.follow(&stale)? => (),
+                Some(stale) => self.patch(&stale)?,
                 None => return Ok(self.merge.finish()),
             }
         }
     }
 
-    fn begin(&mut self) {
-        let (before, after) = (&self.before.strata, self.merge.strata);
-        for tag in 0..after.tags() {
-            let (old, new) = (before.get(tag), after.get(tag));
-            let root = |layer: Option<&Stratum>| layer.map(|layer| layer.arena.root);
-            let cells = Both {
-                before: root(old).unwrap_or_default(),
-                after: root(new).unwrap_or_default(),
-            };
-            if let (Some(old), Some(new)) = (old.or(new), new.or(old)) {
-                self.sides.push(Side {
-                    old,
-                    new,
-                    is_gone: after.get(tag).is_none(),
-                    cells,
-                });
-            }
-        }
-        self.patches.push(Patch {
-            place: None,
-            above: Above {
-                blocker: Strength::NONE,
-                acl: NO_ACL,
-            },
-            kept: self.before.root,
-            acls: Both {
-                before: before.acls.root,
-                after: after.acls.root,
-            },
-            sides: 0,
-        });
-    }
-
     /// Copy a directory, and decide anew on the names that have changed.
-    fn patch(&mut self, patch: &Patch) -> Result<(), TreeError> {
+    fn patch(&mut self, stale: &Stale) -> Result<(), TreeError> {
         let before = self.before;
-        let sides = self.sides[patch.sides..].iter();
-        let most: u32 = sides.map(|side| side.cells.after.count).sum();
-        let layers = self.sides.drain(patch.sides..).map(Reading::new);
+        let level = self.reach.go(&self.merge, stale.way)?;
+        let sides = self.reach.sides();
+        if stale.place.is_some() && before.are_few_below(stale.kept, FEW) {
+            self.merge.count -= before.count_below(stale.kept);
+            let sides = sides.iter().filter(|side| !side.is_gone);
+            let sides = sides.map(|side| (side.new, side.cells.after));
+            let Level { above, acls, .. } = level;
+            self.merge.lay_later(stale.place, above, acls.after, sides);
+            return Ok(());
+        }
+        let most: u32 = sides.iter().map(|side| side.cells.after.count).sum();
         self.spare.layers.clear();
-        self.spare.layers.extend(layers);
-        let mut acls = Siblings::new(self.acls, patch.acls);
-        let mut kept = before.run(patch.kept);
+        self.spare
+            .layers
+            .extend(sides.iter().copied().map(Reading::new));
+        let mut acls = Siblings::new(self.reach.acls, level.acls);
+        let mut kept = before.run(stale.kept);
         let first = self.merge.places.begin_run(most as usize + kept.len())?;
         let mut range = Range { first, count: 0 };
         loop {
@@ -245,12 +199,12 @@ impl<'a> Patching<'a> {
             let was = kept.next_if(|place| before.order(place, name).is_eq());
             self.find(name);
             let address = range.first + range.count;
-            if self.decide(patch, acls.find(name), was, address)? {
+            if self.decide(&level, acls.find(name), was, address)? {
                 range.count += 1;
             }
         }
         range.count += self.keep(&mut kept, |_| true)?;
-        self.merge.settle(patch.place, range);
+        self.merge.settle(stale.place, range);
         Ok(())
     }
 
@@ -274,20 +228,20 @@ impl<'a> Patching<'a> {
 
     /// What all layers have for a name.
     fn find(&mut self, name: Name<'_>) {
-        let Spare { layers, claimants } = &mut self.spare;
+        let Spare {
+            layers, claimants, ..
+        } = &mut self.spare;
         claimants.clear();
         for layer in layers {
             layer.found = layer.siblings.find(name);
-            if let Some(claimant) = layer.claimant() {
-                claimants.push(claimant);
-            }
+            claimants.extend(layer.side.claimant(&layer.found));
         }
     }
 
     /// Decide what was found; says whether there is such a node now.
     fn decide(
         &mut self,
-        patch: &Patch,
+        level: &Level,
         acl_cells: Cells<'_>,
         was: Option<&Place>,
         address: u32,
@@ -295,27 +249,23 @@ impl<'a> Patching<'a> {
         let Self {
             merge,
             before,
-            acls,
-            patches,
-            sides,
-            spare: Spare { layers, claimants },
+            spare: Spare {
+                layers, claimants, ..
+            },
+            ..
         } = self;
         let gone = |was: &Place| before.count_below(was.children);
-        let above = patch.above.blocker;
+        let above = level.above.blocker;
         let verdict = resolve(claimants, above);
         let Some((winner, strength)) = verdict.winner else {
             merge.count -= was.map_or(0, |was| 1 + gone(was));
             return Ok(false);
         };
-        let (acl, acls_after) = merge.acl_at(acl_cells.after, patch.above.acl)?;
+        let (acl, acls_after) = merge.acl_at(acl_cells.after, level.above.acl)?;
         let mut place = new_place(winner, strength, acl);
         merge.count += usize::from(was.is_none());
         let is_interior = winner.cell.shape() == Shape::Interior;
-        // To make a few leaves anew is less than to see which of them have changed.
-        let are_leaves = |was: &Place| {
-            let mut below = claimants.iter().map(Claimant::below);
-            below.all(|cells| cells.count <= FEW) && before.are_few_leaves(was.children, FEW)
-        };
+        let (tag, cell) = (winner.stratum.tag(), winner.address);
         let goes_on = |was: &&Place| {
             let mut layers = layers.iter();
             let ruled_out = layers.try_fold(above, |above, layer| layer.ruled_out(above));
@@ -323,16 +273,15 @@ impl<'a> Patching<'a> {
                 && was.acl == acl
                 && before.is_interior(was)
                 && ruled_out == Some(verdict.blocker)
-                && !are_leaves(was)
-        };
-        let above = Above {
-            blocker: verdict.blocker,
-            acl,
         };
         let Some(was) = was.filter(goes_on) else {
             merge.count -= was.map_or(0, gone);
             merge.places.push(place)?;
             if is_interior {
+                let above = Above {
+                    blocker: verdict.blocker,
+                    acl,
+                };
                 let below = claimants
                     .iter()
                     .map(|claimant| (claimant.stratum, claimant.below()));
@@ -340,23 +289,20 @@ impl<'a> Patching<'a> {
             }
             return Ok(true);
         };
-        let acls = acls.below(&acl_cells);
-        let from = sides.len();
-        let below = layers.iter().map(Reading::below);
-        sides.extend(below.filter(|side| !side.cells.are_empty()));
-        if acls.are_same() && sides[from..].iter().all(|side| side.cells.are_same()) {
-            sides.truncate(from);
-            place.children = was.children;
-        } else {
-            patches.push(Patch {
-                place: Some(address),
-                above,
-                kept: was.children,
-                acls,
-                sides: from,
-            });
+        let below = layers.iter().map(|layer| layer.side.below(&layer.found));
+        match changes(below, self.reach.acls.below(&acl_cells)) {
+            None => place.children = was.children,
+            Some(only) => {
+                let way = self.reach.way(level.way, tag, cell);
+                self.stale.push(Stale {
+                    place: Some(address),
+                    kept: was.children,
+                    way,
+                    only,
+                });
+            }
         }
-        merge.places.push(place)?;
+        self.merge.places.push(place)?;
         Ok(true)
     }
 }

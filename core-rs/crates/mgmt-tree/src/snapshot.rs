@@ -77,7 +77,7 @@ impl Place {
         self.winner & !Self::REVIVED
     }
 
-    fn is_revived(&self) -> bool {
+    pub fn is_revived(&self) -> bool {
         self.winner & Self::REVIVED != 0
     }
 
@@ -198,9 +198,18 @@ impl Snapshot {
         count
     }
 
-    /// Whether siblings are no more than some, and all leaves.
-    pub(crate) fn are_few_leaves(&self, siblings: Range, few: u32) -> bool {
-        siblings.count <= few && !self.run(siblings).any(|place| self.is_interior(place))
+    /// Whether there are no more than some nodes at and below some siblings.
+    pub(crate) fn are_few_below(&self, siblings: Range, few: usize) -> bool {
+        let mut count = siblings.count as usize;
+        let mut open = vec![siblings];
+        while let Some(siblings) = open.pop().filter(|_| count <= few) {
+            let children = self.run(siblings).map(|place| place.children);
+            for range in children.filter(|range| range.count > 0) {
+                count += range.count as usize;
+                open.push(range);
+            }
+        }
+        count <= few
     }
 
     pub(crate) fn run(&self, siblings: Range) -> Run<'_, Place, 11> {
@@ -228,14 +237,18 @@ impl Snapshot {
     }
 
     fn find_in(&self, siblings: Range, name: &[u8]) -> Option<&Place> {
-        let name = Name::of(name);
+        let address = self.address_in(siblings, Name::of(name))?;
+        Some(self.places.get(address))
+    }
+
+    /// Where the place of a name stands among siblings.
+    pub(crate) fn address_in(&self, siblings: Range, name: Name<'_>) -> Option<u32> {
         let (mut from, mut to) = (siblings.first, siblings.first + siblings.count);
         while from < to {
             let middle = from + (to - from) / 2;
-            let place = self.places.get(middle);
-            match self.order(place, name) {
+            match self.order(self.places.get(middle), name) {
                 Ordering::Less => from = middle + 1,
-                Ordering::Equal => return Some(place),
+                Ordering::Equal => return Some(middle),
                 Ordering::Greater => to = middle,
             }
         }

@@ -59,6 +59,24 @@ impl<'a> Versions<'a> {
         changes
     }
 
+    /// The cells of a name among siblings.
+    pub fn find(self, siblings: Both, name: Name<'_>) -> Cells<'a> {
+        let find = |arena: &'a Arena, siblings| {
+            let address = arena.find_in(siblings, name)?;
+            Some((arena.cells.get(address), address))
+        };
+        let after = find(self.new, siblings.after);
+        let before = match self.is_successor && siblings.are_same() {
+            true => after,
+            false => find(self.old, siblings.before),
+        };
+        Cells {
+            before: before.map(|(cell, _)| cell),
+            after: after.map(|(cell, _)| cell),
+            address: after.map_or(0, |(_, address)| address),
+        }
+    }
+
     /// Where the children of a name's cells stand.
     #[inline]
     pub fn below(self, cells: &Cells<'_>) -> Both {

@@ -67,6 +67,21 @@ fn any_say() -> impl Strategy<Value = (usize, Step)> {
     (SERVERS, step)
 }
 
+/// A claim of a server on a few nodes at any time: now and then the later one wins, and what was
+/// ruled out is brought back by what is claimed below it.
+fn any_contest() -> impl Strategy<Value = (usize, Step)> {
+    let name = prop_oneof!["A/B", "A/B/C", "A/B/C/D", "A/E"];
+    let step = (name, 0..3, 1..9i64).prop_map(|(name, what, at_ms)| {
+        let content = match what {
+            0 => return Step::Bury(path(&name), at_ms),
+            1 => leaf("v"),
+            _ => Content::Interior { mime: "".into() },
+        };
+        Step::Put(path(&name), content, at_ms)
+    });
+    (SERVERS, step)
+}
+
 /// Sources and ACLs as they change.
 #[derive(Clone, Default)]
 struct World {
@@ -246,6 +261,21 @@ proptest! {
                     Event::Goes(which)
                 });
             }
+            before = merged_on(&before, &mut world)?;
+        }
+    }
+
+    #[test]
+    fn a_claim_that_becomes_later_wins_or_brings_back_what_is_above_it(
+        first in proptest::collection::vec(any_contest(), 4..8),
+        turns in proptest::collection::vec(any_contest(), 1..8)
+    ) {
+        let mut world = World::default();
+        let says = |(which, step)| Event::Says(which, vec![step]);
+        first.into_iter().for_each(|say| world.happens(&says(say)));
+        let mut before = merged_on(&merge(&[]).expect("nothing"), &mut world)?;
+        for say in turns {
+            world.happens(&says(say));
             before = merged_on(&before, &mut world)?;
         }
     }

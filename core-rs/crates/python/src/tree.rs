@@ -1,6 +1,6 @@
 //! Paths, layers, ACLs and merge of the management tree.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 
 use mgmt_tree::{Claimed, Content, Load, Source, SourceKind, Stance, TreePath};
@@ -15,6 +15,11 @@ use crate::values::{parse, present, refuse, sketch, stance_value, text};
 
 /// More threads than these wait for memory, and others want processors too.
 const MOST_THREADS: usize = 4;
+/// As many as there are processors to run on, but no more than that. Asked once: the kernel's
+/// answer is read from files, which takes longer than to merge a small change.
+static THREADS: LazyLock<usize> = LazyLock::new(|| {
+    available_parallelism().map_or(1, |processors| processors.get().min(MOST_THREADS))
+});
 
 /// The only spelling of a path: "." for the root, else "./A/B".
 ///
@@ -54,7 +59,7 @@ fn merge(
     };
     let since = since.map(|since| Arc::clone(&since.0));
     let threads = match threads {
-        0 => available_parallelism().map_or(1, |processors| processors.get().min(MOST_THREADS)),
+        0 => *THREADS,
         _ => threads,
     };
     py.detach(|| mgmt_tree::merge_on(threads, since.as_deref(), &claims, &acls))
