@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from dmsd.config import RegistryConfig
+from dmsd.errors import RegistryError
 from dmsd.registry.bootstraps import Bootstraps
 from dmsd.registry.database import Database
 from dmsd.registry.devices import Devices
@@ -34,8 +35,11 @@ class Registry:
         if not config.url:
             return cls(config.path)
         # One node needs neither the library nor the time that it takes to load.
-        from dmsd.registry.postgres import PostgresDatabase
-
+        try:
+            from dmsd.registry.postgres import PostgresDatabase
+        except ImportError as error:
+            hint = "PostgreSQL needs its driver: pip install 'cardea-daemon[postgresql]'"
+            raise RegistryError(hint) from error
         return cls(PostgresDatabase(config.url, node=node))
 
     def close(self) -> None:

@@ -41,7 +41,14 @@ def test_absent_and_disabled_sections_are_off() -> None:
         (('id = "dms.example.org"', "id = 3"), "server.id"),
         (('id = "dms.example.org"', 'name = "x"'), "server.name"),
         (("[registry]", "[regist]"), "regist"),
+        (('id = "dms.example.org"', 'id = "d"\nnode = "a.b"'), "server.node"),
+        (('id = "dms.example.org"', 'id = "d"\nnode = ""'), "server.node"),
         (('path = "registry.sqlite"', 'path = ""'), "registry.path"),
+        (('path = "registry.sqlite"', ""), "registry.path"),
+        (("[registry]", '[registry]\nurl = "postgresql:///dmsd"'), "registry.path"),
+        (('path = "registry.sqlite"', 'url = "mysql://db/dmsd"'), "registry.url"),
+        (('path = "registry.sqlite"', 'url = "dmsd"'), "registry.url"),
+        (('path = "registry.sqlite"', 'url = "postgresql://[db"'), "registry.url"),
         (('host = "dm.example.org"', ""), "dm.host"),
         (('host = "dm.example.org"', 'host = "h"\nlisten = "nowhere"'), "dm.listen"),
         (('host = "dm.example.org"', 'host = "h"\nlisten = "a:99999"'), "dm.listen"),
@@ -58,6 +65,27 @@ def test_an_error_names_the_key(change: tuple[str, str], key: str) -> None:
         config.parse(GOOD.replace(*change), base=BASE)
     assert failed.value.key == key
     assert key in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hush@db/dmsd",
+        "postgres:///dmsd?password=hush",
+        "postgresql:///?pass%77ord=hush",
+    ],
+)
+def test_a_password_in_the_url_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ConfigError) as failed:
+        config.parse(GOOD.replace('path = "registry.sqlite"', f'url = "{url}"'), base=BASE)
+    assert failed.value.key == "registry.url"
+    assert "hush" not in str(failed.value)
+
+
+def test_a_registry_of_several_nodes_has_a_url_and_no_path() -> None:
+    url = "postgresql://db1,db2:5433/dmsd?target_session_attrs=read-write"
+    loaded = config.parse(GOOD.replace('path = "registry.sqlite"', f'url = "{url}"'), base=BASE)
+    assert loaded.registry.url == url
 
 
 def test_a_file_that_is_not_toml_or_not_there_is_an_error(tmp_path: Path) -> None:
