@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ _FOLDER = Path(__file__).parent
 
 def main() -> int:
     """Run the promises that are asked for, all by default."""
+    # So that what runs is ended, and not left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     on_stage = staged.promises("f")
     known = sorted([*(path.stem.upper() for path in _FOLDER.glob("[fp][0-9]*.py")), *on_stage])
     wanted = os.environ.get("ONLY", "").upper().split() or known

@@ -35,7 +35,7 @@ _DEVICES, _THREADS = 256, 8
 """For each node."""
 
 _ROUNDS = 1 if SHORT else 5
-_ROUND_S = 1.0 if SHORT else 6.0
+_ROUND_S = 1.0 if SHORT else 4.0
 _LONGEST_S = 3600.0
 _EARLY, _LATE = (200, 400) if SHORT else (10_000, 100_000)
 _LEAST_GAIN = 1.8

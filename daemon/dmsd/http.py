@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -18,7 +19,7 @@ from dmsd.bsf import BootstrappingServer
 from dmsd.errors import RegistryError
 from dmsd.naf import NafAccepted, NafAuthenticator, NafRefused, asks_for_bootstrapping
 from dmsd.operator import Operator, dispatch
-from dmsd.sessions import Arrival, DmServer, MessageRefusedError
+from dmsd.sessions import Arrival, DmServer, MessageRefusedError, lane_of
 
 __all__ = ["bsf_application", "dm_application", "operator_application"]
 
@@ -30,17 +31,16 @@ _Log = structlog.stdlib.BoundLogger
 
 
 def dm_application(
-    server: DmServer,
+    servers: Sequence[tuple[DmServer, Executor]],
     naf: NafAuthenticator,
     *,
-    worker: Executor,
     now_ms: Callable[[], int],
     max_bytes: int,
     log: _Log,
 ) -> web.Application:
-    """``POST /dm``; a body above ``max_bytes`` is 413."""
+    """``POST /dm``; a body above ``max_bytes`` is 413. Each server has a thread of its own."""
     application = web.Application(client_max_size=max_bytes + 1)
-    handler = _DmHandler(server, naf, worker, now_ms, log)
+    handler = _DmHandler(servers, naf, now_ms, max_bytes, log)
     application.router.add_post("/dm", handler.post)
     return application
 
@@ -111,16 +111,16 @@ class _DmHandler:
 
     def __init__(
         self,
-        server: DmServer,
+        servers: Sequence[tuple[DmServer, Executor]],
         naf: NafAuthenticator,
-        worker: Executor,
         now_ms: Callable[[], int],
+        max_bytes: int,
         log: _Log,
     ) -> None:
-        self._server = server
+        self._servers = servers
         self._naf = naf
-        self._worker = worker
         self._now_ms = now_ms
+        self._max_bytes = max_bytes
         self._log = log
 
     async def post(self, request: web.Request) -> web.Response:
@@ -128,28 +128,33 @@ class _DmHandler:
             body = await asyncio.wait_for(request.read(), _BODY_TIMEOUT_S)
         except TimeoutError:
             return web.Response(status=408)
-        return await _in(self._worker, lambda: self._answer(request, body))
-
-    def _answer(self, request: web.Request, body: bytes) -> web.Response:
-        try:
-            return self._answer_known(request, body)
-        except RegistryError as error:
-            self._log.error("dm.failed", error=error.code, message=str(error))
-            return web.Response(status=503)
-
-    def _answer_known(self, request: web.Request, body: bytes) -> web.Response:
-        identity = self._identity(request, body)
-        if isinstance(identity, NafRefused):
-            return self._unauthorized(identity)
         arrival = Arrival(
             body=body,
             content_type=request.headers.get("Content-Type", ""),
             token=request.query.get("s"),
             mac_header=request.headers.get(HMAC_HEADER),
-            impi=None if identity is None else identity.impi,
         )
+        lane = lane_of(arrival, len(self._servers), self._max_bytes)
+        server, worker = self._servers[lane]
+        return await _in(worker, lambda: self._answer(server, request, arrival))
+
+    def _answer(self, server: DmServer, request: web.Request, arrival: Arrival) -> web.Response:
         try:
-            reply, session = self._server.receive(arrival, self._now_ms())
+            return self._answer_known(server, request, arrival)
+        except RegistryError as error:
+            self._log.error("dm.failed", error=error.code, message=str(error))
+            return web.Response(status=503)
+
+    def _answer_known(
+        self, server: DmServer, request: web.Request, arrival: Arrival
+    ) -> web.Response:
+        identity = self._identity(request, arrival.body)
+        if isinstance(identity, NafRefused):
+            return self._unauthorized(identity)
+        if identity is not None:
+            arrival = replace(arrival, impi=identity.impi)
+        try:
+            reply, session = server.receive(arrival, self._now_ms())
         except MessageRefusedError as error:
             self._log.info("dm.refused", reason=error.reason, status=error.http_status)
             return web.Response(status=error.http_status, text=error.reason)

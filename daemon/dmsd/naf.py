@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class NafAuthenticator:
         self._nonce_lifetime_ms = nonce_lifetime_ms
         self._key = entropy(32)
         self._counts: OrderedDict[str, int] = OrderedDict()
+        # Requests come on several threads.
+        self._counting = threading.Lock()
         # Nonces made up to this moment are no longer taken: their counts were given up.
         self._forgotten_ms = -1
 
@@ -145,10 +148,11 @@ class NafAuthenticator:
         # Right key, but the nonce is of another node, or has had its time: RFC 2617 §3.2.1, stale.
         if made_ms is None:
             return self.challenge("naf.nonce_unknown", now_ms, stale=True)
-        too_old = now_ms - made_ms > self._nonce_lifetime_ms or made_ms <= self._forgotten_ms
-        if too_old or count <= self._counts.get(given.nonce, 0):
-            return self.challenge("naf.nonce_used_up", now_ms, stale=True)
-        self._remember(given.nonce, count, now_ms)
+        with self._counting:
+            too_old = now_ms - made_ms > self._nonce_lifetime_ms or made_ms <= self._forgotten_ms
+            if too_old or count <= self._counts.get(given.nonce, 0):
+                return self.challenge("naf.nonce_used_up", now_ms, stale=True)
+            self._remember(given.nonce, count, now_ms)
         return NafAccepted(impi, given, password)
 
     def _remember(self, nonce: str, count: int, now_ms: int) -> None:

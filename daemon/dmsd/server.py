@@ -31,6 +31,7 @@ from dmsd.sessions import DmServer, SessionLimits
 
 __all__ = ["Listening", "Ready", "Server", "serve"]
 
+_LANES = 4
 _HOUSEKEEPING_S = 10.0
 _PRUNE_EVERY = 360
 _GRACE_S = 3.0
@@ -75,14 +76,16 @@ class Server:
         self._now_ms = now_ms or _now_ms
         self._entropy = entropy
         self._log = structlog.get_logger("dmsd")
-        # Each service has a thread of its own, and by that a connection to the registry.
-        self._dm_worker, self._bsf_worker, self._operator_worker = (
+        # Each thread has a connection to the registry of its own. Devices have several threads, so
+        # that one waits for the disk while another goes on.
+        self._bsf_worker, self._operator_worker, *self._lanes = (
             ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-            for name in ("dm", "bsf", "operator")
+            for name in ("bsf", "operator", *(f"dm{lane}" for lane in range(_LANES)))
         )
         self._runners: list[web.AppRunner] = []
         self._listening: list[asyncio.Server] = []
-        self._dm: DmServer | None = None
+        # The sessions of each of them.
+        self._dm: list[DmServer] = []
         self._operator_bound = False
         self._housekeeper: asyncio.Task[None] | None = None
         self.registry = Registry.open(config.registry, node=config.server.node)
@@ -114,12 +117,11 @@ class Server:
 
     async def drain(self) -> None:
         """Take no new session, and wait for the end of those that there are, for a while."""
-        if self._dm is None:
-            return
-        self._dm.draining = True
+        for server in self._dm:
+            server.draining = True
         until = time.monotonic() + self._config.server.drain_s
-        # They end on another thread.
-        while self._dm.trusted_under_way and time.monotonic() < until:  # noqa: ASYNC110
+        # They end on other threads.
+        while time.monotonic() < until and any(each.trusted_under_way for each in self._dm):  # noqa: ASYNC110
             await asyncio.sleep(_DRAIN_POLL_S)
 
     async def stop(self) -> None:
@@ -131,15 +133,14 @@ class Server:
             self._listening.pop().close()
         while self._runners:
             await self._runners.pop().cleanup()
-        for worker in (self._dm_worker, self._bsf_worker, self._operator_worker):
+        for worker in (*self._lanes, self._bsf_worker, self._operator_worker):
             worker.shutdown(wait=True)
-        if self._dm is not None:
-            try:
-                self._dm.close(self._now_ms())
-            except RegistryError as error:
-                # The next start finds them open, and closes them.
-                self._log.error("dmsd.sessions_left_open", error=str(error))
-            self._dm = None
+        try:
+            while self._dm:
+                self._dm.pop().close(self._now_ms())
+        except RegistryError as error:
+            # The next start finds them open, and closes them.
+            self._log.error("dmsd.sessions_left_open", error=str(error))
         if self._operator_bound:
             self._config.operator.socket.unlink(missing_ok=True)
             self._operator_bound = False
@@ -152,25 +153,25 @@ class Server:
         # RespURI names the port, which may be known only now.
         address, port = bound.getsockname()[:2]
         url = (config.url or f"https://{config.host}:{{port}}/dm").replace("{port}", str(port))
-        self._dm = DmServer(
-            Settings(
-                server_id=self._config.server.id,
-                node=self._config.server.node,
-                registry=self.registry,
-                entropy=self._entropy,
-                limits=Limits(message=config.max_message_bytes, object=config.max_object_bytes),
-            ),
-            url=url,
-            limits=SessionLimits(
-                sessions=config.max_sessions,
-                idle_ms=config.session_idle_s * 1000,
-                challenge_idle_ms=config.challenge_idle_s * 1000,
-            ),
+        settings = Settings(
+            server_id=self._config.server.id,
+            node=self._config.server.node,
+            registry=self.registry,
+            entropy=self._entropy,
+            limits=Limits(message=config.max_message_bytes, object=config.max_object_bytes),
         )
+        limits = SessionLimits(
+            sessions=-(-config.max_sessions // len(self._lanes)),
+            idle_ms=config.session_idle_s * 1000,
+            challenge_idle_ms=config.challenge_idle_s * 1000,
+        )
+        self._dm = [
+            DmServer(settings, url=url, limits=limits, lane=lane)
+            for lane in range(len(self._lanes))
+        ]
         application = dm_application(
-            self._dm,
+            list(zip(self._dm, self._lanes, strict=True)),
             NafAuthenticator(self.registry.bootstraps, fqdn=config.host, entropy=self._entropy),
-            worker=self._dm_worker,
             now_ms=self._now_ms,
             max_bytes=config.max_message_bytes,
             log=self._log,
@@ -242,8 +243,9 @@ class Server:
 
     async def _clean_up(self, *, prune: bool) -> None:
         loop = asyncio.get_running_loop()
-        if self._dm is not None:
-            await loop.run_in_executor(self._dm_worker, self._dm.expire, self._now_ms())
+        # There are no servers where this is a bootstrapping server alone.
+        for server, worker in zip(self._dm, self._lanes, strict=False):
+            await loop.run_in_executor(worker, server.expire, self._now_ms())
         if prune:
             keep_days = self._config.registry.log_keep_days
             await loop.run_in_executor(
@@ -251,7 +253,7 @@ class Server:
             )
 
     def _live(self) -> dict[str, Any]:
-        under_way = 0 if self._dm is None else self._dm.under_way
+        under_way = sum(each.under_way for each in self._dm)
         return {"running": True, "node": self._config.server.node, "sessions_open": under_way}
 
 

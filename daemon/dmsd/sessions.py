@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from dmsd.errors import DmsdError, RegistryError
 from dmsd.session import Reply, ServerSession, Settings
 from dmsd.trust import Evidence
 
-__all__ = ["Arrival", "DmServer", "MessageRefusedError", "SessionLimits"]
+__all__ = ["Arrival", "DmServer", "MessageRefusedError", "SessionLimits", "lane_of"]
 
 
 class MessageRefusedError(DmsdError):
@@ -66,13 +67,23 @@ class _Slot:
 
 
 class DmServer:
-    """Finds or opens the session of each message. Not thread-safe: one worker calls it."""
+    """Finds or opens the session of each message. Not thread-safe: one worker calls it.
+
+    A node may have several, each with devices of its own (see `lane_of`); ``lane`` is its number.
+    """
 
     def __init__(
-        self, settings: Settings, *, url: str, limits: SessionLimits | None = None
+        self,
+        settings: Settings,
+        *,
+        url: str,
+        limits: SessionLimits | None = None,
+        lane: int = 0,
     ) -> None:
         self._settings = settings
         self._url = url
+        # What begins the tokens of its sessions.
+        self._name = f"{settings.node}.{lane}"
         self._limits = limits or SessionLimits()
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         # No session is begun any more: the node is about to end.
@@ -156,7 +167,7 @@ class DmServer:
         if named is not None:
             slot = self._slots.get(named)
             if slot is None:
-                node, dot, _ = named.rpartition(".")
+                node, dot, _ = named.partition(".")
                 if dot and node != self._settings.node:
                     # RFC 9110 §15.5.20: misdirected; another connection may lead to the right one.
                     raise MessageRefusedError(421, "session_of_another_node")
@@ -188,7 +199,7 @@ class DmServer:
             raise MessageRefusedError(503, "node_ends")
         self._make_room(now_ms)
         secret = base64.urlsafe_b64encode(self._settings.entropy(18)).decode()
-        token = f"{self._settings.node}.{secret}"
+        token = f"{self._name}.{secret}"
         session = ServerSession(
             self._settings,
             id=self._settings.entropy(8).hex(),
@@ -208,6 +219,19 @@ class DmServer:
                 self._slots.pop(token).session.expire(now_ms)
                 return
         raise MessageRefusedError(503, "too_many_sessions")
+
+
+def lane_of(arrival: Arrival, lanes: int, limit_bytes: int) -> int:
+    """Which of the servers of a node a message is for: that of its session, or of its device."""
+    if arrival.token is not None:
+        named = arrival.token.split(".")[1:2]
+        return next((lane for lane in range(lanes) if named == [str(lane)]), 0)
+    try:
+        device = _decode(arrival, limit_bytes).header.source
+    except MessageRefusedError:
+        # The first one refuses it as well as any.
+        return 0
+    return zlib.crc32(device.encode()) % lanes
 
 
 def _decode(arrival: Arrival, limit_bytes: int) -> Message:

@@ -50,11 +50,10 @@ class Bench:
         self.registry = registry
         self.now_ms = START_MS
         self.operator = Operator(registry, server_id="dms.example.org", now_ms=lambda: self.now_ms)
-        self.server = DmServer(
-            Settings("dms.example.org", node, registry, counting_entropy(_FIRST[node]), limits),
-            url=URL,
-            limits=session_limits,
+        self.settings = Settings(
+            "dms.example.org", node, registry, counting_entropy(_FIRST[node]), limits
         )
+        self.server = DmServer(self.settings, url=URL, limits=session_limits)
         self.impi: str | None = None
 
     def call(self, method: str, *segments: str, body: Any = None) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from dmsd.registry import Registry
 from dmsd.session import Limits
-from dmsd.sessions import Arrival, MessageRefusedError, SessionLimits
+from dmsd.sessions import Arrival, DmServer, MessageRefusedError, SessionLimits, lane_of
 from omadm import auth, codec
 from omadm.messages import (
     Alert,
@@ -335,3 +335,32 @@ def test_a_device_that_answers_nothing_ends_the_session(bench: Bench) -> None:
     assert message.final
     assert bench.last_session().outcome == "partial"
     assert bench.statuses() == [("Get", "./A", 0)]
+
+
+# -- lanes
+
+
+def test_a_message_is_for_the_lane_of_its_session_or_else_of_its_device() -> None:
+    def arrival(device: str, msg_id: int = 1, token: str | None = None) -> Arrival:
+        message = Message(Header("1", msg_id, URL, device), (Alert(1, 1201),))
+        return Arrival(codec.encode(message, encoding="wbxml"), codec.WBXML_TYPE, token)
+
+    devices = [f"IMEI:{number}" for number in range(64)]
+    lanes = [lane_of(arrival(device), 4, 65536) for device in devices]
+    assert set(lanes) == {0, 1, 2, 3}
+    # A client that ignores RespURI is found again.
+    assert lanes == [lane_of(arrival(device, 2), 4, 65536) for device in devices]
+    assert [lane_of(arrival("d", 2, f"a.{n}.x"), 4, 65536) for n in range(4)] == [0, 1, 2, 3]
+    for token in ("", "a", "a.4.x", "a.-1.x", "a.1e0.x", f"a.{'9' * 5000}.x"):
+        assert lane_of(arrival("d", 2, token), 4, 65536) == 0
+    assert lane_of(Arrival(b"nonsense", codec.WBXML_TYPE), 4, 65536) == 0
+
+
+def test_a_session_of_a_lane_has_its_number_in_its_address(registry: Registry) -> None:
+    bench = Bench(registry, Limits())
+    bench.add_account()
+    bench.server = DmServer(bench.settings, url=URL, lane=3)
+    device = bench.device()
+    device.run()
+    urls = {message.header.resp_uri or "" for message in device.seen}
+    assert all(url.startswith(f"{URL}?s=a.3.") for url in urls)
