@@ -379,4 +379,46 @@ mod tests {
             (&b"d"[..], &b"e"[..])
         );
     }
+
+    #[test]
+    fn however_many_pages_are_sealed_one_by_one_versions_know_each_other() {
+        let mut pages = Pages::<u32, 2>::default();
+        let mut versions = Vec::new();
+        for number in 0..100 {
+            pages.append(&[number; 4]).unwrap();
+            pages.seal();
+            versions.push(pages.clone());
+        }
+        for (number, version) in versions.iter().enumerate() {
+            let last = Range {
+                first: number as u32 * 4,
+                count: 4,
+            };
+            assert!(pages.extends(version) && pages.shares(version, last));
+            assert_eq!(version.slice(last), [number as u32; 4]);
+            assert_eq!(version.held(), (number + 1) * 4);
+        }
+        let mut other = versions[40].clone();
+        other.append(&[7; 4]).unwrap();
+        other.seal();
+        assert!(other.extends(&versions[40]) && !other.extends(&versions[41]));
+        assert!(!pages.extends(&other));
+    }
+
+    #[test]
+    fn a_copy_of_a_run_stands_side_by_side_from_whatever_pages_it_comes() {
+        let mut source = Pages::<u32, 2>::default();
+        source.append(&[0]).unwrap();
+        let first = source.begin_run(11).unwrap();
+        for number in 0..11 {
+            source.push(number).unwrap();
+        }
+        source.seal();
+        let mut copied = Pages::<u32, 2>::default();
+        copied.append(&[9, 9, 9]).unwrap();
+        let run = Range { first, count: 11 };
+        let first = copied.copy(&source, run).unwrap();
+        assert!(copied.run(Range { first, count: 11 }).copied().eq(0..11));
+        assert!(source.run(run.after(3)).copied().eq(3..11));
+    }
 }
