@@ -27,7 +27,7 @@ MAX_STEPS = 200_000
 # Python and Jinja take a quarter of it.
 MEMORY_BYTES = 128 << 20
 CPU_S = 10
-# A result in JSON, where a character may take six.
+# A result in JSON, where a byte may take six: what is no ASCII stays as it is.
 _LINE_BYTES = 8 * MAX_BYTES
 
 
@@ -55,7 +55,7 @@ def _rendered(text: str, tree: Snapshot | None) -> str:
     job = {
         "template": text,
         "render": tree is not None,
-        "max_characters": MAX_BYTES,
+        "max_bytes": MAX_BYTES,
         "max_steps": MAX_STEPS,
         "memory_bytes": MEMORY_BYTES,
         "cpu_s": CPU_S,

@@ -59,7 +59,7 @@ def _done(job: dict[str, Any]) -> dict[str, Any]:
     if not job["render"]:
         return {"result": ""}
     try:
-        return {"result": _rendered(template, job["max_characters"], job["max_steps"])}
+        return {"result": _rendered(template, job["max_bytes"], job["max_steps"])}
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a template does; its words may quote values
@@ -67,7 +67,7 @@ def _done(job: dict[str, Any]) -> dict[str, Any]:
         return {"refused": f"the template fails{_place(error)}: {what}"}
 
 
-def _rendered(template: Template, max_characters: int, max_steps: int) -> str:
+def _rendered(template: Template, max_bytes: int, max_steps: int) -> str:
     parts, size = [], 0
     for part in template.generate(
         **{_STEP: _Steps(max_steps)},
@@ -75,15 +75,15 @@ def _rendered(template: Template, max_characters: int, max_steps: int) -> str:
         exists=lambda path: _asked("exists", path),
         children=lambda path: _asked("children", path),
     ):
-        size += len(part)
-        if size > max_characters:
-            raise _BadOutputError(f"the result is longer than {max_characters} characters")
+        size += len(part.encode())
+        if size > max_bytes:
+            raise _BadOutputError(f"the result is longer than {max_bytes} bytes")
         parts.append(part)
     return "".join(parts)
 
 
 def _say(what: dict[str, Any]) -> None:
-    line = json.dumps(what).encode() + b"\n"
+    line = json.dumps(what, ensure_ascii=False).encode() + b"\n"
     sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 

@@ -95,6 +95,25 @@ def test_a_result_without_end_is_cut_off() -> None:
         render("{% for i in range(9999) %}{{ 'x' * 1000 }}{% endfor %}")
 
 
+@pytest.mark.parametrize("character", ["x", "\N{EURO SIGN}", "\N{GRINNING FACE}", '"', "\t"])
+def test_a_result_is_bounded_by_its_bytes_whatever_characters_it_has(character: str) -> None:
+    said = character.encode()
+    template = f"{{{{ ('{character}' * value('./Number') | int) | lines }}}}"
+    template += "{{ 'x' * (value('./More') | int) }}"
+    number, rest = divmod(MAX_BYTES - 1, len(said))
+    values: dict[str, str | bytes] = {"./Number": str(number), "./More": str(rest + 1)}
+    assert render(template, values).encode() == said * number + b"x" * (rest + 1)
+    with pytest.raises(PlanError, match=f"longer than {MAX_BYTES} bytes"):
+        render(template, values | {"./More": str(rest + 2)})
+
+
+def test_a_result_that_is_no_text_is_an_error() -> None:
+    with pytest.raises(PlanError, match="UnicodeEncodeError"):
+        render(r"{{ '\ud800' }}")
+    with pytest.raises(PlanError, match="UnicodeEncodeError"):
+        render(r"{{ value('./\ud800') }}")
+
+
 ROUNDS = "{% for a in range(50000) %}{% for b in range(50000) %}BODY{% endfor %}{% endfor %}"
 
 
