@@ -83,6 +83,8 @@ def test_an_error_names_the_line_and_quotes_no_value(template: str) -> None:
         "{% for i in range(10000000) %}x{% endfor %}",
         "{% include '/etc/passwd' %}",
         "{% import 'os' as os %}",
+        "{{ lipsum(n=1) }}",
+        "{{ [1, 2] | random }}",
     ],
 )
 def test_a_template_that_fails_or_reaches_out_is_an_error(template: str) -> None:
