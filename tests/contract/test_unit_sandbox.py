@@ -46,3 +46,8 @@ def test_the_filter_holds() -> None:
     )
     assert done.returncode == 1
     assert "PermissionError" in done.stderr
+
+
+def test_what_watchers_were_told_is_known_until_the_next_boot() -> None:
+    """It is noted beside the socket, which systemd would else remove when the unit is stopped."""
+    assert "\nRuntimeDirectoryPreserve=yes\n" in UNIT.read_text()
