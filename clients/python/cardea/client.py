@@ -186,15 +186,16 @@ class Client(PinCalls, KeyCalls, QuestionCalls):
             if error.reason != "ANSWER_TOO_LARGE":
                 raise
         answer = tree_pb2.ListNodesResponse()
-        watch = self.watch_tree(path)
+        watch = self._watch_tree(path, timeout_s=self._timeout_s)
         for message in watch:
             answer.nodes.extend(message.snapshot.nodes)
             answer.nodes.extend(message.delta.changed)
             if message.revision:  # the snapshot is whole
                 answer.revision, answer.epoch = message.revision, message.epoch
                 watch.close()
-                break
-        return answer
+                return answer
+        what = "the daemon has ended the watch before the snapshot was whole"
+        raise CardeaError("CANCELLED", what, {}, "Try again.")
 
     def explain(self, path: str) -> tree_pb2.ExplainNodeResponse:
         """Which source won, what lost, and why."""
@@ -207,11 +208,16 @@ class Client(PinCalls, KeyCalls, QuestionCalls):
     ) -> Stream[tree_pb2.WatchTreeResponse]:
         """A snapshot, then each committed change, for ever; resume with revision and epoch of the
         last message, and where that ends with EVENTS_GONE begin anew."""
+        return self._watch_tree(path, after_revision, epoch)
+
+    def _watch_tree(
+        self, path: str, after_revision: int = 0, epoch: str = "", timeout_s: float | None = None
+    ) -> Stream[tree_pb2.WatchTreeResponse]:
         with readable_errors(self.target):
             request = tree_pb2.WatchTreeRequest(
                 path=path, after_revision=after_revision, epoch=epoch
             )
-        return self._connection.stream(self._tree.WatchTree(request))
+        return self._connection.stream(self._tree.WatchTree(request, timeout=timeout_s))
 
     def set_node(
         self, path: str, value: bytes, *, format: str = "", type: str = "", request_id: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from itertools import islice
 from typing import Any
@@ -23,6 +24,9 @@ __all__ = ["HistoryCalls"]
 
 _LIMIT = 100
 _PAGE = 512
+# Comparisons that are kept for their next pages.
+_KEPT = 4
+_KEPT_S = 60.0
 _TOKEN = re.compile(r"(\d{1,19})-(\d{1,19})-(\d{1,9})")
 
 
@@ -32,8 +36,7 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
     def __init__(self, history: HistoryPort, known: Descriptions) -> None:
         self._history = history
         self._known = known
-        # The comparison of which a page was asked for last, and its older revision.
-        self._paged: tuple[int, Delta] | None = None
+        self._paged = _Paged()
         self._rollbacks: IdempotentCalls[Delta] = IdempotentCalls()
 
     async def ListHistory(
@@ -59,16 +62,13 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
         taken = await page(answer.changes, seen, request.page_size or _PAGE)
         if taken is not None:
             answer.next_page_token = f"{request.before}-{delta.revision}-{done + taken}"
-            self._paged = (request.before, delta)
+            self._paged.keep(request.before, delta)
         return answer
 
     async def _compared(self, before: int, after: int | None) -> Delta:
         """What differs. Between two revisions that is always the same: so each page goes on where
-        the one before it ended, and the last comparison is kept for the next page."""
-        paged, self._paged = self._paged, None
-        if paged is not None and (before, after) == (paged[0], paged[1].revision):
-            return paged[1]
-        return await self._history.compare(before, after)
+        the one before it ended, and the comparison is kept for the next page."""
+        return self._paged.take(before, after) or await self._history.compare(before, after)
 
     async def RollbackTree(
         self, request: pb.RollbackTreeRequest, context: Any
@@ -82,6 +82,29 @@ class HistoryCalls(pb_grpc.ProvisioningServiceServicer):
             lambda: self._history.roll_back(request.revision, f"users/{call.caller.uid}"),
         )
         return pb.RollbackTreeResponse(revision=delta.revision, nodes_changed=len(delta.changes))
+
+
+class _Paged:
+    """Comparisons of which a next page may be asked for: the last few, each for a minute."""
+
+    def __init__(self) -> None:
+        # By the older and the newer revision, in the order in which they were asked for.
+        self._kept: dict[tuple[int, int | None], tuple[Delta, asyncio.TimerHandle]] = {}
+
+    def keep(self, before: int, delta: Delta) -> None:
+        self.take(before, delta.revision)
+        if len(self._kept) >= _KEPT:
+            self.take(*next(iter(self._kept)))
+        loop = asyncio.get_running_loop()
+        end = loop.call_later(_KEPT_S, self.take, before, delta.revision)
+        self._kept[before, delta.revision] = (delta, end)
+
+    def take(self, before: int, after: int | None) -> Delta | None:
+        """It is kept no longer: after the last page nobody asks for it."""
+        delta, end = self._kept.pop((before, after), (None, None))
+        if end is not None:
+            end.cancel()
+        return delta
 
 
 def _place(request: pb.CompareRevisionsRequest) -> tuple[int | None, int]:

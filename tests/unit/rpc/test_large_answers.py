@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import cardea
@@ -78,6 +78,47 @@ async def test_pages_of_a_comparison_are_the_whole(serve: Serve, page_size: int)
     assert history.compared == [(1, None)]
 
 
+def paging(before: int, page: pb.CompareRevisionsResponse) -> pb.CompareRevisionsRequest:
+    return pb.CompareRevisionsRequest(before=before, page_size=2, page_token=page.next_page_token)
+
+
+@pytest.mark.parametrize(("clients", "compared"), [(4, 4), (5, 15)])
+async def test_a_few_clients_page_different_comparisons_at_once(
+    serve: Serve, clients: int, compared: int
+) -> None:
+    """Each compares once; of more than are kept, every page of every client finds none."""
+    history = LargeHistory(5)
+    served = await serve(history_service(history))
+    async with served.channel() as channel:
+        stub = pb_grpc.ProvisioningServiceStub(channel)
+        pages = [pb.CompareRevisionsResponse() for _ in range(clients)]
+        for _ in range(3):
+            pages = [
+                await stub.CompareRevisions(paging(before, page))
+                for before, page in enumerate(pages)
+            ]
+            assert all(page.next_page_token for page in pages)
+    assert len(history.compared) == compared
+
+
+async def test_a_comparison_is_forgotten_after_its_last_page_and_after_a_while(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = LargeHistory(1)
+    served = await serve(history_service(history))
+    async with served.channel() as channel:
+        stub = pb_grpc.ProvisioningServiceStub(channel)
+        first = await stub.CompareRevisions(paging(1, pb.CompareRevisionsResponse()))
+        last = await stub.CompareRevisions(paging(1, first))
+        assert (last.next_page_token, len(history.compared)) == ("", 1)
+        await stub.CompareRevisions(paging(1, first))
+        assert len(history.compared) == 2
+        monkeypatch.setattr("cardd.rpc.history._KEPT_S", 0.0)
+        first = await stub.CompareRevisions(paging(1, pb.CompareRevisionsResponse()))
+        await stub.CompareRevisions(paging(1, first))
+        assert len(history.compared) == 4
+
+
 async def test_a_page_ends_where_a_message_would_be_too_large(serve: Serve) -> None:
     served = await serve(history_service(LargeHistory(40, bytes(200_000))))
     async with served.channel() as channel:
@@ -131,3 +172,25 @@ async def test_a_list_that_is_more_than_a_message_is_refused_and_comes_in_pieces
         node.path for node in holder.current.snapshot.walk()
     ]
     assert (listed.revision, listed.epoch) == (3, "epoch")
+
+
+@pytest.mark.parametrize(("ends", "reason"), [(True, "CANCELLED"), (False, "DEADLINE")])
+async def test_a_part_of_the_nodes_is_no_answer(serve: Serve, ends: bool, reason: str) -> None:
+    class Broken(TreeService):
+        async def WatchTree(
+            self, request: tree_pb2.WatchTreeRequest, context: Any
+        ) -> AsyncIterator[tree_pb2.WatchTreeResponse]:
+            yield tree_pb2.WatchTreeResponse(snapshot=tree_pb2.TreeSnapshot())
+            if not ends:
+                await asyncio.Event().wait()
+
+    service = Broken(TreeHolder(tree(40, bytes(200_000)), 3), Signal(), NothingChanges())
+    add = tree_pb2_grpc.add_TreeServiceServicer_to_server
+    served = await serve(Service("cardea.v1.TreeService", service, add))
+    limit_s = 60.0 if ends else 2.0
+    with (
+        cardea.Client(str(served.socket), timeout_s=limit_s) as client,
+        pytest.raises(cardea.CardeaError) as caught,
+    ):
+        await asyncio.to_thread(client.nodes)
+    assert caught.value.reason == reason
