@@ -15,7 +15,7 @@ use crate::run::Run;
 pub(crate) struct Pages<T, const BITS: u32> {
     /// What is sealed: most pages in a table that clones share, so that there is little to clone,
     /// and the latest ones after it.
-    table: Arc<Vec<Page<T>>>,
+    table: Arc<[Page<T>]>,
     latest: Vec<Page<T>>,
     fresh: Vec<Vec<T>>,
     /// The number of the first fresh page.
@@ -47,7 +47,7 @@ impl Range {
 impl<T, const BITS: u32> Default for Pages<T, BITS> {
     fn default() -> Self {
         Self {
-            table: Arc::default(),
+            table: Arc::new([]),
             latest: Vec::new(),
             fresh: Vec::new(),
             begin: 0,
@@ -197,16 +197,21 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
 
     /// Write the next items of a run.
     pub fn push_all(&mut self, mut items: &[T]) -> Result<(), TreeError> {
-        while !items.is_empty() {
-            let used = self.fresh.last().map_or(Self::PAGE, Vec::len);
-            let (here, rest) = items.split_at(items.len().min(Self::PAGE.saturating_sub(used)));
-            match self.fresh.last_mut() {
-                Some(page) if !here.is_empty() => page.extend_from_slice(here),
-                _ => _ = self.begin_run(Self::PAGE)?,
+        loop {
+            let page = self.fresh.last_mut();
+            let room = page
+                .as_ref()
+                .map_or(0, |page| Self::PAGE.saturating_sub(page.len()));
+            let (here, rest) = items.split_at(items.len().min(room));
+            if let Some(page) = page {
+                page.extend_from_slice(here);
             }
+            if rest.is_empty() {
+                return Ok(());
+            }
+            self.begin_run(Self::PAGE)?;
             items = rest;
         }
-        Ok(())
     }
 
     /// Write a run as it stands in another version: the address of the first item.
@@ -229,8 +234,8 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
         }
         self.begin = self.table.len() + self.latest.len();
         if self.latest.len() > Self::LATEST {
-            let table = Arc::make_mut(&mut self.table);
-            table.append(&mut self.latest);
+            let table = self.table.iter().cloned();
+            self.table = table.chain(self.latest.drain(..)).collect();
         }
     }
 
