@@ -166,6 +166,9 @@ def parse(text: str, *, base: Path) -> Config:
         built[name] = _section(name, kind, raw[name], base)
     config = Config(**{name: s for name, s in built.items() if getattr(s, "enabled", True)})
     _check(config)
+    if config.registry.url and "node" not in raw["server"]:
+        # Two nodes of one name would end each other's sessions when they start.
+        raise ConfigError("is missing: nodes that share a registry have names", key="server.node")
     return config
 
 
@@ -244,7 +247,9 @@ def _check_registry(registry: RegistryConfig) -> None:
         return
     try:
         parts = urlsplit(registry.url)
-        secret = parts.password is not None or "password" in parse_qs(parts.query)
+        secret = parts.password is not None or bool(
+            parse_qs(parts.query).keys() & {"password", "sslpassword"}
+        )
     except ValueError:
         raise ConfigError("not a URL", key="registry.url") from None
     if parts.scheme not in ("postgresql", "postgres"):

@@ -73,6 +73,7 @@ def test_an_error_names_the_key(change: tuple[str, str], key: str) -> None:
         "postgresql://u:hush@db/dmsd",
         "postgres:///dmsd?password=hush",
         "postgresql:///?pass%77ord=hush",
+        "postgresql:///dmsd?sslpassword=hush",
     ],
 )
 def test_a_password_in_the_url_is_refused_and_not_shown(url: str) -> None:
@@ -84,8 +85,12 @@ def test_a_password_in_the_url_is_refused_and_not_shown(url: str) -> None:
 
 def test_a_registry_of_several_nodes_has_a_url_and_no_path() -> None:
     url = "postgresql://db1,db2:5433/dmsd?target_session_attrs=read-write"
-    loaded = config.parse(GOOD.replace('path = "registry.sqlite"', f'url = "{url}"'), base=BASE)
-    assert loaded.registry.url == url
+    shared = GOOD.replace('path = "registry.sqlite"', f'url = "{url}"')
+    named = shared.replace("[server]", '[server]\nnode = "a"')
+    assert config.parse(named, base=BASE).registry.url == url
+    with pytest.raises(ConfigError) as failed:
+        config.parse(shared, base=BASE)
+    assert failed.value.key == "server.node"
 
 
 def test_a_file_that_is_not_toml_or_not_there_is_an_error(tmp_path: Path) -> None:
