@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from dmsd.errors import RegistryError
@@ -27,15 +28,26 @@ _DIALECT = Dialect(
     rowid="rowid BIGINT GENERATED ALWAYS AS IDENTITY,",
     strict="",
 )
-_CONNECT_S = 5
+# What the URL does not say. A link that is dead without a word is given up after about 11 s of
+# silence, or 10 s (in milliseconds) after the last bytes sent that nobody acknowledges.
+_DEFAULTS: Mapping[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 # A node that hangs in the middle of a transaction, or is stopped there, must not hold others up.
+_LOCK_TIMEOUT = "SET lock_timeout = '5s'"
 _SETTINGS = (
-    "SET lock_timeout = '5s'",
+    _LOCK_TIMEOUT,
     "SET idle_in_transaction_session_timeout = '10s'",
+    # Statements are exact because each sees what was committed before it.
+    "SET default_transaction_isolation = 'read committed'",
     # A sequence number that was used must never come back after a power cut (TS 33.102 §6.3.2), nor
-    # a nonce.
+    # a nonce; nor after a standby has taken over, where there is a synchronous one.
     "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') = 'off'",
+    " WHERE current_setting('synchronous_commit') IN ('off', 'local')",
 )
 # Any number that nobody else takes: of two nodes that start at once, one makes the tables.
 _PREPARING = 0x646D7364
@@ -127,13 +139,9 @@ class PostgresDatabase:
         if connection is not None and not _is_lost(connection):
             return connection
         self._drop()
-        made = psycopg.connect(
-            self._url,
-            autocommit=True,
-            row_factory=dict_row,
-            application_name=self._name,
-            connect_timeout=_CONNECT_S,
-        )
+        told = {**_DEFAULTS, **conninfo_to_dict(self._url), "application_name": self._name}
+        url = make_conninfo(**told)
+        made = psycopg.connect(url, autocommit=True, row_factory=dict_row)
         with self._lock:
             self._open.add(made)
         self._mine.connection = made
@@ -153,16 +161,29 @@ class PostgresDatabase:
             connection.close()
 
     def _prepare(self) -> None:
+        if self._version() == NEWEST:
+            return
+        # However long the node takes that is there already.
+        self.run("SET LOCAL lock_timeout = 0")
         self.rows("SELECT pg_advisory_xact_lock(?)", (_PREPARING,))
+        self.run(_LOCK_TIMEOUT)
+        version = self._version()
+        if version == NEWEST:
+            return
         self.run("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-        row = self.row("SELECT version FROM schema_version")
-        version = 0 if row is None else row["version"]
-        if not 0 <= version <= NEWEST:
-            raise RegistryError(f"schema version {version}, this program knows {NEWEST}")
         for statement in statements(_DIALECT, version):
             self.run(statement)
         self.run("DELETE FROM schema_version")
         self.run("INSERT INTO schema_version VALUES (?)", (NEWEST,))
+
+    def _version(self) -> int:
+        """That of the tables that are there; 0: none."""
+        there = self.row("SELECT to_regclass('schema_version') IS NOT NULL AS there")
+        row = self.row("SELECT version FROM schema_version") if there and there["there"] else None
+        version = 0 if row is None else int(row["version"])
+        if not 0 <= version <= NEWEST:
+            raise RegistryError(f"schema version {version}, this program knows {NEWEST}")
+        return version
 
 
 @cache

@@ -14,7 +14,7 @@ from dmsd.errors import RegistryError
 from dmsd.inputs import parse_card, parse_subscriber
 from dmsd.naf import NafAccepted, NafAuthenticator, NafRefused
 from dmsd.registry import Registry
-from dmsd.registry.postgres import PostgresDatabase
+from dmsd.registry.postgres import _PREPARING, PostgresDatabase
 from dmsd.session import Limits
 from dmsd.sessions import MessageRefusedError
 from gba.client import Ask, BootstrapClient, Bootstrapped, Request, Response
@@ -391,3 +391,34 @@ def test_a_newer_schema_is_refused(open_registry: Callable[[str], Registry]) -> 
     open_registry("a").database.run("UPDATE schema_version SET version = 99")
     with pytest.raises(RegistryError, match="99"):
         open_registry("b")
+
+
+def test_a_silent_link_is_given_up_as_the_url_says_or_else_soon(database_url: str) -> None:
+    database = PostgresDatabase(f"{database_url}&keepalives_idle=60", node="a")
+    try:
+        (connection,) = database._open
+        told = connection.info.get_parameters()
+        (isolation,) = database.rows("SHOW default_transaction_isolation")
+    finally:
+        database.close()
+    expected = {
+        "keepalives_idle": "60",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "10000",
+        "application_name": "dmsd a",
+    }
+    assert {name: told.get(name) for name in expected} == expected
+    assert isolation == {"default_transaction_isolation": "read committed"}
+
+
+def test_a_registry_of_the_newest_version_is_opened_without_a_write_and_without_waiting(
+    open_registry: Callable[[str], Registry],
+) -> None:
+    first = open_registry("a").database
+    kept = first.row("SELECT xmin::text AS written FROM schema_version")
+    with first.transaction():
+        # As a node does that makes the tables.
+        first.rows("SELECT pg_advisory_xact_lock(?)", (_PREPARING,))
+        second = open_registry("b").database
+    assert second.row("SELECT xmin::text AS written FROM schema_version") == kept

@@ -2,12 +2,14 @@
 
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cardea_core import Secret
+from dmsd.config import RegistryConfig
 from dmsd.errors import ConflictError, InputError, NotFoundError, RegistryError
 from dmsd.inputs import parse_account, parse_card, parse_raise, parse_subscriber
 from dmsd.registry import (
@@ -477,3 +479,11 @@ def test_rows_with_secrets_do_not_show_them(registry: Registry) -> None:
     shown = repr(registry.subscribers.list()) + repr(registry.subscribers.cards())
     for secret in (K.hex(), OPC.hex(), "KARDEA98", "4b41524445413938", repr(K)):
         assert secret not in shown
+
+
+def test_postgresql_without_its_driver_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "dmsd.registry.postgres", None)
+    with pytest.raises(RegistryError, match=r"cardea-daemon\[postgresql\]"):
+        Registry.open(RegistryConfig(url="postgresql:///dmsd"), node="a")
