@@ -71,7 +71,7 @@ type ProvisioningServiceClient interface {
 	// The card is not written and no server is told: the next provisioning adopts what the
 	// card then carries, the next session what the server then orders.
 	// Who: callers with a row for provisioning.rollback on every node.
-	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+	// Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
 	// RENDERING_FAILED after it was done.
 	RollbackTree(ctx context.Context, in *RollbackTreeRequest, opts ...grpc.CallOption) (*RollbackTreeResponse, error)
 	// WatchQuestions tells which questions to people are open, and each that opens or
@@ -249,7 +249,7 @@ type ProvisioningServiceServer interface {
 	// The card is not written and no server is told: the next provisioning adopts what the
 	// card then carries, the next session what the server then orders.
 	// Who: callers with a row for provisioning.rollback on every node.
-	// Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+	// Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
 	// RENDERING_FAILED after it was done.
 	RollbackTree(context.Context, *RollbackTreeRequest) (*RollbackTreeResponse, error)
 	// WatchQuestions tells which questions to people are open, and each that opens or

@@ -142,13 +142,16 @@ class TreeCommitter:
         return await asyncio.to_thread(compared)
 
     async def roll_back(self, revision: int, actor: str) -> Delta:
-        """Restore what every source claimed at a revision, as `restored` does.
+        """Restore what every source claimed at a revision, as `restored` does. At the present one
+        there is nothing to restore, and no commit.
 
         Raises: RevisionNotFoundError, StoreError; RenderingFailedError after it was done.
         """
 
         def rolled_back() -> Delta:
             with self._committing:
+                if revision == self._holder.revision:
+                    return Delta(revision, ())
                 then, now_ms = self._store.tree_at(revision).tree(), _now_ms()
                 tree = restored(self._holder.current, then, now_ms)
                 origin = Origin("rollback", actor, restored=revision)

@@ -18,7 +18,7 @@ from cardd.render.settings_file import settings_file
 from cardd.rpc.ports import LocalOperation
 from cardd.store import Origin, Store
 from cardd.store.errors import RevisionNotFoundError
-from cardd.tree import Acl, ManagementTree, Source, TreeHolder
+from cardd.tree import Acl, Delta, ManagementTree, Source, TreeHolder
 from cardea_core import Snapshot
 from omadm.nodes import leaf
 
@@ -90,6 +90,13 @@ async def test_a_rollback_to_what_is_not_there_changes_nothing(committer: TreeCo
     with pytest.raises(RevisionNotFoundError):
         await committer.roll_back(7, "users/0")
     assert len(await committer.revisions(10)) == 3
+
+
+async def test_a_rollback_to_the_present_revision_is_no_commit(committer: TreeCommitter) -> None:
+    present = await commit(committer, "first", 1)
+    commits = await committer.revisions(10)
+    assert await committer.roll_back(present, "users/0") == Delta(present, ())
+    assert await committer.revisions(10) == commits
 
 
 async def test_two_revisions_are_compared_in_both_directions(committer: TreeCommitter) -> None:

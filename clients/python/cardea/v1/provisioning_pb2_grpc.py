@@ -147,7 +147,7 @@ class ProvisioningServiceServicer:
         The card is not written and no server is told: the next provisioning adopts what the
         card then carries, the next session what the server then orders.
         Who: callers with a row for provisioning.rollback on every node.
-        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+        Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
         RENDERING_FAILED after it was done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -74,7 +74,7 @@ class ProvisioningServiceStub:
     The card is not written and no server is told: the next provisioning adopts what the
     card then carries, the next session what the server then orders.
     Who: callers with a row for provisioning.rollback on every node.
-    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+    Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
     RENDERING_FAILED after it was done.
     """
     WatchQuestions: _grpc.UnaryStreamMultiCallable[_provisioning_pb2.WatchQuestionsRequest, _provisioning_pb2.WatchQuestionsResponse]
@@ -143,7 +143,7 @@ class ProvisioningServiceAsyncStub(ProvisioningServiceStub):
     The card is not written and no server is told: the next provisioning adopts what the
     card then carries, the next session what the server then orders.
     Who: callers with a row for provisioning.rollback on every node.
-    Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+    Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
     RENDERING_FAILED after it was done.
     """
     WatchQuestions: _aio.UnaryStreamMultiCallable[_provisioning_pb2.WatchQuestionsRequest, _provisioning_pb2.WatchQuestionsResponse]  # type: ignore[assignment]
@@ -245,7 +245,7 @@ class ProvisioningServiceServicer(metaclass=_abc_1.ABCMeta):
         The card is not written and no server is told: the next provisioning adopts what the
         card then carries, the next session what the server then orders.
         Who: callers with a row for provisioning.rollback on every node.
-        Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+        Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
         RENDERING_FAILED after it was done.
         """
 

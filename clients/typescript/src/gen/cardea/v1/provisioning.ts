@@ -4066,7 +4066,7 @@ export const ProvisioningServiceService = {
    * The card is not written and no server is told: the next provisioning adopts what the
    * card then carries, the next session what the server then orders.
    * Who: callers with a row for provisioning.rollback on every node.
-   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+   * Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
    * RENDERING_FAILED after it was done.
    */
   rollbackTree: {
@@ -4179,7 +4179,7 @@ export interface ProvisioningServiceServer extends UntypedServiceImplementation 
    * The card is not written and no server is told: the next provisioning adopts what the
    * card then carries, the next session what the server then orders.
    * Who: callers with a row for provisioning.rollback on every node.
-   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+   * Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
    * RENDERING_FAILED after it was done.
    */
   rollbackTree: handleUnaryCall<RollbackTreeRequest, RollbackTreeResponse>;
@@ -4315,7 +4315,7 @@ export interface ProvisioningServiceClient extends Client1 {
    * The card is not written and no server is told: the next provisioning adopts what the
    * card then carries, the next session what the server then orders.
    * Who: callers with a row for provisioning.rollback on every node.
-   * Effect: idempotent by request_id. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
+   * Effect: idempotent by request_id; none at the present revision. Errors: REVISION_NOT_FOUND, STORE_UNAVAILABLE;
    * RENDERING_FAILED after it was done.
    */
   rollbackTree(
