@@ -15,6 +15,7 @@ from omadm.messages import (
     Command,
     Header,
     Message,
+    Replace,
     Results,
     Status,
 )
@@ -112,7 +113,9 @@ class ServerSession:
         verdict = self.trust.check(message, evidence)
         if not verdict.ok:
             return self._refuse(message, verdict)
-        if not known:
+        if known:
+            self._hold(message)
+        else:
             self._begin()
         header = self._header_status(message, verdict)
         if known and not self._settings.registry.journal.goes_on(self.id, self._received):
@@ -348,6 +351,16 @@ class ServerSession:
                 started_ms=self._now_ms,
             )
         )
+
+    def _hold(self, message: Message) -> None:
+        """Take the rows in the order of `_begin`: account, device, session. A session that begins
+        at another node at this moment would wait for us, and we for it."""
+        if self._proof is not None and any(
+            isinstance(command, Status) and command.chal is not None for command in message.commands
+        ):
+            self._proof.hold()
+        if any(isinstance(command, Replace) for command in message.commands):
+            self._settings.registry.devices.seen(self.device, self._now_ms, {})
 
     def _end(self, outcome: str) -> None:
         if self.over:

@@ -211,6 +211,10 @@ class ServerProof:
             return ()
         return ((auth.HMAC_HEADER, auth.mac_header(self.user, self._secret, self._nonce, body)),)
 
+    def hold(self) -> None:
+        """Keep the account from others until the transaction ends."""
+        self._devices.hold_account(self._account.id)
+
     def answered(self, code: int, chal: Chal | None) -> bool:
         """Take the client's status for our header; False: it does not know us, repeat or give up.
 

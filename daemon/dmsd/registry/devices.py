@@ -128,6 +128,12 @@ class Devices:
             )
         )
 
+    def hold_account(self, account: int) -> None:
+        """Let no other transaction change the account before this one has ended."""
+        self._database.run(
+            "UPDATE accounts SET server_nonce = server_nonce WHERE id = ?", (account,)
+        )
+
     def store_client_nonce(self, account: int, nonce: bytes) -> None:
         """What the client is to use next; written before it is told."""
         self._database.run("UPDATE accounts SET client_nonce = ? WHERE id = ?", (nonce, account))

@@ -2,10 +2,11 @@
 meet one or the other."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from cardea_core import Secret
@@ -20,7 +21,7 @@ from dmsd.sessions import MessageRefusedError
 from gba.client import Ask, BootstrapClient, Bootstrapped, Request, Response
 from gba.naf import NafClient, ks_naf, naf_password
 from omadm import auth, codec
-from omadm.messages import Alert, Header, Message, Status
+from omadm.messages import Alert, Header, Item, Message, Replace, Status
 from omadm.status import AlertCode
 from support.postgres import Postgres
 
@@ -191,6 +192,32 @@ def test_a_device_that_begins_again_elsewhere_ends_its_older_session(
     rows = b.registry.journal.sessions(DEVICE)
     assert [(row.node, row.outcome) for row in rows] == [("b", ""), ("a", "superseded")]
     assert code(going_on(b, new, session="2")) == 200
+
+
+def test_every_message_takes_account_device_and_session_in_one_order(
+    nodes: tuple[Bench, Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In two orders, a device's messages at two nodes would wait for each other.
+    a, _ = nodes
+    written: list[str] = []
+    run = a.registry.database.run
+
+    def note(sql: str, values: Sequence[object] = ()) -> int:
+        written.extend(re.findall("^(?:UPDATE|INSERT INTO) (accounts|devices|sessions)", sql))
+        return run(sql, values)
+
+    monkeypatch.setattr(a.registry.database, "run", note)
+    first = opening(a)
+    assert list(dict.fromkeys(written)) == ["accounts", "devices", "sessions"]
+    written.clear()
+    chal = auth.challenge(auth.MD5, b"next server nonce")
+    status = Status(1, first.header.msg_id, 0, "SyncHdr", 212, chal=chal)
+    info = Replace(2, (Item(source="./DevInfo/Man", data="m"),))
+    url = first.header.resp_uri or ""
+    send(a, Message(Header("1", 2, URL, DEVICE), (status, info), True), url)
+    assert list(dict.fromkeys(written)) == ["accounts", "devices", "sessions"]
+    # The nonce and what the device told of itself are really written, after the rows were taken.
+    assert written.count("accounts") == written.count("devices") == 2
 
 
 def test_a_whole_session_after_the_first_node_has_died_brings_everything(
