@@ -35,7 +35,9 @@ class ServerConfig:
 
     id: Annotated[str, "ServerID: the name devices know this DM server by"]
     node: Annotated[
-        str, "name of this process among those that share the registry: letters, digits, - and _"
+        str,
+        "name of this process among those that share the registry, where it must be given:"
+        " letters, digits, - and _",
     ] = "a"
     drain_s: Annotated[
         int, "at its end, how long it waits for the sessions that it has; it takes no new ones"
