@@ -10,19 +10,6 @@ use crate::reach::Only;
 use crate::snapshot::{Place, Snapshot};
 use crate::versions::Both;
 
-/// A place of a directory whose claim has changed.
-#[derive(Clone, Copy)]
-pub(crate) struct Moved {
-    /// Its number in the directory.
-    number: u32,
-    /// Whether the layer that has changed wins it.
-    is_won: bool,
-    /// Where the layer's cell stands now.
-    cell: u32,
-    /// Where the layer's claims below it stood and stand, if they are not the same.
-    below: Option<Both>,
-}
-
 impl<'a> Patching<'a> {
     /// Copy a directory and tell its places where their cells and children stand now, if the same
     /// claims win there for certain; says whether so.
@@ -30,25 +17,28 @@ impl<'a> Patching<'a> {
         let Some(only) = stale.only else {
             return Ok(false);
         };
-        let mut moved = std::mem::take(&mut self.spare.moved);
-        moved.clear();
-        let is_followed = self.find_moved(stale, only, &mut moved).is_some();
-        if is_followed {
-            self.write(stale, only.tag, &moved)?;
+        if only.cells.before.count != only.cells.after.count || stale.kept.count == 0 {
+            return Ok(false);
         }
-        self.spare.moved = moved;
+        let waiting = self.stale.len();
+        let count = stale.kept.count;
+        let first = self.merge.places.copy(&self.before.places, stale.kept)?;
+        let is_followed = self.tell_places(stale, only, first).is_some();
+        if is_followed {
+            self.merge.settle(stale.place, Range { first, count });
+        } else {
+            self.stale.truncate(waiting);
+            self.merge.places.take_back(first);
+        }
         Ok(is_followed)
     }
 
-    /// The places whose claims have changed. None: another claim may win.
-    fn find_moved(&self, stale: &Stale, only: Only, moved: &mut Vec<Moved>) -> Option<()> {
+    /// Tell the copied places whose claims have changed. None: another claim may win.
+    fn tell_places(&mut self, stale: &Stale, only: Only, first: u32) -> Option<()> {
         let Only { tag, cells } = only;
         let before = self.before;
         let old = &before.strata.get(tag)?.arena;
         let new = &self.merge.strata.get(tag)?.arena;
-        if cells.before.count != cells.after.count || stale.kept.count == 0 {
-            return None;
-        }
         let mut finder = Finder::new(before, stale.kept, old, tag);
         let Both {
             before: mut olds,
@@ -65,44 +55,27 @@ impl<'a> Patching<'a> {
                 if !stays(was, is, is_won) || place.is_revived() {
                     return None;
                 }
-                moved.push(Moved {
-                    number,
-                    is_won,
-                    cell: news.first + step,
-                    below: below(was, is, || before.is_interior(place))?,
-                });
+                let below = below(was, is, || before.is_interior(place))?;
+                let (address, cell) = (first + number, news.first + step);
+                let copy = self.merge.places.get_mut(address)?;
+                if is_won {
+                    copy.cell = cell;
+                }
+                if let Some(cells) = below {
+                    copy.children = Range::default();
+                    self.stale.push(Stale {
+                        place: Some(address),
+                        kept: place.children,
+                        way: self.reach.way(stale.way, tag, cell),
+                        only: Some(Only { tag, cells }),
+                    });
+                }
             }
             let seen = were.len().min(are.len());
             olds = olds.after(seen);
             news = news.after(seen);
         }
         Some(())
-    }
-
-    fn write(&mut self, stale: &Stale, tag: u16, moved: &[Moved]) -> Result<(), TreeError> {
-        let count = stale.kept.count;
-        let first = self.merge.places.copy(&self.before.places, stale.kept)?;
-        for moved in moved {
-            let address = first + moved.number;
-            let Some(place) = self.merge.places.get_mut(address) else {
-                continue;
-            };
-            if moved.is_won {
-                place.cell = moved.cell;
-            }
-            if let Some(cells) = moved.below {
-                let kept = std::mem::take(&mut place.children);
-                let way = self.reach.way(stale.way, tag, moved.cell);
-                self.stale.push(Stale {
-                    place: Some(address),
-                    kept,
-                    way,
-                    only: Some(Only { tag, cells }),
-                });
-            }
-        }
-        self.merge.settle(stale.place, Range { first, count });
-        Ok(())
     }
 }
 

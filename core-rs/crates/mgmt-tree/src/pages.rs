@@ -149,14 +149,23 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
     #[inline]
     pub fn begin_run(&mut self, most: usize) -> Result<u32, TreeError> {
         match self.fresh.last() {
-            Some(page) if page.len() + most <= Self::PAGE => Ok(self.address(page.len())),
-            _ => self.begin_page(most),
+            Some(page) if page.len() + most <= page.capacity().min(Self::PAGE) => {
+                Ok(self.address(page.len()))
+            }
+            _ => self.make_room(most),
         }
     }
 
-    /// The same on a page of its own.
+    /// The same where the last page has no room for it, or has not had it yet.
     #[cold]
-    fn begin_page(&mut self, most: usize) -> Result<u32, TreeError> {
+    fn make_room(&mut self, most: usize) -> Result<u32, TreeError> {
+        if let Some(page) = self.fresh.last_mut() {
+            let used = page.len();
+            if used > 0 && used + most <= Self::PAGE {
+                page.reserve_exact(Self::PAGE - used);
+                return Ok(self.address(used));
+            }
+        }
         if self.room() == 0 {
             return Err(TreeError::TreeFull {
                 limit: Self::LIMIT << BITS,
@@ -223,6 +232,13 @@ impl<T: Copy, const BITS: u32> Pages<T, BITS> {
             run = run.after(part.len());
         }
         Ok(first)
+    }
+
+    /// Take back all from an address on, which was written since the last seal.
+    pub fn take_back(&mut self, first: u32) {
+        let page = (first >> BITS) as usize - self.begin;
+        self.fresh.truncate(page + 1);
+        self.fresh[page].truncate(Self::offset(first));
     }
 
     /// From now on clones share all that was written.
@@ -425,5 +441,8 @@ mod tests {
         let first = copied.copy(&source, run).unwrap();
         assert!(copied.run(Range { first, count: 11 }).copied().eq(0..11));
         assert!(source.run(run.after(3)).copied().eq(3..11));
+        copied.take_back(first);
+        assert_eq!(copied.held(), 3);
+        assert_eq!(copied.append(&[8, 8]).unwrap(), first);
     }
 }

@@ -3,7 +3,6 @@
 use crate::acls::Acls;
 use crate::cell::{Cell, Key, Name, Shape};
 use crate::error::TreeError;
-use crate::follow::Moved;
 use crate::layer::Layer;
 use crate::merge::{Above, Merge, Merged, merge_all, new_place};
 use crate::pages::Range;
@@ -79,7 +78,7 @@ pub(crate) struct Patching<'a> {
     pub before: &'a Snapshot,
     pub stale: Vec<Stale>,
     pub reach: Reach<'a>,
-    pub spare: Spare<'a>,
+    spare: Spare<'a>,
 }
 
 /// A directory to be made from what it was. What reaches it from above is as it was.
@@ -97,10 +96,9 @@ pub(crate) struct Stale {
 
 /// What is needed for the directory and the node at work; kept, so that nothing is allocated.
 #[derive(Default)]
-pub(crate) struct Spare<'a> {
+struct Spare<'a> {
     layers: Vec<Reading<'a>>,
     claimants: Vec<Claimant<'a>>,
-    pub moved: Vec<Moved>,
 }
 
 /// A layer that is read in a directory.
@@ -228,9 +226,7 @@ impl<'a> Patching<'a> {
 
     /// What all layers have for a name.
     fn find(&mut self, name: Name<'_>) {
-        let Spare {
-            layers, claimants, ..
-        } = &mut self.spare;
+        let Spare { layers, claimants } = &mut self.spare;
         claimants.clear();
         for layer in layers {
             layer.found = layer.siblings.find(name);
@@ -249,9 +245,7 @@ impl<'a> Patching<'a> {
         let Self {
             merge,
             before,
-            spare: Spare {
-                layers, claimants, ..
-            },
+            spare: Spare { layers, claimants },
             ..
         } = self;
         let gone = |was: &Place| before.count_below(was.children);
